@@ -1,0 +1,228 @@
+"""StyleGAN2's generator: mapping and synthesis, of any width and resolution.
+
+One formulation serves training, export and refinement: the style modulates the *activations* and
+the demodulation factor is computed from the squared styles, so convolution weights stay constant
+(no per-sample weights, no grouped convolution, any batch size). It equals the published per-sample
+weight modulation exactly:
+
+    demodulation_o = rsqrt(sum_i s_i² · sum_k W_oik² + 1e-8)
+
+Published in Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020),
+section 2.2 and figure 7 (skip architecture).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from export.nets.layers import GAIN, LEAK, EqualizedLinear, fir_kernel
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """The shape of a generator.
+
+    Attributes:
+        resolution: side of the image in pixels, a power of two from 8.
+        latent_width: width of z and of w.
+        mapping_layers: fully connected layers of the mapping network.
+        channels: feature maps at each resolution from 4 up to `resolution`.
+        noise: whether each layer adds its constant noise map.
+    """
+
+    resolution: int
+    latent_width: int
+    mapping_layers: int
+    channels: tuple[int, ...]
+    noise: bool = False
+
+    def __post_init__(self) -> None:
+        levels = int(math.log2(self.resolution)) - 1
+        if 2 ** (levels + 1) != self.resolution or levels < 2:
+            raise ValueError(f"resolution: expected a power of two from 8, got {self.resolution}")
+        if len(self.channels) != levels:
+            raise ValueError(f"channels: expected {levels} widths, got {len(self.channels)}")
+
+    @property
+    def layers(self) -> int:
+        """Rows of a W+ code: one for each convolution, one for the last colour layer."""
+        return 2 * len(self.channels)
+
+
+class Mapping(nn.Module):
+    """z to w: normalise to unit second moment, then fully connected layers at a slow rate."""
+
+    mean: Tensor
+
+    def __init__(self, width: int, layers: int, learning_rate: float = 0.01) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            EqualizedLinear(width, width, learning_rate=learning_rate) for _ in range(layers)
+        )
+        self.register_buffer("mean", torch.zeros(width))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map latent vectors.
+
+        Args:
+            z: [B, Z].
+
+        Returns:
+            w, [B, D].
+        """
+        w = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        for layer in self.layers:
+            w = F.leaky_relu(layer(w), LEAK) * GAIN
+        return w
+
+
+class ModulatedConv(nn.Module):
+    """A convolution whose input channels are scaled by a style taken from w."""
+
+    fir: Tensor
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, width: int, *, up: bool = False, demodulate: bool = True
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.style = EqualizedLinear(width, inputs, bias=1.0)
+        self.gain = 1 / math.sqrt(inputs * kernel * kernel)
+        self.up, self.demodulate, self.padding = up, demodulate, kernel // 2
+        self.register_buffer("fir", fir_kernel(outputs, 4.0) if up else torch.empty(0), persistent=False)
+
+    def forward(self, x: Tensor, w: Tensor, gain: float = 1.0) -> Tensor:
+        """Convolve.
+
+        Args:
+            x: [B, inputs, H, W].
+            w: [B, D], the layer's row of the latent code.
+            gain: factor on the output (an activation's gain, folded in).
+
+        Returns:
+            [B, outputs, H, W], or twice the side when upsampling.
+        """
+        style = self.style(w)
+        weight = self.weight * self.gain
+        if not self.demodulate:
+            style = style * gain
+        x = x * style[:, :, None, None].to(x.dtype)
+        x = self._upsample(x, weight) if self.up else F.conv2d(x, weight.to(x.dtype), padding=self.padding)
+        if self.demodulate:
+            energy = style.square() @ weight.square().sum((2, 3)).t()
+            x = x * (torch.rsqrt(energy + 1e-8) * gain)[:, :, None, None].to(x.dtype)
+        return x
+
+    def _upsample(self, x: Tensor, weight: Tensor) -> Tensor:
+        x = F.conv_transpose2d(x, weight.transpose(0, 1).to(x.dtype), stride=2)
+        return F.conv2d(x, self.fir.to(x.dtype), padding=1, groups=x.shape[1])
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated convolution, constant noise where the model has it, bias, leaky ReLU."""
+
+    noise: Tensor
+
+    def __init__(self, inputs: int, outputs: int, resolution: int, width: int, *, up: bool, noise: bool) -> None:
+        super().__init__()
+        self.conv = ModulatedConv(inputs, outputs, 3, width, up=up)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise_strength = nn.Parameter(torch.zeros(())) if noise else None
+        if noise:
+            self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        # The activation's gain is folded into its inputs: leaky ReLU is positively homogeneous.
+        x = self.conv(x, w, GAIN)
+        shift = (self.bias * GAIN)[None, :, None, None]
+        if self.noise_strength is not None:
+            shift = shift + self.noise * (self.noise_strength * GAIN)
+        return F.leaky_relu(x + shift.to(x.dtype), LEAK)
+
+
+class ToRGB(nn.Module):
+    """Feature maps to colour, added to the upsampled colours of the coarser levels."""
+
+    fir: Tensor
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.conv = ModulatedConv(inputs, 3, 1, width, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.register_buffer("fir", fir_kernel(3, 4.0), persistent=False)
+
+    def forward(self, x: Tensor, w: Tensor, image: Tensor | None) -> Tensor:
+        colour = self.conv(x, w).float() + self.bias[None, :, None, None]
+        if image is None:
+            return colour
+        return colour + F.conv_transpose2d(image, self.fir, stride=2, padding=1, groups=3)
+
+
+class Synthesis(nn.Module):
+    """W+ codes to images."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        channels, width, noise = config.channels, config.latent_width, config.noise
+        self.constant = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.layers = nn.ModuleList(
+            [SynthesisLayer(channels[0], channels[0], 4, width, up=False, noise=noise)]
+        )
+        self.colours = nn.ModuleList([ToRGB(channels[0], width)])
+        for level in range(1, len(channels)):
+            inputs, outputs, side = channels[level - 1], channels[level], 4 * 2**level
+            self.layers.append(SynthesisLayer(inputs, outputs, side, width, up=True, noise=noise))
+            self.layers.append(SynthesisLayer(outputs, outputs, side, width, up=False, noise=noise))
+            self.colours.append(ToRGB(outputs, width))
+
+    def forward(self, w: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Synthesise images.
+
+        Args:
+            w: float32 [B, L, D].
+            dtype: of the feature maps; colours are summed in float32 whatever it is.
+
+        Returns:
+            float32 [B, 3, R, R], nominally in [-1, 1], not clamped.
+        """
+        x = self.constant.expand(w.shape[0], -1, -1, -1).to(dtype)
+        if dtype is torch.bfloat16:
+            x = x.contiguous(memory_format=torch.channels_last)
+        x = self.layers[0](x, w[:, 0])
+        image: Tensor = self.colours[0](x, w[:, 1], None)
+        for level in range(1, len(self.colours)):
+            row = 2 * level
+            x = self.layers[row - 1](x, w[:, row - 1])
+            x = self.layers[row](x, w[:, row])
+            # The colour layer shares its row with the next level's first convolution.
+            image = self.colours[level](x, w[:, row + 1], image)
+        return image
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis together."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mapping = Mapping(config.latent_width, config.mapping_layers)
+        self.synthesis = Synthesis(config)
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        """One w for every layer: [B, D] to [B, L, D]."""
+        return w[:, None, :].expand(-1, self.config.layers, -1)
+
+    def truncate(self, w: Tensor, psi: Tensor | float) -> Tensor:
+        """Pull codes towards the mean latent by psi (1 leaves them, 0 gives the mean)."""
+        return self.mapping.mean + psi * (w - self.mapping.mean)
+
+    def forward(self, z: Tensor, psi: float = 1.0) -> Tensor:
+        """Random vectors [B, Z] to images [B, 3, R, R]."""
+        w: Tensor = self.truncate(self.mapping(z), psi)
+        image: Tensor = self.synthesis(self.broadcast(w))
+        return image

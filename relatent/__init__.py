@@ -1,0 +1,1 @@
+"""Relatent: GAN inversion and editing as production software."""

@@ -1,0 +1,241 @@
+"""Packs: what is known of a model family beyond its graphs.
+
+A pack is a folder:
+
+    pack.toml               the manifest, with the SHA-256 of every other file
+    latents.safetensors     `mean`, float32 [L, D]
+    directions.safetensors  one float32 [L, D] array a direction, each row of unit norm or zero
+
+Both halves share this format; neither torch nor a server is needed to read it. The exporter writes
+it (`export.pack`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+FORMAT = 1
+MANIFEST = "pack.toml"
+LATENTS = "latents.safetensors"
+DIRECTIONS = "directions.safetensors"
+
+Array = NDArray[np.float32]
+
+
+class PackError(ValueError):
+    """A pack that cannot be used; the message names the file and what was expected of it."""
+
+
+class InitialState(StrEnum):
+    """What a tensor of the refinement's state holds before the first step."""
+
+    CODE = "code"
+    """The code that refinement starts from."""
+    ZEROS = "zeros"
+    INFINITY = "infinity"
+
+
+@dataclass(frozen=True)
+class StateTensor:
+    """A tensor of the refinement's state: graph input `state.NAME`, graph output `next.NAME`.
+
+    Attributes:
+        shape: without the batch axis.
+        initial: what it holds before the first step.
+    """
+
+    shape: tuple[int, ...]
+    initial: InitialState
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How the pack's refinement graph is driven.
+
+    Attributes:
+        max_steps: most steps of one call of the graph (K_max).
+        default_steps: steps of an inversion unless the caller says otherwise.
+        learning_rate: Adam's step size by start, `encoder` and `mean`; a given latent starts as
+            the encoder does.
+        weights: default weight of each term of the objective, graph inputs `weight.NAME`.
+        state: the state's tensors by name; `best_w` and `best_loss` are always among them.
+    """
+
+    max_steps: int
+    default_steps: int
+    learning_rate: Mapping[str, float]
+    weights: Mapping[str, float]
+    state: Mapping[str, StateTensor]
+
+
+@dataclass(frozen=True)
+class Direction:
+    """An edit direction.
+
+    Attributes:
+        name: unique in the pack.
+        vector: float32 [L, D], each row of unit norm or zero.
+        bias: b of the boundary <w, n> + b = 0, for absolute strengths.
+        attribute: the attribute it moves; empty where not known.
+        first_layer, last_layer: rows it moves unless told otherwise, both included.
+        calibration: attribute units per unit of strength; 0 where not measured.
+        min_strength, max_strength: the range measured to make sense.
+    """
+
+    name: str
+    vector: Array
+    bias: float
+    attribute: str
+    first_layer: int
+    last_layer: int
+    calibration: float
+    min_strength: float
+    max_strength: float
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A model family, as read from its folder.
+
+    Attributes:
+        name: lower-case letters, digits and underscores; graphs are called NAME_encode and so on.
+        revision: SHA-256, in hex, over the mapping and synthesis weights alone.
+        resolution: side of the images in pixels.
+        layers, width: shape of a W+ code.
+        z_width: width of the mapping network's input.
+        mean: the mean latent, float32 [layers, width].
+        attributes: names of the attribute network's outputs, in order.
+    """
+
+    name: str
+    revision: str
+    description: str
+    licence: str
+    provenance: str
+    resolution: int
+    layers: int
+    width: int
+    z_width: int
+    attributes: tuple[str, ...]
+    refinement: Refinement
+    mean: Array
+    directions: Mapping[str, Direction] = field(default_factory=dict)
+
+
+def read_pack(folder: Path) -> Pack:
+    """Read a pack and check it against its manifest.
+
+    Raises:
+        PackError: a file is missing, altered, or not of the shape the manifest promises.
+    """
+    manifest = _read_manifest(folder / MANIFEST)
+    try:
+        _check_files(folder, manifest["files"])
+        latent, refine = manifest["latent"], manifest["refine"]
+        shape = (int(latent["layers"]), int(latent["width"]))
+        mean = load_file(folder / LATENTS)["mean"]
+        _check_shape(folder / LATENTS, "mean", mean, shape)
+        return Pack(
+            name=manifest["name"],
+            revision=manifest["revision"],
+            description=manifest["description"],
+            licence=manifest["licence"],
+            provenance=manifest["provenance"],
+            resolution=int(manifest["resolution"]),
+            layers=shape[0],
+            width=shape[1],
+            z_width=int(latent["z_width"]),
+            attributes=tuple(manifest["attributes"]),
+            refinement=_refinement(refine),
+            mean=mean,
+            directions=_directions(folder, manifest.get("directions", []), shape),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, PackError):
+            raise
+        raise PackError(f"{folder / MANIFEST}: {type(error).__name__}: {error}") from error
+
+
+def read_packs(root: Path) -> dict[str, Pack]:
+    """Read every pack in a folder of packs, by name.
+
+    Raises:
+        PackError: a pack cannot be used, two share a name, or there is none.
+    """
+    packs: dict[str, Pack] = {}
+    for manifest in sorted(root.glob(f"*/{MANIFEST}")):
+        pack = read_pack(manifest.parent)
+        if pack.name in packs:
+            raise PackError(f"{manifest}: a second pack called {pack.name!r}")
+        packs[pack.name] = pack
+    if not packs:
+        raise PackError(f"{root}: expected at least one folder with a {MANIFEST}")
+    return packs
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise PackError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PackError(f"{path}: not TOML: {error}") from error
+    if manifest.get("format") != FORMAT:
+        raise PackError(f"{path}: format: expected {FORMAT}, got {manifest.get('format')!r}")
+    return manifest
+
+
+def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
+    for name, expected in digests.items():
+        path = folder / name
+        if not path.is_file():
+            raise PackError(f"{path}: no such file, though the manifest lists it")
+        if file_digest(path) != expected:
+            raise PackError(f"{path}: SHA-256 differs from the manifest's")
+
+
+def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != np.float32:
+        raise PackError(f"{path}: {name}: expected float32 {list(shape)}, got {array.dtype} {list(array.shape)}")
+
+
+def _refinement(table: Mapping[str, Any]) -> Refinement:
+    state = {
+        name: StateTensor(tuple(entry["shape"]), InitialState(entry["initial"]))
+        for name, entry in table["state"].items()
+    }
+    return Refinement(
+        max_steps=int(table["max_steps"]),
+        default_steps=int(table["default_steps"]),
+        learning_rate={start: float(rate) for start, rate in table["learning_rate"].items()},
+        weights={name: float(weight) for name, weight in table["weights"].items()},
+        state=state,
+    )
+
+
+def _directions(folder: Path, entries: list[dict[str, Any]], shape: tuple[int, int]) -> dict[str, Direction]:
+    if not entries:
+        return {}
+    vectors = load_file(folder / DIRECTIONS)
+    directions = {}
+    for entry in entries:
+        vector = vectors[entry["name"]]
+        _check_shape(folder / DIRECTIONS, entry["name"], vector, shape)
+        directions[entry["name"]] = Direction(vector=vector, **entry)
+    return directions
