@@ -1,0 +1,99 @@
+# Relatent's commands; `make help` lists them. They need python3 (3.11 or 3.12) with its venv
+# module, make and git, and set up the rest in $(VENV).
+
+VENV          ?= .venv
+PYTHON        ?=
+TORCH_VERSION ?= 2.13.0
+TORCH_INDEX   ?=
+
+BIN   := $(VENV)/bin
+PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+STUBS := relatent/v1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types imports contract unit proto format bench record serve clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  PYTHON=python3.12   the interpreter to set up with, 3.11 or 3.12"
+	@echo "  TORCH_INDEX=URL     where to take PyTorch from, such as the address of its CPU-only builds:"
+	@echo "                      on Linux the usual index holds the builds for CUDA, several gigabytes"
+
+# ---- what a user runs
+
+demo: $(VENV)/.serve ## invert and edit real image files; results in out/demo (no PyTorch needed)
+	$(BIN)/relatent demo
+
+serve: $(VENV)/.serve ## serve the demo pack on 127.0.0.1:8500
+	$(BIN)/relatent serve
+
+# ---- checks
+
+test: lint types imports contract unit ## every check and every test
+
+lint: $(VENV)/.all ## style and formatting (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.all ## types (mypy, strict)
+	$(BIN)/mypy
+
+imports: $(VENV)/.all ## the walls between service, export and client (import-linter)
+	$(BIN)/lint-imports
+
+contract: $(VENV)/.all ## the proto files: style, compatibility with main, generated code current
+	$(BIN)/buf lint proto
+	BUF=$(BIN)/buf scripts/check-breaking
+	@rm -rf out/stubs && mkdir -p out/stubs
+	@$(call generate,out/stubs)
+	diff -r -x __init__.py -x __pycache__ $(STUBS) out/stubs/$(STUBS)
+
+unit: $(VENV)/.all ## the tests alone (pytest)
+	$(BIN)/pytest
+
+# ---- what a developer runs
+
+format: $(VENV)/.all ## format the code and sort its imports
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+proto: $(VENV)/.all ## generate relatent/v1 from proto/
+	$(call generate,.)
+
+bench: $(VENV)/.all ## measure everything; results in out/bench
+	$(BIN)/python -m bench all
+
+record: $(VENV)/.all ## take the results and pictures in out/ into docs/ and the README
+	$(BIN)/python -m bench.record
+
+clean: ## remove what was built, cached and measured; keeps .venv and out/training
+	rm -rf build dist *.egg-info out/bench out/demo out/stubs
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# protoc finds its plugins on PATH.
+define generate
+PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
+	--python_out=$(1) --mypy_out=quiet:$(1) --grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) proto/$(STUBS)/*.proto
+endef
+
+# ---- set-up: each stamp is renewed when pyproject.toml changes
+
+$(VENV)/.created: scripts/find-python
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		python=$$(scripts/find-python $(PYTHON)) && \
+		echo "Creating $(VENV) with $$python" && "$$python" -m venv $(VENV); }
+	@touch $@
+
+$(VENV)/.serve: pyproject.toml $(VENV)/.created
+	@echo "Installing what serving needs into $(VENV)"
+	@$(PIP) --editable '.[serve]'
+	@touch $@
+
+$(VENV)/.all: pyproject.toml $(VENV)/.created
+	@echo "Installing everything into $(VENV), PyTorch first"
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH_VERSION)
+	@$(PIP) --editable '.[serve,export,dev]'
+	@touch $(VENV)/.serve $@

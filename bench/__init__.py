@@ -1,0 +1,1 @@
+"""Measured comparisons: `python -m bench NAME` (see docs/bench.md)."""

@@ -1,0 +1,49 @@
+"""`python -m bench NAME`: measure, print one line of JSON, write out/bench/NAME.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.report import measure
+from bench.settings import Settings
+
+NAMES = ("step", "overhead", "batching", "start", "invariance")
+
+
+def main() -> int:
+    """Run one measurement, or all of them, each in a process of its own."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measured comparisons.")
+    parser.add_argument("name", choices=(*NAMES, "all"))
+    parser.add_argument("--packs", type=Path, default=Settings.packs)
+    parser.add_argument("--repository", type=Path, default=Settings.repository)
+    parser.add_argument("--pack", default=Settings.pack)
+    parser.add_argument("--engine", choices=("embedded", "local"), default=Settings.engine)
+    parser.add_argument("--quick", action="store_true", help="show that it works; the figures mean nothing")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"))
+    arguments = vars(parser.parse_args())
+    name, out = arguments.pop("name"), arguments.pop("out")
+    settings = Settings(**arguments)
+    if name == "all":
+        return _all(settings, out)
+    print(json.dumps(measure(name, settings, out)))
+    return 0
+
+
+def _all(settings: Settings, out: Path) -> int:
+    """Run all measurements, one after the other; the first that fails ends it."""
+    flags = ["--packs", settings.packs, "--repository", settings.repository, "--pack", settings.pack]
+    flags += ["--engine", settings.engine, "--out", out, *(["--quick"] if settings.quick else [])]
+    for name in NAMES:
+        print(f"bench {name}", file=sys.stderr)
+        command = [sys.executable, "-m", "bench", name, *map(str, flags)]
+        if status := subprocess.run(command, check=False).returncode:
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

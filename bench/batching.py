@@ -1,0 +1,96 @@
+"""What is gained when many inversions are under way at once.
+
+Inversions a second at each number of callers, through the real client, service and Triton, and the
+batches that Triton made of them. On a CPU the gain is bounded by arithmetic: a batch of eight costs
+nearly eight times one, since one already keeps the cores busy. So the refinement graph's own gain,
+straight through ONNX Runtime at the same batch, is measured beside it in the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bench.clients import invert_all
+from bench.graphs import Graphs, Refinement
+from bench.serving import Served, Work, added, served, shares
+from bench.settings import Settings
+from bench.targets import targets
+from bench.timing import ratios, seconds, significant, spread
+from relatent import AsyncClient
+from relatent.pack import read_pack
+
+CONCURRENCIES = (1, 2, 4, 8, 16)
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Measure.
+
+    Returns:
+        `gain_8_over_1`, served inversions a second at eight callers over those at one; the same of
+        the graph alone, `graph_gain_8_over_1`; and both figures for each number of callers.
+    """
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> dict[str, Any]:
+    rounds, steps, callers = (1, 8, (1, 8)) if settings.quick else (5, 50, CONCURRENCIES)
+    pack = read_pack(settings.packs / settings.pack)
+    graphs = Graphs(pack, settings.repository)
+    levels = {count: _Level(graphs, count, steps) for count in callers}
+    async with served(settings, max_inflight=max(callers)) as service, AsyncClient(service.address) as client:
+        await invert_all(client, list(levels[8].images), concurrency=8, steps=steps)
+        for turn in range(rounds):
+            for count in callers if turn % 2 == 0 else reversed(callers):
+                await levels[count].measure(client, service)
+    one, eight = levels[1], levels[8]
+    gain = spread(ratios(eight.served_rates, one.served_rates))
+    graph_gain = spread(ratios(eight.graph_rates, one.graph_rates))
+    return {
+        "gain_8_over_1": significant(gain.median),
+        "gain_8_over_1_spread": gain.as_json(),
+        "graph_gain_8_over_1": significant(graph_gain.median),
+        "graph_gain_8_over_1_spread": graph_gain.as_json(),
+        "callers": {str(count): level.as_json(f"{pack.name}_refine") for count, level in levels.items()},
+        "engine": settings.engine,
+        "steps": steps,
+        "rounds": rounds,
+    }
+
+
+class _Level:
+    """The measurements at one number of callers."""
+
+    def __init__(self, graphs: Graphs, callers: int, steps: int) -> None:
+        self._callers, self._steps = callers, steps
+        self.images = targets(graphs, max(callers, 4))
+        batch = self.images[:callers]
+        rate = graphs.pack.refinement.learning_rate["encoder"]
+        self._refinement = Refinement(graphs, batch, graphs.encode(batch), rate)
+        self.served_rates: list[float] = []
+        """Inversions a second, through everything, in each round."""
+        self.graph_rates: list[float] = []
+        """Refinements a second, the graph alone at this batch, in each round."""
+        self._seconds = 0.0
+        self._work: Work = {}
+
+    async def measure(self, client: AsyncClient, service: Served) -> None:
+        before = await service.work()
+        taken = await invert_all(client, list(self.images), concurrency=self._callers, steps=self._steps)
+        self._work = added(self._work, await service.work_since(before))
+        alone = await asyncio.to_thread(seconds, lambda: self._refinement.advance(self._steps))
+        self.served_rates.append(len(self.images) / taken)
+        self.graph_rates.append(self._callers / alone)
+        self._seconds += taken
+
+    def as_json(self, refine: str) -> dict[str, Any]:
+        report: dict[str, Any] = {
+            "inversions_a_second": spread(self.served_rates).as_json(),
+            "graph_alone_a_second": spread(self.graph_rates).as_json(),
+        }
+        if self._work:
+            refinement = self._work[refine]
+            report["mean_batch"] = significant(refinement.samples / refinement.executions)
+            report["queue_seconds_a_call"] = significant(refinement.queue_seconds / refinement.requests)
+            report["share_of_time"] = shares(self._work, self._seconds)
+        return report

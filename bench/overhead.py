@@ -1,0 +1,71 @@
+"""What the way through client, service and Triton costs.
+
+Eight inversions at a time go through the real client, service and Triton, each a process of its own
+on the same cores: image in, encoder, refinement, synthesis, assessment, answer out. Only their
+refinement steps are counted. The other side is nothing but the refinement graph, straight through
+ONNX Runtime, at batch 8. Both by turns in one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bench.clients import invert_all
+from bench.graphs import Graphs, Refinement
+from bench.serving import Work, added, served, shares
+from bench.settings import Settings
+from bench.targets import targets
+from bench.timing import ratios, seconds, significant, spread
+from relatent import AsyncClient
+from relatent.pack import read_pack
+
+CONCURRENCY = 8
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Measure.
+
+    Returns:
+        `efficiency`, the served steps a second over the direct ones, and where the served time went.
+    """
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> dict[str, Any]:
+    rounds, steps = (2, 20) if settings.quick else (9, 100)
+    pack = read_pack(settings.packs / settings.pack)
+    graphs = Graphs(pack, settings.repository)
+    images = targets(graphs, CONCURRENCY)
+    codes = graphs.encode(images)
+
+    def direct() -> None:
+        Refinement(graphs, images, codes, pack.refinement.learning_rate["encoder"]).advance(steps)
+
+    through: list[float] = []
+    straight: list[float] = []
+    work: Work = {}
+    async with served(settings, max_inflight=CONCURRENCY) as service, AsyncClient(service.address) as client:
+        for turn in range(rounds + 1):
+            before = await service.work()
+            taken = await invert_all(client, list(images), concurrency=CONCURRENCY, steps=steps)
+            done = await service.work_since(before)
+            # In a thread: the client's connection lives on this one's event loop.
+            alone = await asyncio.to_thread(seconds, direct)
+            if turn > 0:  # the first warms everything up
+                through.append(taken)
+                straight.append(alone)
+                work = added(work, done)
+    efficiency = spread(ratios(straight, through))
+    count = CONCURRENCY * steps
+    return {
+        "efficiency": significant(efficiency.median),
+        "efficiency_spread": efficiency.as_json(),
+        "served_steps_a_second": spread([count / taken for taken in through]).as_json(),
+        "direct_steps_a_second": spread([count / alone for alone in straight]).as_json(),
+        "share_of_served_time": shares(work, sum(through)),
+        "engine": settings.engine,
+        "concurrency": CONCURRENCY,
+        "steps": steps,
+        "rounds": rounds,
+    }

@@ -1,0 +1,100 @@
+"""Refinement as the public projectors write it: a loop of PyTorch autograd.
+
+`frozen` is the projector of StyleGAN2's authors: networks frozen, the target's features computed
+once, Adam over the code. `wasteful` is the loop of idinvert: nothing is frozen, so every step also
+computes the gradients of all weights, and the target's features are computed anew each step. Both
+minimise what the pack's refinement graph minimises, with the same networks and the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from export.nets.attributes import AttributeNetwork, normalize_features, perceptual_distance
+from export.nets.stylegan2 import Synthesis
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is minimised, from where, and how fast.
+
+    Attributes:
+        target: float32 [B, 3, R, R] in [-1, 1].
+        start: float32 [B, L, D].
+        learning_rate: Adam's step size.
+        weights: of the terms `pixel`, `perceptual` and `anchor`.
+    """
+
+    target: Tensor
+    start: Tensor
+    learning_rate: float
+    weights: Mapping[str, float]
+
+
+class Projector:
+    """A loop of PyTorch autograd.
+
+    Args:
+        synthesis: W+ codes to images.
+        perceptual: the network whose features are compared.
+        wasteful: nothing frozen, the target's features computed anew each step.
+    """
+
+    def __init__(self, synthesis: Synthesis, perceptual: AttributeNetwork, *, wasteful: bool) -> None:
+        self._synthesis, self._perceptual, self._wasteful = synthesis, perceptual, wasteful
+
+    def run(self, problem: Problem, steps: int) -> Tensor:
+        """Refine.
+
+        Returns:
+            The loss of each sample before each step, float32 [B, steps].
+        """
+        for network in (self._synthesis, self._perceptual):
+            _freeze(network, frozen=not self._wasteful)
+        code = problem.start.clone().requires_grad_()
+        optimiser = torch.optim.Adam([code], lr=problem.learning_rate)
+        features = None if self._wasteful else self._features(problem.target)
+        losses = []
+        for _ in range(steps):
+            loss = self._losses(
+                code, problem, self._features(problem.target) if features is None else features
+            )
+            optimiser.zero_grad()
+            loss.sum().backward()
+            optimiser.step()
+            losses.append(loss.detach())
+        return torch.stack(losses, dim=1)
+
+    def _features(self, image: Tensor) -> list[Tensor]:
+        return normalize_features(self._perceptual.features(image))
+
+    def _losses(self, code: Tensor, problem: Problem, features: list[Tensor]) -> Tensor:
+        image = self._synthesis(code)
+        # Pixels count in [0, 1]: a quarter of the squared difference in [-1, 1].
+        terms = {
+            "pixel": (image - problem.target).square().mean((1, 2, 3)) / 4,
+            "perceptual": perceptual_distance(self._features(image), features),
+            "anchor": (code - problem.start).square().mean((1, 2)),
+        }
+        return torch.stack([terms[name] * weight for name, weight in problem.weights.items()]).sum(0)
+
+
+def step_flops(projector: Projector, problem: Problem) -> int:
+    """Floating-point operations of one frozen step's products and convolutions, there and back."""
+    with FlopCounterMode(display=False) as one:
+        projector.run(problem, 1)
+    with FlopCounterMode(display=False) as two:
+        projector.run(problem, 2)
+    # The second step alone: the target's features are computed before the first.
+    return two.get_total_flops() - one.get_total_flops()
+
+
+def _freeze(network: nn.Module, *, frozen: bool) -> None:
+    for parameter in network.parameters():
+        parameter.requires_grad_(not frozen)
+        parameter.grad = None

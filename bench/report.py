@@ -1,0 +1,30 @@
+"""One measurement's report: a line of JSON on standard output, a file in out/bench."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bench.facts import environment
+from bench.settings import Settings
+from bench.timing import seconds
+
+
+def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
+    """Run a measurement and write `NAME.json`.
+
+    Returns:
+        The measurement's own figures, and `bench` (its name), `pack`, `quick`, `seconds` it took and
+        `environment`.
+    """
+    report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
+    facts = environment()
+    run: Callable[[Settings], dict[str, Any]] = import_module(f"bench.{name}").run
+    taken = seconds(lambda: report.update(run(settings)))
+    report |= {"seconds": round(taken, 1), "environment": facts}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
+    return report

@@ -1,0 +1,169 @@
+"""A real service for measurements: Triton and `python -m service`, each a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from tritonclient.grpc.aio import InferenceServerClient
+
+from bench.settings import Settings
+from bench.timing import significant
+from service.engine.embedded import EmbeddedTriton
+
+START_SECONDS = 120.0
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class GraphWork:
+    """What Triton did for one graph since it started, or between two looks.
+
+    Attributes:
+        requests: calls answered.
+        samples: samples that went through the graph.
+        executions: runs of the graph; each took a batch of samples.
+        compute_seconds: the runs' own time, input and output copies included.
+        queue_seconds: the calls' waiting time, added up.
+    """
+
+    requests: int = 0
+    samples: int = 0
+    executions: int = 0
+    compute_seconds: float = 0.0
+    queue_seconds: float = 0.0
+
+    def __add__(self, other: GraphWork) -> GraphWork:
+        return GraphWork(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, earlier: GraphWork) -> GraphWork:
+        return GraphWork(*(a - b for a, b in zip(astuple(self), astuple(earlier), strict=True)))
+
+
+Work = dict[str, GraphWork]
+"""What Triton did, by graph; empty with the local engine."""
+
+
+def added(one: Work, other: Work) -> Work:
+    """Two looks together."""
+    return {name: one.get(name, GraphWork()) + other[name] for name in other}
+
+
+def shares(work: Work, seconds: float) -> dict[str, float]:
+    """How much of some seconds each graph that ran took; what is missing is everything else."""
+    return {name: significant(w.compute_seconds / seconds) for name, w in work.items() if w.executions}
+
+
+class Served:
+    """A running service.
+
+    Attributes:
+        address: gRPC, host:port.
+    """
+
+    def __init__(self, address: str, triton: str | None) -> None:
+        self.address = address
+        self._triton = InferenceServerClient(triton) if triton else None
+
+    async def work(self) -> Work:
+        """What Triton did so far."""
+        if self._triton is None:
+            return {}
+        statistics = await self._triton.get_inference_statistics()
+        return {model.name: _graph_work(model) for model in statistics.model_stats}
+
+    async def work_since(self, earlier: Work) -> Work:
+        """What Triton did since an earlier look."""
+        now = await self.work()
+        return {name: now[name] - earlier[name] for name in now}
+
+    async def close(self) -> None:
+        """Let go of the connection to Triton."""
+        if self._triton is not None:
+            await self._triton.close()
+
+
+@asynccontextmanager
+async def served(settings: Settings, *, max_inflight: int) -> AsyncIterator[Served]:
+    """Start a service, with the embedded Triton or the local engine, and end it again.
+
+    Triton is started here rather than by the service, so that its statistics can be read.
+
+    Raises:
+        EngineUnavailable: Triton cannot start here; the message holds the cure.
+        RuntimeError: the service did not come up; its last words are in the message.
+    """
+    triton = EmbeddedTriton(settings.repository) if settings.engine == "embedded" else None
+    if triton is not None:
+        await triton.start()
+    try:
+        engine = ["--triton", triton.address, "--engine", "triton"] if triton else ["--engine", "local"]
+        async with _service(settings, [*engine, "--max-inflight", str(max_inflight)]) as address:
+            service = Served(address, triton.address if triton else None)
+            try:
+                yield service
+            finally:
+                await service.close()
+    finally:
+        if triton is not None:
+            await triton.stop()
+
+
+@asynccontextmanager
+async def _service(settings: Settings, flags: list[str]) -> AsyncIterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        ready, log = Path(folder) / "ready.json", Path(folder) / "log"
+        listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file", str(ready)]
+        where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
+        command = [sys.executable, "-m", "service", *listen, *where, *flags]
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+        try:
+            yield (await _addresses(process, ready, log))["grpc"]
+        finally:
+            await _end(process)
+
+
+async def _addresses(process: asyncio.subprocess.Process, ready: Path, log: Path) -> Mapping[str, str]:
+    """Wait until the service serves; where it listens."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while not ready.exists():
+                if process.returncode is not None:
+                    raise RuntimeError(f"the service ended with {process.returncode}:\n{log.read_text()}")
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise RuntimeError(f"the service is not ready after {START_SECONDS} s:\n{log.read_text()}") from None
+    addresses: Mapping[str, str] = json.loads(ready.read_text())
+    return addresses
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _graph_work(model: Any) -> GraphWork:
+    """Read a `ModelStatistics`. Its batch statistics count a run once, the others once a request."""
+    runs = [(batch.compute_input, batch.compute_infer, batch.compute_output) for batch in model.batch_stats]
+    return GraphWork(
+        requests=model.inference_stats.success.count,
+        samples=model.inference_count,
+        executions=model.execution_count,
+        compute_seconds=sum(part.ns for parts in runs for part in parts) / 1e9,
+        queue_seconds=model.inference_stats.queue.ns / 1e9,
+    )
