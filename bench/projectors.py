@@ -61,11 +61,10 @@ class Projector:
         features = None if self._wasteful else self._features(problem.target)
         losses = []
         for _ in range(steps):
-            loss = self._losses(
-                code, problem, self._features(problem.target) if features is None else features
-            )
+            wanted = self._features(problem.target) if features is None else features
+            loss = self._losses(code, problem, wanted)
             optimiser.zero_grad()
-            loss.sum().backward()
+            loss.sum().backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             losses.append(loss.detach())
         return torch.stack(losses, dim=1)
@@ -91,7 +90,7 @@ def step_flops(projector: Projector, problem: Problem) -> int:
     with FlopCounterMode(display=False) as two:
         projector.run(problem, 2)
     # The second step alone: the target's features are computed before the first.
-    return two.get_total_flops() - one.get_total_flops()
+    return int(two.get_total_flops() - one.get_total_flops())
 
 
 def _freeze(network: nn.Module, *, frozen: bool) -> None:

@@ -98,6 +98,7 @@ def _steps_until(side: _Side, bar: float, most: int, chunk: int) -> int | None:
 
     Looks after every chunk, then step by step in the one in which the bar was reached.
     """
+    done: int
     for done in tqdm(range(0, most, chunk), "optimising from the mean", leave=False):
         before = side.states()
         side.advance(chunk)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from statistics import median
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 DIGITS = 4
 
@@ -29,13 +30,14 @@ class Spread:
 
     def as_json(self) -> dict[str, float | int]:
         """The same, for a report."""
-        return {name: significant(value) for name, value in asdict(self).items()}
+        quartiles = {name: significant(getattr(self, name)) for name in ("median", "low", "high")}
+        return {**quartiles, "count": self.count}
 
 
-def spread(figures: Sequence[float]) -> Spread:
+def spread(figures: Sequence[float] | NDArray[Any]) -> Spread:
     """Median and quartiles of at least one figure."""
     low, high = np.percentile(figures, [25, 75])
-    return Spread(median(figures), float(low), float(high), len(figures))
+    return Spread(float(np.median(figures)), float(low), float(high), len(figures))
 
 
 def significant(value: float) -> float:
@@ -50,9 +52,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def by_turns(
-    contenders: Mapping[str, Callable[[], object]], rounds: int, warmups: int = 1
-) -> dict[str, list[float]]:
+def by_turns(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time calls by turns, so that whatever else the machine does falls on all of them alike.
 
     Every second round goes the other way round: none is always the one after another.
@@ -60,12 +60,11 @@ def by_turns(
     Returns:
         For each name the seconds of each round. Figures of the same place are of the same round.
     """
-    for _ in range(warmups):
-        for work in contenders.values():
-            work()
+    for work in contenders.values():  # the first time is another matter: caches, threads, memory
+        work()
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds):
-        names = list(contenders) if turn % 2 == 0 else list(reversed(contenders))
+        names = list(contenders) if turn % 2 == 0 else list(contenders)[::-1]
         for name in names:
             taken[name].append(seconds(contenders[name]))
     return taken
