@@ -84,7 +84,9 @@ class Engine(Protocol):
     async def healthy(self) -> bool:
         """Whether every graph would answer now."""
 
-    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> dict[str, Array]:
+    async def infer(
+        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
+    ) -> dict[str, Array]:
         """Run a graph.
 
         Args:

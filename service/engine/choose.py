@@ -1,0 +1,57 @@
+"""Which engine a server uses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from service.engine.embedded import EmbeddedEngine, why_not
+from service.engine.engine import Engine
+from service.engine.local import LocalEngine
+from service.engine.triton import TritonEngine
+
+log = logging.getLogger(__name__)
+
+
+class EngineKind(StrEnum):
+    """What runs the graphs."""
+
+    AUTO = "auto"
+    """The Triton servers given; else an embedded one; else, where that cannot start, this process."""
+    TRITON = "triton"
+    EMBEDDED = "embedded"
+    LOCAL = "local"
+
+
+def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) -> Engine:
+    """Make the engine, not started.
+
+    Args:
+        kind: which.
+        repository: the model repository, for an embedded Triton or this process.
+        addresses: of Triton servers, host:port each.
+
+    Raises:
+        ValueError: TRITON without addresses.
+    """
+    match kind:
+        case EngineKind.TRITON:
+            return TritonEngine(addresses)
+        case EngineKind.EMBEDDED:
+            return EmbeddedEngine(repository)
+        case EngineKind.LOCAL:
+            return LocalEngine(repository)
+        case EngineKind.AUTO:
+            return _best_engine(repository, addresses)
+
+
+def _best_engine(repository: Path, addresses: Sequence[str]) -> Engine:
+    if addresses:
+        return TritonEngine(addresses)
+    reason = why_not()
+    if reason is None:
+        return EmbeddedEngine(repository)
+    log.warning("no embedded Triton, graphs run in this process, unbatched: %s", reason)
+    return LocalEngine(repository)

@@ -1,0 +1,121 @@
+"""Graphs in this process, through ONNX Runtime.
+
+For machines that have no Triton, and for fast tests. Calls are not batched with each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import onnxruntime as ort
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
+from service.engine.graphs import check_inputs, find_graph, graph_of
+from service.engine.sessions import open_session
+
+THREADS = 2
+"""Each run uses every core; a second one fills the gaps of the first."""
+ONLY_FATAL = 4
+
+
+class LocalEngine:
+    """Runs the graphs of a model repository in this process.
+
+    Args:
+        repository: the folder of a Triton model repository.
+    """
+
+    def __init__(self, repository: Path) -> None:
+        self._repository = repository
+        self._graphs: dict[str, Graph] = {}
+        self._sessions: dict[str, ort.InferenceSession] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="onnxruntime")
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """Every graph, by name; empty before `start`."""
+        return self._graphs
+
+    async def start(self) -> None:
+        """Open every graph.
+
+        Raises:
+            EngineUnavailable: there is none, or one cannot be opened.
+        """
+        loop = asyncio.get_running_loop()
+        self._graphs, self._sessions = await loop.run_in_executor(self._threads, _open_all, self._repository)
+
+    async def healthy(self) -> bool:
+        """Whether the graphs are open."""
+        return bool(self._sessions)
+
+    async def infer(
+        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
+    ) -> dict[str, Array]:
+        """Run a graph; see `Engine.infer`. Cancelling the call ends the run between two operators."""
+        check_inputs(find_graph(self._graphs, graph), inputs)
+        names = list(self._graphs[graph].outputs)
+        options = ort.RunOptions()
+        options.log_severity_level = ONLY_FATAL
+        run = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._sessions[graph].run, names, dict(inputs), options
+        )
+        try:
+            outputs = await asyncio.wait_for(run, timeout)
+        except TimeoutError as error:
+            raise EngineTimedOut(f"{graph}: no answer within {timeout:.3f} s") from error
+        except RuntimeError as error:
+            raise EngineRejected(f"{graph}: {error}") from error
+        finally:
+            options.terminate = True
+        return dict(zip(names, outputs, strict=True))
+
+    async def stop(self) -> None:
+        """Close every graph, after the runs that go on."""
+        self._graphs, self._sessions = {}, {}
+        await asyncio.to_thread(self._threads.shutdown)
+
+
+def _open_all(repository: Path) -> tuple[dict[str, Graph], dict[str, ort.InferenceSession]]:
+    graphs, sessions = {}, {}
+    for path in sorted(repository.glob("*/config.pbtxt")):
+        graph = _read_config(path)
+        if graph is not None:
+            graphs[graph.name] = graph
+            sessions[graph.name] = _open(path.parent / "1" / "model.onnx", graph)
+    if not graphs:
+        raise EngineUnavailable(f"{repository}: expected at least one graph of a pack")
+    return graphs, sessions
+
+
+def _read_config(path: Path) -> Graph | None:
+    config = model_config_pb2.ModelConfig(name=path.parent.name)
+    try:
+        text_format.Parse(path.read_text(), config)
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise EngineUnavailable(f"{path}: not a model configuration: {error}") from error
+    return graph_of(config)
+
+
+def _open(path: Path, graph: Graph) -> ort.InferenceSession:
+    if not path.is_file():
+        raise EngineUnavailable(f"{path}: no such file")
+    try:
+        session = open_session(path)
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower class
+        raise EngineUnavailable(f"{path}: {error}") from error
+    for kind, configured, values in (
+        ("inputs", graph.inputs, session.get_inputs()),
+        ("outputs", graph.outputs, session.get_outputs()),
+    ):
+        if configured.keys() != {value.name for value in values}:
+            raise EngineUnavailable(
+                f"{path}: {kind}: expected {sorted(configured)} as configured, "
+                f"got {sorted(value.name for value in values)}"
+            )
+    return session
