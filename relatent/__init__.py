@@ -1,1 +1,148 @@
-"""Relatent: GAN inversion and editing as production software."""
+"""Relatent: GAN inversion and editing as production software.
+
+    import relatent
+
+    with relatent.Client("127.0.0.1:8500") as client:
+        inversion = client.invert("portrait.png")
+        edit = client.edit(inversion.latent, [relatent.Move("smile", 1.5)])
+        edit.images[0].image.save("smiling.png")
+
+Names are loaded when first used, so that importing the stubs in `relatent.v1` or the pack format in
+`relatent.pack` loads no client code.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relatent.aio import (
+        AsyncClient,
+    )
+    from relatent.client import (
+        Client,
+    )
+    from relatent.errors import (
+        CallError,
+        ContractError,
+        DeadlineError,
+        FieldViolation,
+        InputError,
+        InvalidArgumentError,
+        LatentFileError,
+        NotFoundError,
+        OverloadedError,
+        PreconditionError,
+        RelatentError,
+        ServerError,
+        UnavailableError,
+        UnimplementedError,
+    )
+    from relatent.images import (
+        Fit,
+        ImageFormat,
+        ImageInput,
+        Picture,
+    )
+    from relatent.latents import (
+        LatentCode,
+        Space,
+    )
+    from relatent.requests import (
+        Interpolate,
+        InvertOptions,
+        Mix,
+        Move,
+        Operation,
+        Plateau,
+        Start,
+        Truncate,
+    )
+    from relatent.results import (
+        Catalog,
+        Checkpoint,
+        Direction,
+        Edit,
+        EditedImage,
+        Inversion,
+        Limits,
+        LossTerm,
+        PackInfo,
+        Progress,
+        Quality,
+        StopReason,
+        SynthesizedImage,
+        Timings,
+    )
+    from relatent.retrying import (
+        RetryPolicy,
+    )
+
+_MODULES = tuple(
+    f"relatent.{name}"
+    for name in ("errors", "images", "latents", "results", "requests", "retrying", "client", "aio")
+)
+    f"relatent.{name}"
+    for name in ("errors", "images", "latents", "results", "requests", "retrying", "client", "aio")
+)
+
+__all__ = [
+    "AsyncClient",
+    "CallError",
+    "Catalog",
+    "Checkpoint",
+    "Client",
+    "ContractError",
+    "DeadlineError",
+    "Direction",
+    "Edit",
+    "EditedImage",
+    "FieldViolation",
+    "Fit",
+    "ImageFormat",
+    "ImageInput",
+    "InputError",
+    "Interpolate",
+    "InvalidArgumentError",
+    "Inversion",
+    "InvertOptions",
+    "LatentCode",
+    "LatentFileError",
+    "Limits",
+    "LossTerm",
+    "Mix",
+    "Move",
+    "NotFoundError",
+    "Operation",
+    "OverloadedError",
+    "PackInfo",
+    "Picture",
+    "Plateau",
+    "PreconditionError",
+    "Progress",
+    "Quality",
+    "RelatentError",
+    "RetryPolicy",
+    "ServerError",
+    "Space",
+    "Start",
+    "StopReason",
+    "SynthesizedImage",
+    "Timings",
+    "Truncate",
+    "UnavailableError",
+    "UnimplementedError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for module in map(importlib.import_module, _MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module 'relatent' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

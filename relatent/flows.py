@@ -1,0 +1,237 @@
+"""What a client can do, written once for both clients; see `relatent.retrying` for how."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from relatent import answers
+from relatent.errors import InputError, UnavailableError
+from relatent.images import ImageFormat, ImageInput, format_message, image_message
+from relatent.latents import LatentCode, latent_message
+from relatent.requests import InvertOptions, Operation, inversion_options, operation_message
+from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
+from relatent.resuming import ProgressCallback, RunningInversion
+from relatent.retrying import Addresses, Flow, RetryPolicy, Stream, Unary, retrying
+from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2
+
+DEFAULT_ADDRESS = "127.0.0.1:8500"
+DEFAULT_TIMEOUT = 120.0
+"""Seconds of a call, all its attempts together."""
+DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
+"""Bytes of one message, either way; the service's own default."""
+
+_PREFIX = "/relatent.v1."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A client's settings.
+
+    Attributes:
+        addresses: host:port, one or several; or several in one string, with commas.
+        timeout: seconds of a call unless it says otherwise, all its attempts together.
+        max_message_bytes: bytes of one message, either way; the service's setting of the same name.
+        retry: how long to wait between attempts.
+
+    Raises:
+        InputError: no address.
+    """
+
+    addresses: Sequence[str]
+    timeout: float = DEFAULT_TIMEOUT
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @classmethod
+    def of(
+        cls,
+        addresses: str | Sequence[str],
+        timeout: float,
+        max_message_bytes: int,
+        retry: RetryPolicy | None,
+    ) -> Settings:
+        """Settings of a client's arguments."""
+        parts = addresses.split(",") if isinstance(addresses, str) else addresses
+        listed = [part.strip() for part in parts if part.strip()]
+        if not listed:
+            raise InputError("addresses: expected at least one host:port")
+        return cls(listed, timeout, max_message_bytes, retry or RetryPolicy())
+
+    def channel_options(self) -> list[tuple[str, int]]:
+        """Options of a channel of either kind."""
+        return [
+            ("grpc.max_send_message_length", self.max_message_bytes),
+            ("grpc.max_receive_message_length", self.max_message_bytes),
+            # Attempts are ours, so gRPC's own would only hide them.
+            ("grpc.enable_retries", 0),
+            # An address that does not answer must not hold up the others for gRPC's twenty seconds,
+            # nor stay shunned for its two minutes.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", 5000),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            # Channels to one address must not share each other's connection and its backoff.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+
+
+class Flows:
+    """What a client can do. Every method makes a flow; nothing happens before it is driven."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._addresses = Addresses(settings.addresses)
+
+    def invert(
+        self,
+        image: ImageInput,
+        options: InvertOptions,
+        progress: ProgressCallback | None,
+        preview_every: int,
+        timeout: float | None,
+    ) -> Flow[Inversion]:
+        """Invert an image; see `Client.invert`."""
+        deadline = self._deadline(timeout)
+        request = inversion_pb2.InvertStreamRequest(
+            image=image_message(image),
+            options=inversion_options(options),
+            preview_every=preview_every,
+            checkpoint_every=1,
+        )
+        return (yield from self._invert(request, progress, deadline))
+
+    def edit(
+        self,
+        source: LatentCode | ImageInput,
+        operations: Sequence[Operation],
+        options: InvertOptions,
+        progress: ProgressCallback | None,
+        output_format: ImageFormat | str | None,
+        timeout: float | None,
+    ) -> Flow[Edit]:
+        """Edit a code, or an image that is inverted first; see `Client.edit`."""
+        deadline = self._deadline(timeout)
+        request = editing_pb2.EditRequest(
+            operations=[operation_message(operation) for operation in operations],
+            output_format=format_message(output_format),
+        )
+        inverted = None
+        if isinstance(source, LatentCode):
+            request.latent.CopyFrom(latent_message(source))
+        else:
+            inverted = yield from self._invert(
+                inversion_pb2.InvertStreamRequest(
+                    image=image_message(source), options=inversion_options(options), checkpoint_every=1
+                ),
+                progress,
+                deadline,
+            )
+            request.latent.CopyFrom(latent_message(inverted.latent))
+        answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, deadline)
+        return answers.edit(answer, inverted)
+
+    def synthesize(
+        self,
+        latents: Sequence[LatentCode],
+        output_format: ImageFormat | str | None,
+        timeout: float | None,
+    ) -> Flow[tuple[SynthesizedImage, ...]]:
+        """Make the images of codes; see `Client.synthesize`."""
+        request = synthesis_pb2.SynthesizeRequest(
+            latents=[latent_message(latent) for latent in latents],
+            output_format=format_message(output_format),
+        )
+        answer = yield from self._call(
+            "SynthesisService/Synthesize",
+            request,
+            synthesis_pb2.SynthesizeResponse,
+            self._deadline(timeout),
+        )
+        return answers.synthesized(answer)
+
+    def sample(
+        self,
+        seeds: Sequence[int],
+        truncation: float | None,
+        pack: str,
+        output_format: ImageFormat | str | None,
+        timeout: float | None,
+    ) -> Flow[tuple[SynthesizedImage, ...]]:
+        """Make random images; see `Client.sample`."""
+        if not all(0 <= seed < 2**64 for seed in seeds):
+            raise InputError("seeds: expected whole numbers from 0 to 2**64 - 1")
+        request = synthesis_pb2.SampleRequest(
+            pack=pack, seeds=seeds, truncation=truncation, output_format=format_message(output_format)
+        )
+        answer = yield from self._call(
+            "SynthesisService/Sample", request, synthesis_pb2.SampleResponse, self._deadline(timeout)
+        )
+        return answers.synthesized(answer)
+
+    def catalog(self, timeout: float | None) -> Flow[Catalog]:
+        """List what the server has; see `Client.catalog`."""
+        answer = yield from self._call(
+            "CatalogService/ListPacks",
+            catalog_pb2.ListPacksRequest(),
+            catalog_pb2.ListPacksResponse,
+            self._deadline(timeout),
+        )
+        return answers.catalog(answer)
+
+    def pack(self, name: str, timeout: float | None) -> Flow[PackInfo]:
+        """Describe a pack; see `Client.pack`."""
+        answer = yield from self._call(
+            "CatalogService/GetPack",
+            catalog_pb2.GetPackRequest(pack=name),
+            catalog_pb2.GetPackResponse,
+            self._deadline(timeout),
+        )
+        return answers.pack_info(answer.pack)
+
+    def _invert(
+        self,
+        request: inversion_pb2.InvertStreamRequest,
+        progress: ProgressCallback | None,
+        deadline: float,
+    ) -> Flow[Inversion]:
+        running = RunningInversion(request, progress)
+
+        def attempt(address: str, left: float) -> Flow[Inversion]:
+            message = running.next_request()
+            self._check_size(message)
+            path = f"{_PREFIX}InversionService/InvertStream"
+            yield Stream(address, path, message, inversion_pb2.InvertStreamResponse, left, running.receive)
+            result = running.result()
+            if result is None:
+                raise UnavailableError(
+                    grpc.StatusCode.UNKNOWN, "the stream ended before its result", address=address
+                )
+            return result
+
+        return (
+            yield from retrying(attempt, self._addresses, self._settings.retry, deadline, running.progressed)
+        )
+
+    def _call(self, method: str, request: Message, answer: type[Message], deadline: float) -> Flow[Any]:
+        self._check_size(request)
+
+        def attempt(address: str, left: float) -> Flow[Any]:
+            return (yield Unary(address, _PREFIX + method, request, answer, left))
+
+        return (yield from retrying(attempt, self._addresses, self._settings.retry, deadline))
+
+    def _check_size(self, request: Message) -> None:
+        size, limit = request.ByteSize(), self._settings.max_message_bytes
+        if size > limit:
+            raise InputError(f"the request has {size:,} bytes; max_message_bytes is {limit:,}")
+
+    def _deadline(self, timeout: float | None) -> float:
+        seconds = self._settings.timeout if timeout is None else timeout
+        if not seconds > 0:
+            raise InputError(f"timeout: expected more than 0 seconds, got {seconds}")
+        return time.monotonic() + seconds
