@@ -83,9 +83,6 @@ _MODULES = tuple(
     f"relatent.{name}"
     for name in ("errors", "images", "latents", "results", "requests", "retrying", "client", "aio")
 )
-    f"relatent.{name}"
-    for name in ("errors", "images", "latents", "results", "requests", "retrying", "client", "aio")
-)
 
 __all__ = [
     "AsyncClient",
