@@ -1,0 +1,71 @@
+"""Any picture as plain sRGB: orientation, palettes, transparency, deep and inverted channels, profiles."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+WHITE = (255, 255, 255)
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Decode a picture as opaque sRGB, upright; what is transparent shows white.
+
+    Raises:
+        Exception: whatever the decoder raises on broken bytes.
+    """
+    picture.load()
+    profile = picture.info.get("icc_profile")
+    picture = _upright(picture)
+    if picture.mode.startswith("I"):
+        picture = _eight_bits(picture)
+    alpha = None
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        alpha = picture.getchannel("A")
+        picture = picture.convert("RGB")
+    if picture.mode in ("P", "1"):
+        picture = picture.convert("RGB")
+    if profile:
+        picture = _to_srgb(picture, profile)
+    picture = picture.convert("RGB")
+    if alpha is not None:
+        picture = Image.composite(picture, Image.new("RGB", picture.size, WHITE), alpha)
+    return picture
+
+
+def to_grey(picture: Image.Image) -> Image.Image:
+    """Decode a picture as mode L, upright; what is transparent counts as white."""
+    if picture.mode.startswith("I"):
+        picture.load()
+        return _eight_bits(_upright(picture))
+    return to_rgb(picture).convert("L")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says; broken EXIF data says nothing."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except MemoryError:
+        raise
+    except Exception:  # the parser raises nearly anything on broken bytes; the picture is fine without
+        return picture
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Round 16-bit grey to eight bits; Pillow itself would clip it."""
+    deep = np.asarray(picture).astype(np.uint32)
+    return Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+
+
+def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Convert from an embedded profile; one that is broken, or for other channels, is ignored."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return picture
+    return converted or picture

@@ -1,0 +1,222 @@
+"""An image in; its latent code, reconstruction and measured quality out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from time import monotonic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.pack import Pack
+from service.admission import Admission, Place
+from service.call import Call
+from service.engine.engine import EngineTimedOut
+from service.errors import Diverged
+from service.lifecycle import Lifecycle
+from service.metrics import Metrics
+from service.models import Models, Quality
+from service.refinement import Checkpoint, LossNotFinite, Objective, Refinement, starting_at
+from service.stopping import StopReason, StopRules, reached, steps_in_time, time_limit
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+INITIAL_ANSWER_SECONDS, ANSWER_MARGIN_SECONDS = 0.2, 0.1
+ANSWER_WORK = 3
+"""Encoder, synthesis and assessment, in refinement steps, as admission counts work."""
+
+
+class Start(Enum):
+    """Where to start, unless at a given code or checkpoint."""
+
+    ENCODER = "encoder"
+    MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to invert, from where, and how far.
+
+    Attributes:
+        pack: to invert into.
+        image: uint8 [R, R, 3].
+        mask: uint8 [R, R]; 255 counts fully.
+        start: a rule, a code float32 [L, D], or a checkpoint.
+        rules: when to end.
+        learning_rate: Adam's step size.
+        weights: of every term of the objective.
+        preview_every, checkpoint_every: send one with every n-th report; 0 for never.
+        field: path of the request's options, for errors.
+    """
+
+    pack: Pack
+    image: Pixels
+    mask: Pixels
+    start: Start | Floats | Checkpoint
+    rules: StopRules
+    learning_rate: float
+    weights: Mapping[str, float]
+    preview_every: int = 0
+    checkpoint_every: int = 0
+    field: str = "options"
+
+    @property
+    def work(self) -> int:
+        """Steps it will do at most, as admission counts them."""
+        done = len(self.start.losses) if isinstance(self.start, Checkpoint) else 0
+        return max(0, self.rules.steps - done) + ANSWER_WORK
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an inversion is; see `relatent.v1.InversionProgress`."""
+
+    steps: int
+    total_steps: int
+    loss: float
+    best_loss: float
+    preview: Pixels | None
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """An image's code, float32 [L, D], with the evidence for it."""
+
+    pack: Pack
+    code: Floats
+    reconstruction: Pixels
+    quality: Quality
+    losses: Floats
+    stop_reason: StopReason
+    steps: int
+
+
+class Inverter:
+    """Inverts images. Owns nothing but a running mean of how long an answer takes to make."""
+
+    def __init__(self, models: Models, admission: Admission, lifecycle: Lifecycle, metrics: Metrics) -> None:
+        self._models = models
+        self._admission = admission
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._answer_seconds = INITIAL_ANSWER_SECONDS
+
+    async def invert(self, job: Job, call: Call, place: Place) -> AsyncIterator[Progress | Result]:
+        """Invert an image.
+
+        Yields:
+            A report before the first chunk and after each, and the result last.
+
+        Raises:
+            Diverged: the loss stopped being finite.
+            NotReady: the server is about to end; the last report's checkpoint is where to go on.
+            EngineError: as the engine says.
+        """
+        start = await self._start(job, call)
+        objective = Objective(job.image, job.mask, job.learning_rate, job.weights)
+        refinement = Refinement(job.pack, objective, start, job.rules.steps)
+        first, reports = refinement.steps, 0
+        reason = reached(job.rules, refinement.losses)
+        while True:
+            reports += 1
+            yield await self._report(job, refinement, reports, call)
+            if reason is not None:
+                break
+            self._lifecycle.check_not_stopping()
+            reason = await self._advance(job, refinement, call, place, first=refinement.steps == first)
+        yield await self._finish(job, refinement, reason, call)
+
+    async def _start(self, job: Job, call: Call) -> Checkpoint:
+        match job.start:
+            case Checkpoint():
+                return job.start
+            case Start.ENCODER:
+                code = (await self._models.encode(job.pack, job.image[None], call))[0]
+            case Start.MEAN:
+                code = job.pack.mean
+            case _:
+                code = job.start
+        return starting_at(job.pack, code)
+
+    async def _advance(
+        self, job: Job, refinement: Refinement, call: Call, place: Place, *, first: bool
+    ) -> StopReason | None:
+        """Do the next chunk; why to end after it, or None."""
+        steps = min(job.pack.refinement.max_steps, job.rules.steps - refinement.steps)
+        timeout = call.engine_timeout()
+        limit = time_limit(job.rules, call, self._answer_seconds + ANSWER_MARGIN_SECONDS)
+        if limit is not None:
+            end, out_of_time = limit
+            steps = steps_in_time(end, self._pace(place), steps, first=first)
+            if steps == 0:
+                return out_of_time
+            if out_of_time is StopReason.DEADLINE:
+                timeout = end - monotonic()
+        try:
+            seconds = await refinement.advance(self._models, steps, call, timeout)
+        except LossNotFinite as error:
+            raise _diverged(job, error) from error
+        except EngineTimedOut:
+            if limit is None or limit[1] is not StopReason.DEADLINE:
+                raise
+            return StopReason.DEADLINE
+        self._admission.advance(place, steps, seconds)
+        self._metrics.steps.labels(job.pack.name).inc(steps)
+        self._metrics.chunk.labels(job.pack.name).observe(seconds)
+        return reached(job.rules, refinement.losses)
+
+    async def _report(self, job: Job, refinement: Refinement, number: int, call: Call) -> Progress:
+        preview = checkpoint = None
+        if job.preview_every and number % job.preview_every == 0:
+            preview = (await self._models.synthesize(job.pack, refinement.best_code, call))[0]
+        if job.checkpoint_every and number % job.checkpoint_every == 0:
+            checkpoint = refinement.checkpoint()
+        losses = refinement.losses
+        return Progress(
+            steps=refinement.steps,
+            total_steps=max(job.rules.steps, refinement.steps),
+            loss=float(losses[-1]) if len(losses) else float("nan"),
+            best_loss=float(losses.min()) if len(losses) else float("nan"),
+            preview=preview,
+            checkpoint=checkpoint,
+        )
+
+    async def _finish(self, job: Job, refinement: Refinement, reason: StopReason, call: Call) -> Result:
+        began = monotonic()
+        image = await self._models.synthesize(job.pack, refinement.best_code, call)
+        quality = await self._models.assess(job.pack, image, job.image[None], call)
+        self._answer_seconds += 0.2 * (monotonic() - began - self._answer_seconds)
+        name = job.pack.name
+        self._metrics.inversions.labels(name, reason.value).inc()
+        self._metrics.psnr.labels(name).observe(quality.psnr)
+        self._metrics.mse.labels(name).observe(quality.mse)
+        self._metrics.perceptual.labels(name).observe(quality.perceptual)
+        return Result(
+            pack=job.pack,
+            code=refinement.best_code[0],
+            reconstruction=image[0],
+            quality=quality,
+            losses=refinement.losses,
+            stop_reason=reason,
+            steps=refinement.steps,
+        )
+
+    def _pace(self, place: Place) -> float:
+        """Seconds that a step of this call takes, its neighbours' included."""
+        return place.seconds_a_step or self._admission.seconds_a_step * max(1, self._admission.inflight)
+
+
+def _diverged(job: Job, error: LossNotFinite) -> Diverged:
+    """Name the field that most likely is to blame."""
+    if error.step == 0:
+        cause = "refinement.weights" if isinstance(job.start, Start) else "latent"
+        return Diverged(f"{job.field}.{cause}", "expected a finite loss at the start; it was not finite")
+    return Diverged(
+        f"{job.field}.refinement.learning_rate",
+        f"expected a step size that keeps the loss finite; with {job.learning_rate:g} it was not finite "
+        f"after {error.step} steps",
+    )

@@ -1,0 +1,85 @@
+"""Every Prometheus metric of the service, on a registry of its own.
+
+| Name | Kind | Labels | What it counts |
+|---|---|---|---|
+| `grpc_server_started_total` | counter | type, service, method | calls begun |
+| `grpc_server_handled_total` | counter | type, service, method, code | calls ended |
+| `grpc_server_handling_seconds` | histogram | type, service, method | from a call's begin to its end |
+| `relatent_refinement_steps_total` | counter | pack | refinement steps done |
+| `relatent_batch_size` | histogram | graph | samples the service put into one engine call |
+| `relatent_chunk_seconds` | histogram | pack | one chunk of refinement steps, the engine's queue included |
+| `relatent_queue_seconds` | histogram | | waiting for a place |
+| `relatent_inversions_total` | counter | pack, stop_reason | inversions answered |
+| `relatent_reconstruction_psnr_decibels` | histogram | pack | of finished inversions |
+| `relatent_reconstruction_mse` | histogram | pack | of finished inversions |
+| `relatent_reconstruction_perceptual` | histogram | pack | of finished inversions |
+| `relatent_inflight` | gauge | | calls at work |
+| `relatent_waiting` | gauge | | calls waiting for a place |
+| `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
+| `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
+| `relatent_backlog_seconds` | gauge | | outstanding steps times measured seconds a step: scale on this |
+
+The `grpc_server_*` labels are `grpc_type`, `grpc_service`, `grpc_method` and `grpc_code`, as in the public
+gRPC middlewares; health checks and reflection are not counted.
+"""
+
+from __future__ import annotations
+
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from service.admission import Admission
+
+JOB_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0)
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
+DECIBELS = (10, 15, 20, 22.5, 25, 27.5, 30, 32.5, 35, 40, 50)
+ERRORS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.3, 1.0)
+_GRPC = ("grpc_type", "grpc_service", "grpc_method")
+
+
+class Metrics:
+    """The service's metrics; see the table above."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(name, text, labels, registry=self.registry)
+
+        def histogram(
+            name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()
+        ) -> Histogram:
+            return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+        self.started = counter("grpc_server_started", "Calls begun.", _GRPC)
+        self.handled = counter("grpc_server_handled", "Calls ended.", (*_GRPC, "grpc_code"))
+        self.handling = histogram("grpc_server_handling_seconds", "Duration of calls.", JOB_SECONDS, _GRPC)
+        self.steps = counter("relatent_refinement_steps", "Refinement steps done.", ("pack",))
+        self.batch_size = histogram("relatent_batch_size", "Samples an engine call.", BATCHES, ("graph",))
+        self.chunk = histogram("relatent_chunk_seconds", "Chunks of refinement.", JOB_SECONDS, ("pack",))
+        self.queue = histogram("relatent_queue_seconds", "Waiting for a place.", JOB_SECONDS)
+        self.inversions = counter("relatent_inversions", "Inversions answered.", ("pack", "stop_reason"))
+        self.psnr = histogram(
+            "relatent_reconstruction_psnr_decibels", "PSNR of reconstructions.", DECIBELS, ("pack",)
+        )
+        self.mse = histogram("relatent_reconstruction_mse", "MSE of reconstructions.", ERRORS, ("pack",))
+        self.perceptual = histogram(
+            "relatent_reconstruction_perceptual", "Perceptual distance of reconstructions.", ERRORS, ("pack",)
+        )
+        self.rejected = counter("relatent_rejected", "Calls turned away.", ("reason",))
+        self.retries = counter("relatent_triton_retries", "Engine calls repeated.")
+        self._inflight = Gauge("relatent_inflight", "Calls at work.", registry=self.registry)
+        self._waiting = Gauge("relatent_waiting", "Calls waiting.", registry=self.registry)
+        self._backlog = Gauge("relatent_backlog_seconds", "Seconds of backlog.", registry=self.registry)
+
+    def watch(self, admission: Admission) -> None:
+        """Read the gauges off the admission whenever they are asked for."""
+        self._inflight.set_function(lambda: admission.inflight)
+        self._waiting.set_function(lambda: admission.waiting)
+        self._backlog.set_function(admission.backlog_seconds)
+
+    def serve(self, host: str, port: int) -> tuple[WSGIServer, Thread]:
+        """Answer scrapes at an address, from a thread; port 0 chooses one (`server.server_port`)."""
+        return start_http_server(port, host, self.registry)

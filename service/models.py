@@ -1,0 +1,105 @@
+"""A pack's graphs as functions over arrays: what may be asked of the engine, and nothing of how."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.pack import Pack
+from service.call import Call
+from service.engine.engine import Engine
+from service.metrics import Metrics
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+Tensors = dict[str, NDArray[Any]]
+
+
+class GraphKind(StrEnum):
+    """The graphs of a pack; the model of pack NAME is called NAME_KIND."""
+
+    ENCODE = "encode"
+    MAP = "map"
+    SYNTHESIZE = "synthesize"
+    REFINE = "refine"
+    ASSESS = "assess"
+    ATTRIBUTES = "attributes"
+
+    def of(self, pack: Pack) -> str:
+        """Its name for a pack."""
+        return f"{pack.name}_{self.value}"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How close an image is to another; see `relatent.v1.Quality`."""
+
+    mse: float
+    psnr: float
+    ssim: float
+    perceptual: float
+
+
+class Models:
+    """Runs packs' graphs for calls, within their deadlines.
+
+    Batches larger than a graph takes are split. Every method may raise the engine's errors.
+    """
+
+    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+        self._engine = engine
+        self._metrics = metrics
+
+    async def encode(self, pack: Pack, image: Pixels, call: Call) -> Floats:
+        """The encoder's code float32 [1, L, D] of an image uint8 [1, R, R, 3]."""
+        return (await self._run(GraphKind.ENCODE, pack, {"image": image}, call))["w"]
+
+    async def map(self, pack: Pack, z: Floats, psi: float, call: Call) -> Floats:
+        """The codes float32 [B, L, D] of noise float32 [B, Z], truncated to `psi` in 0 to 1."""
+        inputs = {"z": z, "psi": np.full((len(z), 1), psi, np.float32)}
+        return (await self._run(GraphKind.MAP, pack, inputs, call))["w"]
+
+    async def synthesize(self, pack: Pack, w: Floats, call: Call) -> Pixels:
+        """The images uint8 [B, R, R, 3] of codes float32 [B, L, D]."""
+        return (await self._run(GraphKind.SYNTHESIZE, pack, {"w": w}, call))["image"]
+
+    async def refine(
+        self, pack: Pack, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float
+    ) -> Tensors:
+        """One chunk of refinement; inputs and outputs as the graph names them, batch of 1."""
+        return await self._infer(GraphKind.REFINE.of(pack), inputs, call, timeout)
+
+    async def assess(self, pack: Pack, image: Pixels, reference: Pixels, call: Call) -> Quality:
+        """How close an image is to a reference, both uint8 [1, R, R, 3]."""
+        inputs = {"image": image, "reference": reference}
+        answer = await self._run(GraphKind.ASSESS, pack, inputs, call)
+        values = {name: float(answer[name][0, 0]) for name in ("mse", "ssim", "perceptual")}
+        return Quality(psnr=min(100.0, float(answer["psnr"][0, 0])), **values)
+
+    async def _run(self, kind: GraphKind, pack: Pack, inputs: Tensors, call: Call) -> Tensors:
+        graph = kind.of(pack)
+        most = self._engine.graphs[graph].max_batch
+        batch = len(next(iter(inputs.values())))
+        if batch <= most:
+            return await self._infer(graph, inputs, call, call.engine_timeout())
+        parts = []
+        for first in range(0, batch, most):
+            part = {name: array[first : first + most] for name, array in inputs.items()}
+            parts.append(await self._infer(graph, part, call, call.engine_timeout()))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    async def _infer(
+        self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float
+    ) -> Tensors:
+        self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
+        began = time.monotonic()
+        try:
+            return await self._engine.infer(graph, inputs, timeout)
+        finally:
+            call.inference_seconds += time.monotonic() - began

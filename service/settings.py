@@ -1,0 +1,156 @@
+"""The service's settings: one table, from which come the flags, the environment and the help.
+
+A flag `--max-steps` is also the environment's `RELATENT_MAX_STEPS`; the flag wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+PREFIX = "RELATENT_"
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host and a port; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """As it is written in flags and URLs."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"expected host:port, got {text!r}")
+    return Address(host.strip("[]"), int(port))
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(str(_address(part.strip())) for part in text.split(",") if part.strip())
+
+
+def _choice(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}, got {text!r}")
+        return text
+
+    return parse
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return seconds
+
+
+def _optional_path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+@dataclass(frozen=True)
+class _Flag:
+    """What the command line knows of a setting."""
+
+    default: str
+    parse: Callable[[str], Any]
+    help: str
+
+
+_ENGINES = _choice("auto", "triton", "embedded", "local")
+_LEVELS = _choice("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server runs; `python -m service --help` explains each."""
+
+    listen: Annotated[Address, _Flag("127.0.0.1:8500", _address, "where gRPC is served; port 0 chooses one")]
+    metrics_listen: Annotated[
+        Address, _Flag("127.0.0.1:8501", _address, "where Prometheus metrics are served")
+    ]
+    packs: Annotated[Path, _Flag("packs", Path, "folder of packs")]
+    repository: Annotated[
+        Path, _Flag("model_repository", Path, "Triton model repository with the packs' graphs")
+    ]
+    engine: Annotated[
+        str,
+        _Flag(
+            "auto",
+            _ENGINES,
+            "what runs the graphs: triton (at --triton), embedded (a Triton child process), local (in this "
+            "process), or auto: the first of these that can be had",
+        ),
+    ]
+    triton: Annotated[
+        tuple[str, ...], _Flag("", _addresses, "gRPC addresses of Triton, host:port[,host:port]")
+    ]
+    max_message_bytes: Annotated[int, _Flag(str(32 * MIB), _count, "bytes of one message, either way")]
+    max_image_bytes: Annotated[int, _Flag(str(20 * MIB), _count, "bytes of one encoded image")]
+    max_image_pixels: Annotated[int, _Flag("50000000", _count, "pixels of one image, told from its header")]
+    max_steps: Annotated[int, _Flag("2000", _count, "refinement steps of one inversion")]
+    max_images: Annotated[
+        int, _Flag("64", _count, "images of one call: strengths, amounts, latents or seeds")
+    ]
+    max_inflight: Annotated[int, _Flag("32", _count, "calls at work at a time")]
+    max_queue: Annotated[int, _Flag("256", _count, "calls waiting for a place; further ones are turned away")]
+    drain_seconds: Annotated[float, _Flag("30", _seconds, "how long calls under way may go on after SIGTERM")]
+    max_connection_age_seconds: Annotated[
+        float,
+        _Flag(
+            "300", _seconds, "age at which clients are asked to connect anew, so that new servers get load"
+        ),
+    ]
+    log_level: Annotated[str, _Flag("info", _LEVELS, "debug, info, warning or error")]
+    ready_file: Annotated[
+        Path | None,
+        _Flag("", _optional_path, "written when serving: JSON with the addresses, keys grpc and metrics"),
+    ]
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings off the command line and the environment.
+
+    Raises:
+        SystemExit: a value is not what it must be, or help was asked for.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Serve GAN inversion and editing over gRPC. Every flag is also an environment variable.",
+        allow_abbrev=False,
+    )
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        (flag,) = hint.__metadata__
+        variable = PREFIX + name.upper()
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            type=flag.parse,
+            default=environment.get(variable, flag.default),
+            metavar="VALUE",
+            help=f"{flag.help} [{variable}; default: {flag.default or 'none'}]",
+        )
+    settings = Settings(**vars(parser.parse_args(arguments)))
+    if settings.engine == "triton" and not settings.triton:
+        parser.error("--engine triton: expected --triton host:port")
+    return settings
