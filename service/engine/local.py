@@ -69,7 +69,7 @@ class LocalEngine:
             outputs = await asyncio.wait_for(run, timeout)
         except TimeoutError as error:
             raise EngineTimedOut(f"{graph}: no answer within {timeout:.3f} s") from error
-        except RuntimeError as error:
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower class
             raise EngineRejected(f"{graph}: {error}") from error
         finally:
             options.terminate = True
@@ -94,11 +94,11 @@ def _open_all(repository: Path) -> tuple[dict[str, Graph], dict[str, ort.Inferen
 
 
 def _read_config(path: Path) -> Graph | None:
-    config = model_config_pb2.ModelConfig(name=path.parent.name)
     try:
-        text_format.Parse(path.read_text(), config)
+        config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise EngineUnavailable(f"{path}: not a model configuration: {error}") from error
+    config.name = path.parent.name
     return graph_of(config)
 
 
