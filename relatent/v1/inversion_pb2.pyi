@@ -162,12 +162,15 @@ class Checkpoint(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     LOSSES_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack that was at work."""
     revision: _builtins.str
     """Its revision."""
     steps: _builtins.int
     """Steps done so far."""
+    learning_rate: _builtins.float
+    """Adam's step size at work; goes on unless Refinement.learning_rate says otherwise. 0: not known."""
     @_builtins.property
     def state(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateTensor]:
         """The optimiser's state, the best code so far with its loss included."""
@@ -184,10 +187,11 @@ class Checkpoint(_message.Message):
         steps: _builtins.int = ...,
         state: _abc.Iterable[Global___StateTensor] | None = ...,
         losses: _abc.Iterable[_builtins.float] | None = ...,
+        learning_rate: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["losses", b"losses", "pack", b"pack", "revision", b"revision", "state", b"state", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["learning_rate", b"learning_rate", "losses", b"losses", "pack", b"pack", "revision", b"revision", "state", b"state", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -230,7 +234,7 @@ class Refinement(_message.Message):
     steps: _builtins.int
     """Steps in all, those of a checkpoint included. Unset: the pack's default. 0: none."""
     learning_rate: _builtins.float
-    """Adam's step size. Unset: the pack's default for the start."""
+    """Adam's step size. Unset: the checkpoint's, or else the pack's default for the start."""
     target_loss: _builtins.float
     """End when the loss is at most this."""
     best_at_deadline: _builtins.bool
@@ -515,9 +519,9 @@ class InversionProgress(_message.Message):
     total_steps: _builtins.int
     """Steps that will be done at most."""
     loss: _builtins.float
-    """The latest loss."""
+    """The latest loss. NaN before the first step."""
     best_loss: _builtins.float
-    """The lowest loss so far."""
+    """The lowest loss so far. NaN before the first step."""
     @_builtins.property
     def preview(self) -> _types_pb2.Image:
         """The image of the best code so far, where asked for."""
