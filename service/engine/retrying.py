@@ -21,10 +21,10 @@ class RetryingEngine:
 
     Args:
         engine: the one to ask.
-        on_retry: told the name of the graph before each repetition.
+        on_retry: called before each repetition.
     """
 
-    def __init__(self, engine: Engine, on_retry: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, on_retry: Callable[[], None]) -> None:
         self._engine = engine
         self._on_retry = on_retry
 
@@ -69,7 +69,7 @@ class RetryingEngine:
                     raise
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            self._on_retry(graph)
+            self._on_retry()
 
     async def stop(self) -> None:
         """Let go of everything."""
