@@ -152,6 +152,8 @@ class _AsyncTransport:
             await channel.close()
 
     async def _perform(self, effect: Effect) -> Any:
+        if self._closed:
+            raise RuntimeError("the client is closed")
         match effect:
             case Sleep():
                 return await asyncio.sleep(effect.seconds)
@@ -174,8 +176,6 @@ class _AsyncTransport:
         )
 
     def _channel(self, address: str) -> aio.Channel:
-        if self._closed:
-            raise RuntimeError("the client is closed")
         if address not in self._channels:
             self._channels[address] = aio.insecure_channel(address, self._options)
         return self._channels[address]

@@ -188,6 +188,8 @@ class _BlockingTransport:
             self._channels.clear()
 
     def _perform(self, effect: Effect) -> Any:
+        if self._closed:
+            raise RuntimeError("the client is closed")
         match effect:
             case Sleep():
                 return time.sleep(effect.seconds)

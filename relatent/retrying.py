@@ -150,6 +150,6 @@ def retrying(
             failure.add_note(f"gave up after {failures} attempts: the call's time is up")
             raise failure
         addresses.give_up(address)
-        logger.warning("%s: %s; trying %s in %.1f s", address, failure.message, addresses.preferred, wait)
+        logger.warning("%s: %s; trying on until the timeout", address, failure.message)
         if wait:
             yield Sleep(wait)

@@ -1,0 +1,1 @@
+"""The command `relatent`. One module a command; `relatent.cli.main` puts them together."""

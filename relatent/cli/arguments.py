@@ -1,0 +1,200 @@
+"""Arguments that several commands share, and what they are made of."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from relatent.client import Client
+from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
+from relatent.images import Fit, ImageFormat
+from relatent.latents import SUFFIX, LatentCode
+from relatent.requests import InvertOptions, Plateau, Start
+
+FORMATS = [ImageFormat.PNG.value, ImageFormat.JPEG.value, ImageFormat.WEBP.value]
+
+
+def add_connection(parser: argparse.ArgumentParser, timeout: float) -> None:
+    """Add what says where the service is."""
+    group = parser.add_argument_group("service")
+    group.add_argument(
+        "--address",
+        default=os.environ.get("RELATENT_ADDRESS", DEFAULT_ADDRESS),
+        metavar="HOST:PORT[,…]",
+        help="where the service listens; with several, another takes over where one is lost "
+        "(RELATENT_ADDRESS; default: %(default)s)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=positive,
+        default=timeout,
+        metavar="SECONDS",
+        help="of a call, all its attempts together (default: %(default)g)",
+    )
+    group.add_argument(
+        "--max-message-bytes",
+        type=int,
+        default=int(os.environ.get("RELATENT_MAX_MESSAGE_BYTES", DEFAULT_MAX_MESSAGE_BYTES)),
+        metavar="BYTES",
+        help="of one message, either way, as the service has it (RELATENT_MAX_MESSAGE_BYTES; "
+        "default: %(default)d)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the wish for machine-readable output."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+
+
+def add_pack(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of a pack."""
+    parser.add_argument("--pack", default="", metavar="NAME", help="default: the service's only one")
+
+
+def add_out(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the folder for results and the pictures' format."""
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path(default), metavar="FOLDER", help="default: %(default)s"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="png", help="of pictures (default: png)")
+
+
+def add_inversion(parser: argparse.ArgumentParser) -> None:
+    """Add how to invert images."""
+    group = parser.add_argument_group("inversion")
+    group.add_argument("--steps", type=int, metavar="N", help="refinement steps; 0: the encoder alone")
+    group.add_argument(
+        "--start",
+        default="encoder",
+        metavar=f"encoder|mean|FILE{SUFFIX}",
+        help="where refinement starts (default: encoder)",
+    )
+    group.add_argument("--learning-rate", type=positive, metavar="RATE", help="Adam's step size")
+    group.add_argument(
+        "--weight",
+        type=weight,
+        action="append",
+        default=[],
+        metavar="TERM=VALUE",
+        help="weight of a term of the objective; may be repeated",
+    )
+    group.add_argument("--mask", type=Path, metavar="IMAGE", help="white where the image counts")
+    group.add_argument("--target-loss", type=float, metavar="LOSS", help="end when the loss is at most this")
+    group.add_argument(
+        "--plateau",
+        type=plateau,
+        metavar="STEPS:FRACTION",
+        help="end when the loss has fallen by less than this fraction over so many steps",
+    )
+    group.add_argument(
+        "--time-budget", type=positive, metavar="SECONDS", help="end after so long, with the best so far"
+    )
+    group.add_argument(
+        "--fit", choices=[fit.value for fit in Fit], help="what to do with an image that is not square"
+    )
+
+
+def client(args: argparse.Namespace) -> Client:
+    """The client that the arguments ask for."""
+    return Client(args.address, timeout=args.timeout, max_message_bytes=args.max_message_bytes)
+
+
+def invert_options(args: argparse.Namespace) -> InvertOptions:
+    """The options of an inversion that the arguments ask for.
+
+    Raises:
+        LatentFileError: the file to start from holds no code.
+    """
+    start: Start
+    match args.start:
+        case "encoder" | "mean":
+            start = args.start
+        case path:
+            start = LatentCode.load(path)
+    options = InvertOptions(pack=args.pack, start=start, weights=dict(args.weight))
+    if args.steps is not None:
+        options["steps"] = args.steps
+    if args.learning_rate is not None:
+        options["learning_rate"] = args.learning_rate
+    if args.mask is not None:
+        options["mask"] = args.mask
+    if args.target_loss is not None:
+        options["target_loss"] = args.target_loss
+    if args.plateau is not None:
+        options["plateau"] = args.plateau
+    if args.time_budget is not None:
+        options["time_budget"] = args.time_budget
+    if args.fit is not None:
+        options["fit"] = args.fit
+    return options
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def whole(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def weight(text: str) -> tuple[str, float]:
+    """`TERM=VALUE`."""
+    name, equals, value = text.partition("=")
+    try:
+        if name and equals:
+            return name, float(value)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected TERM=VALUE, such as pixel=1, got {text!r}")
+
+
+def plateau(text: str) -> Plateau:
+    """`STEPS:FRACTION`."""
+    steps, _, fraction = text.partition(":")
+    try:
+        return Plateau(int(steps), float(fraction))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected STEPS:FRACTION, such as 20:0.01, got {text!r}") from None
+
+
+def layers(text: str) -> tuple[int, int]:
+    """`FIRST-LAST`, or one layer."""
+    first, dash, last = text.partition("-")
+    if first.isdecimal() and (last.isdecimal() or not dash):
+        return int(first), int(last or first)
+    raise argparse.ArgumentTypeError(f"expected layers FIRST-LAST, such as 0-5, got {text!r}")
+
+
+def numbers(text: str) -> list[float]:
+    """One number, several with commas, or `FROM:TO:COUNT` evenly apart."""
+    try:
+        if text.count(":") == 2:
+            first, last, count = text.split(":")
+            return spread(float(first), float(last), int(count))
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a number, several as -2,0,2, or FROM:TO:COUNT as -3:3:7, got {text!r}"
+        ) from None
+
+
+def spread(first: float, last: float, count: int) -> list[float]:
+    """So many numbers, evenly apart, ends included.
+
+    Raises:
+        ValueError: fewer than 2.
+    """
+    if count < 2:
+        raise ValueError(f"expected at least 2, got {count}")
+    return [first + (last - first) * index / (count - 1) for index in range(count)]

@@ -1,0 +1,124 @@
+"""Many files at a time: none is lost, and one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from tqdm import tqdm
+
+from relatent.cli.inputs import Item
+from relatent.client import Client
+from relatent.errors import RelatentError
+from relatent.results import Progress
+from relatent.resuming import ProgressCallback
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What became of a file: a value or an error."""
+
+    item: Item
+    value: T | None = None
+    error: Exception | None = None
+
+
+class StepsBar:
+    """One progress bar over the refinement steps of many inversions at a time.
+
+    It is drawn on a terminal's standard error, and nowhere else.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._lock = threading.Lock()
+        self._bar = tqdm(
+            total=0,
+            desc=title,
+            unit="step",
+            disable=None,
+            dynamic_ncols=True,
+            file=sys.stderr,
+            leave=False,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} steps, {rate_fmt}, "
+            "{remaining} left",
+        )
+
+    def watch(self) -> ProgressCallback:
+        """A callback for one more inversion."""
+        seen = Progress(0, 0, 0.0, 0.0)
+
+        def report(progress: Progress) -> None:
+            nonlocal seen
+            with self._lock:
+                if self._bar.total is not None:
+                    self._bar.total += progress.total_steps - seen.total_steps
+                self._bar.update(progress.steps - seen.steps)
+            seen = progress
+
+        return report
+
+    def say(self, text: str) -> None:
+        """Write a line above the bar."""
+        with self._lock:
+            tqdm.write(text, file=sys.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+
+def work_through(
+    items: Sequence[Item],
+    work: Callable[[Item, ProgressCallback], T],
+    *,
+    title: str,
+    jobs: int,
+    client: Client,
+) -> list[Outcome[T]]:
+    """Work on files at the same time, with a progress bar.
+
+    Args:
+        items: the files.
+        work: what to do with one; told where to report progress.
+        title: of the bar.
+        jobs: how many at a time.
+        client: closed where the user interrupts, so that calls under way end.
+
+    Returns:
+        One outcome a file, in the files' order. Errors of ours and of files are outcomes, all
+        others are raised.
+    """
+    outcomes: dict[int, Outcome[T]] = {}
+    with StepsBar(title) as bar, ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures: dict[Future[T], int] = {
+            pool.submit(work, item, bar.watch()): index for index, item in enumerate(items)
+        }
+        try:
+            for future in as_completed(futures):
+                index = futures[future]
+                outcomes[index] = _outcome(items[index], future)
+                if (error := outcomes[index].error) is not None:
+                    bar.say(f"relatent: {items[index].path}: {error}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            client.close()
+            raise
+    return [outcomes[index] for index in range(len(items))]
+
+
+def _outcome(item: Item, future: Future[T]) -> Outcome[T]:
+    try:
+        return Outcome(item, value=future.result())
+    except (RelatentError, OSError) as error:
+        return Outcome(item, error=error)

@@ -1,0 +1,153 @@
+"""`relatent demo`: real image files inverted and edited by a real service, on one contact sheet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relatent.cli import arguments
+from relatent.cli.batch import work_through
+from relatent.cli.demo_results import EDITS, MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
+from relatent.cli.inputs import Item
+from relatent.cli.local_service import LocalService
+from relatent.client import Client
+from relatent.errors import InputError
+from relatent.requests import Interpolate, InvertOptions, Move
+from relatent.results import Direction, EditedImage, Inversion
+from relatent.resuming import ProgressCallback
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "demo",
+        help="see it work: start a service, invert and edit drawings",
+        description="Start a service on this machine, invert and edit held-out drawings, and put the results "
+        "on one contact sheet. To be run in a checkout of Relatent.",
+    )
+    parser.add_argument("-o", "--out", type=Path, default=Path("out/demo"), help="default: %(default)s")
+    parser.add_argument("--portraits", type=arguments.whole, default=5, help="default: 5")
+    parser.add_argument("--steps", type=arguments.whole, default=100, help="refinement steps (default: 100)")
+    parser.add_argument("--engine", default="auto", help="what runs the graphs (default: auto)")
+    parser.add_argument("--packs", type=Path, default=Path("packs"), help="default: %(default)s")
+    parser.add_argument(
+        "--repository", type=Path, default=Path("model_repository"), help="default: %(default)s"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo."""
+    drawings = _drawings(args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    log = args.out / "service.log"
+    flags = ["--engine", args.engine, "--packs", str(args.packs), "--repository", str(args.repository)]
+    began = time.monotonic()
+    _say("Starting the service …")
+    with _terminable(), LocalService(flags, log) as service:
+        seconds = {"start": time.monotonic() - began}
+        engine = str(service.ready.get("engine", "unknown"))
+        _say(f"  ready after {seconds['start']:.1f} s at {service.address}, engine: {engine}")
+        with Client(service.address) as client:
+            portraits = _work(client, drawings, args.steps, seconds)
+    seconds["total"] = time.monotonic() - began
+    numbers = report(portraits, engine, seconds)
+    sheet, document = args.out / "contact_sheet.png", args.out / "report.json"
+    contact_sheet(portraits, numbers).save(sheet)
+    document.write_text(json.dumps(numbers, indent=2) + "\n")
+    mean = numbers["mean"]
+    _say(
+        f"Done in {seconds['total']:.0f} s. PSNR over {len(portraits)} drawings: "
+        f"{mean['encoder']['psnr']:.1f} dB by the encoder alone, {mean['hybrid']['psnr']:.1f} dB refined.\n"
+        f"  {sheet}  what it looks like\n  {document}  the numbers\n  {log}  what the service said"
+    )
+    return 0
+
+
+def _drawings(args: argparse.Namespace) -> list[Item]:
+    folder = args.packs / PACK / "drawings"
+    files = sorted(folder.glob("*.png"))[: args.portraits]
+    if len(files) < 2:
+        raise InputError(f"{folder}: expected drawings in there; run this in a checkout of Relatent")
+    return [Item(file, file.stem) for file in files]
+
+
+def _work(client: Client, drawings: Sequence[Item], steps: int, seconds: dict[str, float]) -> list[Portrait]:
+    _say(f"Inverting {len(drawings)} drawings by the encoder alone …")
+    encoded, seconds["encoder"] = _invert(client, drawings, steps=0)
+    _say(f"  {seconds['encoder']:.1f} s")
+    _say(f"Refining them together, {steps} gradient steps each …")
+    inverted, seconds["hybrid"] = _invert(client, drawings, steps)
+    done = sum(inversion.steps for inversion in inverted)
+    _say(f"  {seconds['hybrid']:.1f} s, {done / seconds['hybrid']:.1f} steps/s")
+    _say("Editing and morphing …")
+    began = time.monotonic()
+    directions = {direction.name: direction for direction in client.pack(PACK).directions}
+    following = [*inverted[1:], inverted[0]]
+    portraits = [
+        Portrait(item.path, start, end, _edits(client, end, directions), _morph(client, end, other))
+        for item, start, end, other in zip(drawings, encoded, inverted, following, strict=True)
+    ]
+    seconds["edits"] = time.monotonic() - began
+    _say(f"  {seconds['edits']:.1f} s")
+    return portraits
+
+
+def _invert(client: Client, drawings: Sequence[Item], steps: int) -> tuple[list[Inversion], float]:
+    options = InvertOptions(pack=PACK, steps=steps)
+
+    def invert(item: Item, progress: ProgressCallback) -> Inversion:
+        return client.invert(item.path, progress=progress, **options)
+
+    began = time.monotonic()
+    outcomes = work_through(drawings, invert, title="  refining", jobs=len(drawings), client=client)
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+    return [outcome.value for outcome in outcomes if outcome.value is not None], time.monotonic() - began
+
+
+def _edits(client: Client, inversion: Inversion, directions: dict[str, Direction]) -> tuple[EditedImage, ...]:
+    before = inversion.reconstruction.array.astype(np.float32)
+
+    def change(edited: EditedImage) -> float:
+        return float(np.square(edited.image.array - before).mean())
+
+    chosen = []
+    for column in EDITS:
+        direction = directions[column.direction]
+        ends = [direction.min_strength, direction.max_strength]
+        edit = client.edit(inversion.latent, [Move(column.direction, ends, keep=column.keep)])
+        # Who smiles already shows little of more smile: take the end that changes more.
+        chosen.append(max(edit.images, key=change))
+    return tuple(chosen)
+
+
+def _morph(client: Client, inversion: Inversion, other: Inversion) -> tuple[EditedImage, ...]:
+    return client.edit(inversion.latent, [Interpolate(other.latent, MORPH_AMOUNTS)]).images
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that the service is stopped too."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

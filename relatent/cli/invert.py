@@ -1,0 +1,71 @@
+"""`relatent invert`: images in, latent codes and reconstructions out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from relatent.cli import arguments, output
+from relatent.cli.batch import Outcome, work_through
+from relatent.cli.inputs import IMAGE_SUFFIXES, Item, collect
+from relatent.latents import SUFFIX
+from relatent.results import Inversion
+from relatent.resuming import ProgressCallback
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "invert",
+        help="find the latent codes of images",
+        description="Find the latent codes of images. Each gets NAME.safetensors, the code, and a picture "
+        "of its reconstruction.",
+    )
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER")
+    arguments.add_out(parser, "out/invert")
+    parser.add_argument("-j", "--jobs", type=arguments.whole, default=8, help="images at a time (default: 8)")
+    arguments.add_pack(parser)
+    arguments.add_inversion(parser)
+    arguments.add_connection(parser, timeout=300.0)
+    arguments.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Invert the images; 1 where one of them failed."""
+    items = collect(args.images, IMAGE_SUFFIXES, args.out)
+    options = arguments.invert_options(args)
+    options["output_format"] = args.format
+    with arguments.client(args) as client:
+
+        def invert(item: Item, progress: ProgressCallback) -> Inversion:
+            inversion = client.invert(item.path, progress=progress, **options)
+            code, picture = _results(item, args)
+            code.parent.mkdir(parents=True, exist_ok=True)
+            inversion.latent.save(code)
+            inversion.reconstruction.save(picture)
+            return inversion
+
+        outcomes = work_through(items, invert, title="inverting", jobs=args.jobs, client=client)
+    _report(outcomes, args)
+    return int(any(outcome.error for outcome in outcomes))
+
+
+def _results(item: Item, args: argparse.Namespace) -> tuple[Path, Path]:
+    return args.out / f"{item.name}{SUFFIX}", args.out / f"{item.name}.{args.format}"
+
+
+def _report(outcomes: list[Outcome[Inversion]], args: argparse.Namespace) -> None:
+    done = [(outcome.item, outcome.value) for outcome in outcomes if outcome.value is not None]
+    if args.json:
+        results = []
+        for item, inversion in done:
+            code, picture = map(str, _results(item, args))
+            files = {"input": str(item.path), "latent": code, "reconstruction": picture}
+            results.append(files | output.inversion_document(inversion))
+        output.print_json({"results": results, "failed": output.failures(outcomes)})
+        return
+    for item, inversion in done:
+        print(f"{item.path}: {output.inversion_line(inversion)}")
+    print(output.summary(outcomes, args.out))

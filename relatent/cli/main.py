@@ -1,0 +1,87 @@
+"""The command `relatent`.
+
+Exit codes: 0 all went well; 1 something failed, and a line says what; 2 the arguments are wrong;
+3 no service answered; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Sequence
+
+from relatent.cli import catalog, demo, edit, invert, morph, sample, serve
+from relatent.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code.
+
+    Args:
+        argv: the arguments, those of the process unless given.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    _show_warnings()
+    try:
+        if words[:1] == ["serve"]:
+            serve.run(words[1:])
+        args = build_parser().parse_args(words)
+        code: int = args.run(args)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except InputError as error:
+        return _fail(str(error), 2)
+    except (UnavailableError, DeadlineError) as error:
+        return _fail(f"no answer from {error.address}: {error.message.rpartition('last error: ')[2]}", 3)
+    except CallError as error:
+        reason = f" [{error.reason}]" if error.reason else ""
+        return _fail(f"{error}{reason}", 1)
+    except (RelatentError, OSError) as error:
+        return _fail(str(error), 1)
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="relatent", description="GAN inversion and editing as production software."
+    )
+    version = importlib.metadata.version("relatent")
+    parser.add_argument("--version", action="version", version=f"relatent {version}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    serve.add_parser(commands)
+    invert.add_parser(commands)
+    edit.add_parser(commands)
+    sample.add_parser(commands)
+    morph.add_parser(commands)
+    catalog.add_parsers(commands)
+    demo.add_parser(commands)
+    return parser
+
+
+class _OnceAnAddress(logging.Filter):
+    """Lets the first warning about each address through: attempts may be many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[object] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        address = record.args[0] if isinstance(record.args, tuple) and record.args else record.msg
+        new = address not in self._seen
+        self._seen.add(address)
+        return new
+
+
+def _show_warnings() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("relatent: %(message)s"))
+    handler.addFilter(_OnceAnAddress())
+    logging.getLogger("relatent").handlers = [handler]
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"relatent: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,76 @@
+"""What commands print: text for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from relatent.cli.batch import Outcome
+from relatent.errors import CallError
+from relatent.results import Inversion
+
+
+def print_json(document: Any) -> None:
+    """Print the command's answer for programs."""
+    print(json.dumps(document, indent=2))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text under a header."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def inversion_line(inversion: Inversion) -> str:
+    """An inversion in one line."""
+    quality = inversion.quality
+    resumed = f", resumed {inversion.resumed}x" if inversion.resumed else ""
+    return (
+        f"PSNR {quality.psnr:.1f} dB, SSIM {quality.ssim:.3f}, perceptual {quality.perceptual:.4f} "
+        f"after {inversion.steps} steps ({inversion.stop_reason.value}{resumed}), "
+        f"{inversion.timings.total:.1f} s"
+    )
+
+
+def inversion_document(inversion: Inversion) -> dict[str, Any]:
+    """An inversion as JSON holds it."""
+    return {
+        "pack": inversion.latent.pack,
+        "revision": inversion.latent.revision,
+        "quality": asdict(inversion.quality),
+        "steps": inversion.steps,
+        "stop_reason": inversion.stop_reason.value,
+        "resumed": inversion.resumed,
+        "timings": asdict(inversion.timings),
+        "losses": list(inversion.losses),
+    }
+
+
+def failures(outcomes: Sequence[Outcome[Any]]) -> list[dict[str, Any]]:
+    """The files that failed, as JSON holds them."""
+    return [
+        {"input": str(outcome.item.path), **_error_document(outcome.error)}
+        for outcome in outcomes
+        if outcome.error is not None
+    ]
+
+
+def summary(outcomes: Sequence[Outcome[Any]], out: Path) -> str:
+    """How many files went well, and where the results are."""
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    done = len(outcomes) - failed
+    return f"{done} of {len(outcomes)} done{f', {failed} failed' if failed else ''}; results in {out}/"
+
+
+def _error_document(error: Exception) -> dict[str, Any]:
+    document: dict[str, Any] = {"error": str(error)}
+    if isinstance(error, CallError):
+        document |= {"code": error.code.name, "reason": error.reason}
+    return document

@@ -1,0 +1,39 @@
+"""`relatent serve`: become the service."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from relatent.errors import InputError
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the list; its flags are the service's own."""
+    commands.add_parser("serve", help="run the service; its flags: relatent serve --help", add_help=False)
+
+
+def command(flags: Sequence[str]) -> list[str]:
+    """The command line of a service.
+
+    Raises:
+        InputError: the service is not installed.
+    """
+    missing = [name for name in ("service", "prometheus_client", "onnxruntime") if not _installed(name)]
+    if missing:
+        raise InputError(f"the service needs {', '.join(missing)}: pip install 'relatent[serve]'")
+    return [sys.executable, "-m", "service", *flags]
+
+
+def run(flags: Sequence[str]) -> NoReturn:
+    """Replace this process by the service, so that signals reach it."""
+    words = command(flags)
+    sys.stdout.flush()
+    os.execv(words[0], words)
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
