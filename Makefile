@@ -12,7 +12,7 @@ STUBS := relatent/v1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types imports contract unit proto format bench record serve clean
+.PHONY: help demo test lint types imports contract unit proto format docs bench record serve clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,11 +62,15 @@ format: $(VENV)/.all ## format the code and sort its imports
 proto: $(VENV)/.all ## generate relatent/v1 from proto/
 	$(call generate,.)
 
+docs: $(VENV)/.all ## write the documentation's tables from the code and the recorded figures
+	$(BIN)/python -m scripts.write_docs
+
 bench: $(VENV)/.all ## measure everything; results in out/bench
 	$(BIN)/python -m bench all
 
-record: $(VENV)/.all ## take the results and pictures in out/ into docs/ and the README
-	$(BIN)/python -m bench.record
+record: $(VENV)/.all ## take the figures in out/bench and the demo's picture into docs/ and the README
+	$(BIN)/python -m scripts.record
+	$(BIN)/python -m scripts.write_docs
 
 clean: ## remove what was built, cached and measured; keeps .venv and out/training
 	rm -rf build dist *.egg-info out/bench out/demo out/stubs

@@ -8,10 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.report import measure
+from bench.report import NAMES, measure
 from bench.settings import Settings
-
-NAMES = ("step", "overhead", "batching", "start", "invariance")
 
 
 def main() -> int:

@@ -12,6 +12,9 @@ from bench.facts import environment
 from bench.settings import Settings
 from bench.timing import seconds
 
+NAMES = ("step", "overhead", "batching", "start", "invariance")
+"""The measurements; each is a module with a `run`."""
+
 
 def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
     """Run a measurement and write `NAME.json`.

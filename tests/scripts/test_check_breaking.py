@@ -18,7 +18,7 @@ def _git(folder: Path, *arguments: str) -> None:
 
 
 def _check(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = ["/bin/sh", SCRIPT]
+    command = ["/bin/sh", str(SCRIPT)]
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "BUF": str(BUF), "HOME": str(folder)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

@@ -1,0 +1,89 @@
+"""The README's figures, from what was measured and recorded; never from anywhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+BENCH = ROOT / "docs" / "bench.json"
+QUALITY = ROOT / "packs" / "demo" / "report.json"
+
+Report = dict[str, Any]
+
+
+def numbers() -> str:
+    """The table of the recorded measurements."""
+    if not BENCH.exists():
+        return "Not measured yet: `make bench` measures, `make record` writes the figures here."
+    measured: Report = json.loads(BENCH.read_text())
+    step, batching, start = measured["step"], measured["batching"], measured["start"]
+    one, eight = step["batch_1"], step["batch_8"]
+    efficiency = measured["overhead"]["efficiency_spread"]
+    rows = [
+        (
+            "A refinement step at batch 8, ONNX Runtime over frozen PyTorch",
+            _times(eight["speedup"]),
+        ),
+        ("The same at batch 8, over wasteful PyTorch", _times(eight["wasteful_speedup"])),
+        ("The same at batch 1, over frozen PyTorch", _times(one["speedup"])),
+        ("Arithmetic of a step at batch 8, of the rate of a matrix product", _shares(eight)),
+        ("Steps a second through client, service and Triton, of the graph's own", _percent(efficiency)),
+        ("Inversions a second with 8 callers over 1", _times(batching["gain_8_over_1_spread"])),
+        (
+            "The graph alone, batch 8 over 1: arithmetic's bound",
+            _times(graph_gain),
+        ),
+        ("Steps from the mean latent for the quality of 30 from the encoder's code", _ratio(start)),
+        ("Largest difference that batch mates make in 100 steps", _difference(measured["invariance"])),
+    ]
+    table = ["| | |", "|---|---|", *(f"| {text} | {figure} |" for text, figure in rows)]
+    return "\n".join([*table, "", _where(step["environment"])])
+
+
+def quality() -> str:
+    """The table of the demo pack's own report."""
+    if not QUALITY.exists():
+        return "Not measured yet: `relatent-export demo report` measures."
+    report: Report = json.loads(QUALITY.read_text())
+    names = {
+        "encoder": "encoder only",
+        "hybrid_100": "hybrid: encoder, then 100 steps",
+        "mean_100": "from the mean latent, 100 steps",
+        "mean_1000": "from the mean latent, 1,000 steps",
+    }
+    rows = ["| 64 held-out drawings | MSE | Perceptual distance |", "|---|---|---|"]
+    for key, text in names.items():
+        rows.append(f"| {text} | {report['mse'][key]:.5f} | {report['perceptual'][key]:.4f} |")
+    return "\n".join(rows)
+
+
+def _times(spread: Report) -> str:
+    return f"**{spread['median']:.2f}×** ({spread['low']:.2f} to {spread['high']:.2f})"
+
+
+def _percent(spread: Report) -> str:
+    return f"**{spread['median']:.0%}** ({spread['low']:.0%} to {spread['high']:.0%})"
+
+
+def _shares(batch: Report) -> str:
+    shares = batch["share_of_machine"]
+    return f"**{shares['onnxruntime']['median']:.0%}**; PyTorch {shares['pytorch']['median']:.0%}"
+
+
+def _ratio(start: Report) -> str:
+    at_least = "at least " if start["censored"] else ""
+    return f"**{at_least}{start['step_ratio']:.3g}×** as many ({start['mean_steps']})"
+
+
+def _difference(invariance: Report) -> str:
+    return f"**{invariance['max_relative_difference']:.1e}** of its largest value"
+
+
+def _where(environment: Report) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items() if version)
+    return (
+        f"Medians, with quartiles in brackets, taken by turns in one run: {environment['cores']} cores of "
+        f"{environment['cpu']}, {environment['system']}, no GPU, Python {environment['python']}, {versions}."
+    )

@@ -1,0 +1,37 @@
+"""Take measured figures and the demo's picture from out/ into docs/: `make record`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from bench.report import NAMES
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> int:
+    """Record what there is; says what is missing."""
+    folder = ROOT / "out" / "bench"
+    missing = [name for name in NAMES if not (folder / f"{name}.json").is_file()]
+    if missing:
+        print(f"{folder}: no figures of {', '.join(missing)}: run make bench", file=sys.stderr)
+        return 1
+    figures = {name: json.loads((folder / f"{name}.json").read_text()) for name in NAMES}
+    quick = [name for name, report in figures.items() if report["quick"]]
+    if quick:
+        print(f"{folder}: {', '.join(quick)} ran with --quick, which measures nothing", file=sys.stderr)
+        return 1
+    sheet = ROOT / "out" / "demo" / "contact_sheet.png"
+    if not sheet.is_file():
+        print(f"{sheet}: no such picture: run make demo", file=sys.stderr)
+        return 1
+    (ROOT / "docs" / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
+    shutil.copyfile(sheet, ROOT / "docs" / "contact_sheet.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

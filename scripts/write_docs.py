@@ -1,0 +1,56 @@
+"""Write the parts of the documentation that are known elsewhere: `make docs`.
+
+A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->` in the README or a page of docs/.
+With `--check` nothing is written, and a page that would change fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import get_type_hints
+
+import service.metrics
+from scripts.figures import ROOT, numbers, quality
+from service.settings import PREFIX, Settings
+
+PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
+
+
+def main() -> int:
+    """Write or check every page."""
+    parser = argparse.ArgumentParser(description="Write the parts of the documentation known elsewhere.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page would change")
+    check = parser.parse_args().check
+    stale = False
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = page.read_text()
+        current = PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]()}\n{part[3]}", text)
+        if check and current != text:
+            print(f"{page.relative_to(ROOT)} is not current: run make docs", file=sys.stderr)
+            stale = True
+        if not check:
+            page.write_text(current)
+    return 1 if stale else 0
+
+
+def flags() -> str:
+    """The service's flags, from its settings."""
+    rows = ["| Flag | Environment | Default | |", "|---|---|---|---|"]
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        (flag,) = hint.__metadata__
+        default = f"`{flag.default}`" if flag.default else ""
+        rows.append(f"| `--{name.replace('_', '-')}` | `{PREFIX}{name.upper()}` | {default} | {flag.help} |")
+    return "\n".join(rows)
+
+
+def metrics() -> str:
+    """The service's metrics, from the table of the module that has them."""
+    return "\n".join(line for line in (service.metrics.__doc__ or "").splitlines() if line.startswith("|"))
+
+
+PARTS = {"flags": flags, "metrics": metrics, "numbers": numbers, "quality": quality}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,13 @@
+from pathlib import Path
+
+import pytest
+
+from bench.settings import Settings
+from tests.fixtures.tiny import write_tiny
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Quick runs over the pack `tiny`, in process."""
+    packs, repository = write_tiny(tmp_path)
+    return Settings(packs, repository, pack="tiny", engine="local", quick=True)

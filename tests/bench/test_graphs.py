@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from bench.graphs import Graphs, Refinement
+from bench.settings import Settings
+from relatent.pack import read_pack
+
+
+@pytest.fixture
+def graphs(settings: Settings) -> Graphs:
+    return Graphs(read_pack(settings.packs / settings.pack), settings.repository)
+
+
+def test_refinement_does_as_many_steps_as_told_in_as_many_calls_as_that_takes(graphs: Graphs) -> None:
+    images = graphs.sample(3, seed=1)
+    refinement = Refinement(graphs, images, graphs.encode(images), learning_rate=0.02)
+    refinement.advance(10)  # the graph does 4 at a time
+    assert refinement.losses.shape == (3, 10)
+    assert np.isfinite(refinement.losses).all()
+    assert refinement.state["step"].tolist() == [[10.0], [10.0], [10.0]]
+
+
+def test_refinement_brings_the_image_of_the_best_code_nearer(graphs: Graphs) -> None:
+    images = graphs.sample(4, seed=2)
+    refinement = Refinement(graphs, images, graphs.encode(images), learning_rate=0.02)
+    before = graphs.perceptual(graphs.synthesize(refinement.best), images)
+    refinement.advance(40)
+    after = graphs.perceptual(graphs.synthesize(refinement.best), images)
+    assert (after < before / 2).all()
+
+
+def test_samples_of_a_seed_are_the_same_every_time(graphs: Graphs) -> None:
+    assert np.array_equal(graphs.sample(2, seed=3), graphs.sample(2, seed=3))
