@@ -1,0 +1,84 @@
+"""The README's figures come from recorded measurements and from nowhere else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import figures, record
+
+
+def _spread(median: float) -> dict[str, float]:
+    return {"median": median, "low": median * 0.9, "high": median * 1.1, "count": 5}
+
+
+@pytest.fixture
+def reports() -> dict[str, dict[str, Any]]:
+    environment = {"cpu": "A processor", "cores": 2, "system": "Linux x86_64", "python": "3.11.2"}
+    environment |= {"versions": {"numpy": "1.26.4", "torch": None}}
+    batch = {"speedup": _spread(1.51), "wasteful_speedup": _spread(2.52)}
+    batch |= {"share_of_machine": {"onnxruntime": _spread(0.61), "pytorch": _spread(0.42)}}
+    own: dict[str, dict[str, Any]] = {
+        "step": {"batch_1": batch, "batch_8": batch},
+        "overhead": {"efficiency_spread": _spread(0.87)},
+        "batching": {"gain_8_over_1_spread": _spread(1.21), "graph_gain_8_over_1_spread": _spread(1.13)},
+        "start": {"step_ratio": 33.33, "mean_steps": 1000, "censored": True},
+        "invariance": {"max_relative_difference": 2.5e-6},
+    }
+    return {name: report | {"quick": False, "environment": environment} for name, report in own.items()}
+
+
+def test_every_recorded_figure_is_told(
+    reports: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
+    figures.BENCH.write_text(json.dumps(reports))
+    told = figures.numbers()
+    for figure in ("1.51×", "2.52×", "61%", "42%", "87%", "1.21×", "1.13×", "at least 33.3×", "2.5e-06"):
+        assert figure in told
+    assert "2 cores of A processor" in told
+    assert "None" not in told
+
+
+def test_what_was_not_measured_is_said_not_to_have_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
+    monkeypatch.setattr(figures, "QUALITY", tmp_path / "report.json")
+    assert "Not measured yet" in figures.numbers()
+    assert "Not measured yet" in figures.quality()
+
+
+@pytest.fixture
+def checkout(reports: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout in which everything was measured and the demo was run."""
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    for folder in ("docs", "out/bench", "out/demo"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, report in reports.items():
+        (tmp_path / "out" / "bench" / f"{name}.json").write_text(json.dumps(report))
+    (tmp_path / "out" / "demo" / "contact_sheet.png").write_bytes(b"a picture")
+    return tmp_path
+
+
+def test_recording_takes_all_figures_and_the_picture(
+    checkout: Path, reports: dict[str, dict[str, Any]]
+) -> None:
+    assert record.main() == 0
+    assert json.loads((checkout / "docs" / "bench.json").read_text()) == reports
+    assert (checkout / "docs" / "contact_sheet.png").read_bytes() == b"a picture"
+
+
+def test_figures_of_a_quick_run_are_not_recorded(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = checkout / "out" / "bench" / "start.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quick": True}))
+    assert record.main() == 1
+    assert "start ran with --quick" in capsys.readouterr().err
+    assert not (checkout / "docs" / "bench.json").exists()
+
+
+def test_an_incomplete_set_is_not_recorded(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "out" / "bench" / "step.json").unlink()
+    assert record.main() == 1
+    assert "no figures of step: run make bench" in capsys.readouterr().err
