@@ -8,18 +8,25 @@ import pytest
 
 from scripts import figures, record
 
+Reports = dict[str, dict[str, Any]]
+
 
 def _spread(median: float) -> dict[str, float]:
     return {"median": median, "low": median * 0.9, "high": median * 1.1, "count": 5}
 
 
 @pytest.fixture
-def reports() -> dict[str, dict[str, Any]]:
-    environment = {"cpu": "A processor", "cores": 2, "system": "Linux x86_64", "python": "3.11.2"}
+def reports() -> Reports:
+    environment: dict[str, Any] = {
+        "cpu": "A processor",
+        "cores": 2,
+        "system": "Linux x86_64",
+        "python": "3.11.2",
+    }
     environment |= {"versions": {"numpy": "1.26.4", "torch": None}}
-    batch = {"speedup": _spread(1.51), "wasteful_speedup": _spread(2.52)}
+    batch: dict[str, Any] = {"speedup": _spread(1.51), "wasteful_speedup": _spread(2.52)}
     batch |= {"share_of_machine": {"onnxruntime": _spread(0.61), "pytorch": _spread(0.42)}}
-    own: dict[str, dict[str, Any]] = {
+    own: Reports = {
         "step": {"batch_1": batch, "batch_8": batch},
         "overhead": {"efficiency_spread": _spread(0.87)},
         "batching": {"gain_8_over_1_spread": _spread(1.21), "graph_gain_8_over_1_spread": _spread(1.13)},
@@ -30,7 +37,7 @@ def reports() -> dict[str, dict[str, Any]]:
 
 
 def test_every_recorded_figure_is_told(
-    reports: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
     figures.BENCH.write_text(json.dumps(reports))
@@ -41,9 +48,7 @@ def test_every_recorded_figure_is_told(
     assert "None" not in told
 
 
-def test_what_was_not_measured_is_said_not_to_have_been(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_not_measured_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
     monkeypatch.setattr(figures, "QUALITY", tmp_path / "report.json")
     assert "Not measured yet" in figures.numbers()
@@ -51,7 +56,7 @@ def test_what_was_not_measured_is_said_not_to_have_been(
 
 
 @pytest.fixture
-def checkout(reports: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def checkout(reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout in which everything was measured and the demo was run."""
     monkeypatch.setattr(record, "ROOT", tmp_path)
     for folder in ("docs", "out/bench", "out/demo"):
@@ -62,9 +67,7 @@ def checkout(reports: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: py
     return tmp_path
 
 
-def test_recording_takes_all_figures_and_the_picture(
-    checkout: Path, reports: dict[str, dict[str, Any]]
-) -> None:
+def test_recording_takes_all_figures_and_the_picture(checkout: Path, reports: Reports) -> None:
     assert record.main() == 0
     assert json.loads((checkout / "docs" / "bench.json").read_text()) == reports
     assert (checkout / "docs" / "contact_sheet.png").read_bytes() == b"a picture"
