@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import grpc
+from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
@@ -177,7 +178,7 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
             retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     return _CLASSES.get(code, ServerError)(
         code,
-        error.details() or "",
+        _message(error.details() or ""),
         reason=reason,
         violations=violations,
         retry_after=retry_after,
@@ -185,7 +186,13 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
     )
 
 
-def _details(error: grpc.RpcError) -> list[status_pb2.Status]:
+def _message(details: str) -> str:
+    if details.startswith("failed to connect to all addresses"):
+        return f"cannot connect: {details.rpartition(': ')[2]}"
+    return details
+
+
+def _details(error: grpc.RpcError) -> list[any_pb2.Any]:
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS_KEY:
             try:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(str(error), 2)
     except (UnavailableError, DeadlineError) as error:
-        return _fail(f"no answer from {error.address}: {error.message.rpartition('last error: ')[2]}", 3)
+        return _fail(f"no answer from {error.address}: {error.message}", 3)
     except CallError as error:
         reason = f" [{error.reason}]" if error.reason else ""
         return _fail(f"{error}{reason}", 1)

@@ -1,0 +1,257 @@
+"""A server of the contract that does what a test tells it to, faults included."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import numpy as np
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc import aio
+from grpc_status import rpc_status
+from PIL import Image
+
+from relatent.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    editing_pb2,
+    editing_pb2_grpc,
+    inversion_pb2,
+    inversion_pb2_grpc,
+    synthesis_pb2,
+    synthesis_pb2_grpc,
+    types_pb2,
+)
+
+PACK, REVISION = "tiny", "1" * 64
+SHAPE = (2, 4)
+Script = Callable[[inversion_pb2.InvertStreamRequest, "Context"], AsyncIterator[Any]]
+Context = Any
+
+
+def latent(value: float = 0.5) -> types_pb2.Latent:
+    values = np.full(SHAPE, value, "<f4")
+    return types_pb2.Latent(
+        pack=PACK,
+        revision=REVISION,
+        space=types_pb2.LATENT_SPACE_W_PLUS,
+        shape=SHAPE,
+        values=values.tobytes(),
+    )
+
+
+def picture(colour: tuple[int, int, int] = (200, 100, 50)) -> types_pb2.Image:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(buffer, "PNG")
+    return types_pb2.Image(data=buffer.getvalue(), format=types_pb2.IMAGE_FORMAT_PNG, width=8, height=8)
+
+
+def loss(step: int) -> float:
+    return float(np.float32(1 / (1 + step)))
+
+
+def checkpoint(steps: int) -> inversion_pb2.Checkpoint:
+    state = inversion_pb2.StateTensor(name="w", shape=SHAPE, values=latent().values)
+    return inversion_pb2.Checkpoint(
+        pack=PACK,
+        revision=REVISION,
+        steps=steps,
+        state=[state],
+        losses=[loss(step) for step in range(steps)],
+    )
+
+
+def progress(steps: int, total: int = 20, **more: Any) -> inversion_pb2.InvertStreamResponse:
+    return inversion_pb2.InvertStreamResponse(
+        progress=inversion_pb2.InversionProgress(
+            steps=steps, total_steps=total, loss=loss(steps), best_loss=loss(steps), **more
+        )
+    )
+
+
+def result(steps: int, losses: list[float]) -> inversion_pb2.InvertStreamResponse:
+    return inversion_pb2.InvertStreamResponse(
+        result=inversion_pb2.InversionResult(
+            latent=latent(),
+            reconstruction=picture(),
+            quality=types_pb2.Quality(mse=0.01, psnr=20.0, ssim=0.9, perceptual=0.1),
+            losses=losses,
+            stop_reason=inversion_pb2.STOP_REASON_STEPS,
+            steps=steps,
+        )
+    )
+
+
+async def inverts(
+    request: inversion_pb2.InvertStreamRequest, context: Context
+) -> AsyncIterator[inversion_pb2.InvertStreamResponse]:
+    """Twenty steps in chunks of five, from a checkpoint where one is given."""
+    first = request.options.checkpoint.steps
+    for steps in range(first, 21, 5):
+        preview = {"preview": picture()} if request.preview_every else {}
+        extra = {"checkpoint": checkpoint(steps)} if request.checkpoint_every and steps > first else {}
+        yield progress(steps, **preview, **extra)
+    yield result(20, [loss(step) for step in range(20)])
+
+
+def fails(code: grpc.StatusCode, message: str, *details: Any) -> Callable[[Any, Context], AsyncIterator[Any]]:
+    """A call that fails at once, with details as google.rpc has them."""
+
+    async def script(request: Any, context: Context) -> AsyncIterator[Any]:
+        await abort(context, code, message, *details)
+        yield
+
+    return script
+
+
+async def abort(context: Context, code: grpc.StatusCode, message: str, *details: Any) -> None:
+    packed = []
+    for detail in details:
+        box = any_pb2.Any()
+        box.Pack(detail)
+        packed.append(box)
+    number = getattr(code_pb2, code.name)
+    await context.abort_with_status(
+        rpc_status.to_status(status_pb2.Status(code=number, message=message, details=packed))
+    )
+
+
+def retry_info(seconds: float) -> error_details_pb2.RetryInfo:
+    info = error_details_pb2.RetryInfo()
+    info.retry_delay.FromNanoseconds(round(seconds * 1e9))
+    return info
+
+
+class FakeServer(
+    inversion_pb2_grpc.InversionServiceServicer,
+    editing_pb2_grpc.EditingServiceServicer,
+    synthesis_pb2_grpc.SynthesisServiceServicer,
+    catalog_pb2_grpc.CatalogServiceServicer,
+):
+    """Answers well unless `scripts` say otherwise: one script a call, the last for all further ones."""
+
+    def __init__(self) -> None:
+        self.scripts: list[Script] = []
+        self.requests: list[Any] = []
+        self.cancelled = asyncio.Event()
+        self.address = ""
+        self._server: aio.Server | None = None
+
+    async def start(self, address: str = "127.0.0.1:0") -> None:
+        self._server = aio.server(options=[("grpc.so_reuseport", 0)])
+        inversion_pb2_grpc.add_InversionServiceServicer_to_server(self, self._server)
+        editing_pb2_grpc.add_EditingServiceServicer_to_server(self, self._server)
+        synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(self, self._server)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, self._server)
+        port = self._server.add_insecure_port(address)
+        self.address = f"127.0.0.1:{port}"
+        await self._server.start()
+
+    async def die(self) -> None:
+        """Break every call and stop listening."""
+        if self._server is not None:
+            await self._server.stop(None)
+            self._server = None
+
+    async def InvertStream(self, request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: N802
+        script = self._next_script(request, inverts)
+        try:
+            async for response in script(request, context):
+                yield response
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+    async def Invert(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise NotImplementedError
+
+    async def Edit(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        strengths = [
+            value
+            for operation in request.operations
+            for value in (*operation.direction.strengths, *operation.interpolation.amounts)
+        ]
+        images = [
+            editing_pb2.EditedImage(latent=latent(), image=picture(), strength=strength)
+            for strength in strengths or [0.0]
+        ]
+        return editing_pb2.EditResponse(images=images)
+
+    async def Synthesize(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        return synthesis_pb2.SynthesizeResponse(
+            images=[synthesis_pb2.SynthesizedImage(latent=code, image=picture()) for code in request.latents]
+        )
+
+    async def Sample(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        return synthesis_pb2.SampleResponse(
+            images=[
+                synthesis_pb2.SynthesizedImage(latent=latent(seed), image=picture()) for seed in request.seeds
+            ]
+        )
+
+    async def ListPacks(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        return catalog_pb2.ListPacksResponse(packs=[_pack()], limits=_limits())
+
+    async def GetPack(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        return catalog_pb2.GetPackResponse(pack=_pack(), limits=_limits())
+
+    def _next_script(self, request: Any, otherwise: Script) -> Script:
+        self.requests.append(request)
+        if not self.scripts:
+            return otherwise
+        return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+
+    async def _maybe_fail(self, request: Any, context: Context) -> None:
+        async def nothing(request: Any, context: Context) -> AsyncIterator[Any]:
+            for event in ():
+                yield event
+
+        async for _ in self._next_script(request, nothing)(request, context):
+            pass
+
+
+def _pack() -> catalog_pb2.Pack:
+    return catalog_pb2.Pack(
+        name=PACK,
+        revision=REVISION,
+        description="a fake",
+        licence="Apache-2.0",
+        resolution=8,
+        layers=SHAPE[0],
+        width=SHAPE[1],
+        attributes=["brightness"],
+        directions=[
+            catalog_pb2.Direction(
+                name="brightness",
+                attribute="brightness",
+                last_layer=1,
+                calibration=0.5,
+                min_strength=-3,
+                max_strength=3,
+            )
+        ],
+        losses=[catalog_pb2.LossTerm(name="pixel", default_weight=1.0)],
+        default_steps=20,
+    )
+
+
+def _limits() -> catalog_pb2.Limits:
+    return catalog_pb2.Limits(
+        max_message_bytes=32 << 20,
+        max_image_bytes=20 << 20,
+        max_image_pixels=50_000_000,
+        max_steps=2000,
+        max_images=3,
+    )
+
+
+Call = Callable[..., Awaitable[Any]]

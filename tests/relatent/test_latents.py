@@ -1,0 +1,119 @@
+"""Latent codes keep what they belong to, in memory and in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import relatent
+from relatent.latents import latent_code, latent_message
+
+VALUES = np.arange(8, dtype=np.float32).reshape(2, 4)
+METADATA = {
+    "relatent.format": "1",
+    "relatent.pack": "tiny",
+    "relatent.revision": "ab",
+    "relatent.space": "w+",
+}
+
+
+def code(values: object = VALUES, space: relatent.Space = relatent.Space.W_PLUS) -> relatent.LatentCode:
+    return relatent.LatentCode(np.asarray(values), "tiny", "ab", space)
+
+
+@pytest.mark.parametrize(
+    "latent", [code(), code(VALUES[0], relatent.Space.W), code(np.asfortranarray(VALUES))]
+)
+def test_a_saved_code_comes_back_the_same(tmp_path: Path, latent: relatent.LatentCode) -> None:
+    latent.save(tmp_path / "a.safetensors")
+    loaded = relatent.LatentCode.load(tmp_path / "a.safetensors")
+    assert np.array_equal(loaded.values, latent.values)
+    assert (loaded.pack, loaded.revision, loaded.space) == ("tiny", "ab", latent.space)
+
+
+def test_a_file_says_what_its_code_belongs_to(tmp_path: Path) -> None:
+    code().save(tmp_path / "a.safetensors")
+    with safe_open(tmp_path / "a.safetensors", framework="np") as file:
+        assert file.metadata() == METADATA
+
+
+def test_a_code_goes_over_the_wire_and_back() -> None:
+    back = latent_code(latent_message(code()))
+    assert np.array_equal(back.values, VALUES)
+    assert back.space is relatent.Space.W_PLUS
+
+
+def test_a_code_cannot_be_changed_behind_its_back() -> None:
+    values = VALUES.copy()
+    latent = code(values)
+    values[0, 0] = 99
+    assert latent.values[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        latent.values[0, 0] = 1
+
+
+def test_a_code_with_other_values_belongs_to_the_same_pack() -> None:
+    moved = code().replace(VALUES + 1)
+    assert (moved.pack, moved.revision, moved.space) == ("tiny", "ab", relatent.Space.W_PLUS)
+    assert moved.values[0, 0] == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "space", "message"),
+    [
+        (VALUES, relatent.Space.W, r"expected float32 \[D\] in w, got \[2, 4\]"),
+        (VALUES[0], relatent.Space.W_PLUS, r"expected float32 \[L, D\] in w\+, got \[4\]"),
+        (np.full((2, 4), np.nan), relatent.Space.W_PLUS, "finite"),
+        (np.zeros((0, 4)), relatent.Space.W_PLUS, "expected float32"),
+    ],
+)
+def test_values_that_are_no_code_are_refused(values: object, space: relatent.Space, message: str) -> None:
+    with pytest.raises(relatent.InputError, match=message):
+        code(values, space)
+
+
+def without(key: str) -> dict[str, str]:
+    return {name: value for name, value in METADATA.items() if name != f"relatent.{key}"}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "message"),
+    [
+        ({"latent": VALUES}, None, "not a latent code of Relatent: no pack, revision, space"),
+        ({"latent": VALUES}, without("revision"), "no revision in its metadata"),
+        ({"latent": VALUES}, METADATA | {"relatent.space": "z"}, r"expected one of w, w\+, got 'z'"),
+        ({"latent": VALUES}, METADATA | {"relatent.format": "9"}, "relatent.format: expected '1', got '9'"),
+        ({"mean": VALUES}, METADATA, r"expected one tensor called 'latent', got \['mean'\]"),
+        ({"latent": VALUES.astype(np.float64)}, METADATA, "expected float32, got float64"),
+        ({"latent": VALUES[0]}, METADATA, r"got \[4\]"),
+        ({"latent": np.full_like(VALUES, np.inf)}, METADATA, "finite"),
+    ],
+)
+def test_a_file_of_something_else_is_told_so(
+    tmp_path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None, message: str
+) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file(tensors, path, metadata)
+    with pytest.raises(relatent.LatentFileError, match=message) as caught:
+        relatent.LatentCode.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_no_safetensors_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n, a picture")
+    with pytest.raises(relatent.LatentFileError, match=r"not a \.safetensors file"):
+        relatent.LatentCode.load(path)
+
+
+def test_a_missing_file_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(relatent.LatentFileError, match="no such file"):
+        relatent.LatentCode.load(tmp_path / "a.safetensors")
+    with pytest.raises(relatent.LatentFileError, match="cannot be written"):
+        code().save(tmp_path / "nowhere" / "a.safetensors")
+    with pytest.raises(relatent.LatentFileError, match=r"expected a name ending in \.safetensors"):
+        code().save(tmp_path / "a.npy")

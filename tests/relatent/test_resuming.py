@@ -1,0 +1,177 @@
+"""An inversion whose server is lost goes on from its last checkpoint, and nothing of it is missing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+import relatent
+from relatent.resuming import whole_curve
+from tests.relatent import fake
+from tests.relatent.fake import Call, FakeServer
+
+PIXELS = np.full((8, 8, 3), 9, np.uint8)
+WHOLE = tuple(fake.loss(step) for step in range(20))
+
+
+def dies_after(server: FakeServer, steps: int) -> fake.Script:
+    """Sends checkpoints up to so many steps; then the whole server is gone."""
+
+    async def script(request: Any, context: Any) -> AsyncIterator[Any]:
+        for done in range(0, steps + 1, 5):
+            yield fake.progress(done, checkpoint=fake.checkpoint(done) if done else None)
+        await asyncio.sleep(0.05)  # let the messages leave
+        death = asyncio.create_task(server.die())
+        await asyncio.sleep(30)
+        await death
+
+    return script
+
+
+async def test_a_server_that_dies_mid_stream_costs_nothing_done(
+    call: Call, server: FakeServer, second: FakeServer
+) -> None:
+    server.scripts = [dies_after(server, 10)]
+    reports: list[relatent.Progress] = []
+    addresses = [server.address, second.address]
+    inversion = await call(addresses, "invert", PIXELS, steps=20, progress=reports.append)
+
+    went_on = second.requests[0]
+    assert went_on.options.checkpoint == fake.checkpoint(10)
+    assert went_on.image.data == PIXELS.tobytes()
+    assert went_on.options.refinement.steps == 20
+    assert [report.steps for report in reports] == [0, 5, 10, 10, 15, 20]
+    assert inversion.losses == WHOLE
+    assert (inversion.steps, inversion.resumed) == (20, 1)
+
+
+async def test_a_server_that_comes_back_is_gone_on_with(call: Call, server: FakeServer) -> None:
+    async def breaks(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(5, checkpoint=fake.checkpoint(5))
+        await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining", fake.retry_info(0.05))
+
+    server.scripts = [breaks, fake.inverts]
+    inversion = await call(server.address, "invert", PIXELS)
+    assert server.requests[1].options.checkpoint.steps == 5
+    assert inversion.resumed == 1
+
+
+async def test_a_server_lost_before_its_first_checkpoint_is_started_over(
+    call: Call, server: FakeServer, second: FakeServer
+) -> None:
+    server.scripts = [dies_after(server, 0)]
+    inversion = await call([server.address, second.address], "invert", PIXELS, start="mean")
+    assert second.requests[0].options.WhichOneof("start") == "mean"
+    assert (inversion.steps, inversion.resumed) == (20, 0)
+
+
+async def test_a_curve_of_the_remaining_steps_alone_is_made_whole(call: Call, server: FakeServer) -> None:
+    async def breaks(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(15, checkpoint=fake.checkpoint(15))
+        await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining")
+
+    async def short(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.result(20, [fake.loss(step) for step in range(15, 20)])
+
+    server.scripts = [breaks, short]
+    inversion = await call(server.address, "invert", PIXELS)
+    assert inversion.losses == WHOLE
+
+
+async def test_a_stream_without_a_result_is_a_broken_one(call: Call, server: FakeServer) -> None:
+    async def stops(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(5, checkpoint=fake.checkpoint(5))
+
+    server.scripts = [stops, fake.inverts]
+    inversion = await call(server.address, "invert", PIXELS)
+    assert inversion.losses == WHOLE
+
+
+async def test_a_server_that_breaks_off_every_time_still_gets_it_done(call: Call, server: FakeServer) -> None:
+    async def one_chunk(request: Any, context: Any) -> AsyncIterator[Any]:
+        done = request.options.checkpoint.steps + 5
+        if done > 20:
+            yield fake.result(20, list(WHOLE))
+            return
+        yield fake.progress(done, checkpoint=fake.checkpoint(done))
+        await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining")
+
+    server.scripts = [one_chunk]
+    inversion = await call(server.address, "invert", PIXELS)
+    assert inversion.resumed == 4
+
+
+async def test_time_already_spent_counts_against_the_budget(call: Call, server: FakeServer) -> None:
+    async def breaks(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(5, checkpoint=fake.checkpoint(5))
+        await asyncio.sleep(0.3)
+        await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining")
+
+    server.scripts = [breaks, fake.inverts]
+    await call(server.address, "invert", PIXELS, time_budget=2.0)
+    first, again = (request.options.refinement.time_budget.ToMilliseconds() for request in server.requests)
+    assert first == 2000
+    assert 0 < again <= 1700
+
+
+async def test_a_checkpoint_that_the_next_server_refuses_is_reported(
+    call: Call, server: FakeServer, second: FakeServer
+) -> None:
+    server.scripts = [dies_after(server, 5)]
+    second.scripts = [fake.fails(grpc.StatusCode.FAILED_PRECONDITION, "checkpoint of another revision")]
+    with pytest.raises(relatent.PreconditionError, match="another revision"):
+        await call([server.address, second.address], "invert", PIXELS)
+
+
+async def test_a_callback_that_raises_frees_the_place_on_the_server(call: Call, server: FakeServer) -> None:
+    async def endless(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(0)
+        await asyncio.sleep(30)
+
+    def refuse(progress: relatent.Progress) -> None:
+        raise LookupError("enough")
+
+    server.scripts = [endless]
+    with pytest.raises(LookupError, match="enough"):
+        await call(server.address, "invert", PIXELS, progress=refuse)
+    async with asyncio.timeout(2):
+        await server.cancelled.wait()
+
+
+async def test_cancelling_a_task_frees_the_place_on_the_server(server: FakeServer) -> None:
+    started = asyncio.Event()
+
+    async def endless(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(0)
+        await asyncio.sleep(30)
+
+    server.scripts = [endless]
+    async with relatent.AsyncClient(server.address) as client:
+        task = asyncio.create_task(client.invert(PIXELS, progress=lambda _: started.set()))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(2):
+            await server.cancelled.wait()
+
+
+async def test_an_inversion_beyond_its_timeout_fails_as_such(call: Call, server: FakeServer) -> None:
+    async def slow(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(0)
+        await asyncio.sleep(30)
+
+    server.scripts = [slow]
+    with pytest.raises(relatent.DeadlineError):
+        await call(server.address, "invert", PIXELS, timeout=0.3)
+
+
+def test_curves_join_without_gap_or_overlap() -> None:
+    assert whole_curve([3.0, 2.0], [1.0], 3) == (3.0, 2.0, 1.0)
+    assert whole_curve([3.0, 2.0], [3.0, 2.0, 1.0], 3) == (3.0, 2.0, 1.0)
+    assert whole_curve([], [], 0) == ()
