@@ -13,6 +13,9 @@ from typing import get_type_hints
 
 import service.metrics
 from scripts.figures import ROOT, numbers, quality
+from service.engine.engine import EngineTimedOut, EngineUnavailable
+from service.errors import InvalidField, ServiceError, TryLater
+from service.rpc.status import code_of, reason_of
 from service.settings import PREFIX, Settings
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
@@ -50,7 +53,25 @@ def metrics() -> str:
     return "\n".join(line for line in (service.metrics.__doc__ or "").splitlines() if line.startswith("|"))
 
 
-PARTS = {"flags": flags, "metrics": metrics, "numbers": numbers, "quality": quality}
+def errors() -> str:
+    """The errors a caller can meet, from the exceptions and the one place that maps them to gRPC."""
+    rows = ["| Reason | gRPC code | Details besides ErrorInfo | When |", "|---|---|---|---|"]
+    for kind in (*_leaves(ServiceError), EngineUnavailable, EngineTimedOut):
+        error = Exception.__new__(kind)
+        details = "BadRequest" if issubclass(kind, InvalidField) else ""
+        details = "RetryInfo" if issubclass(kind, (TryLater, EngineUnavailable)) else details
+        when = (kind.__doc__ or "").splitlines()[0]
+        rows.append(f"| `{reason_of(error)}` | `{code_of(error).name}` | {details} | {when} |")
+    return "\n".join(rows)
+
+
+def _leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
+    """The exceptions that are raised: those with a reason of their own."""
+    below = [leaf for child in kind.__subclasses__() for leaf in _leaves(child)]
+    return [kind, *below] if "reason" in vars(kind) and kind is not ServiceError else below
+
+
+PARTS = {"errors": errors, "flags": flags, "metrics": metrics, "numbers": numbers, "quality": quality}
 
 if __name__ == "__main__":
     sys.exit(main())
