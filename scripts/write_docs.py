@@ -56,8 +56,9 @@ def metrics() -> str:
 def errors() -> str:
     """The errors a caller can meet, from the exceptions and the one place that maps them to gRPC."""
     rows = ["| Reason | gRPC code | Details besides ErrorInfo | When |", "|---|---|---|---|"]
-    for kind in (*_leaves(ServiceError), EngineUnavailable, EngineTimedOut):
-        error = Exception.__new__(kind)
+    kinds: list[type[Exception]] = [*_leaves(ServiceError), EngineUnavailable, EngineTimedOut]
+    for kind in kinds:
+        error = kind.__new__(kind)
         details = "BadRequest" if issubclass(kind, InvalidField) else ""
         details = "RetryInfo" if issubclass(kind, (TryLater, EngineUnavailable)) else details
         when = (kind.__doc__ or "").splitlines()[0]
