@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from service.engine.claim import Claim, sweep
-from service.engine.engine import EngineUnavailable
+from service.engine.engine import Array, EngineUnavailable, Graph
 from service.engine.installation import Installation, InstallationError, find_installation
 from service.engine.launch import HOST, lay_out_backends, port_of, reserve_port, spawn
 from service.engine.processes import children_of, first_to_end, kill_group
@@ -29,8 +31,11 @@ FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 10.0
 SETTLED_SECONDS = 30.0
 """After so long a life the next start does not wait for the crashes before."""
-TAIL_LINES = 30
-# Its warnings, and one of its errors, tell of GPUs that are not there.
+COMPLAINTS = 6
+"""How many of them a failed start tells."""
+LOG_SECONDS = 1.0
+# How its lines begin: 'E1122 05:56:01.508944 6500 server.cc:241] "…"'. Its warnings, and one of its errors,
+# tell of GPUs that are not there.
 LEVELS = {"E": logging.ERROR, "F": logging.CRITICAL}
 HARMLESS = "CudaDriverHelper has not been initialized"
 
@@ -51,21 +56,21 @@ class EmbeddedTriton:
     Ports are chosen once and kept, so that clients find a restarted Triton where it was.
 
     Attributes:
-        address: of gRPC, host:port.
-        metrics_address: of Prometheus metrics over HTTP, host:port.
+        address: of gRPC, host:port; empty before `start`.
+        metrics_address: of Prometheus metrics over HTTP, host:port; empty before `start`.
         restarts: how often it was started again.
     """
 
     def __init__(self, repository: Path) -> None:
-        self._repository = repository
-        self._reserved = (reserve_port(), reserve_port())
-        self._ports = [port_of(reserved) for reserved in self._reserved]
-        self.address, self.metrics_address = (f"{HOST}:{port}" for port in self._ports)
+        self.address = self.metrics_address = ""
         self.restarts = 0
+        self._repository = repository
+        self._reserved: list[socket.socket] = []
         self._claim: Claim | None = None
         self._process: subprocess.Popen[str] | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._log_reader: threading.Thread | None = None
+        self._complaints: deque[str] = deque(maxlen=COMPLAINTS)
 
     @property
     def pid(self) -> int | None:
@@ -87,6 +92,8 @@ class EmbeddedTriton:
             raise EngineUnavailable(f"Triton cannot start: {error}") from error
         sweep()
         self._claim = Claim()
+        self._reserved = [reserve_port(), reserve_port()]
+        self.address, self.metrics_address = (f"{HOST}:{port_of(reserved)}" for reserved in self._reserved)
         try:
             lay_out_backends(self._claim.folder / "backends", installation)
             process = self._spawn(installation, self._claim)
@@ -111,11 +118,14 @@ class EmbeddedTriton:
             self._claim = None
         for reserved in self._reserved:
             reserved.close()
+        self._reserved.clear()
 
     def _spawn(self, installation: Installation, claim: Claim) -> subprocess.Popen[str]:
-        self._process = process = spawn(installation, self._repository, claim, self._ports)
+        ports = [port_of(reserved) for reserved in self._reserved]
+        self._process = process = spawn(installation, self._repository, claim, ports)
         log.info("started Triton, process %d, gRPC on %s", process.pid, self.address)
-        threading.Thread(target=self._forward_log, args=(process,), daemon=True).start()
+        self._log_reader = threading.Thread(target=self._forward_log, args=(process,), daemon=True)
+        self._log_reader.start()
         return process
 
     def _forward_log(self, process: subprocess.Popen[str]) -> None:
@@ -123,8 +133,12 @@ class EmbeddedTriton:
         with process.stdout as lines:
             for line in lines:
                 text = line.rstrip()
-                self._tail.append(text)
-                triton_log.log(_level(text), "%s", text)
+                stamped = text[1:5].isdigit()
+                serious = stamped and text[0] in LEVELS and HARMLESS not in text
+                triton_log.log(LEVELS[text[0]] if serious else logging.DEBUG, "%s", text)
+                # Lines without a stamp are tables, or sentences from Triton's main or the loader.
+                if serious or (not stamped and text[:1].isalpha()):
+                    self._complaints.append(text)
 
     async def _become_ready(self, process: subprocess.Popen[str]) -> None:
         ready = asyncio.create_task(_wait_until_ready(self.address))
@@ -133,14 +147,15 @@ class EmbeddedTriton:
             await asyncio.wait({ready, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if ready.done():
                 return ready.result()
-            reason = (
-                f"ended with code {process.wait()}" if ended.done() else f"not ready in {START_SECONDS} s"
-            )
+            reason = "it ended" if ended.done() else f"it was not ready after {START_SECONDS:.0f} s"
         finally:
             ready.cancel()
             ended.cancel()
             await asyncio.gather(ready, ended, return_exceptions=True)
-        raise EngineUnavailable("\n".join([f"Triton did not start: {reason}; it said:", *self._tail]))
+        _end(process)
+        if self._log_reader is not None:
+            await asyncio.to_thread(self._log_reader.join, LOG_SECONDS)
+        raise EngineUnavailable("\n".join([f"Triton did not start: {reason}; it said:", *self._complaints]))
 
     async def _keep_running(
         self, installation: Installation, claim: Claim, process: subprocess.Popen[str]
@@ -175,7 +190,7 @@ class EmbeddedTriton:
         return f"Triton's worker {ended} ended"
 
 
-class EmbeddedEngine(TritonEngine):
+class EmbeddedEngine:
     """The graphs of a model repository in an embedded Triton.
 
     Attributes:
@@ -184,7 +199,12 @@ class EmbeddedEngine(TritonEngine):
 
     def __init__(self, repository: Path) -> None:
         self.triton = EmbeddedTriton(repository)
-        super().__init__([self.triton.address])
+        self._engine: TritonEngine | None = None
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """Every graph, by name; empty before `start`."""
+        return self._engine.graphs if self._engine is not None else {}
 
     async def start(self) -> None:
         """Start Triton; returns when every graph answers.
@@ -193,18 +213,31 @@ class EmbeddedEngine(TritonEngine):
             EngineUnavailable: it does not start.
         """
         await self.triton.start()
-        await super().start()
+        self._engine = TritonEngine([self.triton.address])
+        try:
+            await self._engine.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def healthy(self) -> bool:
+        """Whether every graph would answer now."""
+        return self._engine is not None and await self._engine.healthy()
+
+    async def infer(
+        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
+    ) -> dict[str, Array]:
+        """Run a graph; see `Engine.infer`."""
+        if self._engine is None:
+            raise EngineUnavailable("Triton is not started")
+        return await self._engine.infer(graph, inputs, timeout)
 
     async def stop(self) -> None:
         """End Triton and let go of everything."""
-        await super().stop()
+        if self._engine is not None:
+            await self._engine.stop()
+            self._engine = None
         await self.triton.stop()
-
-
-def _level(line: str) -> int:
-    """Of a line like 'E1122 05:56:01.508944 6500 server.cc:241] "…"'."""
-    stamped = line[1:5].isdigit() and HARMLESS not in line
-    return LEVELS.get(line[:1], logging.DEBUG) if stamped else logging.DEBUG
 
 
 async def _wait_until_ready(address: str) -> None:

@@ -18,7 +18,7 @@ MAX_BATCH = 16
 QUEUE_DELAY_MICROSECONDS = 20_000
 IMAGE = (512, 512, 3)
 WIDTH = 256
-TYPES = {
+TYPES: dict[int, triton.DataType] = {
     TensorProto.FLOAT: triton.TYPE_FP32,
     TensorProto.UINT8: triton.TYPE_UINT8,
     TensorProto.INT32: triton.TYPE_INT32,

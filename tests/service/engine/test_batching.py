@@ -42,13 +42,11 @@ async def test_concurrent_requests_share_runs_and_each_gets_its_own_answer(embed
 async def test_a_request_that_fails_in_the_graph_takes_no_batch_mate_along(embedded: EmbeddedEngine) -> None:
     table = np.arange(4, dtype=np.float32)[None]
     indices = [0, 1, 77, 2, 3, -90, 1, 2]
-    answers = await asyncio.gather(
-        *(
-            embedded.infer("toy_pick", {"table": table, "index": np.array([[index]], np.int64)})
-            for index in indices
-        ),
-        return_exceptions=True,
-    )
+
+    async def pick(index: int) -> dict[str, Array]:
+        return await embedded.infer("toy_pick", {"table": table, "index": np.array([[index]], np.int64)})
+
+    answers = await asyncio.gather(*map(pick, indices), return_exceptions=True)
     for index, answer in zip(indices, answers, strict=True):
         if 0 <= index < 4:
             assert isinstance(answer, dict)
@@ -80,9 +78,8 @@ async def test_triton_itself_refuses_a_malformed_request_and_answers_its_neighbo
         return caught.value.details() or ""
 
     x = numbers(0, 2)
-    details, *answers = await asyncio.gather(
-        send_malformed(), *(embedded.infer("toy_double", {"x": x}) for _ in range(3))
-    )
+    neighbours = asyncio.gather(*(embedded.infer("toy_double", {"x": x}) for _ in range(3)))
+    details, answers = await asyncio.gather(send_malformed(), neighbours)
     assert message in details
     for answer in answers:
         np.testing.assert_array_equal(answer["y"], 2 * x)
@@ -98,10 +95,11 @@ async def test_messages_beyond_grpcs_default_limit_pass(embedded: EmbeddedEngine
 async def test_triton_and_this_process_give_the_same(embedded: EmbeddedEngine, local: LocalEngine) -> None:
     assert embedded.graphs == local.graphs
     assert sorted(embedded.graphs) == ["toy_double", "toy_invert", "toy_pick", "toy_work"]
-    for graph, inputs in (
-        ("toy_double", {"x": numbers(5, 4)}),
-        ("toy_work", {"rounds": np.array([[3], [5]], np.int32)}),
-    ):
+    cases: dict[str, dict[str, Array]] = {
+        "toy_double": {"x": numbers(5, 4)},
+        "toy_work": {"rounds": np.array([[3], [5]], np.int32)},
+    }
+    for graph, inputs in cases.items():
         remote, here = await asyncio.gather(embedded.infer(graph, inputs), local.infer(graph, inputs))
         assert remote.keys() == here.keys()
         for name in here:

@@ -1,0 +1,183 @@
+"""The Triton process: started, started again, ended with its parent, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.engine import claim, installation
+from service.engine.embedded import EmbeddedEngine, EmbeddedTriton, why_not
+from service.engine.engine import Array, EngineUnavailable
+from service.engine.processes import children_of
+from service.engine.retrying import RetryingEngine
+from tests.service.engine.models import double, write_model
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+X: dict[str, Array] = {"x": np.ones((1, 3), np.float32)}
+
+
+async def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        await asyncio.sleep(0.02)
+
+
+def regions_of(prefix: str) -> list[Path]:
+    return list(claim.REGIONS.glob(prefix + "*"))
+
+
+def gone(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"
+
+
+async def test_calls_under_way_when_triton_is_killed_fail_as_unavailable_and_later_ones_go_through(
+    embedded: EmbeddedEngine,
+) -> None:
+    assert await embedded.healthy()
+    killed, restarts = embedded.triton.pid, embedded.triton.restarts
+    assert killed is not None
+    slow = asyncio.create_task(embedded.infer("toy_work", {"rounds": np.array([[100_000]], np.int32)}))
+    await asyncio.sleep(0.2)
+    workers = children_of(killed)
+    os.kill(killed, signal.SIGKILL)
+    with pytest.raises(EngineUnavailable):
+        await slow
+    assert not await embedded.healthy()
+    with pytest.raises(EngineUnavailable):
+        await embedded.infer("toy_double", X)
+
+    answer = await RetryingEngine(embedded, lambda: None).infer("toy_double", X, timeout=30)
+    np.testing.assert_array_equal(answer["y"], 2 * X["x"])
+    assert await embedded.healthy()
+    assert embedded.triton.restarts == restarts + 1
+    assert embedded.triton.pid not in (None, killed)
+    await wait_until(lambda: all(gone(worker) for worker in workers))
+
+
+async def test_repeated_calls_lose_nothing_when_triton_is_killed(embedded: EmbeddedEngine) -> None:
+    retries = answers = 0
+
+    def on_retry() -> None:
+        nonlocal retries
+        retries += 1
+
+    engine = RetryingEngine(embedded, on_retry)
+
+    async def job(number: int) -> None:
+        nonlocal answers
+        for step in range(100):
+            x = np.full((1, 3), 100 * number + step, np.float32)
+            answer = await engine.infer("toy_double", {"x": x}, timeout=30)
+            np.testing.assert_array_equal(answer["y"], 2 * x)
+            answers += 1
+
+    jobs = [asyncio.create_task(job(number)) for number in range(16)]
+    await wait_until(lambda: answers > 100)
+    assert not any(task.done() for task in jobs)
+    assert embedded.triton.pid is not None
+    os.kill(embedded.triton.pid, signal.SIGKILL)
+    await asyncio.gather(*jobs)
+    assert answers == 1600
+    assert retries >= 16
+
+
+async def test_triton_is_started_again_when_one_of_its_workers_dies(embedded: EmbeddedEngine) -> None:
+    before, restarts = embedded.triton.pid, embedded.triton.restarts
+    assert before is not None
+    os.kill(children_of(before)[0], signal.SIGKILL)
+    engine = RetryingEngine(embedded, lambda: None)
+    await wait_until(lambda: embedded.triton.restarts > restarts)
+    cases: dict[str, dict[str, Array]] = {"toy_double": X, "toy_work": {"rounds": np.array([[1]], np.int32)}}
+    for graph, inputs in cases.items():
+        await engine.infer(graph, inputs, timeout=30)
+    assert embedded.triton.pid != before
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from service.engine.embedded import EmbeddedTriton
+
+async def main():
+    triton = EmbeddedTriton(Path(sys.argv[1]))
+    await triton.start()
+    print(triton.pid, triton.address, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+async def test_triton_dies_with_a_killed_parent_and_the_next_one_cleans_up_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    write_model(tmp_path, "toy_double", double())
+    before = set(regions_of(claim.PREFIX))
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        triton = int((await asyncio.to_thread(parent.stdout.readline)).split()[0])
+        family = [triton, *children_of(triton)]
+        assert len(family) == 2
+        left = set(regions_of(claim.PREFIX)) - before
+        assert left
+    finally:
+        parent.kill()
+        parent.communicate()
+    await wait_until(lambda: all(gone(process) for process in family))
+
+    next_one = EmbeddedTriton(tmp_path)
+    await next_one.start()
+    pid = next_one.pid
+    assert pid is not None
+    family = [pid, *children_of(pid)]
+    now = set(regions_of(claim.PREFIX))
+    assert not left & now
+    await next_one.stop()
+    assert all(gone(process) for process in family)
+    assert not (now - before) & set(regions_of(claim.PREFIX))
+    assert next_one.pid is None
+
+
+async def test_what_triton_says_is_told_when_it_cannot_load_a_model(tmp_path: Path) -> None:
+    write_model(tmp_path, "toy_double", double())
+    (tmp_path / "toy_double" / "1" / "model.onnx").write_bytes(b"not a graph")
+    before = set(regions_of(claim.PREFIX))
+    with pytest.raises(EngineUnavailable, match=r"(?s)Triton did not start.*toy_double"):
+        await EmbeddedTriton(tmp_path).start()
+    assert set(regions_of(claim.PREFIX)) <= before
+
+
+async def test_an_empty_repository_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match=r"expected at least one folder with a config\.pbtxt"):
+        await EmbeddedTriton(tmp_path).start()
+
+
+async def test_without_libpython_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_model(tmp_path, "toy_double", double())
+    assert why_not() is None
+    monkeypatch.setattr(installation, "library_folders", lambda: [tmp_path])
+    reason = why_not()
+    assert reason is not None
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert reason.endswith(f"apt-get install libpython{version}")
+    with pytest.raises(EngineUnavailable, match=re.escape(reason)):
+        await EmbeddedTriton(tmp_path).start()

@@ -1,0 +1,150 @@
+"""Several Triton servers: turns, failover, coming back, and what their errors mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import numpy as np
+import pytest
+
+from service.engine import triton
+from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
+from service.engine.triton import TritonEngine
+from tests.service.engine.fake_triton import FakeTriton
+
+X: dict[str, Array] = {"x": np.array([[3.0]], np.float32)}
+
+
+@asynccontextmanager
+async def connected(*servers: FakeTriton) -> AsyncIterator[TritonEngine]:
+    for server in servers:
+        await server.start()
+    engine = TritonEngine([server.address for server in servers])
+    await engine.start()
+    # `start` returns with the first that is ready; most tests want all.
+    for _ in range(100):
+        if all(replica.arrived.is_set() for replica in engine._replicas):
+            break
+        await asyncio.sleep(0.01)
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+        await asyncio.gather(*(server.stop() for server in servers))
+
+
+async def half(engine: TritonEngine) -> float:
+    return float((await engine.infer("toy_half", X, timeout=5))["y"][0, 0])
+
+
+async def test_servers_get_calls_in_turn() -> None:
+    servers = [FakeTriton(), FakeTriton(), FakeTriton()]
+    async with connected(*servers) as engine:
+        assert [await half(engine) for _ in range(9)] == [1.5] * 9
+    assert [server.calls for server in servers] == [3, 3, 3]
+
+
+async def test_no_call_is_lost_when_one_of_two_servers_goes() -> None:
+    servers = [FakeTriton(), FakeTriton()]
+    async with connected(*servers) as engine:
+        await half(engine)
+        await servers[0].stop()
+        assert [await half(engine) for _ in range(8)] == [1.5] * 8
+        assert await engine.healthy()
+
+
+async def test_a_server_that_comes_back_gets_calls_again_within_a_second() -> None:
+    first = FakeTriton()
+    async with connected(first) as engine:
+        await first.stop()
+        with pytest.raises(EngineUnavailable):
+            await half(engine)
+        assert not await engine.healthy()
+        await asyncio.sleep(1)  # attempts to connect fail meanwhile
+        second = await FakeTriton(port=first.port).start()
+        await asyncio.sleep(1)
+        assert await engine.healthy()
+        assert await half(engine) == 1.5
+        await second.stop()
+
+
+async def test_a_server_that_comes_back_with_other_graphs_gets_no_calls(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = FakeTriton(revision="1")
+    async with connected(first) as engine:
+        await first.stop()
+        with pytest.raises(EngineUnavailable):
+            await half(engine)
+        second = await FakeTriton(revision="2", port=first.port).start()
+        await asyncio.sleep(1)
+        with pytest.raises(EngineUnavailable, match="not those of the start: toy_half"):
+            await half(engine)
+        assert not await engine.healthy()
+        assert second.calls == 0
+        await second.stop()
+
+
+async def test_healthy_means_that_every_graph_is_ready() -> None:
+    server = FakeTriton()
+    async with connected(server) as engine:
+        assert await engine.healthy()
+        server.state = "UNAVAILABLE"
+        assert not await engine.healthy()
+
+
+async def test_start_waits_for_models_and_gives_up_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triton, "START_SECONDS", 0.5)
+    server = await FakeTriton().start()
+    server.state = "LOADING"
+    engine = TritonEngine([server.address])
+    with pytest.raises(EngineUnavailable, match="toy_half is LOADING"):
+        await engine.start()
+    monkeypatch.setattr(triton, "START_SECONDS", 5)
+    starting = asyncio.create_task(engine.start())
+    await asyncio.sleep(0.2)
+    assert not starting.done()
+    server.state = "READY"
+    await starting
+    assert list(engine.graphs) == ["toy_half"]
+    await engine.stop()
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "unloading", EngineUnavailable),
+        (grpc.StatusCode.INTERNAL, "Stub process 'toy_half_0_0' is not healthy.", EngineUnavailable),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "late", EngineTimedOut),
+        (grpc.StatusCode.INVALID_ARGUMENT, "unexpected shape", EngineRejected),
+        (grpc.StatusCode.INTERNAL, "onnxruntime failed", EngineRejected),
+        (grpc.StatusCode.NOT_FOUND, "no such model", EngineRejected),
+    ],
+)
+async def test_tritons_errors_are_told_apart(
+    code: grpc.StatusCode, text: str, expected: type[Exception]
+) -> None:
+    server = FakeTriton()
+    async with connected(server) as engine:
+        server.failure = (code, text)
+        with pytest.raises(expected, match=text):
+            await half(engine)
+
+
+async def test_malformed_inputs_never_leave_this_process() -> None:
+    server = FakeTriton()
+    async with connected(server) as engine:
+        with pytest.raises(EngineRejected, match=r"x: expected float32 \[batch, 1\], got float64 \[1, 1\]"):
+            await engine.infer("toy_half", {"x": np.array([[3.0]])})
+        with pytest.raises(EngineRejected, match="no graph 'toy_whole'; there are: toy_half"):
+            await engine.infer("toy_whole", X)
+    assert server.calls == 0
+
+
+def test_an_engine_needs_an_address() -> None:
+    with pytest.raises(ValueError, match="at least one address"):
+        TritonEngine([])
