@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """Identifies the call at hand in logs and errors; set by `service.rpc.interceptors`."""
 
-NO_DEADLINE_SECONDS = 60.0
-"""How long a call without a deadline waits for one answer of the engine."""
-
 ANSWER_SHARE, ANSWER_SECONDS = 0.05, 0.2
 """What is kept back of the time left, at most, so that an error still reaches the caller."""
 
@@ -40,9 +37,9 @@ class Call:
         """Seconds since the call came."""
         return time.monotonic() - self.arrived
 
-    def engine_timeout(self) -> float:
-        """Seconds to wait for the engine at most, such that a failure can still be told."""
+    def engine_timeout(self) -> float | None:
+        """Seconds to wait for the engine at most, such that a failure can still be told; None for no end."""
         remaining = self.remaining()
         if remaining is None:
-            return NO_DEADLINE_SECONDS
+            return None
         return max(0.0, remaining - min(ANSWER_SECONDS, ANSWER_SHARE * remaining))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
@@ -105,7 +105,7 @@ class Inverter:
         self._metrics = metrics
         self._answer_seconds = INITIAL_ANSWER_SECONDS
 
-    async def invert(self, job: Job, call: Call, place: Place) -> AsyncIterator[Progress | Result]:
+    async def invert(self, job: Job, call: Call, place: Place) -> AsyncGenerator[Progress | Result, None]:
         """Invert an image.
 
         Yields:

@@ -70,7 +70,7 @@ class Models:
         return (await self._run(GraphKind.SYNTHESIZE, pack, {"w": w}, call))["image"]
 
     async def refine(
-        self, pack: Pack, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float
+        self, pack: Pack, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Tensors:
         """One chunk of refinement; inputs and outputs as the graph names them, batch of 1."""
         return await self._infer(GraphKind.REFINE.of(pack), inputs, call, timeout)
@@ -95,7 +95,7 @@ class Models:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     async def _infer(
-        self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float
+        self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Tensors:
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
         began = time.monotonic()

@@ -130,14 +130,14 @@ class Refinement:
         state = {name: self._inputs[f"state.{name}"][0] for name in self._pack.refinement.state}
         return Checkpoint(state, self.losses.copy(), self.learning_rate)
 
-    async def advance(self, models: Models, steps: int, call: Call, timeout: float) -> float:
+    async def advance(self, models: Models, steps: int, call: Call, timeout: float | None) -> float:
         """Do a chunk of steps.
 
         Args:
             models: what runs the graph.
             steps: how many, at most the pack's `max_steps` and what is left of the total.
             call: on whose behalf.
-            timeout: seconds to wait for it at most.
+            timeout: seconds to wait for it at most; None for no end.
 
         Returns:
             Seconds it took.

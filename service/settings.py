@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+from service.images import Limits
+
 PREFIX = "RELATENT_"
 MIB = 2**20
 
@@ -127,6 +129,11 @@ class Settings:
         Path | None,
         _Flag("", _optional_path, "written when serving: JSON with the addresses, keys grpc and metrics"),
     ]
+
+    @property
+    def image_limits(self) -> Limits:
+        """What is accepted of one image."""
+        return Limits(self.max_image_bytes, self.max_image_pixels)
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:

@@ -1,0 +1,167 @@
+"""A server's life: put together, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from relatent.pack import PackError, read_packs
+from service.admission import Admission
+from service.catalog import Catalog
+from service.engine.choose import EngineKind, choose_engine
+from service.engine.engine import Engine
+from service.engine.retrying import RetryingEngine
+from service.inversion import Inverter
+from service.lifecycle import Lifecycle
+from service.logs import set_up_logs
+from service.metrics import Metrics
+from service.models import Models
+from service.readiness import Readiness
+from service.rpc.catalog import CatalogServicer
+from service.rpc.editing import EditingServicer
+from service.rpc.health import HealthServicer
+from service.rpc.interceptors import CallInterceptor
+from service.rpc.inversion import InversionServicer
+from service.rpc.server import SERVICES, Servicers, make_server
+from service.rpc.synthesis import SynthesisServicer
+from service.settings import Address, Settings, read_settings
+
+log = logging.getLogger(__name__)
+
+LAST_CHUNK_SECONDS = 10.0
+"""How long calls still under way after the drain may take to end, once told to."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Everything that makes up a server, put together; nothing runs yet."""
+
+    settings: Settings
+    engine: Engine
+    metrics: Metrics
+    lifecycle: Lifecycle
+    admission: Admission
+    health: HealthServicer
+    readiness: Readiness
+    grpc: grpc.aio.Server
+
+    async def drain(self) -> None:
+        """Take no more calls; let those under way end, then make them, and let go of everything."""
+        log.info("draining", extra={"calls": self.lifecycle.running})
+        self.lifecycle.drain()
+        self.admission.close()
+        await self.health.set(False)
+        if not await self.lifecycle.idle(self.settings.drain_seconds):
+            log.warning("ending calls at their next chunk", extra={"calls": self.lifecycle.running})
+            self.lifecycle.stop()
+            await self.lifecycle.idle(LAST_CHUNK_SECONDS)
+        await self.grpc.stop(grace=0.5)
+        await self.engine.stop()
+        log.info("stopped")
+
+
+def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: Metrics) -> Server:
+    """Put a server together around an engine."""
+    lifecycle = Lifecycle()
+    admission = Admission(settings.max_inflight, settings.max_queue)
+    metrics.watch(admission)
+    models = Models(engine, metrics)
+    inverter = Inverter(models, admission, lifecycle, metrics)
+    health = HealthServicer(SERVICES)
+    servicers = Servicers(
+        inversion=InversionServicer(catalog, settings, admission, inverter),
+        editing=EditingServicer(catalog, settings, admission, models, inverter),
+        synthesis=SynthesisServicer(catalog, settings, admission, models),
+        catalog=CatalogServicer(catalog, settings),
+        health=health,
+    )
+    interceptor = CallInterceptor(lifecycle, metrics, settings.max_message_bytes)
+    return Server(
+        settings=settings,
+        engine=engine,
+        metrics=metrics,
+        lifecycle=lifecycle,
+        admission=admission,
+        health=health,
+        readiness=Readiness(engine, models, catalog, admission, lifecycle, health.set),
+        grpc=make_server(settings, servicers, interceptor),
+    )
+
+
+async def serve(settings: Settings, catalog: Catalog) -> None:
+    """Serve until told to stop by SIGTERM or SIGINT; told twice, stop at once."""
+    metrics = Metrics()
+    kind = EngineKind(settings.engine)
+    engine = RetryingEngine(choose_engine(kind, settings.repository, settings.triton), metrics.retries.inc)
+    server = put_together(settings, catalog, engine, metrics)
+    stop = _stop_signal()
+    port = server.grpc.add_insecure_port(str(settings.listen))
+    scrapes, _ = metrics.serve(settings.metrics_listen.host, settings.metrics_listen.port)
+    await server.grpc.start()
+    addresses = {
+        "grpc": str(Address(settings.listen.host, port)),
+        "metrics": str(Address(settings.metrics_listen.host, scrapes.server_port)),
+    }
+    log.info("listening", extra=addresses)
+    running = asyncio.create_task(_run(server, addresses))
+    await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()  # never ends but by an error
+    await server.drain()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    scrapes.shutdown()
+
+
+async def _run(server: Server, addresses: dict[str, str]) -> None:
+    await server.readiness.start()
+    log.info("serving", extra=addresses)
+    if server.settings.ready_file is not None:
+        _write(server.settings.ready_file, addresses)
+    await server.readiness.watch()
+
+
+def _stop_signal() -> asyncio.Future[None]:
+    """Done at the first signal to stop; the second one ends the process."""
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[None] = loop.create_future()
+
+    def on_signal() -> None:
+        if stop.done():
+            os._exit(1)
+        stop.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stop
+
+
+def _write(path: Path, addresses: dict[str, str]) -> None:
+    """Write the ready file in one go, as somebody may be waiting for it."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(addresses))
+    new.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a server; returns the process's exit status."""
+    settings = read_settings(sys.argv[1:] if arguments is None else arguments)
+    set_up_logs(settings.log_level)
+    try:
+        catalog = Catalog(read_packs(settings.packs))
+    except PackError as error:
+        log.critical("unusable packs: %s", error)
+        return 2
+    asyncio.run(serve(settings, catalog))
+    return 0

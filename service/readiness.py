@@ -1,0 +1,94 @@
+"""Whether calls would be answered: from the engine's start on, and as long as the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+
+from relatent.pack import Pack
+from service.admission import Admission
+from service.call import Call
+from service.catalog import Catalog, disagreements
+from service.engine.engine import Engine, EngineError
+from service.lifecycle import Lifecycle, State
+from service.models import Models
+from service.refinement import Objective, Refinement, starting_at
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+WATCH_SECONDS = 0.5
+FIRST_CHUNK_SECONDS = 120.0
+
+
+class Readiness:
+    """Brings the engine up and watches it.
+
+    Args:
+        tell: told whether calls would be answered, at least whenever that changes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        models: Models,
+        catalog: Catalog,
+        admission: Admission,
+        lifecycle: Lifecycle,
+        tell: Callable[[bool], Awaitable[None]],
+    ) -> None:
+        self._engine = engine
+        self._models = models
+        self._catalog = catalog
+        self._admission = admission
+        self._lifecycle = lifecycle
+        self._tell = tell
+
+    async def start(self) -> None:
+        """Return once every graph is warm and agrees with its pack; until then, try again."""
+        while (problem := await self._try_start()) is not None:
+            self._lifecycle.why_not_ready = problem
+            log.error("not ready", extra={"why": problem})
+            await self._engine.stop()
+            await asyncio.sleep(RETRY_SECONDS)
+        self._lifecycle.serve()
+        await self._tell(self._lifecycle.state is State.SERVING)
+
+    async def watch(self) -> None:
+        """Keep telling whether the server takes calls and the engine answers; never returns."""
+        while True:
+            healthy = self._lifecycle.state is State.SERVING and await self._engine.healthy()
+            await self._tell(healthy and self._lifecycle.state is State.SERVING)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _try_start(self) -> str | None:
+        """What keeps the server from being ready, or None."""
+        try:
+            await self._engine.start()
+            problems = disagreements(self._catalog.packs.values(), self._engine.graphs)
+            if problems:
+                return "; ".join(problems)
+            for pack in self._catalog.packs.values():
+                await self._measure_pace(pack)
+        except EngineError as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    async def _measure_pace(self, pack: Pack) -> None:
+        """Refine the mean latent towards grey, so that the first calls' waiting can be judged."""
+        resolution, steps = pack.resolution, pack.refinement.max_steps
+        objective = Objective(
+            target=np.full((resolution, resolution, 3), 128, np.uint8),
+            mask=np.full((resolution, resolution), 255, np.uint8),
+            learning_rate=pack.refinement.learning_rate["mean"],
+            weights=pack.refinement.weights,
+        )
+        refinement = Refinement(pack, objective, starting_at(pack, pack.mean), 2 * steps)
+        call = Call(deadline=time.monotonic() + FIRST_CHUNK_SECONDS)
+        for _ in range(2):  # the first is slower than any after it
+            seconds = await refinement.advance(self._models, steps, call, FIRST_CHUNK_SECONDS)
+        self._admission.measure(steps, seconds)

@@ -1,0 +1,166 @@
+"""The operations of an edit, checked, as functions over codes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.pack import Direction, Pack
+from relatent.v1 import editing_pb2
+from service import editing
+from service.catalog import find_direction
+from service.errors import InvalidField
+from service.rpc.messages import read_latent
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit, checked.
+
+    Attributes:
+        apply: each from codes [N, L, D] to codes [N, L, D], or from one to a strip of several.
+        strip: the strengths or amounts of the strip, if there is one.
+    """
+
+    apply: tuple[Callable[[Floats], Floats], ...]
+    strip: tuple[float, ...]
+
+    @property
+    def images(self) -> int:
+        """How many it makes."""
+        return max(1, len(self.strip))
+
+    def run(self, w: Floats) -> Floats:
+        """Edit a code float32 [L, D]; the result is [N, L, D], one for each image."""
+        codes = w[None]
+        for operation in self.apply:
+            codes = operation(codes)
+        return codes
+
+
+def read_edit(pack: Pack, operations: Sequence[editing_pb2.Operation], max_images: int) -> Edit:
+    """Check the operations of an edit against a pack.
+
+    Raises:
+        ServiceError: a field is not what it must be, or names a direction that is not there.
+    """
+    functions: list[Callable[[Floats], Floats]] = []
+    strip: tuple[float, ...] = ()
+    strip_field = ""
+    for index, operation in enumerate(operations):
+        field = f"operations[{index}]"
+        function, values = _read_operation(pack, operation, max_images, field)
+        functions.append(function)
+        if len(values) > 1:
+            if strip:
+                raise InvalidField(
+                    field, f"expected one strength or amount, as {strip_field} holds several already"
+                )
+            strip, strip_field = values, field
+    return Edit(tuple(functions), strip)
+
+
+def _read_operation(
+    pack: Pack, operation: editing_pb2.Operation, max_images: int, field: str
+) -> tuple[Callable[[Floats], Floats], tuple[float, ...]]:
+    match operation.WhichOneof("kind"):
+        case "direction":
+            return _read_move(pack, operation.direction, max_images, f"{field}.direction")
+        case "style_mix":
+            path = f"{field}.style_mix"
+            if not operation.style_mix.HasField("layers"):
+                raise InvalidField(f"{path}.layers", "expected the rows to take")
+            rows = _read_rows(pack, operation.style_mix.layers, f"{path}.layers")
+            other = read_latent(pack, operation.style_mix.other, f"{path}.other")
+            return partial(editing.mix, other=other, rows=rows), ()
+        case "interpolation":
+            path = f"{field}.interpolation"
+            other = read_latent(pack, operation.interpolation.other, f"{path}.other")
+            amounts = _read_numbers(operation.interpolation.amounts, max_images, f"{path}.amounts")
+            for index, amount in enumerate(amounts):
+                if not -1 <= amount <= 2:
+                    raise InvalidField(f"{path}.amounts[{index}]", f"expected -1 to 2, got {amount:g}")
+            array = np.array(amounts, np.float32)
+            return partial(editing.interpolate, other=other, amounts=array), amounts
+        case "truncation":
+            psi = operation.truncation.psi
+            if not 0 <= psi <= 1:
+                raise InvalidField(f"{field}.truncation.psi", f"expected 0 to 1, got {psi:g}")
+            return partial(editing.truncate, mean=pack.mean, psi=psi), ()
+        case _:
+            raise InvalidField(field, "expected direction, style_mix, interpolation or truncation, got none")
+
+
+def _read_move(
+    pack: Pack, move: editing_pb2.DirectionMove, max_images: int, field: str
+) -> tuple[Callable[[Floats], Floats], tuple[float, ...]]:
+    direction = find_direction(pack, move.direction, f"{field}.direction")
+    strengths = _read_numbers(move.strengths, max_images, f"{field}.strengths")
+    rows = slice(direction.first_layer, direction.last_layer + 1)
+    if move.HasField("layers"):
+        rows = _read_rows(pack, move.layers, f"{field}.layers")
+    vector = _read_vector(pack, direction, move, rows, field)
+    array = np.array(strengths, np.float32)
+    if move.mode == editing_pb2.STRENGTH_MODE_ABSOLUTE:
+        target = partial(
+            editing.move_to,
+            direction=vector,
+            normal=direction.vector,
+            bias=direction.bias,
+            strengths=array,
+            rows=rows,
+        )
+        return target, strengths
+    if move.mode not in (editing_pb2.STRENGTH_MODE_UNSPECIFIED, editing_pb2.STRENGTH_MODE_RELATIVE):
+        raise InvalidField(f"{field}.mode", f"expected RELATIVE (1) or ABSOLUTE (2), got {move.mode}")
+    return partial(editing.move, direction=vector, strengths=array, rows=rows), strengths
+
+
+def _read_vector(
+    pack: Pack, direction: Direction, move: editing_pb2.DirectionMove, rows: slice, field: str
+) -> Floats:
+    """The direction, less its part along the conditions."""
+    shown_rows = f"rows {rows.start} to {rows.stop - 1}"
+    if not direction.vector[rows].any():
+        raise InvalidField(
+            f"{field}.layers", f"expected rows that {direction.name!r} moves; it is zero in {shown_rows}"
+        )
+    if not move.conditions:
+        return direction.vector
+    others = [
+        find_direction(pack, name, f"{field}.conditions[{index}]").vector
+        for index, name in enumerate(move.conditions)
+    ]
+    vector = editing.orthogonalise(direction.vector, others)
+    if not vector[rows].any():
+        raise InvalidField(
+            f"{field}.conditions",
+            f"expected conditions that leave something of {direction.name!r}; "
+            f"in {shown_rows} it lies within the span of {', '.join(move.conditions)}",
+            reason="NOTHING_LEFT",
+        )
+    return vector
+
+
+def _read_numbers(values: Sequence[float], max_images: int, field: str) -> tuple[float, ...]:
+    if not 1 <= len(values) <= max_images:
+        raise InvalidField(field, f"expected 1 to {max_images} numbers, got {len(values)}")
+    for index, value in enumerate(values):
+        if not math.isfinite(value):
+            raise InvalidField(f"{field}[{index}]", f"expected a finite number, got {value:g}")
+    return tuple(values)
+
+
+def _read_rows(pack: Pack, layers: editing_pb2.LayerRange, field: str) -> slice:
+    if not layers.first <= layers.last < pack.layers:
+        raise InvalidField(
+            field, f"expected first <= last <= {pack.layers - 1}, got {layers.first} and {layers.last}"
+        )
+    return slice(layers.first, layers.last + 1)

@@ -1,0 +1,198 @@
+"""What a caller wishes of an inversion, checked, as a job for `service.inversion`."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.pack import Pack
+from relatent.v1 import inversion_pb2, types_pb2
+from service.catalog import Catalog, shown
+from service.errors import InvalidField
+from service.framing import Fit, check_proportions, square
+from service.images import Encoded, Format, Limits, read_grey, read_rgb
+from service.inversion import Job, Start
+from service.refinement import Checkpoint
+from service.rpc.messages import read_checkpoint, read_image, read_latent, read_output_format
+from service.settings import Settings
+from service.stopping import Plateau, StopRules
+
+Floats = NDArray[np.float32]
+
+_FITS: dict[int, Fit] = {
+    types_pb2.FIT_UNSPECIFIED: Fit.CROP,
+    types_pb2.FIT_CROP: Fit.CROP,
+    types_pb2.FIT_PAD: Fit.PAD,
+    types_pb2.FIT_REFUSE: Fit.REFUSE,
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An inversion asked for; its images are not decoded yet.
+
+    Attributes:
+        job: complete but for image and mask.
+        mask: None for everywhere.
+        output_format: of the reconstruction and of previews.
+    """
+
+    job: Job
+    image: Encoded
+    mask: Encoded | None
+    fit: Fit
+    output_format: Format
+
+
+def read_wish(
+    catalog: Catalog,
+    settings: Settings,
+    image: types_pb2.Image,
+    options: inversion_pb2.InversionOptions,
+    path: str = "",
+) -> Wish:
+    """Check all of a request for an inversion but its pixels.
+
+    Args:
+        catalog: where packs are looked up.
+        settings: whose limits hold.
+        image: what to invert.
+        options: how.
+        path: what stands before `image` and `options` in the request, such as `image.`.
+
+    Raises:
+        ServiceError: a field is not what it must be, or names something that is not there.
+    """
+    field = f"{path}options"
+    pack = catalog.pack(options.pack, f"{field}.pack")
+    if options.fit not in _FITS:
+        raise InvalidField(f"{field}.fit", f"expected CROP (1), PAD (2) or REFUSE (3), got {options.fit}")
+    refinement, place = options.refinement, f"{field}.refinement"
+    start = _read_start(pack, options, settings.max_steps, field)
+    job = Job(
+        pack=pack,
+        image=np.empty(0, np.uint8),
+        mask=np.empty(0, np.uint8),
+        start=start,
+        rules=_read_rules(pack, refinement, settings.max_steps, place),
+        learning_rate=_read_learning_rate(pack, refinement, start, place),
+        weights=_read_weights(pack, refinement.weights, place),
+        field=field,
+    )
+    return Wish(
+        job=job,
+        image=read_image(image, f"{path}image"),
+        mask=read_image(refinement.mask, f"{place}.mask") if refinement.HasField("mask") else None,
+        fit=_FITS[options.fit],
+        output_format=read_output_format(options.output_format, f"{field}.output_format"),
+    )
+
+
+async def read_pixels(wish: Wish, limits: Limits) -> Job:
+    """Decode a wish's images, off the event loop.
+
+    Raises:
+        InvalidField: one of them is not what it must be.
+    """
+    return await asyncio.to_thread(_decode, wish, limits)
+
+
+def _decode(wish: Wish, limits: Limits) -> Job:
+    resolution = wish.job.pack.resolution
+    picture = read_rgb(wish.image, limits)
+    image = square(picture, wish.fit, resolution, wish.image.field)
+    if wish.mask is None:
+        return replace(wish.job, image=image, mask=np.full((resolution, resolution), 255, np.uint8))
+    grey = read_grey(wish.mask, limits)
+    check_proportions(grey, picture, wish.mask.field)
+    mask = square(grey, wish.fit, resolution, wish.mask.field)
+    if not mask.any():
+        raise InvalidField(wish.mask.field, "expected something to count; it is black everywhere")
+    return replace(wish.job, image=image, mask=mask)
+
+
+def _read_start(
+    pack: Pack, options: inversion_pb2.InversionOptions, max_steps: int, field: str
+) -> Start | Floats | Checkpoint:
+    match options.WhichOneof("start"):
+        case "mean":
+            return Start.MEAN
+        case "latent":
+            return read_latent(pack, options.latent, f"{field}.latent")
+        case "checkpoint":
+            return read_checkpoint(pack, options.checkpoint, max_steps, f"{field}.checkpoint")
+        case _:
+            return Start.ENCODER
+
+
+def _read_rules(pack: Pack, refinement: inversion_pb2.Refinement, max_steps: int, field: str) -> StopRules:
+    steps = min(pack.refinement.default_steps, max_steps)
+    if refinement.HasField("steps"):
+        steps = refinement.steps
+    if steps > max_steps:
+        raise InvalidField(
+            f"{field}.steps", f"expected 0 to {max_steps}, got {steps}", reason="TOO_MANY_STEPS"
+        )
+    target = refinement.target_loss if refinement.HasField("target_loss") else None
+    if target is not None and not math.isfinite(target):
+        raise InvalidField(f"{field}.target_loss", f"expected a finite number, got {target:g}")
+    return StopRules(
+        steps=steps,
+        target_loss=target,
+        plateau=_read_plateau(refinement.plateau, field) if refinement.HasField("plateau") else None,
+        time_budget=_read_budget(refinement, field) if refinement.HasField("time_budget") else None,
+        best_at_deadline=refinement.best_at_deadline,
+    )
+
+
+def _read_plateau(plateau: inversion_pb2.Plateau, field: str) -> Plateau:
+    if plateau.steps < 1:
+        raise InvalidField(f"{field}.plateau.steps", "expected at least 1, got 0")
+    if not 0 < plateau.min_improvement < 1:
+        raise InvalidField(
+            f"{field}.plateau.min_improvement",
+            f"expected a fraction between 0 and 1, got {plateau.min_improvement:g}",
+        )
+    return Plateau(plateau.steps, plateau.min_improvement)
+
+
+def _read_budget(refinement: inversion_pb2.Refinement, field: str) -> float:
+    budget = refinement.time_budget
+    if budget.seconds < 0 or not 0 <= budget.nanos < 10**9 or (budget.seconds, budget.nanos) == (0, 0):
+        raise InvalidField(
+            f"{field}.time_budget",
+            f"expected a duration above 0, got {budget.seconds} seconds and {budget.nanos} nanos",
+        )
+    return budget.seconds + budget.nanos / 1e9
+
+
+def _read_learning_rate(
+    pack: Pack, refinement: inversion_pb2.Refinement, start: Start | Floats | Checkpoint, field: str
+) -> float:
+    if refinement.HasField("learning_rate"):
+        rate = refinement.learning_rate
+        if not (math.isfinite(rate) and rate > 0):
+            raise InvalidField(f"{field}.learning_rate", f"expected a finite number above 0, got {rate:g}")
+        return rate
+    if isinstance(start, Checkpoint) and start.learning_rate:
+        return start.learning_rate
+    return pack.refinement.learning_rate["mean" if start is Start.MEAN else "encoder"]
+
+
+def _read_weights(pack: Pack, wanted: Mapping[str, float], field: str) -> dict[str, float]:
+    weights = dict(pack.refinement.weights)
+    for name, weight in wanted.items():
+        path = f"{field}.weights[{shown(name)}]"
+        if name not in weights:
+            raise InvalidField(path, f"expected a term of the objective: {', '.join(sorted(weights))}")
+        if not (math.isfinite(weight) and weight >= 0):
+            raise InvalidField(path, f"expected a finite number of at least 0, got {weight:g}")
+        weights[name] = weight
+    if not any(weights.values()):
+        raise InvalidField(f"{field}.weights", "expected at least one above 0; all are 0")
+    return weights

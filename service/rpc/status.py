@@ -1,0 +1,128 @@
+"""Every error as a gRPC status with `google.rpc` details. The one place where the two meet.
+
+| Error | Code | Details besides ErrorInfo |
+|---|---|---|
+| InvalidField, Diverged | INVALID_ARGUMENT | BadRequest |
+| MalformedRequest, MessageTooLarge | INVALID_ARGUMENT | |
+| RevisionMismatch | FAILED_PRECONDITION | BadRequest |
+| UnknownName | NOT_FOUND | BadRequest |
+| UnknownMethod | UNIMPLEMENTED | |
+| Overloaded | RESOURCE_EXHAUSTED | RetryInfo |
+| NotReady, EngineUnavailable | UNAVAILABLE | RetryInfo |
+| EngineTimedOut | DEADLINE_EXCEEDED | |
+| anything else | INTERNAL | |
+
+ErrorInfo carries the error's reason, the domain `relatent` and the request's identifier.
+"""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from service.engine.engine import EngineTimedOut, EngineUnavailable
+from service.errors import (
+    InvalidField,
+    MalformedRequest,
+    MessageTooLarge,
+    NotReady,
+    Overloaded,
+    RevisionMismatch,
+    ServiceError,
+    TryLater,
+    UnknownMethod,
+    UnknownName,
+)
+from service.rpc.deadlines import Context
+
+DOMAIN = "relatent"
+DETAILS_KEY = "grpc-status-details-bin"
+REQUEST_ID_KEY = "x-request-id"
+ENGINE_RETRY_SECONDS = 1.0
+MAX_LENGTH = 1000
+"""Of a message: a status travels in headers, which clients limit to 8 KiB in all."""
+
+_CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    # The first that fits counts.
+    (RevisionMismatch, grpc.StatusCode.FAILED_PRECONDITION),
+    (UnknownName, grpc.StatusCode.NOT_FOUND),
+    (InvalidField, grpc.StatusCode.INVALID_ARGUMENT),
+    (MalformedRequest, grpc.StatusCode.INVALID_ARGUMENT),
+    (MessageTooLarge, grpc.StatusCode.INVALID_ARGUMENT),
+    (UnknownMethod, grpc.StatusCode.UNIMPLEMENTED),
+    (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (NotReady, grpc.StatusCode.UNAVAILABLE),
+    (EngineUnavailable, grpc.StatusCode.UNAVAILABLE),
+    (EngineTimedOut, grpc.StatusCode.DEADLINE_EXCEEDED),
+)
+
+
+def code_of(error: Exception) -> grpc.StatusCode:
+    """The gRPC code that an error is answered with."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def reason_of(error: Exception) -> str:
+    """The stable reason that an error is answered with, UPPER_SNAKE_CASE."""
+    if isinstance(error, ServiceError):
+        return error.reason
+    if isinstance(error, EngineUnavailable):
+        return "ENGINE_UNAVAILABLE"
+    return "DEADLINE_EXCEEDED" if isinstance(error, EngineTimedOut) else ServiceError.reason
+
+
+def status_of(error: Exception, request_id: str) -> status_pb2.Status:
+    """The whole status that an error is answered with."""
+    info = error_details_pb2.ErrorInfo(
+        reason=reason_of(error), domain=DOMAIN, metadata={"request_id": request_id}
+    )
+    details: list[Message] = [info]
+    if isinstance(error, InvalidField):
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=_cut(error.field), description=_cut(error.description)
+        )
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if (seconds := _retry_seconds(error)) is not None:
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(max(1, round(seconds * 1000)))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    number = code_of(error).value[0]
+    return status_pb2.Status(
+        code=number, message=_cut(_message(error)), details=[_packed(detail) for detail in details]
+    )
+
+
+async def abort(context: Context, error: Exception, request_id: str) -> None:
+    """End a call with an error's status."""
+    status = status_of(error, request_id)
+    metadata = ((DETAILS_KEY, status.SerializeToString()), (REQUEST_ID_KEY, request_id))
+    await context.abort(code_of(error), status.message, metadata)
+
+
+def _message(error: Exception) -> str:
+    """For the caller; what is our own fault is in the log, not in the answer."""
+    if isinstance(error, ServiceError):
+        return error.message
+    if isinstance(error, EngineUnavailable):
+        return "the engine that runs the models does not answer; try again"
+    if isinstance(error, EngineTimedOut):
+        return "the engine that runs the models did not answer before the deadline"
+    return "internal error; the log has more under this request's identifier"
+
+
+def _retry_seconds(error: Exception) -> float | None:
+    if isinstance(error, TryLater):
+        return error.retry_seconds
+    return ENGINE_RETRY_SECONDS if isinstance(error, EngineUnavailable) else None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + "..."
+
+
+def _packed(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
