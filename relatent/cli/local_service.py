@@ -45,6 +45,13 @@ class LocalService:
         """Where it serves gRPC, host:port."""
         return str(self.ready["grpc"])
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        if self._process is None:
+            raise RuntimeError("the service is not running")
+        return self._process.pid
+
     def __enter__(self) -> Self:
         try:
             self._start()

@@ -65,10 +65,10 @@ def checkpoint(steps: int) -> inversion_pb2.Checkpoint:
     )
 
 
-def progress(steps: int, total: int = 20, **more: Any) -> inversion_pb2.InvertStreamResponse:
+def progress(steps: int, **more: Any) -> inversion_pb2.InvertStreamResponse:
     return inversion_pb2.InvertStreamResponse(
         progress=inversion_pb2.InversionProgress(
-            steps=steps, total_steps=total, loss=loss(steps), best_loss=loss(steps), **more
+            steps=steps, total_steps=20, loss=loss(steps), best_loss=loss(steps), **more
         )
     )
 
@@ -92,10 +92,18 @@ async def inverts(
     """Twenty steps in chunks of five, from a checkpoint where one is given."""
     first = request.options.checkpoint.steps
     for steps in range(first, 21, 5):
-        preview = {"preview": picture()} if request.preview_every else {}
-        extra = {"checkpoint": checkpoint(steps)} if request.checkpoint_every and steps > first else {}
-        yield progress(steps, **preview, **extra)
+        yield progress(
+            steps,
+            preview=picture() if request.preview_every else None,
+            checkpoint=checkpoint(steps) if request.checkpoint_every and steps > first else None,
+        )
     yield result(20, [loss(step) for step in range(20)])
+
+
+async def nothing(request: Any, context: Context) -> AsyncIterator[Any]:
+    """For calls that do not stream: no fault, the usual answer."""
+    for event in tuple[Any]():
+        yield event
 
 
 def fails(code: grpc.StatusCode, message: str, *details: Any) -> Callable[[Any, Context], AsyncIterator[Any]]:
@@ -171,14 +179,13 @@ class FakeServer(
 
     async def Edit(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)
-        strengths = [
-            value
-            for operation in request.operations
-            for value in (*operation.direction.strengths, *operation.interpolation.amounts)
-        ]
+        several: list[float] = []
+        for operation in request.operations:
+            values = operation.direction.strengths or operation.interpolation.amounts
+            several = list(values) if len(values) > 1 else several
         images = [
             editing_pb2.EditedImage(latent=latent(), image=picture(), strength=strength)
-            for strength in strengths or [0.0]
+            for strength in several or [0.0]
         ]
         return editing_pb2.EditResponse(images=images)
 
@@ -211,10 +218,6 @@ class FakeServer(
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
     async def _maybe_fail(self, request: Any, context: Context) -> None:
-        async def nothing(request: Any, context: Context) -> AsyncIterator[Any]:
-            for event in ():
-                yield event
-
         async for _ in self._next_script(request, nothing)(request, context):
             pass
 

@@ -119,7 +119,7 @@ async def test_a_code_is_edited_by_every_kind_of_operation(call: Call, server: F
     assert mix.style_mix.other.values == fake.latent(1.0).values
     assert list(interpolation.interpolation.amounts) == [0.25]
     assert truncation.truncation.psi == 0.5
-    assert [image.strength for image in edit.images] == [-1.0, 2.0, 0.25]
+    assert [image.strength for image in edit.images] == [-1.0, 2.0]
     assert edit.inversion is None
 
 

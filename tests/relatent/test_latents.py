@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -94,7 +96,7 @@ def without(key: str) -> dict[str, str]:
     ],
 )
 def test_a_file_of_something_else_is_told_so(
-    tmp_path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None, message: str
+    tmp_path: Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str] | None, message: str
 ) -> None:
     path = tmp_path / "a.safetensors"
     save_file(tensors, path, metadata)

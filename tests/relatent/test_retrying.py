@@ -23,13 +23,8 @@ def bad_request(field: str, description: str) -> error_details_pb2.BadRequest:
     return error_details_pb2.BadRequest(field_violations=[violation])
 
 
-async def nothing(request: object, context: object):  # type: ignore[no-untyped-def]
-    for event in ():
-        yield event
-
-
 async def test_unavailable_is_tried_again_until_it_goes_through(call: Call, server: FakeServer) -> None:
-    server.scripts = [UNAVAILABLE, UNAVAILABLE, nothing]
+    server.scripts = [UNAVAILABLE, UNAVAILABLE, fake.nothing]
     assert (await call(server.address, "catalog")).packs
     assert len(server.requests) == 3
 
@@ -59,7 +54,7 @@ async def test_it_gives_up_when_the_time_is_up_with_the_last_failure(call: Call,
 
 async def test_a_full_server_is_called_again_no_sooner_than_it_asks(call: Call, server: FakeServer) -> None:
     full = fake.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "no place", fake.retry_info(0.4))
-    server.scripts = [full, nothing]
+    server.scripts = [full, fake.nothing]
     began = time.monotonic()
     await call(server.address, "catalog")
     assert 0.4 <= time.monotonic() - began < 1.5

@@ -1,0 +1,84 @@
+"""The smaller commands, and how failures end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import grpc
+import pytest
+
+import relatent
+from relatent.cli.main import main
+from tests.relatent import fake
+from tests.relatent.cli.conftest import Ran
+from tests.relatent.fake import FakeServer
+
+Command = Callable[..., Awaitable[Ran]]
+
+
+async def test_models_are_listed(command: Command) -> None:
+    ran = await command("models")
+    header, row = ran.out.splitlines()
+    assert header.split()[:3] == ["PACK", "IMAGES", "CODE"]
+    assert row.split()[:3] == ["tiny", "8px", "2x4"]
+    document = (await command("models", "--json")).document
+    assert document["packs"][0]["revision"] == fake.REVISION
+    assert document["limits"]["max_images"] == 3
+
+
+async def test_directions_are_listed(command: Command) -> None:
+    ran = await command("directions", "--pack", "tiny")
+    assert ran.out.splitlines()[1].split() == ["brightness", "brightness", "0-1", "-3", "to", "3", "+0.500"]
+    document = (await command("directions", "--json")).document
+    assert document["directions"][0]["max_strength"] == 3.0
+
+
+async def test_samples_are_written_with_their_codes(command: Command, server: FakeServer) -> None:
+    ran = await command("sample", "--seeds", "3,7-9", "--truncation", "0.5", "--json")
+    assert [result["seed"] for result in ran.document["results"]] == [3, 7, 8, 9]
+    for result in ran.document["results"]:
+        assert Path(result["image"]).is_file()
+        assert relatent.LatentCode.load(result["latent"]).values[0, 0] == result["seed"]
+    batches = [list(request.seeds) for request in server.requests[1:]]
+    assert batches == [[3, 7, 8], [9]]
+
+
+async def test_no_service_ends_with_a_code_of_its_own(command: Command, server: FakeServer) -> None:
+    await server.die()
+    ran = await command("models", "--timeout", "0.5")
+    assert ran.code == 3
+    *_, last = ran.err.splitlines()
+    assert last == f"relatent: no answer from {server.address}: cannot connect: Connection refused"
+    assert len(ran.err.splitlines()) == 2  # attempts are many, lines are not
+
+
+async def test_a_refused_call_ends_with_its_reason(command: Command, server: FakeServer) -> None:
+    server.scripts = [fake.fails(grpc.StatusCode.NOT_FOUND, "pack: no 'nope'; there is tiny")]
+    ran = await command("directions", "--pack", "nope")
+    assert (ran.code, ran.err) == (1, "relatent: pack: no 'nope'; there is tiny\n")
+
+
+@pytest.mark.parametrize("seeds", ["a", "3-", "-3", "1,,2"])
+def test_wrong_seeds_are_explained(seeds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["sample", f"--seeds={seeds}"])
+    assert caught.value.code == 2
+    assert "expected seeds such as" in capsys.readouterr().err
+
+
+def test_every_command_is_helped(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for command in ("serve", "invert", "edit", "sample", "morph", "directions", "models", "demo"):
+        assert f"    {command}" in text
+
+
+def test_a_demo_outside_a_checkout_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 2
+    assert "run this in a checkout of Relatent" in capsys.readouterr().err
