@@ -84,9 +84,9 @@ class TritonEngine:
         for arrival in pending:
             arrival.cancel()
         if not done:
-            reasons = "; ".join(f"{replica.address}: {replica.reason}" for replica in self._replicas)
+            failure = self._absence()
             await self.stop()
-            raise EngineUnavailable(f"no Triton server is ready: {reasons}")
+            raise failure
 
     async def healthy(self) -> bool:
         """Whether some server is ready to run every graph."""
@@ -108,19 +108,23 @@ class TritonEngine:
         request = _request(graph, inputs)
         clock = asyncio.get_running_loop().time
         deadline = None if timeout is None else clock() + timeout
-        failure = EngineUnavailable("no Triton server answers")
+        failure: EngineUnavailable | None = None
         for replica in self._in_turn():
             try:
                 return await replica.infer(request, None if deadline is None else deadline - clock())
             except EngineUnavailable as error:
                 failure = error
-        raise failure
+        raise failure or self._absence()
 
     async def stop(self) -> None:
         """Let go of every connection."""
         await asyncio.gather(*(replica.close() for replica in self._replicas))
         self._replicas = []
         self._graphs = {}
+
+    def _absence(self) -> EngineUnavailable:
+        reasons = (f"{replica.address}: {replica.reason}" for replica in self._replicas)
+        return EngineUnavailable("; ".join(["no Triton server is ready", *reasons]))
 
     def _in_turn(self) -> list[_Replica]:
         present = [replica for replica in self._replicas if replica.arrived.is_set()]
@@ -220,12 +224,12 @@ class _Replica:
         try:
             return await method(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            raise _engine_error(self.address, error) from error
+            raise _engine_error(error) from error
 
 
-def _engine_error(address: str, error: grpc.aio.AioRpcError) -> EngineError:
+def _engine_error(error: grpc.aio.AioRpcError) -> EngineError:
     code, text = error.code(), error.details() or ""
-    message = f"{address}: {code.name}: {text}"
+    message = f"{code.name}: {text}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return EngineTimedOut(message)
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED) or DEAD_WORKER in text:

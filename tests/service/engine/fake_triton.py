@@ -43,7 +43,9 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         return self
 
     async def stop(self) -> None:
-        await self._server.stop(None)
+        server = self.__dict__.pop("_server", None)  # a cycle of references would outlive the event loop
+        if server is not None:
+            await server.stop(None)
 
     async def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
         never_asked_for = service_pb2.RepositoryIndexResponse.ModelIndex(name="other")

@@ -15,6 +15,8 @@ from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineU
 from service.engine.triton import TritonEngine
 from tests.service.engine.fake_triton import FakeTriton
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 X: dict[str, Array] = {"x": np.array([[3.0]], np.float32)}
 
 
@@ -145,6 +147,6 @@ async def test_malformed_inputs_never_leave_this_process() -> None:
     assert server.calls == 0
 
 
-def test_an_engine_needs_an_address() -> None:
+async def test_an_engine_needs_an_address() -> None:
     with pytest.raises(ValueError, match="at least one address"):
         TritonEngine([])
