@@ -18,7 +18,7 @@ import grpc
 from relatent.pack import PackError, read_packs
 from service.admission import Admission
 from service.catalog import Catalog
-from service.engine.choose import EngineKind, choose_engine
+from service.engine.choose import EngineKind, choose_engine, settle
 from service.engine.engine import Engine
 from service.engine.retrying import RetryingEngine
 from service.inversion import Inverter
@@ -101,7 +101,7 @@ def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: 
 async def serve(settings: Settings, catalog: Catalog) -> None:
     """Serve until told to stop by SIGTERM or SIGINT; told twice, stop at once."""
     metrics = Metrics()
-    kind = EngineKind(settings.engine)
+    kind = settle(EngineKind(settings.engine), settings.triton)
     engine = RetryingEngine(choose_engine(kind, settings.repository, settings.triton), metrics.retries.inc)
     server = put_together(settings, catalog, engine, metrics)
     stop = _stop_signal()
@@ -111,6 +111,7 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
     addresses = {
         "grpc": str(Address(settings.listen.host, port)),
         "metrics": str(Address(settings.metrics_listen.host, scrapes.server_port)),
+        "engine": kind.value,
     }
     log.info("listening", extra=addresses)
     running = asyncio.create_task(_run(server, addresses))

@@ -127,7 +127,11 @@ class Settings:
     log_level: Annotated[str, _Flag("info", _LEVELS, "debug, info, warning or error")]
     ready_file: Annotated[
         Path | None,
-        _Flag("", _optional_path, "written when serving: JSON with the addresses, keys grpc and metrics"),
+        _Flag(
+            "",
+            _optional_path,
+            "written when serving: JSON with the addresses, keys grpc and metrics, and the engine",
+        ),
     ]
 
     @property

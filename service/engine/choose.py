@@ -36,22 +36,23 @@ def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) 
     Raises:
         ValueError: TRITON without addresses.
     """
-    match kind:
+    match settle(kind, addresses):
         case EngineKind.TRITON:
             return TritonEngine(addresses)
         case EngineKind.EMBEDDED:
             return EmbeddedEngine(repository)
-        case EngineKind.LOCAL:
+        case _:
             return LocalEngine(repository)
-        case EngineKind.AUTO:
-            return _best_engine(repository, addresses)
 
 
-def _best_engine(repository: Path, addresses: Sequence[str]) -> Engine:
+def settle(kind: EngineKind, addresses: Sequence[str]) -> EngineKind:
+    """What AUTO comes to here; any other kind stays as it is."""
+    if kind is not EngineKind.AUTO:
+        return kind
     if addresses:
-        return TritonEngine(addresses)
+        return EngineKind.TRITON
     reason = why_not()
     if reason is None:
-        return EmbeddedEngine(repository)
+        return EngineKind.EMBEDDED
     log.warning("no embedded Triton, graphs run in this process, unbatched: %s", reason)
-    return LocalEngine(repository)
+    return EngineKind.LOCAL
