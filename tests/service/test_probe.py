@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from service.probe import main
+
+
+@pytest.fixture
+def servicer(monkeypatch: pytest.MonkeyPatch) -> Iterator[health.HealthServicer]:
+    with ThreadPoolExecutor(2) as threads:
+        server = grpc.server(threads)
+        servicer = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        monkeypatch.setenv("RELATENT_LISTEN", f"0.0.0.0:{port}")
+        server.start()
+        yield servicer
+        server.stop(None).wait()
+
+
+def test_a_serving_server_passes(servicer: health.HealthServicer) -> None:
+    servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    assert main() == 0
+
+
+def test_a_server_that_is_not_ready_fails_with_its_status(
+    servicer: health.HealthServicer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    assert main() == 1
+    assert capsys.readouterr().err == "NOT_SERVING\n"
+
+
+def test_no_server_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("RELATENT_LISTEN", "127.0.0.1:1")
+    assert main() == 1
+    assert capsys.readouterr().err == "UNAVAILABLE\n"
