@@ -67,6 +67,7 @@ class _Level:
         batch = self.images[:callers]
         rate = graphs.pack.refinement.learning_rate["encoder"]
         self._refinement = Refinement(graphs, batch, graphs.encode(batch), rate)
+        self._refinement.advance(1)  # the first time is another matter
         self.served_rates: list[float] = []
         """Inversions a second, through everything, in each round."""
         self.graph_rates: list[float] = []
