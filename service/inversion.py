@@ -131,16 +131,14 @@ class Inverter:
         yield await self._finish(job, refinement, reason, call)
 
     async def _start(self, job: Job, call: Call) -> Checkpoint:
-        match job.start:
-            case Checkpoint():
-                return job.start
-            case Start.ENCODER:
-                code = (await self._models.encode(job.pack, job.image[None], call))[0]
-            case Start.MEAN:
-                code = job.pack.mean
-            case _:
-                code = job.start
-        return starting_at(job.pack, code)
+        start = job.start
+        if isinstance(start, Checkpoint):
+            return start
+        if start is Start.ENCODER:
+            start = (await self._models.encode(job.pack, job.image[None], call))[0]
+        elif start is Start.MEAN:
+            start = job.pack.mean
+        return starting_at(job.pack, start)
 
     async def _advance(
         self, job: Job, refinement: Refinement, call: Call, place: Place, *, first: bool
