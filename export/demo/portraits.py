@@ -41,9 +41,7 @@ class _Portrait:
 
     def __init__(self, factors: Tensor, resolution: int) -> None:
         n = len(factors)
-        self.value = {
-            name: factors[:, i, None, None] for i, name in enumerate(FACTORS)
-        }  # each [n, 1, 1]
+        self.value = {name: factors[:, i, None, None] for i, name in enumerate(FACTORS)}  # each [n, 1, 1]
         self.unit = {name: v * 0.5 + 0.5 for name, v in self.value.items()}  # in [0, 1]
         axis = (torch.arange(resolution) + 0.5) / resolution * 2 - 1
         self.x, self.y = axis[None, None, :], axis[None, :, None]
@@ -76,9 +74,7 @@ class _Portrait:
         skin = unit["skin"]
         self.skin = _rgb(0.40 + 0.58 * skin, 0.25 + 0.56 * skin, 0.17 + 0.53 * skin)
         self.shirt = _hue(self.value["shirt_hue"], 0.62, 0.78)
-        self.backdrop = _hue(
-            self.value["background_hue"], 0.42, 0.52 + 0.34 * self.value["background_value"]
-        )
+        self.backdrop = _hue(self.value["background_hue"], 0.42, 0.52 + 0.34 * self.value["background_value"])
 
     def _place_features(self) -> None:
         self.turn, self.nod = self.value["yaw"], self.value["pitch"]
@@ -87,8 +83,7 @@ class _Portrait:
         self.eye_x, self.eye_y = 0.15 * self.turn, -0.06 + 0.085 * self.nod
         # The far eye comes nearer to the middle line as the head turns away.
         self.eye_at = {
-            side: self.eye_x + side * 0.185 * (1 - 0.28 * (side * self.turn).clamp(min=0))
-            for side in (-1, 1)
+            side: self.eye_x + side * 0.185 * (1 - 0.28 * (side * self.turn).clamp(min=0)) for side in (-1, 1)
         }
 
     # Painting.
@@ -167,7 +162,9 @@ class _Portrait:
             self._paint(self._cover(stroke) * (age * 1.3 - 0.3).clamp(0, 1) * 0.8 * self.face, dark)
         for side in (-1, 1):
             bag_line = self.eye_y + 0.135 - 1.6 * (self.x - self.eye_at[side]) ** 2
-            self._paint(self._cover(self._stroke(self.eye_at[side], 0.095, bag_line, 0.011)) * age * 0.75, dark)
+            self._paint(
+                self._cover(self._stroke(self.eye_at[side], 0.095, bag_line, 0.011)) * age * 0.75, dark
+            )
             fold_x = self.eye_x + side * (0.15 + 0.30 * (self.y - self.eye_y - 0.22))
             fold = torch.maximum((self.x - fold_x).abs() - 0.011, (self.y - self.eye_y - 0.31).abs() - 0.10)
             self._paint(self._cover(fold) * age * 0.65 * self.face, dark)
@@ -195,7 +192,9 @@ class _Portrait:
         ends = (self.x - x).abs() - half
         gap = 0.085 * opening * bow.sqrt()
         lips = torch.maximum((self.y - curve).abs() - (0.018 + 0.022 * bow + gap), ends)
-        self._paint(self._cover(lips), self.skin * _rgb_constant(0.86, 0.42, 0.44) + _rgb_constant(0.10, 0.02, 0.03))
+        self._paint(
+            self._cover(lips), self.skin * _rgb_constant(0.86, 0.42, 0.44) + _rgb_constant(0.10, 0.02, 0.03)
+        )
         inside = torch.maximum((self.y - curve).abs() - (gap - 0.004), ends + 0.015)
         self._paint(self._cover(inside), (0.28, 0.07, 0.09))
         teeth = torch.maximum(inside, self.y - curve + 0.25 * gap)

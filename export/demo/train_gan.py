@@ -10,12 +10,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from export.demo.world import GENERATOR, Drawings, draw
+from export.demo.world import GENERATOR, TRAINING_DRAWINGS, Drawings, draw
 from export.nets.stylegan2 import Generator
 from export.training.gan import GanSettings, GanTraining
-
-DRAWINGS = 50_000
-"""Drawings in the training set."""
 
 _SAVE_EVERY = 10_000
 _LOG_EVERY = 1_600
@@ -37,7 +34,7 @@ def train_gan(work: Path, settings: GanSettings | None = None) -> Generator:
     if checkpoint.exists():
         training.load(checkpoint)
     if training.images < training.settings.images:
-        data, _ = draw(Drawings.TRAINING, DRAWINGS)
+        data, _ = draw(Drawings.TRAINING, TRAINING_DRAWINGS)
         _train(training, data, work, checkpoint)
     training.measure_mean()
     return training.average

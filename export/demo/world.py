@@ -17,6 +17,9 @@ GENERATOR = GeneratorConfig(
     resolution=RESOLUTION, latent_width=128, mapping_layers=4, channels=(96, 96, 96, 64, 32)
 )
 
+TRAINING_DRAWINGS = 50_000
+"""Drawings in the training set."""
+
 _CHUNK = 16
 """Drawings painted together: few enough to stay in the processor's cache."""
 

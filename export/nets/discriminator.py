@@ -24,6 +24,7 @@ class ResidualBlock(nn.Module):
         self.skip = EqualizedConv(inputs, outputs, 1, down=True, activate=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs, H, W] to [B, outputs, H / 2, W / 2]."""
         y: Tensor = self.second(self.first(x)) + self.skip(x)
         return y * (1 / math.sqrt(2))
 

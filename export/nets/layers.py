@@ -46,6 +46,7 @@ class EqualizedLinear(nn.Module):
         self.bias_gain = learning_rate
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs] to [B, outputs]."""
         return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
@@ -59,7 +60,9 @@ class EqualizedConv(nn.Module):
 
     fir: Tensor
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, down: bool = False, activate: bool = True) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, down: bool = False, activate: bool = True
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if activate else None
@@ -68,6 +71,7 @@ class EqualizedConv(nn.Module):
         self.register_buffer("fir", fir_kernel(inputs, 1.0) if down else torch.empty(0), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs, H, W] to [B, outputs, H, W], or half the side."""
         weight = (self.weight * self.gain).to(x.dtype)
         bias = None if self.bias is None else (self.bias * GAIN).to(x.dtype)
         if not self.down:

@@ -75,7 +75,7 @@ class Mapping(nn.Module):
         Returns:
             w, [B, D].
         """
-        w = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        w = z * torch.rsqrt((z * z).mean(1, keepdim=True) + 1e-8)
         for layer in self.layers:
             w = F.leaky_relu(layer(w), LEAK) * GAIN
         return w
@@ -114,7 +114,7 @@ class ModulatedConv(nn.Module):
         x = x * style[:, :, None, None].to(x.dtype)
         x = self._upsample(x, weight) if self.up else F.conv2d(x, weight.to(x.dtype), padding=self.padding)
         if self.demodulate:
-            energy = style.square() @ weight.square().sum((2, 3)).t()
+            energy = (style * style) @ (weight * weight).sum((2, 3)).t()
             x = x * (torch.rsqrt(energy + 1e-8) * gain)[:, :, None, None].to(x.dtype)
         return x
 
@@ -128,7 +128,9 @@ class SynthesisLayer(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, inputs: int, outputs: int, resolution: int, width: int, *, up: bool, noise: bool) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, resolution: int, width: int, *, up: bool, noise: bool
+    ) -> None:
         super().__init__()
         self.conv = ModulatedConv(inputs, outputs, 3, width, up=up)
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -137,6 +139,7 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """[B, inputs, H, W] and w [B, D] to [B, outputs, R, R]."""
         # The activation's gain is folded into its inputs: leaky ReLU is positively homogeneous.
         x = self.conv(x, w, GAIN)
         shift = (self.bias * GAIN)[None, :, None, None]
@@ -157,7 +160,8 @@ class ToRGB(nn.Module):
         self.register_buffer("fir", fir_kernel(3, 4.0), persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, image: Tensor | None) -> Tensor:
-        colour = self.conv(x, w).float() + self.bias[None, :, None, None]
+        """Maps [B, inputs, R, R], w [B, D] and coarser colours [B, 3, R / 2, R / 2] to [B, 3, R, R]."""
+        colour: Tensor = self.conv(x, w).float() + self.bias[None, :, None, None]
         if image is None:
             return colour
         return colour + F.conv_transpose2d(image, self.fir, stride=2, padding=1, groups=3)
@@ -193,14 +197,15 @@ class Synthesis(nn.Module):
         x = self.constant.expand(w.shape[0], -1, -1, -1).to(dtype)
         if dtype is torch.bfloat16:
             x = x.contiguous(memory_format=torch.channels_last)
-        x = self.layers[0](x, w[:, 0])
-        image: Tensor = self.colours[0](x, w[:, 1], None)
+        rows = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a row
+        x = self.layers[0](x, rows[0])
+        image: Tensor = self.colours[0](x, rows[1], None)
         for level in range(1, len(self.colours)):
             row = 2 * level
-            x = self.layers[row - 1](x, w[:, row - 1])
-            x = self.layers[row](x, w[:, row])
+            x = self.layers[row - 1](x, rows[row - 1])
+            x = self.layers[row](x, rows[row])
             # The colour layer shares its row with the next level's first convolution.
-            image = self.colours[level](x, w[:, row + 1], image)
+            image = self.colours[level](x, rows[row + 1], image)
         return image
 
 

@@ -58,7 +58,9 @@ class GanSettings:
 class GanTraining:
     """One run in progress; owns networks, optimisers, random state and the image count."""
 
-    def __init__(self, config: GeneratorConfig, settings: GanSettings, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(
+        self, config: GeneratorConfig, settings: GanSettings, dtype: torch.dtype = torch.bfloat16
+    ) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.dtype = settings, dtype
         self.generator = Generator(config)

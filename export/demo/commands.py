@@ -1,0 +1,78 @@
+"""The steps that make the demo pack, each resumable or repeatable on its own."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from PIL import Image
+
+from export.demo.factors import FACTORS
+from export.demo.fit import fit_directions
+from export.demo.report import REPORT, write_report
+from export.demo.train_attributes import train_attributes
+from export.demo.train_encoder import train_encoder
+from export.demo.train_gan import train_gan
+from export.demo.world import Drawings, draw
+from export.networks import Networks
+from export.pack import PackInfo, write_pack
+from export.repository import write_repository
+from export.training.checkpoint import load_state
+
+_DRAWINGS, _DRAWING_SIZE = 12, 256
+
+
+def train(work: Path) -> Networks:
+    """Train generator, attribute network and encoder, or go on where a run stopped."""
+    encoder = train_encoder(work)
+    return Networks(train_gan(work), encoder, train_attributes(work), FACTORS)
+
+
+def fit(work: Path, pack: Path) -> None:
+    """Fit the directions and write the pack."""
+    networks = train(work)
+    _, facts = load_state(work / "gan.safetensors")
+    info = PackInfo(
+        name="demo",
+        description="Procedural portraits of sixteen known factors, 64 x 64.",
+        licence="Apache-2.0",
+        provenance="Trained by `relatent-export demo train` on drawings of its own making; no outside data.",
+        learning_rate=_learning_rates(pack),
+        training={"images": facts["images"], "seconds": round(facts["seconds"])},
+    )
+    write_pack(pack, info, networks, fit_directions(networks))
+
+
+def export(pack: Path, repository: Path) -> None:
+    """Export the graphs, and draw the held-out portraits the demo shows."""
+    write_repository(pack, repository)
+    images, _ = draw(Drawings.HELD_OUT, _DRAWINGS, _DRAWING_SIZE)
+    folder = pack / "drawings"
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        Image.fromarray(image).save(folder / f"portrait-{index:02d}.png", optimize=True)
+
+
+def report(pack: Path, repository: Path) -> str:
+    """Measure the pack, write the report, and put the step sizes it found into the manifest."""
+    found = write_report(pack, repository)
+    _set_learning_rates(pack, found["learning_rate"])
+    return f"{pack / REPORT}: step_ratio {found['step_ratio']:.1f}, fid {found['fid']:.2f}"
+
+
+def _learning_rates(pack: Path) -> dict[str, float]:
+    """The step sizes an earlier report found; first guesses where there is none yet."""
+    manifest = pack / "pack.toml"
+    if not manifest.exists():
+        return {"encoder": 0.01, "mean": 0.1}
+    rates: dict[str, float] = tomllib.loads(manifest.read_text())["refine"]["learning_rate"]
+    return rates
+
+
+def _set_learning_rates(pack: Path, rates: dict[str, float]) -> None:
+    import tomli_w
+
+    path = pack / "pack.toml"
+    manifest = tomllib.loads(path.read_text())
+    manifest["refine"]["learning_rate"] = rates
+    path.write_text(tomli_w.dumps(manifest))

@@ -1,0 +1,28 @@
+"""Contact sheets of the demo pack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from export.demo.refining import Bytes
+
+_GAP = 2
+
+
+def save_sheet(rows: list[list[Bytes]], path: Path, zoom: int = 2) -> None:
+    """Write images [H, W, 3], all of one size, as a table with thin white gaps."""
+    height, width, _ = rows[0][0].shape
+    columns = max(len(row) for row in rows)
+    sheet = np.full(
+        (len(rows) * (height * zoom + _GAP) - _GAP, columns * (width * zoom + _GAP) - _GAP, 3), 255, np.uint8
+    )
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            large = Image.fromarray(image).resize((width * zoom, height * zoom), Image.Resampling.BICUBIC)
+            top, left = i * (height * zoom + _GAP), j * (width * zoom + _GAP)
+            sheet[top : top + height * zoom, left : left + width * zoom] = np.asarray(large)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet).save(path, optimize=True)

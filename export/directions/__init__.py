@@ -1,0 +1,1 @@
+"""Finding directions in a latent space and measuring what they do."""

@@ -1,0 +1,110 @@
+"""An encoder to W+: a residual pyramid whose levels give the rows of the code.
+
+Coarse rows are read from coarse maps and fine rows from fine ones, as in pSp (Richardson et al.
+2021); each row is an offset from one base code, as in e4e (Tov et al. 2021).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_LEAK = 0.2
+
+
+class Encoder(nn.Module):
+    """Images to W+ codes.
+
+    Args:
+        resolution: side of the images; a power of two from 32.
+        layers, width: shape of the code.
+        mean: float32 [D], the mean latent, added to the output.
+        widths: feature maps from full size down to 4 x 4.
+        head: feature maps each row's head reads at 4 x 4.
+    """
+
+    mean: Tensor
+
+    def __init__(
+        self,
+        resolution: int,
+        layers: int,
+        width: int,
+        mean: Tensor,
+        widths: tuple[int, ...] = (32, 64, 96, 128, 128),
+        head: int = 32,
+    ) -> None:
+        super().__init__()
+        self.layers, self.width = layers, width
+        self.entry = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.stages = nn.ModuleList(_Stage(widths[i], widths[i + 1]) for i in range(len(widths) - 1))
+        # The three coarsest maps, coarsest first, give a third of the rows each.
+        levels = [len(widths) - 1, len(widths) - 2, len(widths) - 3]
+        rows = [layers * (i + 1) // 3 - layers * i // 3 for i in range(3)]
+        self.heads = nn.ModuleList(
+            _Head(widths[level], head, len(widths) - 1 - level, count * width)
+            for level, count in zip(levels, rows, strict=True)
+        )
+        self.base = _Head(widths[-1], head, 0, width)
+        self.register_buffer("mean", mean.clone())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode.
+
+        Args:
+            image: float [B, 3, R, R] in [-1, 1].
+
+        Returns:
+            w, float32 [B, L, D].
+        """
+        base, offsets = self.split(image)
+        return base[:, None, :] + offsets
+
+    def split(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The base code [B, D], mean included, and the rows' offsets from it [B, L, D]."""
+        x = F.leaky_relu(self.entry(image), _LEAK)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        rows = [head(maps[-1 - i]).float() for i, head in enumerate(self.heads)]
+        offsets = torch.cat(rows, 1).reshape(-1, self.layers, self.width)
+        return self.mean + self.base(x).float(), offsets
+
+
+class _Stage(nn.Module):
+    """Halve the side, then one residual block."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
+        self.first = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.leaky_relu(self.down(x), _LEAK)
+        y = self.second(F.leaky_relu(self.first(x), _LEAK))
+        return F.leaky_relu(x + y, _LEAK)
+
+
+class _Head(nn.Module):
+    """A feature map to some rows: strided convolutions down to 4 x 4, then one linear layer."""
+
+    def __init__(self, inputs: int, width: int, halvings: int, outputs: int) -> None:
+        super().__init__()
+        strides = [2] * halvings or [1]
+        sizes = [inputs] + [width] * len(strides)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(sizes[i], sizes[i + 1], 3, stride=stride, padding=1) for i, stride in enumerate(strides)
+        )
+        self.dense = nn.Linear(width * 16, outputs)
+        # Start at the mean latent: the first images are then faces, not noise.
+        nn.init.normal_(self.dense.weight, std=0.002)
+        nn.init.zeros_(self.dense.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), _LEAK)
+        output: Tensor = self.dense(x.flatten(1))
+        return output

@@ -1,0 +1,97 @@
+"""A family's networks together, and their files in a pack: safetensors, shapes in the header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from export.nets.attributes import AttributeNetwork
+from export.nets.encoder import Encoder
+from export.nets.stylegan2 import Generator, GeneratorConfig
+
+_GENERATOR = "generator.safetensors"
+_ENCODER = "encoder.safetensors"
+_ATTRIBUTES = "attributes.safetensors"
+WEIGHT_FILES = (_GENERATOR, _ENCODER, _ATTRIBUTES)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks a pack's graphs are made of, frozen and in evaluation mode.
+
+    Attributes:
+        generator: mapping and synthesis.
+        encoder: images to W+ codes.
+        attributes: images to attributes, and the features of the perceptual distance.
+        attribute_names: of the attribute network's outputs, in order.
+    """
+
+    generator: Generator
+    encoder: Encoder
+    attributes: AttributeNetwork
+    attribute_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for network in (self.generator, self.encoder, self.attributes):
+            network.eval().requires_grad_(False)
+
+    @property
+    def revision(self) -> str:
+        """SHA-256, in hex, over the mapping and synthesis weights: what latent codes belong to."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.generator.state_dict().items()):
+            array = tensor.contiguous().numpy()
+            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+def save_networks(networks: Networks, folder: Path) -> None:
+    """Write the networks' files into a pack's folder."""
+    encoder, attributes = networks.encoder, networks.attributes
+    _save(folder / _GENERATOR, networks.generator, asdict(networks.generator.config))
+    _save(folder / _ENCODER, encoder, {"layers": encoder.layers, "width": encoder.width})
+    _save(folder / _ATTRIBUTES, attributes, {"names": networks.attribute_names})
+
+
+def load_networks(folder: Path) -> Networks:
+    """Read a pack's networks.
+
+    Raises:
+        FileNotFoundError: the folder holds no weights.
+        ValueError: a file's weights do not fit its own header.
+    """
+    tensors, config = _load(folder / _GENERATOR)
+    config["channels"] = tuple(config["channels"])
+    generator = Generator(GeneratorConfig(**config))
+    generator.load_state_dict(tensors)
+    tensors, config = _load(folder / _ENCODER)
+    resolution = generator.config.resolution
+    encoder = Encoder(resolution, config["layers"], config["width"], tensors["mean"])
+    encoder.load_state_dict(tensors)
+    tensors, config = _load(folder / _ATTRIBUTES)
+    names = tuple(config["names"])
+    attributes = AttributeNetwork(len(names), resolution)
+    attributes.load_state_dict(tensors)
+    return Networks(generator, encoder, attributes, names)
+
+
+def _save(path: Path, module: nn.Module, config: dict[str, Any]) -> None:
+    tensors = {name: tensor.contiguous().clone() for name, tensor in module.state_dict().items()}
+    save_file(tensors, path, metadata={"config": json.dumps(config, sort_keys=True)})
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    if "config" not in metadata:
+        raise ValueError(f"{path}: expected a header entry 'config'")
+    return tensors, json.loads(metadata["config"])

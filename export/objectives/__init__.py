@@ -1,0 +1,1 @@
+"""What refinement minimises. An objective is per-sample losses in PyTorch; nothing else knows it."""

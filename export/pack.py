@@ -1,0 +1,101 @@
+"""Writing packs. The format is `relatent.pack`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from safetensors.numpy import save_file
+
+from export.graphs import MAX_STEPS, reconstruction_objective
+from export.networks import WEIGHT_FILES, Networks, save_networks
+from export.tracing import state_shapes
+from relatent.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, Direction, InitialState, file_digest
+
+_DEFAULT_STEPS = 100
+
+
+@dataclass(frozen=True)
+class PackInfo:
+    """What a pack says of itself.
+
+    Attributes:
+        name: lower-case letters, digits and underscores.
+        learning_rate: Adam's step size by start, `encoder` and `mean`.
+        weights: default weights of the objective's terms; the objective's own if left out.
+        training: facts of the run that made the weights, for the record.
+    """
+
+    name: str
+    description: str
+    licence: str
+    provenance: str
+    learning_rate: Mapping[str, float]
+    weights: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, float] = field(default_factory=dict)
+
+
+def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: list[Direction]) -> None:
+    """Write a pack: weights, latent statistics, directions, and the manifest that seals them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_networks(networks, folder)
+    config = networks.generator.config
+    mean = networks.generator.mapping.mean.numpy()
+    save_file({"mean": np.tile(mean, (config.layers, 1)).astype(np.float32)}, folder / LATENTS)
+    files = [*WEIGHT_FILES, LATENTS]
+    if directions:
+        save_file({d.name: np.ascontiguousarray(d.vector) for d in directions}, folder / DIRECTIONS)
+        files.append(DIRECTIONS)
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "name": info.name,
+        "revision": networks.revision,
+        "description": info.description,
+        "licence": info.licence,
+        "provenance": info.provenance,
+        "training": dict(info.training),
+        "resolution": config.resolution,
+        "attributes": list(networks.attribute_names),
+        "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.latent_width},
+        "refine": _refinement(info, networks),
+        "directions": [_direction(direction) for direction in directions],
+        "files": {name: file_digest(folder / name) for name in files},
+    }
+    (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
+
+
+def _refinement(info: PackInfo, networks: Networks) -> dict[str, Any]:
+    objective = reconstruction_objective(networks)
+    codes = {*objective.variables, *objective.carried, *(f"best_{name}" for name in objective.variables)}
+    state = {}
+    for name, shape in state_shapes(objective).items():
+        initial = InitialState.ZEROS
+        if name in codes:
+            initial = InitialState.CODE
+        elif name == "best_loss":
+            initial = InitialState.INFINITY
+        state[name] = {"shape": list(shape), "initial": str(initial)}
+    return {
+        "max_steps": MAX_STEPS,
+        "default_steps": _DEFAULT_STEPS,
+        "learning_rate": dict(info.learning_rate),
+        "weights": {**objective.weights, **info.weights},
+        "state": state,
+    }
+
+
+def _direction(direction: Direction) -> dict[str, Any]:
+    return {
+        "name": direction.name,
+        "bias": direction.bias,
+        "attribute": direction.attribute,
+        "first_layer": direction.first_layer,
+        "last_layer": direction.last_layer,
+        "calibration": direction.calibration,
+        "min_strength": direction.min_strength,
+        "max_strength": direction.max_strength,
+    }

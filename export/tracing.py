@@ -1,0 +1,261 @@
+"""Gradient tracing: an objective in PyTorch becomes one optimiser step as an ONNX graph.
+
+The step is written once, in PyTorch: the gradient of the summed per-sample losses by
+`torch.func.grad`, then Adam (Kingma & Ba 2015), then the book-keeping that makes samples
+independent of each other (a sample whose steps are done is frozen, each keeps its own best). It is
+traced with its backward pass by `make_fx` and exported. `export.iterate` repeats it K times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from export.lowering import decompositions, fold_constants
+from export.objectives.objective import Objective
+
+OPSET = 18
+IR_VERSION = 8
+"""What onnxruntime has read since 1.14 and Triton since 23.03."""
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class StepSignature:
+    """Names and shapes of a traced step.
+
+    Attributes:
+        state: shapes of the state's tensors without the batch axis, by name.
+        conditions: names of the conditions that the step itself reads.
+        prepared: names of what `prepare` computes.
+    """
+
+    state: Mapping[str, tuple[int, ...]]
+    conditions: tuple[str, ...]
+    prepared: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TracedStep:
+    """One optimiser step and the work done once before it, as ONNX models.
+
+    Attributes:
+        signature: names and shapes.
+        step: inputs `iteration` (int64 scalar), `steps` (int32 [B, 1]), `learning_rate`
+            (float32 [B, 1]), `state.*`, conditions, `prepared.*`; outputs `next.*`, `loss` [B].
+        prepare: inputs the conditions it reads; outputs `prepared.*`.
+    """
+
+    signature: StepSignature
+    step: onnx.ModelProto
+    prepare: onnx.ModelProto
+
+
+def state_shapes(objective: Objective) -> dict[str, tuple[int, ...]]:
+    """Shapes of the state's tensors: variables, Adam's moments, the best so far, the carried."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in objective.variables.items():
+        shapes |= {name: shape, f"{name}.m": shape, f"{name}.v": shape, f"best_{name}": shape}
+    return {**shapes, "step": (1,), "best_loss": (1,), **objective.carried}
+
+
+class OptimizerStep(nn.Module):
+    """One Adam step of an objective, over flat lists of tensors."""
+
+    def __init__(self, objective: Objective, prepared: tuple[str, ...]) -> None:
+        super().__init__()
+        self.objective = objective
+        self.state = tuple(state_shapes(objective))
+        self.conditions = tuple(n for n, c in objective.conditions.items() if n.startswith("weight."))
+        self.prepared = prepared
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return [
+            "iteration",
+            "steps",
+            "learning_rate",
+            *(f"state.{name}" for name in self.state),
+            *self.conditions,
+            *(f"prepared.{name}" for name in self.prepared),
+        ]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Take the tensors named by `inputs`; return the next state and the loss before the step."""
+        values = dict(zip(self.inputs, tensors, strict=True))
+        state = {name: values[f"state.{name}"] for name in self.state}
+        conditions = {name: values[name] for name in self.conditions}
+        prepared = {name: values[f"prepared.{name}"] for name in self.prepared}
+        variables = {name: state[name] for name in self.objective.variables}
+        carried = {name: state[name] for name in self.objective.carried}
+
+        def total(variables: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            losses = self.objective.losses(variables, carried, conditions, prepared)
+            return losses.sum(), losses
+
+        gradients, losses = cast(
+            tuple[dict[str, Tensor], Tensor], torch.func.grad(total, has_aux=True)(variables)
+        )
+        active = values["iteration"].to(torch.int32) < values["steps"]
+        following = _advance(state, gradients, losses[:, None], values["learning_rate"], active)
+        loss = torch.where(active[:, 0], losses, float("nan"))
+        return (*(following[name] for name in self.state), loss)
+
+
+def _advance(
+    state: Mapping[str, Tensor],
+    gradients: Mapping[str, Tensor],
+    losses: Tensor,
+    learning_rate: Tensor,
+    active: Tensor,
+) -> dict[str, Tensor]:
+    """Adam's update where a sample is active, and its best so far; per-sample values are [B, 1]."""
+    following = dict(state)
+    step = state["step"] + 1
+    better = active & (losses < state["best_loss"])
+    following["step"] = torch.where(active, step, state["step"])
+    following["best_loss"] = torch.where(better, losses, state["best_loss"])
+    for name, gradient in gradients.items():
+        axes = (slice(None), slice(None), *([None] * (gradient.ndim - 2)))
+        value, first, second = state[name], state[f"{name}.m"], state[f"{name}.v"]
+        moved_first = _BETA_1 * first + (1 - _BETA_1) * gradient
+        moved_second = _BETA_2 * second + (1 - _BETA_2) * gradient * gradient
+        scale = (learning_rate / (1 - torch.pow(_BETA_1, step)))[axes]
+        deviation = (moved_second / (1 - torch.pow(_BETA_2, step))[axes]).sqrt() + _EPSILON
+        following[name] = torch.where(active[axes], value - scale * moved_first / deviation, value)
+        following[f"{name}.m"] = torch.where(active[axes], moved_first, first)
+        following[f"{name}.v"] = torch.where(active[axes], moved_second, second)
+        following[f"best_{name}"] = torch.where(better[axes], value, state[f"best_{name}"])
+    return following
+
+
+def trace_step(objective: Objective) -> TracedStep:
+    """Trace an objective's optimiser step, forward and backward, with a free batch axis."""
+    conditions = _example_conditions(objective)
+    with torch.no_grad():
+        prepared = objective.prepare(conditions)
+    step = OptimizerStep(objective, tuple(prepared))
+    return TracedStep(
+        signature=StepSignature(state_shapes(objective), step.conditions, step.prepared),
+        step=_export_step(step, _example_inputs(step, conditions, prepared)),
+        prepare=_export_prepare(objective, conditions),
+    )
+
+
+def _example_conditions(objective: Objective, batch: int = 2) -> dict[str, Tensor]:
+    random = torch.Generator().manual_seed(0)
+    examples = {}
+    for name, condition in objective.conditions.items():
+        shape = (batch, *condition.shape)
+        if condition.dtype is torch.uint8:
+            examples[name] = torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
+        else:
+            examples[name] = torch.rand(shape, generator=random)
+    return examples
+
+
+def _example_inputs(
+    step: OptimizerStep, conditions: Mapping[str, Tensor], prepared: Mapping[str, Tensor], batch: int = 2
+) -> list[Tensor]:
+    random = torch.Generator().manual_seed(1)
+    shapes = state_shapes(step.objective)
+    state = [torch.randn((batch, *shapes[name]), generator=random).abs() for name in step.state]
+    return [
+        torch.zeros((), dtype=torch.int64),
+        torch.ones(batch, 1, dtype=torch.int32),
+        torch.full((batch, 1), 0.01),
+        *state,
+        *(conditions[name] for name in step.conditions),
+        *prepared.values(),
+    ]
+
+
+def _export_step(step: OptimizerStep, inputs: list[Tensor]) -> onnx.ModelProto:
+    table = decompositions()
+    traced = make_fx(step, decomposition_table=table, tracing_mode="symbolic", _allow_non_fake_inputs=True)(
+        *inputs
+    )
+    # Flipped and regrouped weights are constants: compute them now, not in every step.
+    fold_constants(traced)
+    outputs = [f"next.{name}" for name in step.state] + ["loss"]
+    return export_module(traced, inputs, step.inputs, outputs, scalars={"iteration"}, table=table)
+
+
+def _export_prepare(objective: Objective, conditions: dict[str, Tensor]) -> onnx.ModelProto:
+    read = {n: t for n, t in conditions.items() if not n.startswith("weight.")}
+    module = _Prepare(objective, tuple(read))
+    with torch.no_grad():
+        names = list(objective.prepare(read))
+    return export_module(module, list(read.values()), list(read), [f"prepared.{name}" for name in names])
+
+
+class _Prepare(nn.Module):
+    def __init__(self, objective: Objective, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.objective, self.names = objective, names
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.objective.prepare(dict(zip(self.names, tensors, strict=True))).values())
+
+
+def export_module(
+    module: nn.Module,
+    inputs: list[Tensor],
+    input_names: list[str],
+    output_names: list[str],
+    *,
+    scalars: frozenset[str] | set[str] = frozenset(),
+    table: dict[Any, Any] | None = None,
+) -> onnx.ModelProto:
+    """Export a module with a free batch axis.
+
+    Args:
+        module: takes `inputs` in order.
+        inputs: examples, batch axis first.
+        input_names: of the graph, in order.
+        output_names: of the graph, in order.
+        scalars: inputs without a batch axis.
+        table: decompositions to apply once more after export.
+
+    Returns:
+        A model of opset 18 with its weights inside.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    shapes = tuple({} if name in scalars else {0: batch} for name in input_names)
+    program = torch.export.export(
+        _Ordered(module), tuple(inputs), dynamic_shapes={"tensors": shapes}, strict=False
+    )
+    if table is not None:
+        program = program.run_decompositions(table)
+    exported = torch.onnx.export(
+        program,
+        dynamo=True,
+        input_names=input_names,
+        output_names=output_names,
+        opset_version=OPSET,
+        optimize=True,
+        external_data=False,
+    )
+    assert exported is not None
+    model = exported.model_proto
+    model.ir_version = IR_VERSION
+    return model
+
+
+class _Ordered(nn.Module):
+    """Gives a traced module one variadic signature, so that every export reads alike."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *tensors: Tensor) -> Any:
+        return self.module(*tensors)

@@ -1,0 +1,180 @@
+"""In-domain training of an encoder: real images in, the generator's images judged in image space.
+
+Published in Zhu et al., "In-Domain GAN Inversion for Real Image Editing" (2020), with e4e's
+penalty on the rows' offsets (Tov et al. 2021).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from export.nets.attributes import AttributeNetwork, normalize_features, perceptual_distance
+from export.nets.discriminator import Discriminator
+from export.nets.encoder import Encoder
+from export.nets.stylegan2 import Synthesis
+from export.training.checkpoint import (
+    load_module,
+    load_optimizer,
+    load_state,
+    module_tensors,
+    optimizer_tensors,
+    save_state,
+)
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How to train.
+
+    Attributes:
+        images: drawings seen in all.
+        batch: drawings a step; a multiple of 4.
+        learning_rate: Adam's at its highest; a short warm-up, then a cosine to zero.
+        perceptual, adversarial, offset: weights of the terms; the pixel term's is 1, on [-1, 1]
+            pixels.
+        judge_every: steps between two of the discriminator.
+        judge_rate: the discriminator's Adam step size.
+        r1_weight: gamma of its R1 penalty, applied at every fourth of its steps.
+        average: decay of the averaged encoder, a step.
+        seed: of weights and data order.
+    """
+
+    images: int = 240_000
+    batch: int = 16
+    learning_rate: float = 1e-3
+    perceptual: float = 0.5
+    adversarial: float = 0.01
+    offset: float = 1e-3
+    judge_every: int = 4
+    judge_rate: float = 1e-3
+    r1_weight: float = 0.3
+    average: float = 0.998
+    seed: int = 3
+
+
+class EncoderTraining:
+    """One run in progress; owns encoder, discriminator, optimisers, random state and the count."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        synthesis: Synthesis,
+        perceptual: AttributeNetwork,
+        discriminator: Discriminator,
+        settings: EncoderSettings,
+    ) -> None:
+        self.encoder, self.settings = encoder, settings
+        self.average = copy.deepcopy(encoder).eval().requires_grad_(False)
+        self.synthesis = synthesis.requires_grad_(False)
+        self.perceptual = perceptual.requires_grad_(False)
+        self.discriminator = discriminator
+        self.adam = torch.optim.Adam(encoder.parameters(), settings.learning_rate, (0.9, 0.99))
+        self.judge_adam = torch.optim.Adam(discriminator.parameters(), settings.judge_rate, (0.0, 0.99))
+        self.random = torch.Generator().manual_seed(settings.seed)
+        self.images, self.seconds = 0, 0.0
+
+    def run(self, data: Tensor) -> Iterator[dict[str, float]]:
+        """Train to the end of the run.
+
+        Args:
+            data: uint8 [N, 3, R, R], real images.
+
+        Yields:
+            After each step: the images seen and the terms of the loss.
+        """
+        settings = self.settings
+        while self.images < settings.images:
+            started = time.monotonic()
+            self.adam.param_groups[0]["lr"] = self._learning_rate()
+            picks = torch.randint(len(data), (settings.batch,), generator=self.random)
+            real = data[picks].float() / 127.5 - 1
+            terms, fake = self._step(real)
+            step = self.images // settings.batch
+            if step % settings.judge_every == 0:
+                self._judge(real, fake, penalise=step % (4 * settings.judge_every) == 0)
+            self.images += settings.batch
+            self.seconds += time.monotonic() - started
+            yield {"images": self.images, **terms}
+
+    def save(self, path: Path) -> None:
+        """Write everything needed to go on."""
+        tensors = {
+            **module_tensors("encoder", self.encoder),
+            **module_tensors("average", self.average),
+            **module_tensors("discriminator", self.discriminator),
+            **optimizer_tensors("adam", self.adam),
+            **optimizer_tensors("judge_adam", self.judge_adam),
+            "random": self.random.get_state(),
+        }
+        save_state(path, tensors, {"images": self.images, "seconds": self.seconds})
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` wrote."""
+        tensors, facts = load_state(path)
+        load_module("encoder", self.encoder, tensors)
+        load_module("average", self.average, tensors)
+        load_module("discriminator", self.discriminator, tensors)
+        load_optimizer("adam", self.adam, tensors)
+        load_optimizer("judge_adam", self.judge_adam, tensors)
+        self.random.set_state(tensors["random"])
+        self.images, self.seconds = facts["images"], facts["seconds"]
+
+    def _learning_rate(self) -> float:
+        progress = self.images / self.settings.images
+        warm = min(1.0, progress / 0.02)
+        return self.settings.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def _step(self, real: Tensor) -> tuple[dict[str, float], Tensor]:
+        settings = self.settings
+        with torch.autocast("cpu", torch.bfloat16):
+            base, offsets = self.encoder.split(real)
+        fake = self.synthesis(base[:, None, :] + offsets, torch.bfloat16)
+        with torch.autocast("cpu", torch.bfloat16):
+            ours = self.perceptual.features(fake)
+            with torch.no_grad():
+                theirs = self.perceptual.features(real)
+        pixel = F.mse_loss(fake, real)
+        distance = perceptual_distance(
+            normalize_features([x.float() for x in ours]), normalize_features([x.float() for x in theirs])
+        ).mean()
+        self.discriminator.requires_grad_(False)
+        deceit = F.softplus(-self.discriminator(fake, torch.bfloat16)).mean()
+        loss = (
+            pixel
+            + settings.perceptual * distance
+            + settings.adversarial * deceit
+            + settings.offset * (offsets * offsets).mean()
+        )
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.adam.step()
+        with torch.no_grad():
+            for mean, parameter in zip(self.average.parameters(), self.encoder.parameters(), strict=True):
+                mean.lerp_(parameter, 1 - settings.average)
+        terms = {"pixel": pixel.item(), "perceptual": distance.item(), "adversarial": deceit.item()}
+        return terms, fake.detach()
+
+    def _judge(self, real: Tensor, fake: Tensor, *, penalise: bool) -> None:
+        """One step of the discriminator, between real images and their reconstructions."""
+        self.discriminator.requires_grad_(True)
+        loss = (
+            F.softplus(-self.discriminator(real, torch.bfloat16)).mean()
+            + F.softplus(self.discriminator(fake, torch.bfloat16)).mean()
+        )
+        if penalise:
+            leaf = real.clone().requires_grad_(True)
+            logits = self.discriminator(leaf, torch.bfloat16).sum()
+            (gradient,) = torch.autograd.grad(logits, leaf, create_graph=True)
+            loss = loss + gradient.square().sum((1, 2, 3)).mean() * (self.settings.r1_weight / 2 * 4)
+        self.judge_adam.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.judge_adam.step()
