@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -85,6 +86,24 @@ def test_no_file_names_a_place_of_one_machine() -> None:
         if file != Path(__file__) and (match := own.search(file.read_bytes()))
     ]
     assert found == []
+
+
+def test_the_wall_round_the_client_names_every_module_of_it() -> None:
+    """A new client module must be forbidden to the service like the others."""
+    modules = {
+        f"relatent.{path.stem}" for path in (ROOT / "relatent").iterdir() if path.suffix in ("", ".py")
+    }
+    shared = {
+        "relatent.__init__",
+        "relatent.__main__",
+        "relatent.__pycache__",
+        "relatent.v1",
+        "relatent.pack",
+    }
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    walls = [contract for contract in contracts if contract["source_modules"] == ["service"]]
+    assert walls
+    assert all(modules - shared <= set(wall["forbidden_modules"]) for wall in walls)
 
 
 @pytest.mark.parametrize("package", ["relatent", "service", "export"])
