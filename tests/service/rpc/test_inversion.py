@@ -231,7 +231,9 @@ async def test_from_a_checkpoint_it_goes_on_as_if_it_had_never_ended(running, st
 
 async def test_a_checkpoint_with_more_steps_than_wanted_is_answered_as_it_is(running):
     reports, _ = await stream(running, refine(steps=24), checkpoint_every=1)
-    result = await invert(running, options(checkpoint=reports[4].checkpoint, refinement=v1.Refinement(steps=4)))
+    result = await invert(
+        running, options(checkpoint=reports[4].checkpoint, refinement=v1.Refinement(steps=4))
+    )
     assert result.steps == 16
     assert result.stop_reason == v1.STOP_REASON_STEPS
 
@@ -251,14 +253,16 @@ async def test_a_caller_that_hangs_up_frees_its_place_and_stops_the_work_at_once
     assert [graph for graph, _ in running.engine.calls].count("tiny_refine") == 1
     assert running.server.admission.backlog_seconds() == 0
     await running.until(
-        lambda: running.metric(
-            "grpc_server_handled_total",
-            grpc_type="server_stream",
-            grpc_service="relatent.v1.InversionService",
-            grpc_method="InvertStream",
-            grpc_code="CANCELLED",
+        lambda: (
+            running.metric(
+                "grpc_server_handled_total",
+                grpc_type="server_stream",
+                grpc_service="relatent.v1.InversionService",
+                grpc_method="InvertStream",
+                grpc_code="CANCELLED",
+            )
+            == 1
         )
-        == 1
     )
 
 
