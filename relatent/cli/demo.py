@@ -6,16 +6,16 @@ import argparse
 import json
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from relatent.cli import arguments
+from relatent.cli import arguments, demo_results
 from relatent.cli.batch import work_through
-from relatent.cli.demo_results import EDITS, MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
+from relatent.cli.demo_results import MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
 from relatent.cli.inputs import Item
 from relatent.cli.local_service import LocalService
 from relatent.client import Client
@@ -23,6 +23,9 @@ from relatent.errors import InputError
 from relatent.requests import Interpolate, InvertOptions, Move
 from relatent.results import Direction, EditedImage, Inversion
 from relatent.resuming import ProgressCallback
+
+_TIMEOUT = 600.0
+"""Seconds of a call: patience for slow machines, as nothing else waits."""
 
 
 def add_parser(commands: Any) -> None:
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         seconds = {"start": time.monotonic() - began}
         engine = str(service.ready.get("engine", "unknown"))
         _say(f"  ready after {seconds['start']:.1f} s at {service.address}, engine: {engine}")
-        with Client(service.address) as client:
+        with Client(service.address, timeout=_TIMEOUT) as client:
             portraits = _work(client, drawings, args.steps, seconds)
     seconds["total"] = time.monotonic() - began
     numbers = report(portraits, engine, seconds)
@@ -91,6 +94,7 @@ def _work(client: Client, drawings: Sequence[Item], steps: int, seconds: dict[st
     _say("Editing and morphing …")
     began = time.monotonic()
     directions = {direction.name: direction for direction in client.pack(PACK).directions}
+    _check_directions(directions)
     following = [*inverted[1:], inverted[0]]
     portraits = [
         Portrait(item.path, start, end, _edits(client, end, directions), _morph(client, end, other))
@@ -99,6 +103,12 @@ def _work(client: Client, drawings: Sequence[Item], steps: int, seconds: dict[st
     seconds["edits"] = time.monotonic() - began
     _say(f"  {seconds['edits']:.1f} s")
     return portraits
+
+
+def _check_directions(directions: Mapping[str, Direction]) -> None:
+    wanted = {name for column in demo_results.EDITS for name in (column.direction, *column.keep)}
+    if missing := sorted(wanted - directions.keys()):
+        raise InputError(f"pack {PACK}: no direction called {', '.join(missing)}")
 
 
 def _invert(client: Client, drawings: Sequence[Item], steps: int) -> tuple[list[Inversion], float]:
@@ -115,14 +125,16 @@ def _invert(client: Client, drawings: Sequence[Item], steps: int) -> tuple[list[
     return [outcome.value for outcome in outcomes if outcome.value is not None], time.monotonic() - began
 
 
-def _edits(client: Client, inversion: Inversion, directions: dict[str, Direction]) -> tuple[EditedImage, ...]:
+def _edits(
+    client: Client, inversion: Inversion, directions: Mapping[str, Direction]
+) -> tuple[EditedImage, ...]:
     before = inversion.reconstruction.array.astype(np.float32)
 
     def change(edited: EditedImage) -> float:
         return float(np.square(edited.image.array - before).mean())
 
     chosen = []
-    for column in EDITS:
+    for column in demo_results.EDITS:
         direction = directions[column.direction]
         ends = [direction.min_strength, direction.max_strength]
         edit = client.edit(inversion.latent, [Move(column.direction, ends, keep=column.keep)])

@@ -110,7 +110,7 @@ def contact_sheet(portraits: Sequence[Portrait], report: Mapping[str, Any]) -> I
     ]
     subtitle = (
         f"{report['engine']} engine, {report['steps_per_second']:.0f} refinement steps/s, "
-        f"mean PSNR {report['mean']['encoder']['psnr']:.1f} dB → {report['mean']['hybrid']['psnr']:.1f} dB"
+        f"mean PSNR {report['mean']['encoder']['psnr']:.1f} dB to {report['mean']['hybrid']['psnr']:.1f} dB"
     )
     rows = [_row(portrait) for portrait in portraits]
     captions = [_captions(portrait) for portrait in portraits]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -91,7 +89,12 @@ class LocalService:
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        return f"{lines[-1] if lines else 'it said nothing'} (all of it: {self._log})"
+        last = lines[-1] if lines else "it said nothing"
+        try:
+            last = json.loads(last)["message"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            pass  # not a line of the log: whatever ended the process said it
+        return f"{last} (all of it: {self._log})"
 
     def _stop(self) -> None:
         process, self._process = self._process, None
@@ -101,5 +104,5 @@ class LocalService:
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
