@@ -84,6 +84,8 @@ def _drawings(args: argparse.Namespace) -> list[Item]:
 
 
 def _work(client: Client, drawings: Sequence[Item], steps: int, seconds: dict[str, float]) -> list[Portrait]:
+    directions = {direction.name: direction for direction in client.pack(PACK).directions}
+    _check_directions(directions)
     _say(f"Inverting {len(drawings)} drawings by the encoder alone …")
     encoded, seconds["encoder"] = _invert(client, drawings, steps=0)
     _say(f"  {seconds['encoder']:.1f} s")
@@ -93,8 +95,6 @@ def _work(client: Client, drawings: Sequence[Item], steps: int, seconds: dict[st
     _say(f"  {seconds['hybrid']:.1f} s, {done / seconds['hybrid']:.1f} steps/s")
     _say("Editing and morphing …")
     began = time.monotonic()
-    directions = {direction.name: direction for direction in client.pack(PACK).directions}
-    _check_directions(directions)
     following = [*inverted[1:], inverted[0]]
     portraits = [
         Portrait(item.path, start, end, _edits(client, end, directions), _morph(client, end, other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -90,10 +91,9 @@ class LocalService:
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "it said nothing"
-        try:
+        # What ended the process may have said so outside the log.
+        with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
             last = json.loads(last)["message"]
-        except (json.JSONDecodeError, KeyError, TypeError):
-            pass  # not a line of the log: whatever ended the process said it
         return f"{last} (all of it: {self._log})"
 
     def _stop(self) -> None:
