@@ -75,8 +75,7 @@ class EmbeddedTriton:
     @property
     def pid(self) -> int | None:
         """Process id, while it runs."""
-        process = self._process
-        return process.pid if process is not None and process.poll() is None else None
+        return self._process.pid if self._process is not None else None
 
     async def start(self) -> None:
         """Start Triton; returns when it serves every model.
@@ -109,10 +108,8 @@ class EmbeddedTriton:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
-        if self._process is not None:
-            # Nothing in it is worth keeping, and its own way to stop takes seconds.
-            _end(self._process)
-            self._process = None
+        # Nothing in it is worth keeping, and its own way to stop takes seconds.
+        await self._end_process()
         if self._claim is not None:
             self._claim.release()
             self._claim = None
@@ -124,9 +121,19 @@ class EmbeddedTriton:
         ports = [port_of(reserved) for reserved in self._reserved]
         self._process = process = spawn(installation, self._repository, claim, ports)
         log.info("started Triton, process %d, gRPC on %s", process.pid, self.address)
+        self._complaints.clear()
         self._log_reader = threading.Thread(target=self._forward_log, args=(process,), daemon=True)
         self._log_reader.start()
         return process
+
+    async def _end_process(self) -> None:
+        """Kill Triton and its workers; returns when they are gone."""
+        process, self._process = self._process, None
+        if process is not None:
+            kill_group(process.pid)
+            process.wait()
+        if self._log_reader is not None:  # it ends with the last of those that write to it
+            await asyncio.to_thread(self._log_reader.join, LOG_SECONDS)
 
     def _forward_log(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -152,9 +159,7 @@ class EmbeddedTriton:
             ready.cancel()
             ended.cancel()
             await asyncio.gather(ready, ended, return_exceptions=True)
-        _end(process)
-        if self._log_reader is not None:
-            await asyncio.to_thread(self._log_reader.join, LOG_SECONDS)
+        await self._end_process()
         raise EngineUnavailable("\n".join([f"Triton did not start: {reason}; it said:", *self._complaints]))
 
     async def _keep_running(
@@ -165,15 +170,19 @@ class EmbeddedTriton:
         while True:
             began = clock()
             reason = await self._end_of_life(process)
-            _end(process)
+            await self._end_process()
             claim.remove_regions()
             if clock() - began > SETTLED_SECONDS:
                 backoff = FIRST_BACKOFF_SECONDS
             log.error("%s; starting Triton again in %.1f s", reason, backoff)
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, LAST_BACKOFF_SECONDS)
-            process = self._spawn(installation, claim)
-            self.restarts += 1
+            try:
+                process = self._spawn(installation, claim)
+            except OSError:  # no memory for it now, perhaps later
+                log.exception("Triton cannot be started")
+            else:
+                self.restarts += 1
 
     async def _end_of_life(self, process: subprocess.Popen[str]) -> str:
         """Wait until Triton is of no use any more; the reason.
@@ -185,9 +194,7 @@ class EmbeddedTriton:
         except EngineUnavailable as error:
             return str(error)
         ended = await first_to_end([process.pid, *children_of(process.pid)])
-        if ended == process.pid:
-            return f"Triton ended with code {process.wait()}"
-        return f"Triton's worker {ended} ended"
+        return "Triton ended" if ended == process.pid else f"Triton's worker {ended} ended"
 
 
 class EmbeddedEngine:
@@ -248,9 +255,3 @@ async def _wait_until_ready(address: str) -> None:
                 if (await stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=1)).ready:
                     return
             await asyncio.sleep(POLL_SECONDS)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Kill what is left of Triton and its workers."""
-    kill_group(process.pid)
-    process.wait()

@@ -102,4 +102,4 @@ class Engine(Protocol):
         """
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Let go of everything; the engine may be started again."""

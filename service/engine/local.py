@@ -34,7 +34,7 @@ class LocalEngine:
         self._repository = repository
         self._graphs: dict[str, Graph] = {}
         self._sessions: dict[str, ort.InferenceSession] = {}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="onnxruntime")
+        self._threads = _new_threads()
 
     @property
     def graphs(self) -> Mapping[str, Graph]:
@@ -78,7 +78,13 @@ class LocalEngine:
     async def stop(self) -> None:
         """Close every graph, after the runs that go on."""
         self._graphs, self._sessions = {}, {}
-        await asyncio.to_thread(self._threads.shutdown)
+        threads, self._threads = self._threads, _new_threads()
+        await asyncio.to_thread(threads.shutdown)
+
+
+def _new_threads() -> ThreadPoolExecutor:
+    """The threads that run graphs; none is started before it has something to do."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="onnxruntime")
 
 
 def _open_all(repository: Path) -> tuple[dict[str, Graph], dict[str, ort.InferenceSession]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import signal
@@ -11,11 +12,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from service.engine import claim, installation
+from service.engine import claim, installation, launch
+from service.engine import embedded as embedded_module
 from service.engine.embedded import EmbeddedEngine, EmbeddedTriton, why_not
 from service.engine.engine import Array, EngineUnavailable
 from service.engine.processes import children_of
@@ -97,9 +100,21 @@ async def test_repeated_calls_lose_nothing_when_triton_is_killed(embedded: Embed
     assert retries >= 16
 
 
-async def test_triton_is_started_again_when_one_of_its_workers_dies(embedded: EmbeddedEngine) -> None:
+async def test_triton_is_started_again_when_a_worker_dies_even_if_it_takes_two_attempts(
+    embedded: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, restarts = embedded.triton.pid, embedded.triton.restarts
     assert before is not None
+    attempts = 0
+
+    def spawn(*arguments: Any) -> subprocess.Popen[str]:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return launch.spawn(*arguments)
+
+    monkeypatch.setattr(embedded_module, "spawn", spawn)
     os.kill(children_of(before)[0], signal.SIGKILL)
     engine = RetryingEngine(embedded, lambda: None)
     await wait_until(lambda: embedded.triton.restarts > restarts)
@@ -107,6 +122,7 @@ async def test_triton_is_started_again_when_one_of_its_workers_dies(embedded: Em
     for graph, inputs in cases.items():
         await engine.infer(graph, inputs, timeout=30)
     assert embedded.triton.pid != before
+    assert attempts == 2
 
 
 PARENT = """
