@@ -65,7 +65,8 @@ def reached(rules: StopRules, losses: NDArray[np.float32]) -> StopReason | None:
         return StopReason.TARGET_LOSS
     if rules.plateau is not None and len(losses) > rules.plateau.steps:
         before = losses[: -rules.plateau.steps].min()
-        if before - losses.min() < rules.plateau.min_improvement * abs(before):
+        # A loss of zero cannot fall by any fraction of itself.
+        if before == 0 or before - losses.min() < rules.plateau.min_improvement * abs(before):
             return StopReason.PLATEAU
     return StopReason.STEPS if len(losses) >= rules.steps else None
 

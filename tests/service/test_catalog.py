@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import pytest
+
+from service.catalog import Catalog, disagreements, find_direction, shown
+from service.engine.engine import Graph
+from service.errors import InvalidField, UnknownName
+
+KINDS = ("encode", "map", "synthesize", "refine", "assess", "attributes")
+
+
+def graphs(pack, **changes):
+    parameters = {"relatent.pack": pack.name, "relatent.revision": pack.revision} | changes
+    return {f"{pack.name}_{kind}": Graph(f"{pack.name}_{kind}", 8, {}, {}, parameters) for kind in KINDS}
+
+
+def test_packs_are_found_by_name_and_the_only_one_without(pack):
+    one = Catalog({"tiny": pack})
+    assert one.pack("tiny", "pack") is one.pack("", "pack") is pack
+    with pytest.raises(UnknownName, match="there are: tiny"):
+        one.pack("big", "options.pack")
+    two = Catalog({"tiny": pack, "big": replace(pack, name="big")})
+    with pytest.raises(InvalidField, match="one of big, tiny"):
+        two.pack("", "pack")
+
+
+def test_directions_are_found_by_name(pack):
+    assert find_direction(pack, "detail", "direction").name == "detail"
+    with pytest.raises(UnknownName, match="brightness"):
+        find_direction(pack, "age", "direction")
+
+
+def test_graphs_that_agree_with_their_pack_are_no_problem(pack):
+    assert disagreements([pack], graphs(pack)) == []
+
+
+def test_missing_graphs_and_other_revisions_are_told_one_by_one(pack):
+    found = graphs(pack, **{"relatent.revision": "9" * 64})
+    del found["tiny_map"]
+    problems = disagreements([pack], found)
+    assert len(problems) == 6
+    assert "graph tiny_map is missing" in problems
+    assert f"graph tiny_refine has revision {'9' * 64}, its pack {pack.revision}" in problems
+
+
+def test_a_long_text_is_quoted_in_part():
+    assert shown("short") == "'short'"
+    assert len(shown("x" * 10_000)) < 70

@@ -1,0 +1,46 @@
+import asyncio
+import shutil
+
+import pytest
+
+from service import readiness
+from service.engine.engine import EngineUnavailable
+from service.lifecycle import State
+from tests.fixtures.running import running_server
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(readiness, "RETRY_SECONDS", 0.05)
+
+
+async def test_it_is_not_ready_while_graphs_and_pack_disagree_and_is_once_they_agree(tiny_root, tmp_path):
+    for folder in ("packs", "model_repository"):
+        shutil.copytree(tiny_root / folder, tmp_path / folder)
+    config = tmp_path / "model_repository/tiny_synthesize/config.pbtxt"
+    right = config.read_text()
+    config.write_text(right.replace("1" * 64, "2" * 64))
+    async with running_server(tmp_path, ready=False) as running:
+        start = asyncio.create_task(running.server.readiness.start())
+        await running.until(lambda: "tiny_synthesize" in running.server.lifecycle.why_not_ready)
+        await asyncio.sleep(0.2)
+        assert running.server.lifecycle.state is State.STARTING
+        assert "2" * 64 in running.server.lifecycle.why_not_ready
+        config.write_text(right)
+        await asyncio.wait_for(start, 10)
+        assert running.server.lifecycle.state is State.SERVING
+
+
+async def test_an_engine_that_does_not_come_up_is_tried_again(tiny_root):
+    async with running_server(tiny_root, ready=False) as running:
+        running.engine.errors["tiny_refine"] = [EngineUnavailable("not yet"), EngineUnavailable("not yet")]
+        await asyncio.wait_for(running.server.readiness.start(), 10)
+        assert running.server.lifecycle.state is State.SERVING
+
+
+async def test_the_pace_is_measured_before_the_first_call(tiny_root):
+    async with running_server(tiny_root, ready=False) as running:
+        assert not running.server.admission._measured
+        running.engine.delay = 0.1
+        await running.server.readiness.start()
+        assert running.server.admission.seconds_a_step == pytest.approx(0.025, rel=0.5)
