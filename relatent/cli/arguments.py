@@ -100,6 +100,15 @@ def client(args: argparse.Namespace) -> Client:
     return Client(args.address, timeout=args.timeout, max_message_bytes=args.max_message_bytes)
 
 
+def check_service(client: Client, args: argparse.Namespace) -> None:
+    """Make sure that there is a service before many files wait for it one by one.
+
+    Raises:
+        CallError: there is none.
+    """
+    client.catalog(timeout=min(args.timeout, 10.0))
+
+
 def invert_options(args: argparse.Namespace) -> InvertOptions:
     """The options of an inversion that the arguments ask for.
 

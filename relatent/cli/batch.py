@@ -34,20 +34,26 @@ class StepsBar:
     """One progress bar over the refinement steps of many inversions at a time.
 
     It is drawn on a terminal's standard error, and nowhere else.
+
+    Args:
+        title: before the bar.
+        count: how many inversions there will be; those to come are taken to be like those begun.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, count: int) -> None:
         self._lock = threading.Lock()
+        self._count = count
+        self._begun = 0
+        self._steps_of_begun = 0
         self._bar = tqdm(
             total=0,
             desc=title,
-            unit="step",
+            unit=" steps",
             disable=None,
             dynamic_ncols=True,
             file=sys.stderr,
             leave=False,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} steps, {rate_fmt}, "
-            "{remaining} left",
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f}, {rate_fmt}, {remaining} left",
         )
 
     def watch(self) -> ProgressCallback:
@@ -57,8 +63,9 @@ class StepsBar:
         def report(progress: Progress) -> None:
             nonlocal seen
             with self._lock:
-                if self._bar.total is not None:
-                    self._bar.total += progress.total_steps - seen.total_steps
+                self._begun += not seen.total_steps
+                self._steps_of_begun += progress.total_steps - seen.total_steps
+                self._bar.total = self._steps_of_begun * self._count / max(self._begun, 1)
                 self._bar.update(progress.steps - seen.steps)
             seen = progress
 
@@ -100,7 +107,7 @@ def work_through(
         others are raised.
     """
     outcomes: dict[int, Outcome[T]] = {}
-    with StepsBar(title) as bar, ThreadPoolExecutor(max_workers=jobs) as pool:
+    with StepsBar(title, len(items)) as bar, ThreadPoolExecutor(max_workers=jobs) as pool:
         futures: dict[Future[T], int] = {
             pool.submit(work, item, bar.watch()): index for index, item in enumerate(items)
         }
@@ -115,6 +122,11 @@ def work_through(
             client.close()
             raise
     return [outcomes[index] for index in range(len(items))]
+
+
+def exit_code(outcomes: Sequence[Outcome[T]]) -> int:
+    """0 where all went well, 1 where something failed."""
+    return int(any(outcome.error is not None for outcome in outcomes))
 
 
 def _outcome(item: Item, future: Future[T]) -> Outcome[T]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from relatent.cli import arguments, output, sheets
-from relatent.cli.batch import Outcome, work_through
+from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.inputs import IMAGE_SUFFIXES, Item, collect
 from relatent.client import Client
 from relatent.errors import InputError
@@ -100,13 +100,14 @@ def run(args: argparse.Namespace) -> int:
     items = collect(args.sources, IMAGE_SUFFIXES | {SUFFIX}, args.out)
     options = arguments.invert_options(args)
     with arguments.client(args) as client:
+        arguments.check_service(client, args)
 
         def work(item: Item, progress: ProgressCallback) -> _Done:
             return _write(_edit(client, item, operations, options, progress, args.format), item, args)
 
         outcomes = work_through(items, work, title="editing", jobs=args.jobs, client=client)
     _report(outcomes, args)
-    return int(any(outcome.error for outcome in outcomes))
+    return exit_code(outcomes)
 
 
 def _edit(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relatent.cli import arguments, output
-from relatent.cli.batch import Outcome, work_through
+from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.inputs import IMAGE_SUFFIXES, Item, collect
 from relatent.latents import SUFFIX
 from relatent.results import Inversion
@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     options = arguments.invert_options(args)
     options["output_format"] = args.format
     with arguments.client(args) as client:
+        arguments.check_service(client, args)
 
         def invert(item: Item, progress: ProgressCallback) -> Inversion:
             inversion = client.invert(item.path, progress=progress, **options)
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
         outcomes = work_through(items, invert, title="inverting", jobs=args.jobs, client=client)
     _report(outcomes, args)
-    return int(any(outcome.error for outcome in outcomes))
+    return exit_code(outcomes)
 
 
 def _results(item: Item, args: argparse.Namespace) -> tuple[Path, Path]:

@@ -66,7 +66,8 @@ def summary(outcomes: Sequence[Outcome[Any]], out: Path) -> str:
     """How many files went well, and where the results are."""
     failed = sum(outcome.error is not None for outcome in outcomes)
     done = len(outcomes) - failed
-    return f"{done} of {len(outcomes)} done{f', {failed} failed' if failed else ''}; results in {out}/"
+    where = f"; results in {out}/" if done else ""
+    return f"{done} of {len(outcomes)} done{f', {failed} failed' if failed else ''}{where}"
 
 
 def _error_document(error: Exception) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def bad_request(field: str, description: str) -> error_details_pb2.BadRequest:
 
 async def test_unavailable_is_tried_again_until_it_goes_through(call: Call, server: FakeServer) -> None:
     server.scripts = [UNAVAILABLE, UNAVAILABLE, fake.nothing]
-    assert (await call(server.address, "catalog")).packs
+    assert await call(server.address, "pack")
     assert len(server.requests) == 3
 
 
@@ -34,11 +34,11 @@ async def test_a_server_that_starts_late_is_waited_for(call: Call, server: FakeS
     await server.die()
     late = FakeServer()
     with pytest.raises(relatent.UnavailableError) as caught:
-        await call(address, "catalog", timeout=0.3)
+        await call(address, "pack", timeout=0.3)
     assert caught.value.address == address
     assert "cannot connect" in str(caught.value)
     await late.start(address)
-    assert (await call(address, "catalog")).packs
+    assert await call(address, "pack")
     await late.die()
 
 
@@ -46,7 +46,7 @@ async def test_it_gives_up_when_the_time_is_up_with_the_last_failure(call: Call,
     server.scripts = [UNAVAILABLE]
     began = time.monotonic()
     with pytest.raises(relatent.UnavailableError, match="engine is starting") as caught:
-        await call(server.address, "catalog", timeout=0.5)
+        await call(server.address, "pack", timeout=0.5)
     assert time.monotonic() - began < 1.0
     assert len(server.requests) > 2
     assert "attempts" in caught.value.__notes__[0]
@@ -56,7 +56,7 @@ async def test_a_full_server_is_called_again_no_sooner_than_it_asks(call: Call, 
     full = fake.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "no place", fake.retry_info(0.4))
     server.scripts = [full, fake.nothing]
     began = time.monotonic()
-    await call(server.address, "catalog")
+    await call(server.address, "pack")
     assert 0.4 <= time.monotonic() - began < 1.5
 
 
@@ -64,7 +64,7 @@ async def test_a_wait_beyond_the_timeout_fails_at_once(call: Call, server: FakeS
     server.scripts = [fake.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "no place", fake.retry_info(30))]
     began = time.monotonic()
     with pytest.raises(relatent.OverloadedError) as caught:
-        await call(server.address, "catalog", timeout=2.0)
+        await call(server.address, "pack", timeout=2.0)
     assert time.monotonic() - began < 1.0
     assert caught.value.retry_after == 30.0
 
@@ -72,7 +72,7 @@ async def test_a_wait_beyond_the_timeout_fails_at_once(call: Call, server: FakeS
 async def test_exhaustion_without_a_time_to_come_back_is_final(call: Call, server: FakeServer) -> None:
     server.scripts = [fake.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large")]
     with pytest.raises(relatent.OverloadedError, match="too large"):
-        await call(server.address, "catalog")
+        await call(server.address, "pack")
     assert len(server.requests) == 1
 
 
@@ -109,7 +109,7 @@ async def test_every_other_code_has_its_error_and_is_final(
 ) -> None:
     server.scripts = [fake.fails(code, "so it is")]
     with pytest.raises(kind, match="so it is") as caught:
-        await call(server.address, "catalog")
+        await call(server.address, "pack")
     assert caught.value.code is code
     assert len(server.requests) == 1
 
@@ -119,7 +119,7 @@ async def test_another_address_takes_over_without_waiting(
 ) -> None:
     server.scripts = [fake.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "no place", fake.retry_info(60))]
     began = time.monotonic()
-    await call(f"{server.address},{second.address}", "catalog")
+    await call(f"{server.address},{second.address}", "pack")
     assert time.monotonic() - began < 1.0
     assert len(second.requests) == 1
 
@@ -128,7 +128,7 @@ async def test_an_address_that_answered_is_kept(server: FakeServer, second: Fake
     server.scripts = [UNAVAILABLE]
     async with relatent.AsyncClient([server.address, second.address]) as client:
         for _ in range(3):
-            await client.catalog()
+            await client.pack()
     assert (len(server.requests), len(second.requests)) == (1, 3)
 
 

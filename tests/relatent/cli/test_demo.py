@@ -17,6 +17,15 @@ from relatent.cli.demo_results import EditColumn
 from relatent.cli.main import main
 from tests.fixtures import tiny
 
+DEMO_WITHOUT_EDITS = """
+import sys
+from relatent.cli import demo_results
+from relatent.cli.main import main
+demo_results.EDITS = ()
+sys.exit(main(["demo", *sys.argv[1:]]))
+"""
+"""The tiny pack has none of the demo's directions."""
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> list[str]:
@@ -70,7 +79,7 @@ def test_a_pack_without_the_edits_is_told_so(checkout: list[str], capsys: pytest
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_takes_its_service_along(checkout: list[str], number: signal.Signals) -> None:
-    words = [sys.executable, "-m", "relatent", "demo", "--steps", "2000", *checkout]
+    words = [sys.executable, "-c", DEMO_WITHOUT_EDITS, "--steps", "2000", *checkout]
     demo = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert demo.stdout is not None

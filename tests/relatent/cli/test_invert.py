@@ -145,6 +145,15 @@ def test_wrong_arguments_are_explained(
     assert message in capsys.readouterr().err
 
 
+async def test_without_a_service_no_file_waits_for_one(
+    command: Command, image: Write, server: FakeServer
+) -> None:
+    await server.die()
+    ran = await command("invert", str(image("a.png")), "--timeout", "0.3")
+    assert ran.code == 3
+    assert "cannot connect: Connection refused" in ran.err
+
+
 async def test_an_empty_folder_is_said_to_be_empty(command: Command) -> None:
     Path("empty").mkdir()
     ran = await command("invert", "empty")
