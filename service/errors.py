@@ -8,10 +8,9 @@
     ├── MalformedRequest        the request's bytes are not the message they claim to be
     ├── MessageTooLarge         the request or its answer exceeds the message-size limit
     ├── UnknownMethod           the server has no such method
-    ├── TryLater
-    │   ├── Overloaded          no place within the time there is
-    │   └── NotReady            starting or draining
-    └── DeadlinePassed          the caller's deadline came first
+    └── TryLater
+        ├── Overloaded          no place within the time there is
+        └── NotReady            starting or draining
 
 `service.rpc.status` maps them, and the engine's, to gRPC statuses; nothing else does.
 """
@@ -110,9 +109,3 @@ class NotReady(TryLater):
     """The server is starting or draining."""
 
     reason = "NOT_READY"
-
-
-class DeadlinePassed(ServiceError):
-    """The caller's deadline came before the answer."""
-
-    reason = "DEADLINE_EXCEEDED"

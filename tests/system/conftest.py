@@ -1,0 +1,41 @@
+import pytest
+
+from tests.fixtures.tiny import write_tiny
+from tests.system.processes import ServiceProcess
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("system")
+    write_tiny(root)
+    return root
+
+
+@pytest.fixture
+def start_service(tiny_root, tmp_path):
+    """Starts servers, all at once, and ends them."""
+    started = []
+
+    def start(count=1, *flags):
+        new = [
+            ServiceProcess(tiny_root, tmp_path / f"server{len(started) + n}", *flags) for n in range(count)
+        ]
+        started.extend(new)
+        for service in new:
+            service.wait_ready()
+        return new
+
+    yield start
+    for service in started:
+        service.end()
+
+
+@pytest.fixture(scope="module")
+def service(tiny_root, tmp_path_factory):
+    """One server for tests that leave it as it was."""
+    running = ServiceProcess(tiny_root, tmp_path_factory.mktemp("service") / "server")
+    try:
+        running.wait_ready()
+        yield running
+    finally:
+        running.end()

@@ -1,0 +1,103 @@
+"""Real servers: `python -m service` with its own embedded Triton, as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+READY_SECONDS = 60
+
+
+class ServiceProcess:
+    """One server process.
+
+    Args:
+        root: folder with `packs` and `model_repository`.
+        work: folder for its log and ready file.
+        flags: further ones.
+    """
+
+    def __init__(self, root: Path, work: Path, *flags: str) -> None:
+        work.mkdir(parents=True)
+        self._log = work / "log"
+        self._ready = work / "ready.json"
+        arguments = {
+            "--listen": "127.0.0.1:0",
+            "--metrics-listen": "127.0.0.1:0",
+            "--packs": root / "packs",
+            "--repository": root / "model_repository",
+            "--engine": "embedded",
+            "--ready-file": self._ready,
+        }
+        command = [sys.executable, "-m", "service"]
+        command += [str(part) for pair in arguments.items() for part in pair] + list(flags)
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.address = ""
+        self._metrics = ""
+
+    def wait_ready(self) -> None:
+        """Wait until it serves."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._ready.exists():
+            assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < deadline, self._log.read_text()
+            time.sleep(0.02)
+        addresses = json.loads(self._ready.read_text())
+        self.address, self._metrics = addresses["grpc"], addresses["metrics"]
+
+    def log_lines(self, message: str) -> list[dict[str, Any]]:
+        """What it logged that begins so."""
+        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["message"].startswith(message)]
+
+    def triton_pid(self) -> int:
+        """The process of the Triton that it started last."""
+        message = self.log_lines("started Triton, process ")[-1]["message"]
+        return int(message.split()[3].rstrip(","))
+
+    def kill_triton(self) -> None:
+        """End its Triton as a crash would."""
+        os.kill(self.triton_pid(), signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.kill()
+        self._process.wait(10)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; its exit status."""
+        return self._process.wait(seconds)
+
+    def end(self) -> None:
+        """Make sure that it has ended."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels."""
+        with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=5) as response:
+            families = text_string_to_metric_families(response.read().decode())
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
