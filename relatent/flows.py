@@ -26,6 +26,9 @@ DEFAULT_TIMEOUT = 120.0
 DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
 """Bytes of one message, either way; the service's own default."""
 
+KEEPALIVE_MILLISECONDS = 20_000
+"""How long a server may say nothing before it is asked whether it is still there."""
+
 _PREFIX = "/relatent.v1."
 
 
@@ -75,6 +78,12 @@ class Settings:
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.min_reconnect_backoff_ms", 5000),
             ("grpc.max_reconnect_backoff_ms", 1000),
+            # A server that vanished without a word is given up after half a minute, not after the
+            # system's quarter of an hour; the service allows to be asked this often.
+            ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_MILLISECONDS // 2),
+            ("grpc.http2.ping_timeout_ms", KEEPALIVE_MILLISECONDS // 2),  # the lower of both counts
+            ("grpc.http2.max_pings_without_data", 0),
             # Channels to one address must not share each other's connection and its backoff.
             ("grpc.use_local_subchannel_pool", 1),
         ]

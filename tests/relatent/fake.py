@@ -153,7 +153,9 @@ class FakeServer(
         self._server: aio.Server | None = None
 
     async def start(self, address: str = "127.0.0.1:0") -> None:
-        self._server = aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server = aio.server(
+            options=[("grpc.so_reuseport", 0), ("grpc.http2.min_ping_interval_without_data_ms", 10)]
+        )
         inversion_pb2_grpc.add_InversionServiceServicer_to_server(self, self._server)
         editing_pb2_grpc.add_EditingServiceServicer_to_server(self, self._server)
         synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(self, self._server)

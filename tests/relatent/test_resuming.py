@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import relatent
+from relatent import flows
 from relatent.resuming import whole_curve
 from tests.relatent import fake
 from tests.relatent.fake import Call, FakeServer
@@ -117,6 +119,62 @@ async def test_time_already_spent_counts_against_the_budget(call: Call, server: 
     first, again = (request.options.refinement.time_budget.ToMilliseconds() for request in server.requests)
     assert first == 2000
     assert 0 < again <= 1700
+
+
+class Wire:
+    """A TCP connection to a server that can go silent, as when a machine loses its power."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, self._port = address.partition(":")
+        self._silent = False
+        self._ends: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self.address = ""
+
+    async def __aenter__(self) -> Wire:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for end in self._ends:
+            end.close()
+            with contextlib.suppress(OSError):
+                await end.wait_closed()
+
+    def cut(self) -> None:
+        self._silent = True
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._host, int(self._port))
+        self._ends += [back, writer]
+        await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if not self._silent:
+                    writer.write(data)
+
+
+async def test_a_server_that_falls_silent_is_given_up(
+    call: Call, server: FakeServer, second: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "KEEPALIVE_MILLISECONDS", 1000)
+    async with Wire(server.address) as wire:
+
+        async def falls_silent(request: Any, context: Any) -> AsyncIterator[Any]:
+            yield fake.progress(10, checkpoint=fake.checkpoint(10))
+            await asyncio.sleep(0.1)
+            wire.cut()
+            await asyncio.sleep(30)
+
+        server.scripts = [falls_silent]
+        inversion = await call([wire.address, second.address], "invert", PIXELS, timeout=30.0)
+    assert second.requests[0].options.checkpoint.steps == 10
+    assert inversion.losses == WHOLE
 
 
 async def test_a_checkpoint_that_the_next_server_refuses_is_reported(
