@@ -1,0 +1,67 @@
+"""Bad input gets a clear error, whatever it is, and harms nobody."""
+
+import asyncio
+from collections import Counter
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from relatent.pack import read_packs
+from relatent.v1 import inversion_pb2, inversion_pb2_grpc
+from tests.fixtures.requests import details, image, reason, violated
+from tests.system.malformed import malformed_requests
+
+
+async def answer(channel, request):
+    """The error that a request is answered with."""
+    with pytest.raises(grpc.RpcError) as caught:
+        await channel.unary_unary(f"/relatent.v1.{request.method}")(request.data, timeout=60)
+    return caught.value
+
+
+def check(request, error):
+    """The error is the one that the request deserves."""
+    assert error.code() is request.code, (request, error)
+    if request.field is None:
+        assert reason(error) == "MALFORMED_REQUEST"
+        return
+    assert violated(error) == request.field, (request, error)
+    (violation,) = details(error)["BadRequest"].field_violations
+    # It says what was expected, or what there is.
+    assert "expected" in violation.description or "there are" in violation.description
+    assert reason(error) != "INTERNAL"
+
+
+async def test_200_malformed_requests_each_get_a_precise_error_and_the_service_stays_healthy(
+    service, tiny_root
+):
+    requests = malformed_requests(read_packs(tiny_root / "packs")["tiny"])
+    assert len(requests) >= 200
+    assert len({(request.method, request.data) for request in requests}) == len(requests)
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        # Sixteen at a time, as callers come.
+        gate = asyncio.Semaphore(16)
+
+        async def one(request):
+            async with gate:
+                return await answer(channel, request)
+
+        errors = await asyncio.gather(*map(one, requests))
+        for request, error in zip(requests, errors, strict=True):
+            check(request, error)
+        codes = Counter(error.code() for error in errors)
+        assert codes.keys() == {
+            grpc.StatusCode.INVALID_ARGUMENT,
+            grpc.StatusCode.NOT_FOUND,
+            grpc.StatusCode.FAILED_PRECONDITION,
+        }
+        health = health_pb2_grpc.HealthStub(channel)
+        status = (await health.Check(health_pb2.HealthCheckRequest(), timeout=10)).status
+        assert status == health_pb2.HealthCheckResponse.SERVING
+        stub = inversion_pb2_grpc.InversionServiceStub(channel)
+        result = await stub.Invert(inversion_pb2.InvertRequest(image=image()), timeout=30)
+        assert result.result.quality.psnr > 30
+    assert service.metric("relatent_inflight") == 0
+    assert service.metric("relatent_waiting") == 0
+    assert not service.log_lines("a call failed")
