@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.clients import invert_all
 from bench.graphs import Graphs, Refinement
-from bench.serving import Served, Work, added, served, shares
+from bench.serving import Served, Work, added, mean_batch, served, shares
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
@@ -88,10 +88,10 @@ class _Level:
         report: dict[str, Any] = {
             "inversions_a_second": spread(self.served_rates).as_json(),
             "graph_alone_a_second": spread(self.graph_rates).as_json(),
+            "mean_batch": mean_batch(self._work, refine),
+            "share_of_time": shares(self._work, self._seconds),
         }
         if self._work:
             refinement = self._work[refine]
-            report["mean_batch"] = significant(refinement.samples / refinement.executions)
             report["queue_seconds_a_call"] = significant(refinement.queue_seconds / refinement.requests)
-            report["share_of_time"] = shares(self._work, self._seconds)
         return report

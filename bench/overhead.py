@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.clients import invert_all
 from bench.graphs import Graphs, Refinement
-from bench.serving import Work, added, served, shares
+from bench.serving import Work, added, mean_batch, served, shares
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
@@ -63,6 +63,7 @@ async def _run(settings: Settings) -> dict[str, Any]:
         "efficiency_spread": efficiency.as_json(),
         "served_steps_a_second": spread([count / taken for taken in through]).as_json(),
         "direct_steps_a_second": spread([count / alone for alone in straight]).as_json(),
+        "mean_batch": mean_batch(work, f"{pack.name}_refine"),
         "share_of_served_time": shares(work, sum(through)),
         "engine": settings.engine,
         "concurrency": CONCURRENCY,

@@ -61,6 +61,11 @@ def shares(work: Work, seconds: float) -> dict[str, float]:
     return {name: significant(w.compute_seconds / seconds) for name, w in work.items() if w.executions}
 
 
+def mean_batch(work: Work, graph: str) -> float | None:
+    """Samples of a run on average; None where Triton was not looked at."""
+    return significant(work[graph].samples / work[graph].executions) if work else None
+
+
 class Served:
     """A running service.
 
