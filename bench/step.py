@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from export.demo.load import load_demo
 
 from bench.graphs import Array, Graphs, Refinement
 from bench.projectors import Problem, Projector, step_flops
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import by_turns, ratios, significant, spread
+from export.demo.load import load_demo
 from relatent.pack import read_pack
 from service.engine.sessions import available_cores
 
