@@ -212,7 +212,8 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
 
 def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) -> None:
     if array.shape != shape or array.dtype != np.float32:
-        raise PackError(f"{path}: {name}: expected float32 {list(shape)}, got {array.dtype} {list(array.shape)}")
+        got = f"{array.dtype} {list(array.shape)}"
+        raise PackError(f"{path}: {name}: expected float32 {list(shape)}, got {got}")
 
 
 def _refinement(table: Mapping[str, Any]) -> Refinement:
