@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
 
 import grpc
 
@@ -40,6 +42,10 @@ log = logging.getLogger(__name__)
 
 LAST_CHUNK_SECONDS = 10.0
 """How long calls still under way after the drain may take to end, once told to."""
+
+
+class CannotListen(Exception):
+    """A port that cannot be had; the message names the setting."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +111,8 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
     engine = RetryingEngine(choose_engine(kind, settings.repository, settings.triton), metrics.retries.inc)
     server = put_together(settings, catalog, engine, metrics)
     stop = _stop_signal()
-    port = server.grpc.add_insecure_port(str(settings.listen))
-    scrapes, _ = metrics.serve(settings.metrics_listen.host, settings.metrics_listen.port)
+    port = _listen(server)
+    scrapes, _ = _serve_metrics(server)
     await server.grpc.start()
     addresses = {
         "grpc": str(Address(settings.listen.host, port)),
@@ -116,13 +122,14 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
     log.info("listening", extra=addresses)
     running = asyncio.create_task(_run(server, addresses))
     await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        running.result()  # never ends but by an error
-    await server.drain()
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
-    scrapes.shutdown()
+    running.cancel()  # an engine that is still starting must not go on to
+    try:
+        with suppress(asyncio.CancelledError):
+            await running
+    finally:
+        await server.drain()
+        await asyncio.to_thread(scrapes.shutdown)
+        scrapes.server_close()
 
 
 async def _run(server: Server, addresses: dict[str, str]) -> None:
@@ -131,6 +138,32 @@ async def _run(server: Server, addresses: dict[str, str]) -> None:
     if server.settings.ready_file is not None:
         _write(server.settings.ready_file, addresses)
     await server.readiness.watch()
+
+
+def _listen(server: Server) -> int:
+    """Take the port for calls.
+
+    Raises:
+        CannotListen: it cannot be had.
+    """
+    address = server.settings.listen
+    try:
+        return int(server.grpc.add_insecure_port(str(address)))
+    except RuntimeError as error:
+        raise CannotListen(f"--listen {address}: {error}") from error
+
+
+def _serve_metrics(server: Server) -> tuple[WSGIServer, Thread]:
+    """Answer scrapes.
+
+    Raises:
+        CannotListen: the port for them cannot be had.
+    """
+    address = server.settings.metrics_listen
+    try:
+        return server.metrics.serve(address.host, address.port)
+    except OSError as error:
+        raise CannotListen(f"--metrics-listen {address}: {error}") from error
 
 
 def _stop_signal() -> asyncio.Future[None]:
@@ -164,5 +197,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PackError as error:
         log.critical("unusable packs: %s", error)
         return 2
-    asyncio.run(serve(settings, catalog))
+    if settings.ready_file is not None:
+        settings.ready_file.unlink(missing_ok=True)  # of a server before this one
+    try:
+        asyncio.run(serve(settings, catalog))
+    except CannotListen as error:
+        log.critical("cannot listen: %s", error)
+        return 2
     return 0

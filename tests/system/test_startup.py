@@ -1,0 +1,31 @@
+"""What a server says that cannot start as it was told."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def start(tiny_root, *flags):
+    """Run a server to its end."""
+    places = ["--packs", tiny_root / "packs", "--repository", tiny_root / "model_repository"]
+    ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--engine", "local"]
+    command = [sys.executable, "-m", "service", *map(str, places), *ports, *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--metrics-listen"])
+def test_a_port_in_use_is_told_by_its_setting(tiny_root, flag):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = start(tiny_root, flag, address)
+    assert ended.returncode == 2
+    assert f"{flag} {address}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_packs_that_cannot_be_used_are_told_by_their_file(tiny_root, tmp_path):
+    ended = start(tiny_root, "--packs", str(tmp_path))
+    assert ended.returncode == 2
+    assert f"{tmp_path}: expected at least one folder" in ended.stderr
