@@ -129,12 +129,16 @@ def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
     unknown = options.keys() - InvertOptions.__annotations__.keys()
     if unknown:
         raise TypeError(f"unknown options of an inversion: {', '.join(sorted(unknown))}")
-    message = inversion_pb2.InversionOptions(
-        pack=options.get("pack", ""),
-        fit=fit_message(options.get("fit")),
-        output_format=format_message(options.get("output_format")),
-        refinement=_refinement(options),
-    )
+    try:
+        message = inversion_pb2.InversionOptions(
+            pack=options.get("pack", ""),
+            fit=fit_message(options.get("fit")),
+            output_format=format_message(options.get("output_format")),
+            refinement=_refinement(options),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        shown = {name: value for name, value in options.items() if name != "mask"}
+        raise _input_error("options", shown, error) from error
     match options.get("start", "encoder"):
         case "encoder":
             message.encoder.SetInParent()
@@ -159,8 +163,8 @@ def operation_message(operation: Operation) -> editing_pb2.Operation:
     """
     try:
         return _operation_message(operation)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"operation: {operation!r}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _input_error("operation", operation, error) from error
 
 
 def _operation_message(operation: Operation) -> editing_pb2.Operation:
@@ -220,6 +224,10 @@ def duration(seconds: float) -> Duration:
     message = Duration()
     message.FromNanoseconds(round(seconds * 1e9))
     return message
+
+
+def _input_error(what: str, given: object, error: Exception) -> InputError:
+    return error if isinstance(error, InputError) else InputError(f"{what}: {given!r}: {error}")
 
 
 def _several(value: float | Sequence[float]) -> list[float]:

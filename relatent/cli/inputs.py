@@ -49,7 +49,7 @@ def collect(paths: Sequence[Path], suffixes: Iterable[str], out: Path) -> list[I
             found.setdefault(path.resolve(), (path, PurePath(path.name)))
             continue
         for file in sorted(path.rglob("*")):
-            if _wanted(file, wanted, out):
+            if _wanted(file, path, wanted, out):
                 found.setdefault(file.resolve(), (file, file.relative_to(path)))
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no image in there")
@@ -58,12 +58,12 @@ def collect(paths: Sequence[Path], suffixes: Iterable[str], out: Path) -> list[I
     return [Item(path, name) for (path, _), name in zip(files, names, strict=True)]
 
 
-def _wanted(file: Path, suffixes: frozenset[str], out: Path) -> bool:
-    visible = not file.name.startswith(".")
+def _wanted(file: Path, folder: Path, suffixes: frozenset[str], out: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
     return (
-        visible
+        not hidden
         and file.suffix.lower() in suffixes
-        and file.is_file()
+        and not file.is_dir()  # a link to nowhere is an input too, one that fails
         and out.resolve() not in file.resolve().parents
     )
 

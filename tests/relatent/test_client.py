@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,6 +156,7 @@ async def test_the_catalog_is_typed(call: Call, server: FakeServer) -> None:
 
 async def test_what_cannot_be_sent_is_refused_by_name(call: Call, server: FakeServer) -> None:
     address = server.address
+    much: Any = "much"
     with pytest.raises(relatent.InputError, match=r"fit: expected one of crop, pad, refuse, got 'squash'"):
         await call(address, "invert", PIXELS, fit="squash")
     with pytest.raises(relatent.InputError, match=r"start: expected 'encoder'"):
@@ -165,6 +167,14 @@ async def test_what_cannot_be_sent_is_refused_by_name(call: Call, server: FakeSe
         await call(address, "invert", PIXELS, timeout=0)
     with pytest.raises(relatent.InputError, match=r"seeds: expected whole numbers"):
         await call(address, "sample", [-1])
+    with pytest.raises(relatent.InputError, match=r"options: .*'weights': \{'pixel': 'much'\}"):
+        await call(address, "invert", PIXELS, weights={"pixel": much})
+    with pytest.raises(relatent.InputError, match=r"options: .*'time_budget': inf"):
+        await call(address, "invert", PIXELS, time_budget=float("inf"))
+    with pytest.raises(relatent.InputError, match=r"operation: Move\(direction='a', strength='much'"):
+        await call(address, "edit", code(), [relatent.Move("a", much)])
+    with pytest.raises(relatent.InputError, match=r"operation: Mix.*layers=\(-1, 3\)"):
+        await call(address, "edit", code(), [relatent.Mix(code(), (-1, 3))])
     with pytest.raises(TypeError, match="stepz"):
         await call(address, "invert", PIXELS, stepz=3)
     assert not server.requests

@@ -46,6 +46,7 @@ async def test_a_folder_is_inverted_whole(command: Command, image: Write, server
     names = [f"faces/{number}.png" for number in range(20)] + ["faces/deep/er/1.jpg"]
     for name in names:
         image(name)
+    image("faces/.thumbnails/0.png")
     Path("faces/notes.txt").write_text("not a picture")
     ran = await command("invert", "faces", "-o", "results")
     assert ran.code == 0
@@ -95,16 +96,18 @@ async def test_a_failed_file_is_reported_and_the_others_go_on(
     for name in ("faces/a.png", "faces/c.png"):
         image(name)
     Path("faces/b.png").write_bytes(b"cut")
+    Path("faces/d.png").symlink_to("moved-away.png")
     ran = await command("invert", "faces", "nowhere.png")
     assert ran.code == 1
+    assert "faces/d.png: No such file" in ran.err
     assert "faces/b.png: invalid image; image.data: truncated PNG" in ran.err
     assert "nowhere.png: No such file" in ran.err
-    assert "2 of 4 done, 2 failed" in ran.out
+    assert "2 of 5 done, 3 failed" in ran.out
     assert Path("out/invert/a.safetensors").is_file()
     assert Path("out/invert/c.safetensors").is_file()
 
     ran = await command("invert", "faces", "--json")
-    [failed] = ran.document["failed"]
+    failed = ran.document["failed"][0]
     assert (failed["code"], failed["reason"]) == ("INVALID_ARGUMENT", "BAD_IMAGE")
     assert ran.code == 1
 
