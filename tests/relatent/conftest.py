@@ -36,7 +36,7 @@ class Caller:
         self.kind = kind
 
     async def __call__(self, addresses: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        settings = {"retry": QUICK, "timeout": 5.0} | kwargs.pop("client", {})
+        settings = {"retry": QUICK, "timeout": 20.0} | kwargs.pop("client", {})
         if self.kind == "async":
             async with relatent.AsyncClient(addresses, **settings) as client:
                 return await getattr(client, method)(*args, **kwargs)

@@ -36,7 +36,7 @@ def service(flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def client(service: LocalService) -> Iterator[relatent.Client]:
-    with relatent.Client(service.address, timeout=20.0) as connected:
+    with relatent.Client(service.address, timeout=60.0) as connected:
         yield connected
 
 
@@ -107,7 +107,7 @@ def test_a_killed_service_costs_nothing_done(flags: list[str], tmp_path: Path, s
             if len(reports) == 5:
                 os.kill(doomed.pid, signal.SIGKILL)
 
-        with relatent.Client([doomed.address, service.address], timeout=30.0) as client:
+        with relatent.Client([doomed.address, service.address], timeout=60.0) as client:
             broken = client.invert(image, steps=400, progress=kill_in_the_middle)
             whole = client.invert(image, steps=400)
     assert broken.resumed == 1
@@ -145,14 +145,14 @@ def test_serve_becomes_the_service_and_drains_on_sigterm(flags: list[str], tmp_p
     words += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not ready.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         address = json.loads(ready.read_text())["grpc"]
         with relatent.Client(address) as client:
             assert "tiny" in client.catalog().packs
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         if process.poll() is None:
             process.kill()

@@ -36,7 +36,7 @@ def command(
     monkeypatch.chdir(tmp_path)
 
     async def run(*words: str) -> Ran:
-        argv = [words[0], "--address", server.address, "--timeout", "3", *words[1:]]
+        argv = [words[0], "--address", server.address, "--timeout", "20", *words[1:]]
         code = await asyncio.to_thread(main, argv)
         out, err = capsys.readouterr()
         return Ran(code, out, err)

@@ -88,7 +88,7 @@ def test_an_interrupted_demo_takes_its_service_along(checkout: list[str], number
                 break
         [service] = children(demo.pid)
         demo.send_signal(number)
-        assert demo.wait(30) == 130
+        assert demo.wait(60) == 130
         deadline = time.monotonic() + 5
         while Path(f"/proc/{service}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
