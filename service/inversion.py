@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,7 @@ from service.call import Call
 from service.engine.engine import EngineTimedOut
 from service.errors import Diverged
 from service.lifecycle import Lifecycle
+from service.lockstep import Lockstep
 from service.metrics import Metrics
 from service.models import Models, Quality
 from service.refinement import Checkpoint, LossNotFinite, Objective, Refinement, starting_at
@@ -24,7 +26,7 @@ from service.stopping import StopReason, StopRules, reached, steps_in_time, time
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-INITIAL_ANSWER_SECONDS, ANSWER_MARGIN_SECONDS = 0.2, 0.1
+INITIAL_ANSWER_SECONDS, ANSWER_MARGIN_SECONDS = 0.2, 0.25
 ANSWER_WORK = 3
 """Encoder, synthesis and assessment, in refinement steps, as admission counts work."""
 
@@ -96,14 +98,16 @@ class Result:
 
 
 class Inverter:
-    """Inverts images. Owns nothing but a running mean of how long an answer takes to make."""
+    """Inverts images, those of a pack in lockstep."""
 
     def __init__(self, models: Models, admission: Admission, lifecycle: Lifecycle, metrics: Metrics) -> None:
         self._models = models
         self._admission = admission
         self._lifecycle = lifecycle
         self._metrics = metrics
+        self._locksteps: defaultdict[str, Lockstep] = defaultdict(Lockstep)
         self._answer_seconds = INITIAL_ANSWER_SECONDS
+        """A running mean of how long an answer takes after the last step."""
 
     async def invert(self, job: Job, call: Call, place: Place) -> AsyncGenerator[Progress | Result, None]:
         """Invert an image.
@@ -121,13 +125,18 @@ class Inverter:
         refinement = Refinement(job.pack, objective, start, job.rules.steps)
         first, reports = refinement.steps, 0
         reason = reached(job.rules, refinement.losses)
-        while True:
-            reports += 1
-            yield await self._report(job, refinement, reports, call)
-            if reason is not None:
-                break
-            self._lifecycle.check_not_stopping()
-            reason = await self._advance(job, refinement, call, place, first=refinement.steps == first)
+        lockstep = self._locksteps[job.pack.name]
+        with lockstep.member():
+            while True:
+                reports += 1
+                yield await self._report(job, refinement, reports, call)
+                if reason is not None:
+                    break
+                self._lifecycle.check_not_stopping()
+                async with lockstep.chunk():
+                    reason = await self._advance(
+                        job, refinement, call, place, first=refinement.steps == first
+                    )
         yield await self._finish(job, refinement, reason, call)
 
     async def _start(self, job: Job, call: Call) -> Checkpoint:

@@ -163,7 +163,7 @@ async def test_it_ends_when_the_time_budget_is_used_up(running):
 async def test_it_answers_with_the_best_so_far_before_the_deadline_if_asked_to(running):
     running.engine.delay = 0.02
     request = v1.InvertRequest(image=image(), options=refine(steps=2000, best_at_deadline=True))
-    result = (await running.inversion.Invert(request, timeout=1.0)).result
+    result = (await running.inversion.Invert(request, timeout=2.0)).result
     assert result.stop_reason == v1.STOP_REASON_DEADLINE
     assert 4 <= result.steps < 1000
     assert len(result.losses) == result.steps
@@ -175,7 +175,7 @@ async def test_a_chunk_that_does_not_come_back_does_not_spoil_the_best_so_far(ru
     running.engine.delay = 0.01
 
     async def read():
-        async for event in running.inversion.InvertStream(request, timeout=1.5):
+        async for event in running.inversion.InvertStream(request, timeout=2.0):
             if event.progress.steps >= 8 and not progressed.is_set():
                 running.engine.errors["tiny_refine"] = [EngineTimedOut("late")]
                 progressed.set()
