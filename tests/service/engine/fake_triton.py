@@ -24,12 +24,13 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     Attributes:
         address: host:port.
         calls: of the graph, so far.
+        configs_read: how often its configuration was asked for.
         state: of the model, in Triton's words.
         failure: what every call is answered with, if anything.
     """
 
     def __init__(self, revision: str = "1", port: int = 0) -> None:
-        self.calls = 0
+        self.calls = self.configs_read = 0
         self.state = "READY"
         self.failure: tuple[grpc.StatusCode, str] | None = None
         self._config = text_format.Parse(CONFIG.replace("REVISION", revision), model_config_pb2.ModelConfig())
@@ -53,6 +54,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         return service_pb2.RepositoryIndexResponse(models=[never_asked_for, ours])
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.configs_read += 1
         return service_pb2.ModelConfigResponse(config=self._config)
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802

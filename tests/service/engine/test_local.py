@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from tests.service.engine.models import double, write_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+# Minutes of work.
 ENDLESS: dict[str, Array] = {"rounds": np.array([[1_000_000]], np.int32)}
 
 
@@ -74,9 +74,7 @@ async def test_a_call_that_timed_out_or_was_cancelled_stops_computing(local: Loc
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-    began = time.monotonic()
-    await local.infer("toy_double", {"x": np.zeros((1, 3), np.float32)}, timeout=5)
-    assert time.monotonic() - began < 1
+    await local.infer("toy_double", {"x": np.zeros((1, 3), np.float32)}, timeout=10)
 
 
 async def test_a_stopped_engine_has_no_graphs(repository: Path) -> None:
