@@ -45,6 +45,8 @@ def assemble(traced: TracedStep, max_steps: int, iterate: Iterate) -> onnx.Model
         nodes += _loop(traced, max_steps, initializers)
     else:
         nodes += _unroll(traced, max_steps, initializers)
+    for name in traced.signature.carried:
+        nodes.append(helper.make_node("Identity", [f"state.{name}"], [f"next.{name}"]))
     graph = helper.make_graph(
         nodes, "refine", _inputs(traced), _outputs(traced, max_steps), initializer=initializers
     )
@@ -65,7 +67,13 @@ def _inputs(traced: TracedStep) -> list[onnx.ValueInfoProto]:
 
 def _outputs(traced: TracedStep, max_steps: int) -> list[onnx.ValueInfoProto]:
     state = [v for v in traced.step.graph.output if v.name != "loss"]
-    return [*state, helper.make_tensor_value_info("losses", TensorProto.FLOAT, ["batch", max_steps])]
+    inputs = {v.name: v for v in traced.step.graph.input}
+    carried = [_like(inputs[f"state.{name}"], f"next.{name}") for name in traced.signature.carried]
+    return [
+        *state,
+        *carried,
+        helper.make_tensor_value_info("losses", TensorProto.FLOAT, ["batch", max_steps]),
+    ]
 
 
 def _loop(traced: TracedStep, max_steps: int, initializers: list[onnx.TensorProto]) -> list[onnx.NodeProto]:

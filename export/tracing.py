@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import onnx
+import onnx_ir
+import onnx_ir.passes.common as passes
 import torch
+from onnxscript.optimizer import fold_constants_ir
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -32,12 +35,14 @@ class StepSignature:
     """Names and shapes of a traced step.
 
     Attributes:
-        state: shapes of the state's tensors without the batch axis, by name.
+        state: shapes of the state's tensors that a step changes, without the batch axis, by name.
+        carried: names of those it only reads.
         conditions: names of the conditions that the step itself reads.
         prepared: names of what `prepare` computes.
     """
 
     state: Mapping[str, tuple[int, ...]]
+    carried: tuple[str, ...]
     conditions: tuple[str, ...]
     prepared: tuple[str, ...]
 
@@ -49,7 +54,8 @@ class TracedStep:
     Attributes:
         signature: names and shapes.
         step: inputs `iteration` (int64 scalar), `steps` (int32 [B, 1]), `learning_rate`
-            (float32 [B, 1]), `state.*`, conditions, `prepared.*`; outputs `next.*`, `loss` [B].
+            (float32 [B, 1]), `state.*`, conditions, `prepared.*`; outputs `next.*` for what a step
+            changes, `loss` [B].
         prepare: inputs the conditions it reads; outputs `prepared.*`.
     """
 
@@ -72,7 +78,8 @@ class OptimizerStep(nn.Module):
     def __init__(self, objective: Objective, prepared: tuple[str, ...]) -> None:
         super().__init__()
         self.objective = objective
-        self.state = tuple(state_shapes(objective))
+        self.state = tuple(name for name in state_shapes(objective) if name not in objective.carried)
+        self.carried = tuple(objective.carried)
         self.conditions = tuple(n for n, c in objective.conditions.items() if n.startswith("weight."))
         self.prepared = prepared
 
@@ -83,7 +90,7 @@ class OptimizerStep(nn.Module):
             "iteration",
             "steps",
             "learning_rate",
-            *(f"state.{name}" for name in self.state),
+            *(f"state.{name}" for name in (*self.state, *self.carried)),
             *self.conditions,
             *(f"prepared.{name}" for name in self.prepared),
         ]
@@ -95,7 +102,7 @@ class OptimizerStep(nn.Module):
         conditions = {name: values[name] for name in self.conditions}
         prepared = {name: values[f"prepared.{name}"] for name in self.prepared}
         variables = {name: state[name] for name in self.objective.variables}
-        carried = {name: state[name] for name in self.objective.carried}
+        carried = {name: values[f"state.{name}"] for name in self.carried}
 
         def total(variables: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             losses = self.objective.losses(variables, carried, conditions, prepared)
@@ -144,7 +151,12 @@ def trace_step(objective: Objective) -> TracedStep:
         prepared = objective.prepare(conditions)
     step = OptimizerStep(objective, tuple(prepared))
     return TracedStep(
-        signature=StepSignature(state_shapes(objective), step.conditions, step.prepared),
+        signature=StepSignature(
+            {name: state_shapes(objective)[name] for name in step.state},
+            step.carried,
+            step.conditions,
+            step.prepared,
+        ),
         step=_export_step(step, _example_inputs(step, conditions, prepared)),
         prepare=_export_prepare(objective, conditions),
     )
@@ -167,7 +179,8 @@ def _example_inputs(
 ) -> list[Tensor]:
     random = torch.Generator().manual_seed(1)
     shapes = state_shapes(step.objective)
-    state = [torch.randn((batch, *shapes[name]), generator=random).abs() for name in step.state]
+    names = (*step.state, *step.carried)
+    state = [torch.randn((batch, *shapes[name]), generator=random).abs() for name in names]
     return [
         torch.zeros((), dtype=torch.int64),
         torch.ones(batch, 1, dtype=torch.int32),
@@ -241,13 +254,36 @@ def export_module(
         input_names=input_names,
         output_names=output_names,
         opset_version=OPSET,
-        optimize=True,
+        optimize=False,
         external_data=False,
     )
     assert exported is not None
+    _simplify(exported.model)
     model = exported.model_proto
     model.ir_version = IR_VERSION
     return model
+
+
+def _simplify(model: onnx_ir.Model) -> None:
+    """Fold and tidy.
+
+    The exporter's own optimiser is left out for one of its rules: it takes an addition of 1e-8 for
+    one of zero and drops it, and with it the guard of every division here.
+    """
+    passes.InlinePass()(model)
+    fold_constants_ir(model, onnx_shape_inference=True)
+    tidying = (
+        passes.RemoveUnusedNodesPass(),
+        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedOpsetsPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.OutputFixPass(),
+        passes.NameFixPass(),
+    )
+    for tidy in tidying:
+        tidy(model)
 
 
 class _Ordered(nn.Module):

@@ -11,7 +11,7 @@ from export.demo.refining import Bytes, ExportedPack, Floats
 from export.demo.world import Drawings, draw
 
 HELD_OUT = 64
-_SWEEP = 16
+_SWEEP = 8
 _BATCH = 16
 _HYBRID_STEPS, _COMPARED_STEPS, _MEAN_STEPS = 100, 30, 1_000
 _ENCODER_RATES = (0.005, 0.01, 0.02, 0.04)

@@ -36,7 +36,7 @@ class AttributeSettings:
         seed: of weights and data order.
     """
 
-    images: int = 400_000
+    images: int = 256_000
     batch: int = 32
     learning_rate: float = 1.5e-3
     noise: float = 0.05

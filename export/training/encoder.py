@@ -48,7 +48,7 @@ class EncoderSettings:
         seed: of weights and data order.
     """
 
-    images: int = 240_000
+    images: int = 96_000
     batch: int = 16
     learning_rate: float = 1e-3
     perceptual: float = 0.5

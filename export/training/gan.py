@@ -30,29 +30,55 @@ from export.training.checkpoint import (
 
 
 @dataclass(frozen=True)
+class Round:
+    """A stretch of the run with settings of its own.
+
+    Attributes:
+        images: drawings shown to the discriminator in this round.
+        r1_weight: gamma of the R1 penalty.
+        decay_from: share of the round after which the learning rate falls, linearly to a tenth.
+    """
+
+    images: int
+    r1_weight: float
+    decay_from: float = 0.6
+
+
+@dataclass(frozen=True)
 class GanSettings:
     """How to train.
 
     Attributes:
-        images: drawings shown to the discriminator in all.
+        rounds: one after another. A strong penalty finds the large shapes safely; a weak one then
+            lets the discriminator insist on small ones.
         batch: drawings a step; a multiple of the minibatch deviation's group of 4.
-        learning_rate: Adam's, for both networks, until `decay_from` of the run; from there it
-            falls linearly to a tenth.
-        r1_weight: gamma of the R1 penalty, applied every `r1_every` steps.
+        learning_rate: Adam's at the start of each round, for both networks.
+        r1_every: steps between two R1 penalties.
         mixing: probability that a sample's code is mixed of two at a random layer.
         ema_images: half-life of the averaged generator, in images.
         seed: of weights, data order and latents.
     """
 
-    images: int = 200_000
+    rounds: tuple[Round, ...] = (Round(200_000, r1_weight=0.3), Round(80_000, r1_weight=0.05))
     batch: int = 16
     learning_rate: float = 2.5e-3
-    decay_from: float = 0.6
-    r1_weight: float = 0.3
     r1_every: int = 16
     mixing: float = 0.8
     ema_images: float = 5_000.0
     seed: int = 1
+
+    @property
+    def images(self) -> int:
+        """Drawings shown to the discriminator in all."""
+        return sum(stretch.images for stretch in self.rounds)
+
+    def round_at(self, images: int) -> tuple[Round, float]:
+        """The round that a count of images falls into, and how far it is, in [0, 1)."""
+        for stretch in self.rounds:
+            if images < stretch.images:
+                return stretch, images / stretch.images
+            images -= stretch.images
+        raise ValueError(f"images: expected fewer than {self.images}")
 
 
 class GanTraining:
@@ -129,8 +155,8 @@ class GanTraining:
         self.average.mapping.mean.copy_(self.average.mapping(z).mean(0))
 
     def _schedule(self) -> None:
-        progress = self.images / self.settings.images
-        start = self.settings.decay_from
+        stretch, progress = self.settings.round_at(self.images)
+        start = stretch.decay_from
         factor = 1.0 if progress < start else 1.0 - 0.9 * (progress - start) / (1 - start)
         rate, every = self.settings.learning_rate * factor, self.settings.r1_every
         self.generator_adam.param_groups[0]["lr"] = rate
@@ -164,7 +190,8 @@ class GanTraining:
         logits = self.discriminator(real, self.dtype).sum()
         (gradient,) = torch.autograd.grad(logits, real, create_graph=True)
         penalty = gradient.square().sum((1, 2, 3)).mean()
-        _descend(self.discriminator_adam, penalty * (self.settings.r1_weight / 2 * self.settings.r1_every))
+        stretch, _ = self.settings.round_at(self.images)
+        _descend(self.discriminator_adam, penalty * (stretch.r1_weight / 2 * self.settings.r1_every))
 
     def _step_generator(self) -> float:
         self.discriminator.requires_grad_(False)

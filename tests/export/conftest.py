@@ -1,0 +1,57 @@
+"""Small random networks, and their graphs, exported once for all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from export.graphs import build_graphs, reconstruction_objective
+from export.iterate import Iterate, assemble
+from export.nets.attributes import AttributeNetwork
+from export.nets.encoder import Encoder
+from export.nets.stylegan2 import Generator, GeneratorConfig
+from export.networks import Networks
+from export.tracing import TracedStep, trace_step
+
+ROOT = Path(__file__).parents[2]
+SMALL = GeneratorConfig(resolution=32, latent_width=8, mapping_layers=2, channels=(16, 16, 8, 8), noise=True)
+MAX_STEPS = 5
+
+
+@pytest.fixture(scope="session")
+def small() -> Networks:
+    """Random networks of 32 pixels, with noise inputs, and a mean latent that is not zero."""
+    torch.manual_seed(0)
+    generator = Generator(SMALL)
+    with torch.no_grad():
+        generator.mapping.mean.normal_()
+        for layer in generator.synthesis.layers:
+            layer.noise_strength.fill_(0.1)
+    encoder = Encoder(
+        32, SMALL.layers, SMALL.latent_width, generator.mapping.mean, widths=(8, 8, 8, 8), head=8
+    )
+    for head in encoder.heads:
+        torch.nn.init.normal_(head.dense.weight, std=0.2)
+    attributes = AttributeNetwork(3, 32, widths=(8, 8, 8, 8, 8))
+    return Networks(generator, encoder, attributes, ("one", "two", "three"))
+
+
+@pytest.fixture(scope="session")
+def traced(small: Networks) -> TracedStep:
+    return trace_step(reconstruction_objective(small))
+
+
+@pytest.fixture(scope="session")
+def graphs(small: Networks, traced: TracedStep) -> dict[str, onnx.ModelProto]:
+    """Every graph of the small networks; refinement in both forms."""
+    built = dict(build_graphs(small, max_steps=MAX_STEPS))
+    return {**built, "refine_unrolled": assemble(traced, MAX_STEPS, Iterate.UNROLL)}
+
+
+@pytest.fixture(scope="session")
+def sessions(graphs: dict[str, onnx.ModelProto]) -> dict[str, onnxruntime.InferenceSession]:
+    return {role: onnxruntime.InferenceSession(m.SerializeToString()) for role, m in graphs.items()}

@@ -1,0 +1,80 @@
+"""Running graphs and objectives side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor
+
+from export.objectives.objective import Objective
+from export.tracing import state_shapes
+
+Arrays = dict[str, Any]
+
+
+def run(session: onnxruntime.InferenceSession, feed: Arrays) -> Arrays:
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feed), strict=True))
+
+
+def first_state(objective: Objective, code: np.ndarray) -> Arrays:
+    """The state before the first step, as `state.*` inputs."""
+    state: Arrays = {}
+    for name, shape in state_shapes(objective).items():
+        if name in ("w", "best_w", "anchor"):
+            state[f"state.{name}"] = code
+        else:
+            fill = np.inf if name == "best_loss" else 0.0
+            state[f"state.{name}"] = np.full((len(code), *shape), fill, np.float32)
+    return state
+
+
+def conditions(
+    batch: int, side: int, steps: int | list[int], seed: int = 0, rate: float = 0.02, **weights: float
+) -> Arrays:
+    """Random targets, a mask that is grey in places, and the terms' weights."""
+    random = np.random.default_rng(seed)
+    chosen = {"pixel": 1.0, "perceptual": 0.1, "anchor": 0.01, **weights}
+    counts = [steps] * batch if isinstance(steps, int) else steps
+    return {
+        "target": random.integers(0, 256, (batch, side, side, 3), dtype=np.uint8),
+        "mask": random.integers(64, 256, (batch, side, side), dtype=np.uint8),
+        "steps": np.array(counts, np.int32)[:, None],
+        "learning_rate": np.full((batch, 1), rate, np.float32),
+        **{f"weight.{name}": np.full((batch, 1), value, np.float32) for name, value in chosen.items()},
+    }
+
+
+def next_state(answer: Arrays) -> Arrays:
+    return {n.replace("next.", "state.", 1): v for n, v in answer.items() if n.startswith("next.")}
+
+
+def autograd_refine(
+    objective: Any, code: np.ndarray, feed: Arrays, steps: int
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """The same refinement by plain autograd and torch's own Adam.
+
+    Returns:
+        The first gradient, the last code and the loss before each step.
+    """
+    given = {name: torch.from_numpy(value) for name, value in feed.items()}
+    w = torch.from_numpy(code.copy()).requires_grad_(True)
+    anchor = w.detach().clone()
+    adam = torch.optim.Adam([w], float(feed["learning_rate"][0, 0]))
+    with torch.no_grad():
+        prepared = objective.prepare(given)
+    losses: list[Tensor] = []
+    first = torch.empty(0)
+    for step in range(steps):
+        loss = objective.losses({"w": w}, {"anchor": anchor}, given, prepared)
+        adam.zero_grad()
+        loss.sum().backward()
+        if step == 0:
+            assert w.grad is not None
+            first = w.grad.clone()
+        adam.step()
+        losses.append(loss.detach())
+    return first, w.detach(), losses

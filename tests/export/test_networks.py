@@ -1,0 +1,144 @@
+"""The networks against plain, slow formulations of the published equations."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from export.nets.layers import EqualizedConv, fir_kernel
+from export.nets.stylegan2 import Generator, GeneratorConfig, ModulatedConv
+from export.networks import Networks, load_networks, save_networks
+
+
+def filter_by_hand(x: Tensor, gain: float) -> Tensor:
+    """[1, 3, 3, 1] along both axes, on an input padded by 2 before and 1 after."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8 * math.sqrt(gain)
+    x = F.pad(x, (2, 1, 2, 1))
+    x = sum(taps[i] * x[:, :, i : x.shape[2] - 3 + i] for i in range(4))  # type: ignore[assignment]
+    return sum(taps[i] * x[:, :, :, i : x.shape[3] - 3 + i] for i in range(4))  # type: ignore[return-value]
+
+
+def modulate_weights(conv: ModulatedConv, x: Tensor, w: Tensor) -> Tensor:
+    """A weight for each sample, as the paper writes it; upsampling by inserting zeros."""
+    style = conv.style(w)
+    answers = []
+    for sample, scale in zip(x, style, strict=True):
+        weight = conv.weight * conv.gain * scale[None, :, None, None]
+        if conv.demodulate:
+            weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        image = sample[None]
+        if conv.up:
+            _, c, h, side = image.shape
+            stretched = torch.zeros(1, c, 2 * h, 2 * side)
+            stretched[:, :, ::2, ::2] = image
+            # Full convolution with the kernel, then the filter, cropped to twice the side.
+            full = F.conv2d(F.pad(stretched, (2, 2, 2, 2)), weight.flip(2, 3))
+            image = filter_by_hand(full, 4.0)[:, :, 1 : 2 * h + 1, 1 : 2 * side + 1]
+        else:
+            image = F.conv2d(image, weight, padding=conv.padding)
+        answers.append(image)
+    return torch.cat(answers)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "up", "demodulate"), [(3, False, True), (3, True, True), (1, False, False)]
+)
+def test_modulated_activations_equal_modulated_weights(kernel: int, up: bool, demodulate: bool) -> None:
+    torch.manual_seed(1)
+    conv = ModulatedConv(5, 7, kernel, 4, up=up, demodulate=demodulate)
+    x, w = torch.randn(3, 5, 8, 8), torch.randn(3, 4)
+    with torch.no_grad():
+        ours, plain = conv(x, w), modulate_weights(conv, x, w)
+    assert ours.shape == plain.shape
+    assert float((ours - plain).abs().max()) <= 1e-4 * float(plain.abs().max())
+
+
+def test_activation_gain_folded_into_a_convolution_changes_nothing() -> None:
+    torch.manual_seed(2)
+    conv = EqualizedConv(4, 6, 3)
+    torch.nn.init.normal_(conv.bias)
+    x = torch.randn(2, 4, 8, 8)
+    plain = F.conv2d(x, conv.weight / math.sqrt(4 * 9), conv.bias, padding=1)
+    expected = F.leaky_relu(plain, 0.2) * math.sqrt(2)
+    assert torch.allclose(conv(x), expected, atol=1e-5)
+
+
+def test_fir_kernel_sums_to_its_gain() -> None:
+    kernel = fir_kernel(3, 4.0)
+    assert kernel.shape == (3, 1, 4, 4)
+    assert torch.allclose(kernel.sum((2, 3)), torch.full((3, 1), 4.0))
+
+
+def test_noise_is_constant_and_has_a_strength() -> None:
+    torch.manual_seed(3)
+    generator = Generator(GeneratorConfig(16, 8, 2, (8, 8, 4), noise=True))
+    w = generator.broadcast(torch.randn(2, 8))
+    silent = generator.synthesis(w)
+    with torch.no_grad():
+        for layer in generator.synthesis.layers:
+            layer.noise_strength.fill_(0.5)
+    loud = generator.synthesis(w)
+    assert not torch.allclose(silent, loud)
+    assert torch.equal(loud, generator.synthesis(w))
+
+
+def test_truncation_goes_from_the_mean_to_the_code() -> None:
+    generator = Generator(GeneratorConfig(16, 8, 2, (8, 8, 4)))
+    generator.mapping.mean.normal_()
+    w = torch.randn(2, 8)
+    assert torch.allclose(generator.truncate(w, 0.0), generator.mapping.mean.expand(2, 8))
+    assert torch.allclose(generator.truncate(w, 1.0), w)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resolution": 48}, "resolution: expected a power of two"),
+        ({"channels": (8,)}, "channels: expected 3"),
+    ],
+)
+def test_a_generator_of_impossible_shape_is_refused(change: dict[str, object], message: str) -> None:
+    shape: dict[str, object] = {
+        "resolution": 16,
+        "latent_width": 8,
+        "mapping_layers": 2,
+        "channels": (8, 8, 4),
+    }
+    with pytest.raises(ValueError, match=message):
+        GeneratorConfig(**{**shape, **change})  # type: ignore[arg-type]
+
+
+def test_revision_belongs_to_mapping_and_synthesis_alone(small: Networks, tmp_path: Path) -> None:
+    before = small.revision
+    save_networks(small, tmp_path)
+    copy = load_networks_with_small_shapes(tmp_path, small)
+    assert copy.revision == before
+    with torch.no_grad():
+        copy.encoder.base.dense.bias.add_(1)
+    assert copy.revision == before
+    with torch.no_grad():
+        copy.generator.mapping.layers[0].bias[0] += 1
+    assert copy.revision != before
+
+
+def load_networks_with_small_shapes(folder: Path, small: Networks) -> Networks:
+    """The small networks have widths of their own, so load into copies of them."""
+    import copy
+
+    from safetensors.torch import load_file
+
+    clone = copy.deepcopy(small)
+    clone.generator.load_state_dict(load_file(folder / "generator.safetensors"))
+    return clone
+
+
+def test_the_demo_packs_weights_load_and_have_the_manifests_revision() -> None:
+    from relatent.pack import read_pack
+    from tests.export.conftest import ROOT
+
+    assert load_networks(ROOT / "packs/demo").revision == read_pack(ROOT / "packs/demo").revision

@@ -1,0 +1,96 @@
+"""What is committed is what the exporter writes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from export.cli import main
+from export.demo.refining import ExportedPack
+from export.graphs import Synthesize
+from export.model_config import parse_config
+from export.networks import load_networks
+from relatent.pack import read_pack
+from tests.export.conftest import ROOT
+from tests.export.running import run
+
+PACK, COMMITTED = ROOT / "packs/demo", ROOT / "model_repository"
+ROLES = ("encode", "map", "synthesize", "refine", "assess", "attributes")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    assert main(["repository", str(PACK), "--into", str(folder)]) == 0
+    return folder
+
+
+def feed(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    values: dict[str, np.ndarray] = {}
+    for tensor in session.get_inputs():
+        shape = [2, *tensor.shape[1:]]
+        if tensor.type == "tensor(uint8)":
+            values[tensor.name] = random.integers(0, 256, shape, dtype=np.uint8)
+        elif tensor.type == "tensor(int32)":
+            values[tensor.name] = np.full(shape, 3, np.int32)
+        else:
+            values[tensor.name] = random.random(shape, dtype=np.float32)
+    return values
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_committed_graph_computes_what_the_exporter_writes(written: Path, role: str) -> None:
+    place = Path(f"demo_{role}") / "1" / "model.onnx"
+    ours = onnxruntime.InferenceSession(COMMITTED / place)
+    theirs = onnxruntime.InferenceSession(written / place)
+    given = feed(ours)
+    for name, value in run(ours, given).items():
+        assert np.allclose(value, run(theirs, given)[name], rtol=1e-3, atol=1e-4, equal_nan=True), name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_committed_configuration_is_the_exporters(written: Path, role: str) -> None:
+    text = (COMMITTED / f"demo_{role}" / "config.pbtxt").read_text()
+    assert text == (written / f"demo_{role}" / "config.pbtxt").read_text()
+    config = parse_config(text)
+    assert config.parameters["relatent.revision"].string_value == read_pack(PACK).revision
+    assert len(config.model_warmup) == 3
+
+
+def test_exporting_twice_gives_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    assert main(["repository", str(PACK), "--into", str(tmp_path)]) == 0
+    first = {p.relative_to(written): p.read_bytes() for p in written.rglob("*") if p.is_file()}
+    second = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert first == second
+
+
+def test_the_served_graph_draws_what_pytorch_draws() -> None:
+    import torch
+
+    exported, networks = ExportedPack(read_pack(PACK), COMMITTED), load_networks(PACK)
+    codes = np.random.default_rng(3).standard_normal((3, 10, 128), dtype=np.float32)
+    theirs = Synthesize(networks)(torch.from_numpy(codes)).numpy().astype(int)
+    assert np.abs(exported.synthesize(codes).astype(int) - theirs).max() <= 1
+
+
+def test_a_pack_whose_weights_are_not_the_manifests_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = tmp_path / "demo"
+    shutil.copytree(PACK, pack)
+    manifest = pack / "pack.toml"
+    revision = read_pack(PACK).revision
+    manifest.write_text(manifest.read_text().replace(revision, "0" * 64))
+    assert main(["repository", str(pack), "--into", str(tmp_path / "out")]) == 1
+    assert "revision: the manifest says 000" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_pack_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["repository", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err == f"relatent-export: {tmp_path / 'none' / 'pack.toml'}: no such file\n"
