@@ -274,7 +274,7 @@ def _simplify(model: onnx_ir.Model) -> None:
     fold_constants_ir(model, onnx_shape_inference=True)
     tidying = (
         passes.RemoveUnusedNodesPass(),
-        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
         passes.RemoveUnusedOpsetsPass(),
         passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         passes.DeduplicateInitializersPass(),
