@@ -126,20 +126,35 @@ class GanTraining:
             yield {"images": self.images, **losses}
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on."""
-        tensors = {
-            **module_tensors("generator", self.generator),
-            **module_tensors("discriminator", self.discriminator),
-            **module_tensors("average", self.average),
+        """Write everything needed to go on: networks to `path`, the optimisers beside it."""
+        facts = {"images": self.images, "seconds": self.seconds}
+        moments = {
             **optimizer_tensors("generator_adam", self.generator_adam),
             **optimizer_tensors("discriminator_adam", self.discriminator_adam),
             "random": self.random.get_state(),
         }
-        save_state(path, tensors, {"images": self.images, "seconds": self.seconds})
+        networks = {
+            **module_tensors("generator", self.generator),
+            **module_tensors("discriminator", self.discriminator),
+            **module_tensors("average", self.average),
+        }
+        save_state(_beside(path), moments, facts)
+        save_state(path, networks, facts)
 
     def load(self, path: Path) -> None:
-        """Go on from what `save` wrote."""
+        """Go on from what `save` wrote.
+
+        Raises:
+            ValueError: the two files are not of the same moment.
+        """
         tensors, facts = load_state(path)
+        moments, other = load_state(_beside(path))
+        if facts != other:
+            raise ValueError(
+                f"{_beside(path)}: expected the state after {facts['images']} images, as {path.name} has; "
+                f"got {other['images']}"
+            )
+        tensors |= moments
         load_module("generator", self.generator, tensors)
         load_module("discriminator", self.discriminator, tensors)
         load_module("average", self.average, tensors)
@@ -205,6 +220,10 @@ class GanTraining:
         keep = 0.5 ** (self.settings.batch / half_life)
         for mean, parameter in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(parameter, 1 - keep)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-optimizers{path.suffix}")
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -86,3 +86,15 @@ def test_the_attribute_network_learns() -> None:
     settings = AttributeSettings(images=3_200, batch=16, learning_rate=3e-3)
     losses = list(AttributeTraining(AttributeNetwork(1, 32, (4, 4, 4, 4, 4)), settings).run(data, brightness))
     assert sum(losses[-20:]) < 0.2 * sum(losses[:20])
+
+
+def test_a_state_of_two_moments_is_refused(tmp_path: Path) -> None:
+    training, path = gan(), tmp_path / "gan.safetensors"
+    take(training, 1)
+    training.save(path)
+    older = (tmp_path / "gan-optimizers.safetensors").read_bytes()
+    take(training, 1)
+    training.save(path)
+    (tmp_path / "gan-optimizers.safetensors").write_bytes(older)
+    with pytest.raises(ValueError, match="expected the state after 16 images, as gan.safetensors has; got 8"):
+        gan().load(path)
