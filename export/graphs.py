@@ -17,8 +17,9 @@ from export.iterate import Iterate, assemble
 from export.nets.attributes import normalize_features, perceptual_distance
 from export.networks import Networks
 from export.objectives.reconstruction import Reconstruction
+from export.onnx_export import export_module
 from export.quality import mean_squared_error, psnr, ssim
-from export.tracing import export_module, trace_step
+from export.tracing import trace_step
 
 MAX_STEPS = 10
 """K: steps of one refinement call. Ten lose nothing against one call a step, and let a caller

@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.tracing import IR_VERSION, OPSET, TracedStep
+from export.onnx_export import IR_VERSION, OPSET
+from export.tracing import TracedStep
 
 
 class Iterate(StrEnum):

@@ -1,0 +1,60 @@
+"""The rewritten operators against autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from export.lowering import decompositions, fold_constants
+
+RANDOM = torch.Generator().manual_seed(0)
+
+
+def weight(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=RANDOM)
+
+
+DENSE, DEEP, UP = weight(6, 4, 3, 3), weight(4, 1, 4, 4), weight(4, 6, 3, 3)
+FORMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "plain": lambda x: F.conv2d(x, DENSE, padding=1),
+    "without padding": lambda x: F.conv2d(x, DENSE),
+    "strided": lambda x: F.conv2d(x, DENSE, stride=2, padding=1),
+    "strided, odd rest": lambda x: F.conv2d(x, DENSE, stride=2),
+    "depthwise": lambda x: F.conv2d(x, DEEP, padding=1, groups=4),
+    "transposed": lambda x: F.conv_transpose2d(x, UP, stride=2),
+    "leaky": lambda x: F.leaky_relu(x, 0.2),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_rewritten_gradient_is_autograds(name: str) -> None:
+    form, x = FORMS[name], weight(2, 4, 8, 8)
+
+    def gradient(x: Tensor) -> Tensor:
+        # A square makes the gradient depend on the forward pass too.
+        return torch.func.grad(lambda y: (form(y) * form(y)).sum())(x)
+
+    traced = make_fx(gradient, decomposition_table=decompositions())(x)
+    leaf = x.clone().requires_grad_(True)
+    (expected,) = torch.autograd.grad((form(leaf) * form(leaf)).sum(), leaf)
+    assert float((traced(x) - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
+    assert "convolution_backward" not in traced.code
+    assert "leaky_relu_backward" not in traced.code
+
+
+def test_what_depends_on_no_input_is_computed_once() -> None:
+    def function(x: Tensor) -> Tensor:
+        return x @ (DENSE.sum((2, 3)) * 2).t()
+
+    x = weight(3, 4)
+    traced = make_fx(function, tracing_mode="symbolic", _allow_non_fake_inputs=True)(x)
+    before = traced(x)
+    fold_constants(traced)
+    called = [str(node.target) for node in traced.graph.nodes if node.op == "call_function"]
+    assert called == ["aten.mm.default"]
+    assert torch.allclose(traced(x), before)
