@@ -27,11 +27,17 @@ COPY service /src/service
 RUN /opt/relatent/bin/pip install --no-cache-dir --no-deps /src
 
 
+# Readable for every user, whatever the rights of the files were where the image is built.
+FROM ${PYTHON_IMAGE} AS models
+COPY packs /srv/relatent/packs
+COPY model_repository /srv/relatent/model_repository
+RUN chmod --recursive a+rX /srv/relatent
+
+
 FROM ${PYTHON_IMAGE} AS service
 COPY --from=build /opt/relatent /opt/relatent
+COPY --from=models /srv/relatent /srv/relatent
 WORKDIR /srv/relatent
-COPY packs packs
-COPY model_repository model_repository
 ENV PATH=/opt/relatent/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     RELATENT_LISTEN=0.0.0.0:8500 \
@@ -44,7 +50,7 @@ ENTRYPOINT ["python3", "-m", "service"]
 
 
 FROM ${TRITON_IMAGE} AS triton
-COPY model_repository /models
+COPY --from=models /srv/relatent/model_repository /models
 USER 65532:65532
 EXPOSE 8001 8002
 HEALTHCHECK --interval=10s --timeout=5s --start-period=300s \

@@ -1,1 +1,6 @@
 """Running a pack's graphs: on Triton, embedded or remote, or in this process."""
+
+import os
+
+# From its import on, ONNX Runtime tells its maker how it is used, unless told not to before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 import urllib.request
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -155,6 +156,14 @@ def cpu_seconds(process: int) -> float:
     with open(f"/proc/{process}/stat") as file:
         user, system = file.read().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+async def test_tritons_workers_report_to_nobody(embedded: EmbeddedEngine) -> None:
+    assert embedded.triton.pid is not None
+    workers = children_of(embedded.triton.pid)
+    assert workers
+    for worker in workers:
+        assert b"ORT_DISABLE_TELEMETRY=1" in Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
 
 
 async def test_triton_publishes_metrics_on_loopback(embedded: EmbeddedEngine) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,17 @@ def test_without_a_quota_every_core_of_the_affinity_counts(
     monkeypatch.setattr(sessions, "CPU_QUOTA", tmp_path / "absent")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3})
     assert sessions.available_cores() == 2
+
+
+def test_onnx_runtime_reports_to_nobody_and_leaves_nothing_at_home(tmp_path: Path, repository: Path) -> None:
+    home, model = tmp_path / "home", repository / "toy_double" / "1" / "model.onnx"
+    home.mkdir()
+    hidden = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    for opening in (
+        f"from service.engine.sessions import open_session; open_session({str(model)!r})",
+        "import service.engine.local, onnxruntime",
+    ):
+        command = [sys.executable, "-c", opening]
+        subprocess.run(command, env={**environment, "HOME": str(home)}, check=True)
+        assert not list(home.rglob("*"))
