@@ -14,7 +14,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 
 
 class ServiceProcess:
