@@ -14,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # The exporter reports its progress through these; ours is the progress bar.
     warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
         _run(options)
     except (FileNotFoundError, ValueError) as error:

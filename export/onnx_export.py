@@ -53,6 +53,7 @@ def export_module(
         opset_version=OPSET,
         optimize=False,
         external_data=False,
+        verbose=False,
     )
     assert exported is not None
     _simplify(exported.model)
