@@ -27,6 +27,9 @@ from relatent.resuming import ProgressCallback
 _TIMEOUT = 600.0
 """Seconds of a call: patience for slow machines, as nothing else waits."""
 
+EDIT_SHARE = 0.6
+"""How far an edit goes in its direction's measured range: clearly, and not to its very end."""
+
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
@@ -136,7 +139,7 @@ def _edits(
     chosen = []
     for column in demo_results.EDITS:
         direction = directions[column.direction]
-        ends = [direction.min_strength, direction.max_strength]
+        ends = [direction.min_strength * EDIT_SHARE, direction.max_strength * EDIT_SHARE]
         edit = client.edit(inversion.latent, [Move(column.direction, ends, keep=column.keep)])
         # Who smiles already shows little of more smile: take the end that changes more.
         chosen.append(max(edit.images, key=change))

@@ -34,6 +34,7 @@ def open_session(model: Path, threads: int | None = None) -> ort.InferenceSessio
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or available_cores()
     options.inter_op_num_threads = 1
-    # Every graph has a pool of its own. Left to spin, the idle pools take the cores from the busy one.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Every graph has a pool of its own. Within a run its threads may spin for the next operator; left
+    # to spin after it, the idle pools would take the cores from the busy one.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -23,7 +23,7 @@ from service.engine.embedded import EmbeddedEngine, EmbeddedTriton, why_not
 from service.engine.engine import Array, EngineUnavailable
 from service.engine.processes import children_of
 from service.engine.retrying import RetryingEngine
-from tests.service.engine.models import double, write_model
+from tests.service.engine.models import double, work, write_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -128,27 +128,31 @@ async def test_triton_is_started_again_when_a_worker_dies_even_if_it_takes_two_a
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from service.engine.embedded import EmbeddedTriton
+import numpy as np
+from service.engine.embedded import EmbeddedEngine
 
 async def main():
-    triton = EmbeddedTriton(Path(sys.argv[1]))
-    await triton.start()
-    print(triton.pid, triton.address, flush=True)
-    await asyncio.sleep(600)
+    engine = EmbeddedEngine(Path(sys.argv[1]))
+    await engine.start()
+    minutes = np.array([[100_000_000]], np.int32)
+    work = asyncio.create_task(engine.infer("toy_work", {"rounds": minutes}))
+    await asyncio.sleep(0.5)
+    print(engine.triton.pid, flush=True)
+    await work
 
 asyncio.run(main())
 """
 
 
-async def test_triton_dies_with_a_killed_parent_and_the_next_one_cleans_up_and_leaves_nothing(
+async def test_triton_and_busy_workers_die_with_a_killed_parent_and_the_next_one_leaves_nothing(
     tmp_path: Path,
 ) -> None:
-    write_model(tmp_path, "toy_double", double())
+    write_model(tmp_path, "toy_work", work())
     before = set(regions_of(claim.PREFIX))
     parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None
-        triton = int((await asyncio.to_thread(parent.stdout.readline)).split()[0])
+        triton = int(await asyncio.to_thread(parent.stdout.readline))
         family = [triton, *children_of(triton)]
         assert len(family) == 2
         left = set(regions_of(claim.PREFIX)) - before

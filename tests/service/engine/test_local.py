@@ -13,7 +13,7 @@ from tests.service.engine.models import double, write_model
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Minutes of work.
-ENDLESS: dict[str, Array] = {"rounds": np.array([[1_000_000]], np.int32)}
+ENDLESS: dict[str, Array] = {"rounds": np.array([[100_000_000]], np.int32)}
 
 
 async def test_it_serves_the_graphs_of_packs_only(local: LocalEngine) -> None:
