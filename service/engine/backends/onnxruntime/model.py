@@ -7,10 +7,6 @@ this serves the same model repository, its `config.pbtxt` unchanged.
 from __future__ import annotations
 
 import json
-import os
-import select
-import signal
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +34,6 @@ class TritonPythonModel:
         Args:
             args: Triton's: the model's folder, version and whole configuration, among others.
         """
-        threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
         config = json.loads(args["model_config"])
         file = config.get("default_model_filename") or "model.onnx"
         # The same parameter as NVIDIA's backend has.
@@ -101,12 +96,6 @@ class TritonPythonModel:
             {name: output[end - size : end] for name, output in outputs.items()}
             for size, end in zip(sizes, ends, strict=True)
         ]
-
-
-def _die_with(triton: int) -> None:
-    """End this worker with its Triton, which a busy worker does not do by itself if that is killed."""
-    select.select([os.pidfd_open(triton)], [], [])
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _respond(request: Any, answer: Arrays | Exception) -> Any:
