@@ -1,1 +1,6 @@
 """Measured comparisons: `python -m bench NAME` (see docs/bench.md)."""
+
+import os
+
+# From its import on, ONNX Runtime tells its maker how it is used, unless told not to before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

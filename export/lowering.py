@@ -17,8 +17,9 @@ from torch._decomp import core_aten_decompositions
 
 aten = torch.ops.aten
 
-_STEEP = 1e30
-"""Turns a sign into a clamp: positive numbers go above 1, negative ones below any slope."""
+_TINY = 1e-20
+"""Turns a sign into a clamp: positive numbers lie above it, negative ones below any share of it. A
+gradient times it is still a normal number."""
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
@@ -29,12 +30,29 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
         table.pop(kept, None)
     table[aten.convolution_backward.default] = _convolution_backward
     table[aten.leaky_relu_backward.default] = _leaky_relu_backward
+    table[aten.sum.dim_IntList] = _sum
     return table
+
+
+def _sum(
+    x: Tensor, dim: list[int] | None, keepdim: bool = False, *, dtype: torch.dtype | None = None
+) -> Any:
+    """A sum over channels as a product with a row of ones.
+
+    ONNX Runtime sums the channels of one sample in another order than those of several, and a
+    refinement would then depend on whether it has company. Its matrix products do not.
+    """
+    if x.ndim != 4 or dim != [1] or dtype is not None:
+        return NotImplemented
+    batch, channels, height, width = x.shape
+    ones = torch.ones(1, 1, channels, dtype=x.dtype).expand(batch, -1, -1)
+    total = torch.bmm(ones, x.reshape(batch, channels, height * width))
+    return total.reshape(batch, 1, height, width) if keepdim else total.reshape(batch, height, width)
 
 
 def _leaky_relu_backward(gradient: Tensor, x: Tensor, slope: float, is_result: bool) -> Tensor:
     """The activation's slope as a clamp: a comparison and a selection cost three times as much."""
-    return gradient * (x * _STEEP).clamp(slope, 1.0)
+    return gradient * x.clamp(slope * _TINY, _TINY) * (1 / _TINY)
 
 
 def _convolution_backward(
@@ -67,6 +85,37 @@ def _convolution_backward(
     ]
     back = F.conv_transpose2d(gradient, weight, None, stride, padding, rest, groups, dilation)
     return back, None, None
+
+
+def absorb_factors(traced: fx.GraphModule) -> None:
+    """Take constant factors past what is linear in them: into weights, and behind sums.
+
+    A factor on a feature map is a pass over it; on a weight it costs nothing.
+    """
+    for node in list(traced.graph.nodes):
+        if node.target is not aten.mul.Tensor or not isinstance(node.args[1], int | float):
+            continue
+        x, factor = node.args
+        if not all(_is_linear(user, node) for user in node.users):
+            continue
+        for user in list(node.users):
+            user.replace_input_with(node, x)
+            scaled = user.args[1] if user.target is aten.convolution.default else user
+            with traced.graph.inserting_before(user if scaled is not user else user.next):
+                product = traced.graph.call_function(aten.mul.Tensor, (scaled, factor))
+            if scaled is user:
+                user.replace_all_uses_with(product, delete_user_cb=lambda n, p=product: n is not p)
+            else:
+                user.args = (user.args[0], product, *user.args[2:])
+        traced.graph.erase_node(node)
+    traced.recompile()
+
+
+def _is_linear(user: fx.Node, x: fx.Node) -> bool:
+    """Whether a node's result is proportional to x: a sum, or a convolution without a bias."""
+    if user.target is aten.convolution.default:
+        return user.args[0] is x and user.args[2] is None
+    return user.target is aten.sum.dim_IntList
 
 
 def fold_constants(traced: fx.GraphModule) -> None:

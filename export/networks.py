@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from export.nets.attributes import AttributeNetwork
@@ -85,7 +85,9 @@ def load_networks(folder: Path) -> Networks:
 
 def _save(path: Path, module: nn.Module, config: dict[str, Any]) -> None:
     tensors = {name: tensor.contiguous().clone() for name, tensor in module.state_dict().items()}
-    save_file(tensors, path, metadata={"config": json.dumps(config, sort_keys=True)})
+    # `save_file` makes files that only their owner may read; written over, such a file stays so.
+    path.unlink(missing_ok=True)
+    path.write_bytes(save(tensors, metadata={"config": json.dumps(config, sort_keys=True)}))
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

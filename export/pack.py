@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from export.graphs import MAX_STEPS, reconstruction_objective
 from export.networks import WEIGHT_FILES, Networks, save_networks
@@ -45,11 +45,13 @@ def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: lis
     save_networks(networks, folder)
     config = networks.generator.config
     mean = networks.generator.mapping.mean.numpy()
-    save_file({"mean": np.tile(mean, (config.layers, 1)).astype(np.float32)}, folder / LATENTS)
-    files = [*WEIGHT_FILES, LATENTS]
+    tensors = {LATENTS: {"mean": np.tile(mean, (config.layers, 1)).astype(np.float32)}}
     if directions:
-        save_file({d.name: np.ascontiguousarray(d.vector) for d in directions}, folder / DIRECTIONS)
-        files.append(DIRECTIONS)
+        tensors[DIRECTIONS] = {d.name: np.ascontiguousarray(d.vector) for d in directions}
+    for name, arrays in tensors.items():
+        # `save_file` makes files that only their owner may read; written over, such a file stays so.
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).write_bytes(save(arrays))
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "name": info.name,
@@ -63,7 +65,7 @@ def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: lis
         "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.latent_width},
         "refine": _refinement(info, networks),
         "directions": [_direction(direction) for direction in directions],
-        "files": {name: file_digest(folder / name) for name in files},
+        "files": {name: file_digest(folder / name) for name in (*WEIGHT_FILES, *tensors)},
     }
     (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from export.lowering import decompositions, fold_constants
+from export.lowering import absorb_factors, decompositions, fold_constants
 from export.objectives.objective import Objective
 from export.onnx_export import export_module
 
@@ -190,6 +190,7 @@ def _export_step(step: OptimizerStep, inputs: list[Tensor]) -> onnx.ModelProto:
     traced = make_fx(step, decomposition_table=table, tracing_mode="symbolic", _allow_non_fake_inputs=True)(
         *inputs
     )
+    absorb_factors(traced)
     # Flipped and regrouped weights are constants: compute them now, not in every step.
     fold_constants(traced)
     outputs = [f"next.{name}" for name in step.state] + ["loss"]
@@ -201,7 +202,8 @@ def _export_prepare(objective: Objective, conditions: dict[str, Tensor]) -> onnx
     module = _Prepare(objective, tuple(read))
     with torch.no_grad():
         names = list(objective.prepare(read))
-    return export_module(module, list(read.values()), list(read), [f"prepared.{name}" for name in names])
+    outputs = [f"prepared.{name}" for name in names]
+    return export_module(module, list(read.values()), list(read), outputs, table=decompositions())
 
 
 class _Prepare(nn.Module):

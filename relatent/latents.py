@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from relatent.errors import ContractError, InputError, LatentFileError
 from relatent.v1 import types_pb2
@@ -97,7 +97,8 @@ class LatentCode:
             "relatent.space": self.space.value,
         }
         try:
-            save_file({_TENSOR: self.values}, path, metadata)
+            # Not `save_file`, whose files only their owner may read.
+            path.write_bytes(save({_TENSOR: self.values}, metadata))
         except (OSError, SafetensorError) as error:
             raise LatentFileError(f"{path}: cannot be written: {error}") from error
 

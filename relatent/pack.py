@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 FORMAT = 1
@@ -136,14 +138,14 @@ def read_pack(folder: Path) -> Pack:
     """Read a pack and check it against its manifest.
 
     Raises:
-        PackError: a file is missing, altered, or not of the shape the manifest promises.
+        PackError: a file is missing, unreadable, altered, or not of the shape the manifest promises.
     """
     manifest = _read_manifest(folder / MANIFEST)
     try:
         _check_files(folder, manifest["files"])
         latent, refine = manifest["latent"], manifest["refine"]
         shape = (int(latent["layers"]), int(latent["width"]))
-        mean = load_file(folder / LATENTS)["mean"]
+        mean = _tensors(folder / LATENTS)["mean"]
         _check_shape(folder / LATENTS, "mean", mean, shape)
         return Pack(
             name=manifest["name"],
@@ -179,7 +181,7 @@ def read_packs(root: Path) -> dict[str, Pack]:
             raise PackError(f"{manifest}: a second pack called {pack.name!r}")
         packs[pack.name] = pack
     if not packs:
-        raise PackError(f"{root}: expected at least one folder with a {MANIFEST}")
+        raise PackError(f"{root}: expected at least one folder with a {MANIFEST} that may be read")
     return packs
 
 
@@ -189,11 +191,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the file that cannot be read."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise PackError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise PackError(f"{path}: no such file") from None
+        with _reading(path):
+            manifest = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PackError(f"{path}: not TOML: {error}") from error
     if manifest.get("format") != FORMAT:
@@ -204,10 +214,14 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
     for name, expected in digests.items():
         path = folder / name
-        if not path.is_file():
-            raise PackError(f"{path}: no such file, though the manifest lists it")
-        if file_digest(path) != expected:
-            raise PackError(f"{path}: SHA-256 differs from the manifest's")
+        with _reading(path):
+            if file_digest(path) != expected:
+                raise PackError(f"{path}: SHA-256 differs from the manifest's")
+
+
+def _tensors(path: Path) -> dict[str, Array]:
+    with _reading(path):
+        return load_file(path)
 
 
 def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) -> None:
@@ -217,26 +231,20 @@ def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) ->
 
 
 def _refinement(table: Mapping[str, Any]) -> Refinement:
-    state = {
-        name: StateTensor(tuple(entry["shape"]), InitialState(entry["initial"]))
-        for name, entry in table["state"].items()
-    }
     return Refinement(
         max_steps=int(table["max_steps"]),
         default_steps=int(table["default_steps"]),
         learning_rate={start: float(rate) for start, rate in table["learning_rate"].items()},
         weights={name: float(weight) for name, weight in table["weights"].items()},
-        state=state,
+        state={
+            name: StateTensor(tuple(entry["shape"]), InitialState(entry["initial"]))
+            for name, entry in table["state"].items()
+        },
     )
 
 
 def _directions(folder: Path, entries: list[dict[str, Any]], shape: tuple[int, int]) -> dict[str, Direction]:
-    if not entries:
-        return {}
-    vectors = load_file(folder / DIRECTIONS)
-    directions = {}
+    vectors = _tensors(folder / DIRECTIONS) if entries else {}
     for entry in entries:
-        vector = vectors[entry["name"]]
-        _check_shape(folder / DIRECTIONS, entry["name"], vector, shape)
-        directions[entry["name"]] = Direction(vector=vector, **entry)
-    return directions
+        _check_shape(folder / DIRECTIONS, entry["name"], vectors[entry["name"]], shape)
+    return {entry["name"]: Direction(vector=vectors[entry["name"]], **entry) for entry in entries}

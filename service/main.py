@@ -105,22 +105,24 @@ def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: 
 
 
 async def serve(settings: Settings, catalog: Catalog) -> None:
-    """Serve until told to stop by SIGTERM or SIGINT; told twice, stop at once."""
+    """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
-    kind = settle(EngineKind(settings.engine), settings.triton)
-    engine = RetryingEngine(choose_engine(kind, settings.repository, settings.triton), metrics.retries.inc)
-    server = put_together(settings, catalog, engine, metrics)
+    choice = settle(EngineKind(settings.engine), settings.triton)
+    chosen = choose_engine(choice.kind, settings.repository, settings.triton)
+    server = put_together(settings, catalog, RetryingEngine(chosen, metrics.retries.inc), metrics)
     stop = _stop_signal()
+    if settings.stop_with_stdin:
+        _stop_with_input(stop)
     port = _listen(server)
     scrapes, _ = _serve_metrics(server)
     await server.grpc.start()
     addresses = {
         "grpc": str(Address(settings.listen.host, port)),
         "metrics": str(Address(settings.metrics_listen.host, scrapes.server_port)),
-        "engine": kind.value,
+        "engine": choice.kind.value,
     }
     log.info("listening", extra=addresses)
-    running = asyncio.create_task(_run(server, addresses))
+    running = asyncio.create_task(_run(server, addresses, choice.note))
     await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()  # an engine that is still starting must not go on to
     try:
@@ -132,11 +134,11 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
         scrapes.server_close()
 
 
-async def _run(server: Server, addresses: dict[str, str]) -> None:
+async def _run(server: Server, addresses: dict[str, str], note: str) -> None:
     await server.readiness.start()
     log.info("serving", extra=addresses)
     if server.settings.ready_file is not None:
-        _write(server.settings.ready_file, addresses)
+        _write(server.settings.ready_file, {**addresses, "note": note})
     await server.readiness.watch()
 
 
@@ -181,10 +183,29 @@ def _stop_signal() -> asyncio.Future[None]:
     return stop
 
 
-def _write(path: Path, addresses: dict[str, str]) -> None:
+def _stop_with_input(stop: asyncio.Future[None]) -> None:
+    """Stop at the end of standard input, which a thread reads, as not every kind of it can be polled."""
+    loop = asyncio.get_running_loop()
+
+    def on_end() -> None:
+        if not stop.done():
+            log.warning("standard input has ended")
+            stop.set_result(None)
+
+    def read() -> None:
+        with suppress(OSError):  # closed, which is an end as well
+            while os.read(0, 4096):
+                pass
+        with suppress(RuntimeError):  # the loop has ended before
+            loop.call_soon_threadsafe(on_end)
+
+    Thread(target=read, name="stdin", daemon=True).start()
+
+
+def _write(path: Path, document: dict[str, str]) -> None:
     """Write the ready file in one go, as somebody may be waiting for it."""
     new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(addresses))
+    new.write_text(json.dumps(document))
     new.replace(path)
 
 

@@ -67,6 +67,10 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _yes_or_no(text: str) -> bool:
+    return _choice("yes", "no")(text) == "yes"
+
+
 def _optional_path(text: str) -> Path | None:
     return Path(text) if text else None
 
@@ -130,7 +134,17 @@ class Settings:
         _Flag(
             "",
             _optional_path,
-            "written when serving: JSON with the addresses, keys grpc and metrics, and the engine",
+            "written when serving: JSON with the addresses, keys grpc and metrics, the engine, and a note, "
+            "empty unless a better engine could be had",
+        ),
+    ]
+    stop_with_stdin: Annotated[
+        bool,
+        _Flag(
+            "no",
+            _yes_or_no,
+            "yes: stop at the end of standard input as on SIGTERM, so that a parent that holds its pipe "
+            "takes the service along even when killed",
         ),
     ]
 

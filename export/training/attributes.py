@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,10 @@ from export.training.checkpoint import (
     optimizer_tensors,
     save_state,
 )
+from export.training.schedule import cosine, warm_up
+
+_WARM = 0.02
+"""Share of the run in which the step size rises."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ class AttributeTraining:
         """
         while self.images < self.settings.images:
             started = time.monotonic()
-            self.adam.param_groups[0]["lr"] = self._learning_rate()
+            progress = self.images / self.settings.images
+            rate = self.settings.learning_rate * warm_up(progress, _WARM) * cosine(progress)
+            self.adam.param_groups[0]["lr"] = rate
             picks = torch.randint(len(data), (self.settings.batch,), generator=self.random)
             image = self._augment(data[picks].float() / 127.5 - 1)
             with torch.autocast("cpu", torch.bfloat16):
@@ -93,11 +98,6 @@ class AttributeTraining:
         load_optimizer("adam", self.adam, tensors)
         self.random.set_state(tensors["random"])
         self.images, self.seconds = facts["images"], facts["seconds"]
-
-    def _learning_rate(self) -> float:
-        progress = self.images / self.settings.images
-        warm = min(1.0, progress / 0.02)
-        return self.settings.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * progress))
 
     def _augment(self, image: Tensor) -> Tensor:
         """Soften a quarter of the batch and add noise to half of it."""

@@ -27,6 +27,7 @@ from export.training.checkpoint import (
     optimizer_tensors,
     save_state,
 )
+from export.training.schedule import late_decay
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,22 @@ class GanSettings:
         learning_rate: Adam's at the start of each round, for both networks.
         r1_every: steps between two R1 penalties.
         mixing: probability that a sample's code is mixed of two at a random layer.
-        ema_images: half-life of the averaged generator, in images.
+        ema_images: half-life of the averaged generator, in images. Short: the average of many
+            generators varies less than each of them.
         seed: of weights, data order and latents.
     """
 
-    rounds: tuple[Round, ...] = (Round(200_000, r1_weight=0.3), Round(80_000, r1_weight=0.05))
+    rounds: tuple[Round, ...] = (
+        Round(200_000, r1_weight=0.3),
+        Round(80_000, r1_weight=0.05),
+        Round(120_000, r1_weight=0.02),
+        Round(30_000, r1_weight=0.02, decay_from=0.0),
+    )
     batch: int = 16
     learning_rate: float = 2.5e-3
     r1_every: int = 16
     mixing: float = 0.8
-    ema_images: float = 5_000.0
+    ema_images: float = 1_000.0
     seed: int = 1
 
     @property
@@ -171,9 +178,8 @@ class GanTraining:
 
     def _schedule(self) -> None:
         stretch, progress = self.settings.round_at(self.images)
-        start = stretch.decay_from
-        factor = 1.0 if progress < start else 1.0 - 0.9 * (progress - start) / (1 - start)
-        rate, every = self.settings.learning_rate * factor, self.settings.r1_every
+        rate = self.settings.learning_rate * late_decay(progress, stretch.decay_from, lowest=0.1)
+        every = self.settings.r1_every
         self.generator_adam.param_groups[0]["lr"] = rate
         self.discriminator_adam.param_groups[0]["lr"] = rate * every / (every + 1)
 

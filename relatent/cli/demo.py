@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from relatent.cli import arguments, demo_results
+from relatent.cli import arguments, demo_results, output
 from relatent.cli.batch import work_through
 from relatent.cli.demo_results import MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
 from relatent.cli.inputs import Item
@@ -62,13 +61,15 @@ def run(args: argparse.Namespace) -> int:
         seconds = {"start": time.monotonic() - began}
         engine = str(service.ready.get("engine", "unknown"))
         _say(f"  ready after {seconds['start']:.1f} s at {service.address}, engine: {engine}")
+        if note := service.ready.get("note"):
+            _say(f"  {note}")
         with Client(service.address, timeout=_TIMEOUT) as client:
             portraits = _work(client, drawings, args.steps, seconds)
     seconds["total"] = time.monotonic() - began
     numbers = report(portraits, engine, seconds)
     sheet, document = args.out / "contact_sheet.png", args.out / "report.json"
     contact_sheet(portraits, numbers).save(sheet)
-    document.write_text(json.dumps(numbers, indent=2) + "\n")
+    document.write_text(output.json_text(numbers) + "\n")
     mean = numbers["mean"]
     _say(
         f"Done in {seconds['total']:.0f} s. PSNR over {len(portraits)} drawings: "

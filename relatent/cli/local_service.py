@@ -25,6 +25,8 @@ class StartError(RelatentError):
 class LocalService:
     """Runs `python -m service` on loopback ports that the system chooses, as long as the block lasts.
 
+    It also ends with this process, should that be killed.
+
     Args:
         flags: of the service, beside its addresses.
         log: what it prints goes here.
@@ -68,10 +70,12 @@ class LocalService:
         with tempfile.TemporaryDirectory(prefix="relatent-") as folder, self._log.open("wb") as log:
             ready_file = Path(folder) / "ready.json"
             ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
-            words = serve.command([*ports, "--ready-file", str(ready_file), *self._flags])
+            files = ["--ready-file", str(ready_file), "--stop-with-stdin", "yes"]
+            words = serve.command([*ports, *files, *self._flags])
+            # A pipe that nothing is written to: it ends when we do, however that comes.
             # A session of its own: the terminal's Ctrl-C reaches us alone, and we stop it in order.
             self._process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                words, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
             self.ready = self._wait_until_ready(self._process, ready_file)
 
@@ -98,11 +102,11 @@ class LocalService:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
-        if process is None or process.poll() is not None:
+        if process is None:
             return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with process:  # closes the pipe at its end
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,9 +14,14 @@ from relatent.errors import CallError
 from relatent.results import Inversion
 
 
+def json_text(document: Any) -> str:
+    """A document as JSON; numbers that it cannot hold, such as NaN, become null."""
+    return json.dumps(_finite(document), indent=2, allow_nan=False)
+
+
 def print_json(document: Any) -> None:
     """Print the command's answer for programs."""
-    print(json.dumps(document, indent=2))
+    print(json_text(document))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -68,6 +74,18 @@ def summary(outcomes: Sequence[Outcome[Any]], out: Path) -> str:
     done = len(outcomes) - failed
     where = f"; results in {out}/" if done else ""
     return f"{done} of {len(outcomes)} done{f', {failed} failed' if failed else ''}{where}"
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {key: _finite(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+        case _:
+            return value
 
 
 def _error_document(error: Exception) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -25,6 +26,19 @@ class EngineKind(StrEnum):
     LOCAL = "local"
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a kind comes to on this machine.
+
+    Attributes:
+        kind: any but AUTO.
+        note: what AUTO could not have, why, and the cure; empty where there is no better kind.
+    """
+
+    kind: EngineKind
+    note: str = ""
+
+
 def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) -> Engine:
     """Make the engine, not started.
 
@@ -36,7 +50,7 @@ def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) 
     Raises:
         ValueError: TRITON without addresses.
     """
-    match settle(kind, addresses):
+    match settle(kind, addresses).kind:
         case EngineKind.TRITON:
             return TritonEngine(addresses)
         case EngineKind.EMBEDDED:
@@ -45,14 +59,15 @@ def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) 
             return LocalEngine(repository)
 
 
-def settle(kind: EngineKind, addresses: Sequence[str]) -> EngineKind:
+def settle(kind: EngineKind, addresses: Sequence[str]) -> Choice:
     """What AUTO comes to here; any other kind stays as it is."""
     if kind is not EngineKind.AUTO:
-        return kind
+        return Choice(kind)
     if addresses:
-        return EngineKind.TRITON
+        return Choice(EngineKind.TRITON)
     reason = why_not()
     if reason is None:
-        return EngineKind.EMBEDDED
-    log.warning("no embedded Triton, graphs run in this process, unbatched: %s", reason)
-    return EngineKind.LOCAL
+        return Choice(EngineKind.EMBEDDED)
+    note = f"no embedded Triton, graphs run in this process, unbatched: {reason}"
+    log.warning("%s", note)
+    return Choice(EngineKind.LOCAL, note)

@@ -19,7 +19,7 @@ from service.engine.claim import Claim, sweep
 from service.engine.engine import Array, EngineUnavailable, Graph
 from service.engine.installation import Installation, InstallationError, find_installation
 from service.engine.launch import HOST, lay_out_backends, port_of, reserve_port, spawn
-from service.engine.processes import children_of, first_to_end, kill_group
+from service.engine.processes import children_of, first_to_end, kill_group, reap_group
 from service.engine.triton import TritonEngine, open_channel
 
 log = logging.getLogger(__name__)
@@ -132,6 +132,7 @@ class EmbeddedTriton:
         if process is not None:
             kill_group(process.pid)
             process.wait()
+            reap_group(process.pid)
         if self._log_reader is not None:  # it ends with the last of those that write to it
             await asyncio.to_thread(self._log_reader.join, LOG_SECONDS)
 

@@ -50,7 +50,10 @@ def find_installation() -> Installation:
         raise InstallationError(f"the wheel {WHEEL} exists for Linux on x86-64 only")
     spec = importlib.util.find_spec("pytriton")
     if spec is None or spec.origin is None:
-        raise InstallationError(f"{WHEEL} is not installed: pip install 'relatent[serve]'")
+        raise InstallationError(
+            f"{WHEEL} is not installed: pip install 'relatent[serve]', or where it is left out on purpose, "
+            "as in the service image, give the address of a Triton, --triton or RELATENT_TRITON"
+        )
     # The stub is built against NumPy 1: with NumPy 2 every tensor that it passes is empty, without an error.
     if int(np.__version__.split(".")[0]) >= 2:
         raise InstallationError(f"it needs NumPy below 2, not {np.__version__}: pip install 'numpy<2'")

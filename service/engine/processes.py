@@ -50,3 +50,13 @@ def kill_group(leader: int) -> None:
     """Kill a process group, if there is something left of it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
+
+
+def reap_group(leader: int) -> None:
+    """Wait for those of a killed group that have become children of this process.
+
+    As the first process of a container it inherits the orphans of it, which stay zombies until waited for.
+    """
+    with contextlib.suppress(ChildProcessError):  # there is none, or none any more
+        while True:
+            os.waitpid(-leader, 0)

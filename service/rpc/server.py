@@ -37,6 +37,8 @@ SERVICES = tuple(
         (catalog_pb2, "CatalogService"),
     )
 )
+KEEPALIVE_MILLISECONDS = 30_000
+"""How long a caller may say nothing before it is asked whether it is still there."""
 _LONGEST_CALL_MILLISECONDS = 3_600_000
 
 
@@ -74,8 +76,9 @@ def _options(settings: Settings) -> Sequence[tuple[str, Any]]:
         ("grpc.max_connection_age_ms", max(1, round(settings.max_connection_age_seconds * 1000))),
         ("grpc.max_connection_age_grace_ms", _LONGEST_CALL_MILLISECONDS),
         # A caller that vanished without a word gives its place back.
-        ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_MILLISECONDS // 3),
+        ("grpc.http2.ping_timeout_ms", KEEPALIVE_MILLISECONDS // 3),  # else a minute, whatever the one above
         # Clients may ask as often as every ten seconds whether we are still there.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         # Two servers on one port would each get half of the connections, by mistake more often than not.

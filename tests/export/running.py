@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from export.objectives.objective import Objective
@@ -20,7 +21,7 @@ def run(session: onnxruntime.InferenceSession, feed: Arrays) -> Arrays:
     return dict(zip(names, session.run(names, feed), strict=True))
 
 
-def first_state(objective: Objective, code: np.ndarray) -> Arrays:
+def first_state(objective: Objective, code: NDArray[Any]) -> Arrays:
     """The state before the first step, as `state.*` inputs."""
     state: Arrays = {}
     for name, shape in state_shapes(objective).items():
@@ -53,7 +54,7 @@ def next_state(answer: Arrays) -> Arrays:
 
 
 def autograd_refine(
-    objective: Any, code: np.ndarray, feed: Arrays, steps: int
+    objective: Any, code: NDArray[Any], feed: Arrays, steps: int
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """The same refinement by plain autograd and torch's own Adam.
 

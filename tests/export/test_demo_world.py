@@ -10,7 +10,7 @@ from export.demo.portraits import draw_portraits
 from export.demo.world import Drawings, draw
 
 
-def portrait(resolution: int = 64, **factors: float) -> torch.Tensor:
+def portrait(resolution: int = 64, /, **factors: float) -> torch.Tensor:
     row = torch.zeros(1, len(FACTORS))
     for name, value in factors.items():
         row[0, FACTORS.index(name)] = value

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from export.graphs import Assess, Attributes, Encode, Map, Synthesize
 from export.networks import Networks
@@ -15,11 +18,11 @@ Sessions = dict[str, onnxruntime.InferenceSession]
 BATCHES = (1, 3, 5)
 
 
-def image(batch: int, seed: int = 0) -> np.ndarray:
+def image(batch: int, seed: int = 0) -> NDArray[Any]:
     return np.random.default_rng(seed).integers(0, 256, (batch, 32, 32, 3), dtype=np.uint8)
 
 
-def relative(a: np.ndarray, b: np.ndarray) -> float:
+def relative(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.abs(a - b).max() / np.abs(b).max())
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from export.lowering import decompositions, fold_constants
+from export.lowering import absorb_factors, decompositions, fold_constants
 
 RANDOM = torch.Generator().manual_seed(0)
 
@@ -58,3 +58,31 @@ def test_what_depends_on_no_input_is_computed_once() -> None:
     called = [str(node.target) for node in traced.graph.nodes if node.op == "call_function"]
     assert called == ["aten.mm.default"]
     assert torch.allclose(traced(x), before)
+
+
+def test_constant_factors_go_into_weights_and_behind_sums() -> None:
+    def function(x: Tensor) -> tuple[Tensor, Tensor]:
+        scaled = x * 3.0
+        return F.conv2d(scaled, DENSE, padding=1), scaled.sum((2, 3))
+
+    x = weight(2, 4, 8, 8)
+    traced = make_fx(function, _allow_non_fake_inputs=True)(x)
+    before = traced(x)
+    absorb_factors(traced)
+    fold_constants(traced)
+    products = [node for node in traced.graph.nodes if node.target is torch.ops.aten.mul.Tensor]
+    assert [node.args[0].target for node in products] == [torch.ops.aten.sum.dim_IntList]
+    for ours, expected in zip(traced(x), before, strict=True):
+        assert torch.allclose(ours, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_factor_stays_where_something_else_needs_it() -> None:
+    def function(x: Tensor) -> Tensor:
+        scaled = x * 3.0
+        return F.conv2d(scaled, DENSE, padding=1) + scaled.exp().sum()
+
+    x = weight(2, 4, 8, 8)
+    traced = make_fx(function, _allow_non_fake_inputs=True)(x)
+    before = traced(x)
+    absorb_factors(traced)
+    assert torch.equal(traced(x), before)

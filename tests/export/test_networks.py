@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from export.nets.layers import EqualizedConv, fir_kernel
-from export.nets.stylegan2 import Generator, GeneratorConfig, ModulatedConv
+from export.nets.stylegan2 import Generator, GeneratorConfig, Maps, ModulatedConv, SynthesisLayer, ToRGB
 from export.networks import Networks, load_networks, save_networks
 
 
@@ -23,13 +23,13 @@ def filter_by_hand(x: Tensor, gain: float) -> Tensor:
     return sum(taps[i] * x[:, :, :, i : x.shape[3] - 3 + i] for i in range(4))  # type: ignore[return-value]
 
 
-def modulate_weights(conv: ModulatedConv, x: Tensor, w: Tensor) -> Tensor:
+def modulate_weights(conv: ModulatedConv, x: Tensor, w: Tensor, *, demodulate: bool = True) -> Tensor:
     """A weight for each sample, as the paper writes it; upsampling by inserting zeros."""
     style = conv.style(w)
     answers = []
     for sample, scale in zip(x, style, strict=True):
         weight = conv.weight * conv.gain * scale[None, :, None, None]
-        if conv.demodulate:
+        if demodulate:
             weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
         image = sample[None]
         if conv.up:
@@ -45,23 +45,45 @@ def modulate_weights(conv: ModulatedConv, x: Tensor, w: Tensor) -> Tensor:
     return torch.cat(answers)
 
 
-@pytest.mark.parametrize(
-    ("kernel", "up", "demodulate"), [(3, False, True), (3, True, True), (1, False, False)]
-)
-def test_modulated_activations_equal_modulated_weights(kernel: int, up: bool, demodulate: bool) -> None:
-    torch.manual_seed(1)
-    conv = ModulatedConv(5, 7, kernel, 4, up=up, demodulate=demodulate)
-    x, w = torch.randn(3, 5, 8, 8), torch.randn(3, 4)
-    with torch.no_grad():
-        ours, plain = conv(x, w), modulate_weights(conv, x, w)
+def assert_close(ours: Tensor, plain: Tensor) -> None:
     assert ours.shape == plain.shape
     assert float((ours - plain).abs().max()) <= 1e-4 * float(plain.abs().max())
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("up", [False, True])
+@torch.no_grad()
+def test_a_layer_equals_modulated_weights_noise_bias_and_activation(up: bool, noise: bool) -> None:
+    """Whatever scale its inputs still owe, and with the scale its outputs owe taken."""
+    torch.manual_seed(1)
+    layer = SynthesisLayer(5, 7, 16 if up else 8, 4, up=up, noise=noise)
+    layer.bias.normal_()
+    x, w, owed = torch.randn(3, 5, 8, 8), torch.randn(3, 4), torch.rand(3, 5) + 0.5
+    plain = modulate_weights(layer.conv, x * owed[:, :, None, None], w) + layer.bias[None, :, None, None]
+    if layer.noise_strength is not None:
+        layer.noise_strength.fill_(0.7)
+        plain = plain + 0.7 * layer.noise
+    plain = F.leaky_relu(plain, 0.2) * math.sqrt(2)
+    values, scale = layer(Maps(x, owed), w)
+    assert_close(values * scale[:, :, None, None], plain)
+
+
+@torch.no_grad()
+def test_a_colour_layer_modulates_without_demodulating_and_adds_to_the_coarser_image() -> None:
+    torch.manual_seed(4)
+    layer = ToRGB(5, 4)
+    layer.bias.normal_()
+    x, w, coarser = torch.randn(3, 5, 8, 8), torch.randn(3, 4), torch.randn(3, 3, 4, 4)
+    stretched = torch.zeros(3, 3, 8, 8)
+    stretched[:, :, ::2, ::2] = coarser
+    plain = modulate_weights(layer.conv, x, w, demodulate=False) + layer.bias[None, :, None, None]
+    assert_close(layer(Maps(x, None), w, coarser), plain + filter_by_hand(stretched, 4.0))
 
 
 def test_activation_gain_folded_into_a_convolution_changes_nothing() -> None:
     torch.manual_seed(2)
     conv = EqualizedConv(4, 6, 3)
-    torch.nn.init.normal_(conv.bias)
+    torch.nn.init.normal_(conv.get_parameter("bias"))
     x = torch.randn(2, 4, 8, 8)
     plain = F.conv2d(x, conv.weight / math.sqrt(4 * 9), conv.bias, padding=1)
     expected = F.leaky_relu(plain, 0.2) * math.sqrt(2)
@@ -81,7 +103,7 @@ def test_noise_is_constant_and_has_a_strength() -> None:
     silent = generator.synthesis(w)
     with torch.no_grad():
         for layer in generator.synthesis.layers:
-            layer.noise_strength.fill_(0.5)
+            layer.get_parameter("noise_strength").fill_(0.5)
     loud = generator.synthesis(w)
     assert not torch.allclose(silent, loud)
     assert torch.equal(loud, generator.synthesis(w))
@@ -122,7 +144,7 @@ def test_revision_belongs_to_mapping_and_synthesis_alone(small: Networks, tmp_pa
         copy.encoder.base.dense.bias.add_(1)
     assert copy.revision == before
     with torch.no_grad():
-        copy.generator.mapping.layers[0].bias[0] += 1
+        copy.generator.mapping.layers[0].get_parameter("bias")[0] += 1
     assert copy.revision != before
 
 

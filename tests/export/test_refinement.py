@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
+from numpy.typing import NDArray
 
 from export.graphs import reconstruction_objective
 from export.networks import Networks
@@ -15,14 +18,14 @@ Sessions = dict[str, onnxruntime.InferenceSession]
 FORMS = ("refine", "refine_unrolled")
 
 
-def codes(batch: int, seed: int = 5) -> np.ndarray:
+def codes(batch: int, seed: int = 5) -> NDArray[Any]:
     random = np.random.default_rng(seed)
     return random.standard_normal((batch, SMALL.layers, SMALL.latent_width), dtype=np.float32)
 
 
 def refine(
     session: onnxruntime.InferenceSession, state: Arrays, given: Arrays, calls: int
-) -> tuple[Arrays, np.ndarray]:
+) -> tuple[Arrays, NDArray[Any]]:
     losses = []
     for _ in range(calls):
         answer = run(session, {**state, **given})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+from numpy.typing import NDArray
 
 from export.cli import main
 from export.demo.refining import ExportedPack
@@ -29,9 +31,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def feed(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
+def feed(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
     random = np.random.default_rng(0)
-    values: dict[str, np.ndarray] = {}
+    values: dict[str, NDArray[Any]] = {}
     for tensor in session.get_inputs():
         shape = [2, *tensor.shape[1:]]
         if tensor.type == "tensor(uint8)":

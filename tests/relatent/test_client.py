@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
@@ -193,7 +194,7 @@ async def test_an_answer_beyond_the_message_size_says_so(call: Call, server: Fak
 
 
 async def test_a_broken_answer_is_told_from_a_broken_call(call: Call, server: FakeServer) -> None:
-    async def nonsense(request: object, context: object):  # type: ignore[no-untyped-def]
+    async def nonsense(request: Any, context: Any) -> AsyncIterator[Any]:
         broken = fake.result(20, [])
         broken.result.latent.shape[:] = [3, 3]
         yield broken

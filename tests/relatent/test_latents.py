@@ -119,3 +119,9 @@ def test_a_missing_file_is_told_so(tmp_path: Path) -> None:
         code().save(tmp_path / "nowhere" / "a.safetensors")
     with pytest.raises(relatent.LatentFileError, match=r"expected a name ending in \.safetensors"):
         code().save(tmp_path / "a.npy")
+
+
+def test_a_saved_code_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    code().save(tmp_path / "a.safetensors")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode

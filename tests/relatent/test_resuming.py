@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import relatent
 from relatent import flows
 from relatent.resuming import whole_curve
+from tests.fixtures.wire import Wire
 from tests.relatent import fake
 from tests.relatent.fake import Call, FakeServer
 
@@ -119,44 +119,6 @@ async def test_time_already_spent_counts_against_the_budget(call: Call, server: 
     first, again = (request.options.refinement.time_budget.ToMilliseconds() for request in server.requests)
     assert first == 2000
     assert 0 < again <= 1700
-
-
-class Wire:
-    """A TCP connection to a server that can go silent, as when a machine loses its power."""
-
-    def __init__(self, address: str) -> None:
-        self._host, _, self._port = address.partition(":")
-        self._silent = False
-        self._ends: list[asyncio.StreamWriter] = []
-        self._server: asyncio.Server | None = None
-        self.address = ""
-
-    async def __aenter__(self) -> Wire:
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for end in self._ends:
-            end.close()
-            with contextlib.suppress(OSError):
-                await end.wait_closed()
-
-    def cut(self) -> None:
-        self._silent = True
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self._host, int(self._port))
-        self._ends += [back, writer]
-        await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                if not self._silent:
-                    writer.write(data)
 
 
 async def test_a_server_that_falls_silent_is_given_up(

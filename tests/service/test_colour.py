@@ -71,7 +71,7 @@ def gamma_one():
     count = int.from_bytes(profile[128:132], "big")
     for index in range(count):
         entry = 132 + 12 * index
-        if profile[entry : entry + 4] in (b"rTRC", b"gTRC", b"bTRC"):
+        if bytes(profile[entry : entry + 4]) in (b"rTRC", b"gTRC", b"bTRC"):
             start = int.from_bytes(profile[entry + 4 : entry + 8], "big")
             # A parametric curve of type 0 with g = 1.0, padded with the rest of the old one.
             profile[start : start + 16] = b"para" + bytes(4) + bytes(4) + (1 << 16).to_bytes(4, "big")

@@ -1,5 +1,6 @@
 import re
 import urllib.request
+from typing import Any
 
 from service import metrics
 from service.admission import Admission
@@ -19,7 +20,8 @@ def test_every_metric_is_in_the_documentation_and_the_other_way_round():
 def test_the_documented_labels_are_the_real_ones():
     made = Metrics()
     rows = re.findall(r"^\| `(\w+)` \| \w+ \| ([^|]*) \|", metrics.__doc__, re.MULTILINE)
-    real = {collector._name: collector._labelnames for collector in made.registry._collector_to_names}
+    collectors: Any = made.registry._collector_to_names
+    real = {collector._name: collector._labelnames for collector in collectors}
     for name, labels in rows:
         names = [label.strip() for label in labels.split(",") if label.strip()]
         if name.startswith("grpc_"):

@@ -24,7 +24,8 @@ async def test_it_is_not_ready_while_graphs_and_pack_disagree_and_is_once_they_a
         start = asyncio.create_task(running.server.readiness.start())
         await running.until(lambda: "tiny_synthesize" in running.server.lifecycle.why_not_ready)
         await asyncio.sleep(0.2)
-        assert running.server.lifecycle.state is State.STARTING
+        meanwhile = running.server.lifecycle.state
+        assert meanwhile is State.STARTING
         assert "2" * 64 in running.server.lifecycle.why_not_ready
         config.write_text(right)
         await asyncio.wait_for(start, 10)

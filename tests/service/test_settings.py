@@ -14,6 +14,7 @@ def test_defaults_are_those_that_the_command_line_promises():
     assert settings.engine == "auto"
     assert settings.triton == ()
     assert settings.ready_file is None
+    assert settings.stop_with_stdin is False
 
 
 def test_the_environment_sets_and_the_flag_wins():
@@ -46,6 +47,7 @@ def test_help_documents_every_setting_and_its_variable(capsys):
         (["--engine", "cloud"], "auto, triton, embedded, local"),
         (["--engine", "triton"], "--triton host:port"),
         (["--log-level", "loud"], "debug, info"),
+        (["--stop-with-stdin", "1"], "yes, no"),
         (["--max-step", "5"], "unrecognized arguments"),
     ],
 )

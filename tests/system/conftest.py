@@ -14,7 +14,7 @@ def tiny_root(tmp_path_factory):
 @pytest.fixture
 def start_service(tiny_root, tmp_path):
     """Starts servers, all at once, and ends them."""
-    started = []
+    started: list[ServiceProcess] = []
 
     def start(count=1, *flags):
         new = [

@@ -65,7 +65,7 @@ def _invert(field: str, picture: types_pb2.Image, **options: Any) -> Malformed:
 
 
 def _file(
-    data: bytes, field: str = "image.data", layout: int = 0, width: int = 0, height: int = 0
+    data: bytes, field: str = "image.data", layout: Any = 0, width: int = 0, height: int = 0
 ) -> Malformed:
     return _invert(field, types_pb2.Image(data=data, format=layout, width=width, height=height))
 
@@ -235,13 +235,12 @@ def _wrong_numbers() -> Iterator[Malformed]:
 def _broken_checkpoints(pack: Pack) -> Iterator[Malformed]:
     whole = checkpoint_message(pack, starting_at(pack, code(1)))
     for index, tensor in enumerate(whole.state):
-        for field, change in (("shape", [3, 3]), ("values", bytes(5))):
+        for field in ("shape", "values"):
             broken = inversion_pb2.Checkpoint.FromString(whole.SerializeToString())
-            broken.state[index].ClearField(field)
             if field == "shape":
-                broken.state[index].shape.extend(change)
+                broken.state[index].shape[:] = [3, 3]
             else:
-                broken.state[index].values = bytes(change)
+                broken.state[index].values = bytes(5)
             path = f"options.checkpoint.state[{index}].{field}"
             yield _invert(path, image(), checkpoint=broken)
         missing = inversion_pb2.Checkpoint.FromString(whole.SerializeToString())

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import grpc
 import numpy as np
@@ -67,7 +68,7 @@ def undisturbed(tiny_root):
     targets = np.stack([tiny.random_image(seed) for seed in range(16)])
     code = graph("encode")({"image": targets})["w"]
     ones, initial = np.ones((16, 1), np.float32), {"code": code, "zeros": 0.0, "infinity": np.inf}
-    inputs = {
+    inputs: dict[str, Any] = {
         f"state.{name}": np.broadcast_to(initial[kind], (16, *shape)).astype(np.float32)
         for name, (shape, kind) in tiny.STATE.items()
     }
@@ -189,7 +190,7 @@ async def test_told_to_stop_it_finishes_what_is_under_way_and_takes_nothing_new(
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert reason(caught.value) == "DRAINING"
         for call in calls:
-            last = None
+            last: Any = None
             while (event := await call.read()) is not grpc.aio.EOF:
                 last = event
             assert last.result.steps == STEPS

@@ -1,4 +1,4 @@
-"""What a server says that cannot start as it was told."""
+"""What a server does that cannot start as it was told, or is told to end before it has started."""
 
 import socket
 import subprocess
@@ -12,7 +12,9 @@ def start(tiny_root, *flags):
     places = ["--packs", tiny_root / "packs", "--repository", tiny_root / "model_repository"]
     ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--engine", "local"]
     command = [sys.executable, "-m", "service", *map(str, places), *ports, *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize("flag", ["--listen", "--metrics-listen"])
@@ -29,3 +31,10 @@ def test_packs_that_cannot_be_used_are_told_by_their_file(tiny_root, tmp_path):
     ended = start(tiny_root, "--packs", str(tmp_path))
     assert ended.returncode == 2
     assert f"{tmp_path}: expected at least one folder" in ended.stderr
+
+
+def test_a_server_whose_input_has_ended_ends_too_if_told_so(tiny_root):
+    ended = start(tiny_root, "--stop-with-stdin", "yes")
+    assert ended.returncode == 0
+    assert "standard input has ended" in ended.stderr
+    assert "stopped" in ended.stderr

@@ -25,7 +25,7 @@ class Ran:
 
     @property
     def document(self) -> Any:
-        return json.loads(self.out)
+        return json.loads(self.out, parse_constant=pytest.fail)  # NaN and the like are not JSON
 
 
 @pytest.fixture

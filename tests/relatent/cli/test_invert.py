@@ -42,6 +42,23 @@ async def test_json_holds_everything(command: Command, image: Write) -> None:
     assert len(result["losses"]) == result["steps"] == 20
 
 
+async def test_json_has_null_for_a_number_that_it_cannot_hold(
+    command: Command, image: Write, server: FakeServer
+) -> None:
+    async def diverges(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(0)
+        event = fake.result(2, [float("nan"), float("inf")])
+        event.result.quality.perceptual = float("-inf")
+        yield event
+
+    server.scripts = [diverges]
+    ran = await command("invert", str(image("photo.png")), "--json")
+    [result] = ran.document["results"]
+    assert result["losses"] == [None, None]
+    assert result["quality"]["perceptual"] is None
+    assert result["quality"]["psnr"] == 20.0
+
+
 async def test_a_folder_is_inverted_whole(command: Command, image: Write, server: FakeServer) -> None:
     names = [f"faces/{number}.png" for number in range(20)] + ["faces/deep/er/1.jpg"]
     for name in names:

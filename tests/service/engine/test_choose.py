@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.engine import choose
-from service.engine.choose import EngineKind, choose_engine
+from service.engine.choose import EngineKind, choose_engine, settle
 from service.engine.embedded import EmbeddedEngine
 from service.engine.local import LocalEngine
 from service.engine.triton import TritonEngine
@@ -41,6 +41,16 @@ def test_auto_falls_back_to_this_process_and_says_why_in_one_line(
     assert record.levelno == logging.WARNING
     assert "apt-get install libpython3.11" in record.message
     assert "\n" not in record.message
+    choice = settle(EngineKind.AUTO, [])
+    assert (choice.kind, choice.note) == (EngineKind.LOCAL, record.message)
+
+
+@pytest.mark.parametrize("kind", EngineKind)
+def test_nothing_is_noted_where_there_is_no_better_engine(
+    kind: EngineKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "why_not", lambda: None)
+    assert settle(kind, []).note == ""
 
 
 def test_triton_needs_an_address() -> None:

@@ -62,6 +62,12 @@ BREAKAGES: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {
 }
 
 
+def test_the_cure_for_a_missing_wheel_holds_in_the_service_image_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", no_wheel)
+    with pytest.raises(InstallationError, match=r"left out on purpose, as in the service image.*--triton"):
+        find_installation()
+
+
 @pytest.mark.parametrize("message", BREAKAGES)
 def test_what_is_missing_is_named_with_its_cure_in_one_line(
     message: str, monkeypatch: pytest.MonkeyPatch

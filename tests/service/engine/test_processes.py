@@ -3,10 +3,11 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import sys
 
 import pytest
 
-from service.engine.processes import children_of, first_to_end, kill_group
+from service.engine.processes import children_of, first_to_end, kill_group, reap_group
 
 
 async def test_the_first_of_several_to_end_is_told_even_if_it_has_ended_already() -> None:
@@ -33,3 +34,39 @@ def test_a_whole_group_is_killed_and_an_ended_one_is_no_error() -> None:
     kill_group(shell.pid)
     shell.communicate(timeout=5)  # the pipe closes when the last of them is gone
     kill_group(shell.pid)
+
+
+FIRST_PROCESS = """
+import ctypes, subprocess
+from pathlib import Path
+from service.engine.processes import kill_group, reap_group
+
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+bystander = subprocess.Popen(["true"])
+shell = subprocess.Popen(
+    ["bash", "-c", "sleep 60 & sleep 60 & echo $(jobs -p); wait"],
+    stdout=subprocess.PIPE, start_new_session=True, text=True,
+)
+workers = shell.stdout.readline().split()
+kill_group(shell.pid)
+shell.wait()
+left = [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+reap_group(shell.pid)
+print(len(left), [worker for worker in workers if Path(f"/proc/{worker}").exists()], bystander.wait())
+"""
+"""Inherits orphans as the first process of a container does."""
+
+
+def test_the_first_process_of_a_container_keeps_no_zombie_of_a_killed_group() -> None:
+    command = [sys.executable, "-c", FIRST_PROCESS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "2 [] 0\n", (
+        "two orphans, none of them left, and another child still to be waited for"
+    )
+
+
+def test_elsewhere_orphans_are_not_ours_to_wait_for() -> None:
+    ended = subprocess.Popen(["true"], start_new_session=True)
+    ended.wait()
+    reap_group(ended.pid)

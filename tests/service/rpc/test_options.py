@@ -89,8 +89,8 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("options", "field"),
     [
-        (v1.InversionOptions(fit=9), "options.fit"),
-        (v1.InversionOptions(output_format=9), "options.output_format"),
+        (v1.InversionOptions(fit=9), "options.fit"),  # type: ignore[arg-type]
+        (v1.InversionOptions(output_format=9), "options.output_format"),  # type: ignore[arg-type]
         (v1.InversionOptions(pack="no"), "options.pack"),
         (refine(steps=2001), "options.refinement.steps"),
         (refine(learning_rate=0), "options.refinement.learning_rate"),
@@ -110,7 +110,7 @@ NAN = float("nan")
         (refine(time_budget=Duration()), "options.refinement.time_budget"),
         (refine(time_budget=Duration(seconds=-1)), "options.refinement.time_budget"),
         (refine(time_budget=Duration(nanos=2 * 10**9)), "options.refinement.time_budget"),
-        (refine(mask=types_pb2.Image(format=9)), "options.refinement.mask.format"),
+        (refine(mask=types_pb2.Image(format=9)), "options.refinement.mask.format"),  # type: ignore[arg-type]
         (v1.InversionOptions(latent=latent(code(1), revision="")), "options.latent.revision"),
     ],
 )

@@ -43,7 +43,7 @@ async def test_samples_are_truncated_to_seven_tenths_unless_told_otherwise(runni
         (v1.SynthesizeRequest(latents=[latent(code(1))] * 65), "latents"),
         (v1.SynthesizeRequest(latents=[latent(code(1)), latent(code(1), pack="other")]), "latents[1].pack"),
         (v1.SynthesizeRequest(latents=[latent(code(1), pack="")]), "latents[0].pack"),
-        (v1.SynthesizeRequest(latents=[latent(code(1))], output_format=9), "output_format"),
+        (v1.SynthesizeRequest(latents=[latent(code(1))], output_format=9), "output_format"),  # type: ignore[arg-type]
         (v1.SampleRequest(), "seeds"),
         (v1.SampleRequest(seeds=range(65)), "seeds"),
         (v1.SampleRequest(seeds=[1], truncation=-0.1), "truncation"),

@@ -1,0 +1,91 @@
+"""A pack that cannot be used says which file of it is at fault."""
+
+from __future__ import annotations
+
+import errno
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relatent.pack import DIRECTIONS, LATENTS, MANIFEST, PackError, file_digest, read_pack, read_packs
+from tests.fixtures.tiny import write_tiny
+
+FILES = (MANIFEST, LATENTS, DIRECTIONS)
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """The folder of a pack that can be read, until a test breaks it."""
+    packs, _ = write_tiny(tmp_path)
+    read_pack(packs / "tiny")
+    return packs / "tiny"
+
+
+def the_error_of(pack: Path) -> str:
+    """What is said of a pack, the same when it is read alone and with its neighbours."""
+    with pytest.raises(PackError) as alone:
+        read_pack(pack)
+    with pytest.raises(PackError, match=re.escape(str(alone.value))):
+        read_packs(pack.parent)
+    return str(alone.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_may_not_be_read_is_named(pack: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    really_open = Path.open
+
+    # Rights would not do: root reads whatever they say.
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return really_open(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert the_error_of(pack) == f"{pack / name}: Permission denied"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_in_place_of_a_file_is_named(pack: Path, name: str) -> None:
+    (pack / name).unlink()
+    (pack / name).mkdir()
+    assert the_error_of(pack) == f"{pack / name}: Is a directory"
+
+
+@pytest.mark.parametrize("name", [LATENTS, DIRECTIONS])
+def test_a_missing_file_is_named_even_where_the_manifest_does_not_list_it(pack: Path, name: str) -> None:
+    (pack / name).unlink()
+    assert the_error_of(pack).startswith(f"{pack / name}: No such file")
+    lines = (pack / MANIFEST).read_text().splitlines()
+    unlisted = [line for line in lines if name not in line]
+    assert len(unlisted) == len(lines) - 1
+    (pack / MANIFEST).write_text("\n".join(unlisted))
+    assert the_error_of(pack).startswith(f"{pack / name}: No such file")
+
+
+@pytest.mark.parametrize("name", [LATENTS, DIRECTIONS])
+def test_a_sealed_file_that_holds_no_tensors_is_named(pack: Path, name: str) -> None:
+    before = file_digest(pack / name)
+    (pack / name).write_bytes(b"no tensors")
+    manifest = (pack / MANIFEST).read_text()
+    (pack / MANIFEST).write_text(manifest.replace(before, file_digest(pack / name)))
+    assert the_error_of(pack).startswith(f"{pack / name}: ")
+
+
+def test_a_file_that_was_altered_is_named(pack: Path) -> None:
+    (pack / LATENTS).write_bytes((pack / LATENTS).read_bytes() + b" ")
+    assert the_error_of(pack) == f"{pack / LATENTS}: SHA-256 differs from the manifest's"
+
+
+def test_a_manifest_that_is_no_toml_is_named(pack: Path) -> None:
+    (pack / MANIFEST).write_text("format")
+    assert the_error_of(pack).startswith(f"{pack / MANIFEST}: not TOML: ")
+
+
+@pytest.mark.parametrize("folder", ["empty", "absent"])
+def test_where_there_is_no_pack_the_folder_is_named(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PackError, match="expected at least one folder") as caught:
+        read_packs(tmp_path / folder)
+    assert str(caught.value).startswith(f"{tmp_path / folder}: ")
