@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from relatent.colour import for_png
 from relatent.errors import ContractError, InputError
 from relatent.v1 import types_pb2
 
@@ -23,9 +24,6 @@ E = TypeVar("E", bound=StrEnum)
 
 _RAW_LIMIT = 4 << 20
 """Bytes up to which pixels are sent as they are; larger ones as PNG, which is slower but smaller."""
-
-_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
-"""Pillow's modes that PNG holds without loss; the server converts them."""
 
 
 class ImageFormat(StrEnum):
@@ -111,14 +109,15 @@ class Picture:
 def image_message(image: ImageInput, what: str = "image") -> types_pb2.Image:
     """Make a message of an image.
 
-    Files and bytes are sent as they are; the server recognises PNG, JPEG and WebP.
+    Files and bytes are sent as they are; the server recognises PNG, JPEG and WebP. Of a PIL image of
+    mode I, white is 65,535, and of mode F, 1.
 
     Args:
         image: see `ImageInput`.
         what: what to call it in errors.
 
     Raises:
-        InputError: no such file, or an array that holds no picture.
+        InputError: no such file, an array that holds no picture, or an image of a mode that cannot be sent.
     """
     match image:
         case str() | os.PathLike():
@@ -130,7 +129,7 @@ def image_message(image: ImageInput, what: str = "image") -> types_pb2.Image:
                 data=image.data, format=_FORMATS[image.format], width=image.width, height=image.height
             )
         case Image.Image():
-            return _pil_message(image)
+            return _pil_message(image, what)
         case np.ndarray():
             return _array_message(image, what)
         case _:
@@ -189,11 +188,8 @@ def _read(path: Path, what: str) -> bytes:
         raise InputError(f"{what}: {path}: {error.strerror or error}") from error
 
 
-def _pil_message(image: Image.Image) -> types_pb2.Image:
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode not in _PNG_MODES:
-        upright = upright.convert("RGB")
-        upright.info.pop("icc_profile", None)  # it described the colours before the conversion
+def _pil_message(image: Image.Image, what: str) -> types_pb2.Image:
+    upright = for_png(ImageOps.exif_transpose(image), what)
     if upright.mode == "RGB" and not {"icc_profile", "transparency"} & upright.info.keys():
         return _pixels_message(upright)
     return types_pb2.Image(data=_png(upright), format=types_pb2.IMAGE_FORMAT_PNG)

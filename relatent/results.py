@@ -88,9 +88,9 @@ class Progress:
 
     Attributes:
         steps, total_steps: done, and that will be done at most.
-        loss, best_loss: the latest, and the lowest so far.
+        loss, best_loss: the latest, and the lowest so far; NaN before the first step.
         preview: the image of the best code so far, where asked for.
-        checkpoint: where to go on from; None in the first report.
+        checkpoint: where to go on from. The service sends one with every report, the first included.
     """
 
     steps: int

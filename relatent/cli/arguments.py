@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from relatent.client import Client
+from relatent.errors import InputError
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
 from relatent.images import Fit, ImageFormat
 from relatent.latents import SUFFIX, LatentCode
@@ -34,11 +35,10 @@ def add_connection(parser: argparse.ArgumentParser, timeout: float) -> None:
     )
     group.add_argument(
         "--max-message-bytes",
-        type=int,
-        default=int(os.environ.get("RELATENT_MAX_MESSAGE_BYTES", DEFAULT_MAX_MESSAGE_BYTES)),
+        type=whole,
         metavar="BYTES",
         help="of one message, either way, as the service has it (RELATENT_MAX_MESSAGE_BYTES; "
-        "default: %(default)d)",
+        f"default: {DEFAULT_MAX_MESSAGE_BYTES})",
     )
 
 
@@ -96,8 +96,13 @@ def add_inversion(parser: argparse.ArgumentParser) -> None:
 
 
 def client(args: argparse.Namespace) -> Client:
-    """The client that the arguments ask for."""
-    return Client(args.address, timeout=args.timeout, max_message_bytes=args.max_message_bytes)
+    """The client that the arguments, and else the environment, ask for.
+
+    Raises:
+        InputError: the environment asks for something else than a number of bytes.
+    """
+    size: int = args.max_message_bytes or _max_message_bytes()
+    return Client(args.address, timeout=args.timeout, max_message_bytes=size)
 
 
 def check_service(client: Client, args: argparse.Namespace) -> None:
@@ -137,6 +142,12 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
     if args.fit is not None:
         options["fit"] = args.fit
     return options
+
+
+def inversion_files(args: argparse.Namespace) -> list[Path]:
+    """The files that the inversion's arguments name, beside the images."""
+    start = [] if args.start in ("encoder", "mean") else [Path(args.start)]
+    return start if args.mask is None else [*start, args.mask]
 
 
 def positive(text: str) -> float:
@@ -207,3 +218,11 @@ def spread(first: float, last: float, count: int) -> list[float]:
     if count < 2:
         raise ValueError(f"expected at least 2, got {count}")
     return [first + (last - first) * index / (count - 1) for index in range(count)]
+
+
+def _max_message_bytes() -> int:
+    name = "RELATENT_MAX_MESSAGE_BYTES"
+    try:
+        return whole(os.environ.get(name, str(DEFAULT_MAX_MESSAGE_BYTES)))
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"{name}: {error}") from None

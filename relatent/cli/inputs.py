@@ -1,4 +1,4 @@
-"""Files to work on: folders opened, and a name for each file's results that no other has."""
+"""Files to work on: folders opened, results named so that no two collide and no input is overwritten."""
 
 from __future__ import annotations
 
@@ -56,6 +56,30 @@ def collect(paths: Sequence[Path], suffixes: Iterable[str], out: Path) -> list[I
     files = list(found.values())
     names = _distinct([relative for _, relative in files])
     return [Item(path, name) for (path, _), name in zip(files, names, strict=True)]
+
+
+def refuse_overwriting(inputs: Iterable[Path], results: Iterable[Path]) -> None:
+    """Make sure that no result is written over a file that it is made from.
+
+    Files are compared rather than names: a link, or another case of letters, is the same file.
+
+    Raises:
+        InputError: one would be.
+    """
+    known = {file: path for path in inputs if (file := _identity(path)) is not None}
+    for result in results:
+        file = _identity(result)
+        if file in known:
+            raise InputError(f"{known[file]}: a result would overwrite it; choose another place with --out")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _wanted(file: Path, folder: Path, suffixes: frozenset[str], out: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from relatent.cli import arguments, output
 from relatent.cli.batch import Outcome, exit_code, work_through
-from relatent.cli.inputs import IMAGE_SUFFIXES, Item, collect
+from relatent.cli.inputs import IMAGE_SUFFIXES, Item, collect, refuse_overwriting
 from relatent.latents import SUFFIX
 from relatent.results import Inversion
 from relatent.resuming import ProgressCallback
@@ -35,6 +35,8 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Invert the images; 1 where one of them failed."""
     items = collect(args.images, IMAGE_SUFFIXES, args.out)
+    inputs = [*(item.path for item in items), *arguments.inversion_files(args)]
+    refuse_overwriting(inputs, (file for item in items for file in _results(item, args)))
     options = arguments.invert_options(args)
     options["output_format"] = args.format
     with arguments.client(args) as client:

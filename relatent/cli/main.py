@@ -46,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
-        prog="relatent", description="GAN inversion and editing as production software."
+        prog="relatent",
+        description="GAN inversion and editing as production software.",
+        epilog="The environment's RELATENT_ADDRESS and RELATENT_MAX_MESSAGE_BYTES stand for --address and "
+        "--max-message-bytes where these are not given.",
     )
     version = importlib.metadata.version("relatent")
     parser.add_argument("--version", action="version", version=f"relatent {version}")

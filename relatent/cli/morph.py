@@ -10,7 +10,7 @@ from PIL import Image
 
 from relatent.cli import arguments, output, sheets
 from relatent.cli.batch import work_through
-from relatent.cli.inputs import Item
+from relatent.cli.inputs import Item, refuse_overwriting
 from relatent.client import Client
 from relatent.errors import InputError
 from relatent.latents import SUFFIX, LatentCode
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Invert what is an image, interpolate, and write the picture."""
     if args.out.suffix.lower() not in Image.registered_extensions():
         raise InputError(f"{args.out}: expected a name ending in .png, .gif or the like")
+    refuse_overwriting([args.first, args.last, *arguments.inversion_files(args)], [args.out])
     with arguments.client(args) as client:
         first, last = _codes(client, args)
         frames = _interpolate(client, first, last, args.frames)

@@ -61,6 +61,63 @@ def test_other_modes_become_rgb(mode: str) -> None:
     assert (message.format, len(message.data)) == (types_pb2.IMAGE_FORMAT_RAW_RGB, PIXELS.size)
 
 
+def grey(message: types_pb2.Image) -> list[int]:
+    """The 16-bit pixels that are sent."""
+    sent = decoded(message)
+    assert sent.mode == "I;16"
+    return [int(value) for value in np.asarray(sent).ravel()]
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("I", "i4"), ("I;16", "<u2"), ("I;16B", ">u2"), ("I;16L", "<u2")])
+def test_sixteen_bits_are_sent_whole(mode: str, kind: str) -> None:
+    values = np.array([[0, 255, 32768, 65535]], np.dtype(kind))
+    image = Image.frombytes(mode, (4, 1), values.tobytes())
+    assert grey(image_message(image)) == [0, 255, 32768, 65535]
+
+
+def test_integers_beyond_sixteen_bits_are_black_and_white() -> None:
+    image = Image.fromarray(np.array([[-1, 70_000]], np.int32))
+    assert grey(image_message(image)) == [0, 65535]
+
+
+def test_floating_point_grey_counts_from_0_to_1() -> None:
+    values = np.array([[0, 0.5, 1, -1, 2, np.nan, np.inf]], np.float32)
+    assert grey(image_message(Image.fromarray(values))) == [0, 32768, 65535, 0, 65535, 0, 65535]
+
+
+@pytest.mark.parametrize("mode", ["I", "F", "YCbCr", "RGBX"])
+def test_a_mode_that_png_has_not_keeps_its_profile(mode: str) -> None:
+    image = Image.new(mode, (2, 2))
+    image.info["icc_profile"] = b"a profile"
+    assert decoded(image_message(image)).info["icc_profile"] == b"a profile"
+
+
+@pytest.mark.parametrize(("mode", "sent"), [("La", "LA"), ("PA", "RGBA"), ("RGBa", "RGBA")])
+def test_transparency_is_kept(mode: str, sent: str) -> None:
+    assert decoded(image_message(Image.new(mode, (2, 2)))).mode == sent
+
+
+def cmyk_profile(lightness: int) -> bytes:
+    """An ICC profile, version 2, of a press whose only ink is black, on paper of this lightness of 255."""
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0])
+    table += b"".join(value.to_bytes(4, "big") for value in (65536, 0, 0, 0, 65536, 0, 0, 0, 65536))
+    table += bytes(range(256)) * 4 + bytes([lightness, 128, 128, 0, 128, 128]) * 2**3 + bytes(range(256)) * 3
+    head = bytes(4) + bytes(4) + bytes([2, 0x40, 0, 0]) + b"prtrCMYKLab " + bytes(12) + b"acsp" + bytes(28)
+    head += b"".join(value.to_bytes(4, "big") for value in (0xF6D6, 0x10000, 0xD32D)) + bytes(48)
+    tags = (1).to_bytes(4, "big") + b"A2B0" + (144).to_bytes(4, "big") + len(table).to_bytes(4, "big")
+    size = (144 + len(table)).to_bytes(4, "big")
+    return size + head[4:] + tags + table
+
+
+def test_printing_colours_are_what_their_profile_says() -> None:
+    image = Image.new("CMYK", (1, 1), (255, 0, 0, 0))
+    assert list(image_message(image).data) == [0, 255, 255]
+    image.info["icc_profile"] = cmyk_profile(lightness=128)
+    assert list(image_message(image).data) == pytest.approx([119] * 3, abs=2)
+    image.info["icc_profile"] = b"no profile"
+    assert list(image_message(image).data) == [0, 255, 255]
+
+
 def test_a_picture_taken_sideways_is_sent_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

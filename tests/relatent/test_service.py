@@ -51,6 +51,14 @@ def test_an_inversion_improves_on_its_start(client: relatent.Client) -> None:
     assert np.array_equal(end.reconstruction.array, tiny.generate(end.latent.values[None])[0])
 
 
+def test_every_report_holds_where_to_go_on_from(client: relatent.Client) -> None:
+    reports: list[relatent.Progress] = []
+    client.invert(tiny.random_image(1), steps=8, progress=reports.append)
+    assert [report.steps for report in reports] == [0, 4, 8]
+    assert [report.checkpoint.steps for report in reports if report.checkpoint] == [0, 4, 8]
+    assert np.isnan([reports[0].loss, reports[0].best_loss]).all()
+
+
 def test_a_saved_code_is_edited_in_a_strip(client: relatent.Client, tmp_path: Path) -> None:
     client.invert(tiny.random_image(2), steps=4).latent.save(tmp_path / "a.safetensors")
     latent = relatent.LatentCode.load(tmp_path / "a.safetensors")

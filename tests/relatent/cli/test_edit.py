@@ -70,6 +70,37 @@ async def test_a_folder_of_images_and_codes_is_edited(
     assert {path.name for path in Path("out/edit").glob("*.png")} == {"a.png", "b.png", "c.png"}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["edit", "code.safetensors", "--set", "smile=1", "-o", "."],
+        ["edit", "code.jpg", "--mix", "code.safetensors=0-1", "-o", "."],
+        ["edit", "code.jpg", "--towards", "code.safetensors=0.5", "-o", "."],
+        ["edit", "code.jpg", "code.00.png", "--set", "smile=1,2", "-o", "."],
+        ["edit", "code.jpg", "code.strip.png", "--set", "smile=1,2", "-o", "."],
+        ["morph", "code.jpg", "code.safetensors", "-o", "code.jpg"],
+        ["morph", "code.jpg", "code.safetensors", "--mask", "code.00.png", "-o", "code.00.png"],
+    ],
+)
+async def test_a_result_that_would_overwrite_an_input_is_refused_before_any_work(
+    command: Command, image: Write, server: FakeServer, saved_code: Path, words: list[str]
+) -> None:
+    for name in ("code.jpg", "code.00.png", "code.strip.png"):
+        image(name)
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    ran = await command(*words)
+    assert ran.code == 2
+    assert "a result would overwrite it; choose another place with --out" in ran.err
+    assert server.requests == []
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+async def test_several_results_beside_their_source_are_written(command: Command, saved_code: Path) -> None:
+    ran = await command("edit", str(saved_code), "--set", "smile=1,2", "-o", ".")
+    assert ran.code == 0
+    assert Path("code.01.safetensors").is_file()
+
+
 async def test_no_operation_is_nothing_to_do(command: Command, saved_code: Path) -> None:
     ran = await command("edit", str(saved_code))
     assert (ran.code, "expected --set" in ran.err) == (2, True)

@@ -84,6 +84,38 @@ async def test_files_of_one_name_get_results_of_their_own(command: Command, imag
     assert all(Path(result["latent"]).is_file() for result in results)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["portrait.png", "-o", "."],
+        ["link.png", "-o", "elsewhere"],
+        ["portrait.jpg", "--mask", "portrait.png", "-o", "."],
+        ["portrait.jpg", "--start", "portrait.safetensors", "--format", "webp", "-o", "."],
+    ],
+)
+async def test_a_result_that_would_overwrite_an_input_is_refused_before_any_work(
+    command: Command, image: Write, server: FakeServer, saved_code: Path, words: list[str]
+) -> None:
+    for name in ("portrait.png", "portrait.jpg"):
+        image(name)
+    saved_code.rename("portrait.safetensors")
+    Path("elsewhere").mkdir()
+    Path("link.png").symlink_to("portrait.png")
+    Path("elsewhere/link.png").hardlink_to("portrait.png")
+    before = {path: path.read_bytes() for path in Path().glob("portrait.*")}
+    ran = await command("invert", *words)
+    assert ran.code == 2
+    assert "a result would overwrite it; choose another place with --out" in ran.err
+    assert server.requests == []
+    assert {path: path.read_bytes() for path in Path().glob("portrait.*")} == before
+
+
+async def test_a_result_beside_its_input_is_written(command: Command, image: Write) -> None:
+    ran = await command("invert", str(image("portrait.jpg")), "-o", ".")
+    assert ran.code == 0
+    assert Path("portrait.png").is_file()
+
+
 async def test_results_are_no_inputs_of_the_next_run(command: Command, image: Write) -> None:
     image("x.png")
     await command("invert", ".", "-o", "out")

@@ -53,6 +53,27 @@ async def test_no_service_ends_with_a_code_of_its_own(command: Command, server: 
     assert len(ran.err.splitlines()) == 2  # attempts are many, lines are not
 
 
+async def test_a_wrong_number_in_the_environment_is_named_by_what_needs_it_alone(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RELATENT_MAX_MESSAGE_BYTES", "32MiB")
+    ran = await command("models")
+    expected = "RELATENT_MAX_MESSAGE_BYTES: expected a whole number of at least 1, got '32MiB'"
+    assert (ran.code, ran.err) == (2, f"relatent: {expected}\n")
+    assert (await command("models", "--max-message-bytes", "100000")).code == 0
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+
+
+async def test_the_environment_bounds_messages(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELATENT_MAX_MESSAGE_BYTES", "5000")
+    Path("a.png").write_bytes(bytes(10_000))
+    ran = await command("invert", "a.png")
+    assert ran.code == 1
+    assert "max_message_bytes is 5,000" in ran.err
+
+
 async def test_a_refused_call_ends_with_its_reason(command: Command, server: FakeServer) -> None:
     server.scripts = [fake.fails(grpc.StatusCode.NOT_FOUND, "pack: no 'nope'; there is tiny")]
     ran = await command("directions", "--pack", "nope")
@@ -74,6 +95,8 @@ def test_every_command_is_helped(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for command in ("serve", "invert", "edit", "sample", "morph", "directions", "models", "demo"):
         assert f"    {command}" in text
+    for variable in ("RELATENT_ADDRESS", "RELATENT_MAX_MESSAGE_BYTES"):
+        assert variable in text
 
 
 def test_a_demo_outside_a_checkout_says_so(

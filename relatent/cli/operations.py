@@ -1,0 +1,146 @@
+"""What `relatent edit` is to do: operations as arguments."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from relatent.cli import arguments
+from relatent.errors import InputError
+from relatent.latents import SUFFIX, LatentCode
+from relatent.requests import Interpolate, Mix, Move, Operation, Truncate
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """An operation as it was asked for, and the file of the other code, where it has one."""
+
+    operation: Operation
+    file: Path | None = None
+
+
+def add_operations(parser: argparse.ArgumentParser) -> None:
+    """Add the operations, which apply in the order given, and what they share."""
+    group = parser.add_argument_group("operations")
+    group.add_argument(
+        "--set",
+        dest="operations",
+        type=_move,
+        action="append",
+        metavar="DIRECTION=STRENGTH[,…]",
+        help="move along a direction, by one strength, several, or FROM:TO:COUNT",
+    )
+    group.add_argument(
+        "--mix",
+        dest="operations",
+        type=_mix,
+        action="append",
+        metavar=f"FILE{SUFFIX}=LAYERS",
+        help="take layers, such as 4-9, of another code",
+    )
+    group.add_argument(
+        "--towards",
+        dest="operations",
+        type=_towards,
+        action="append",
+        metavar=f"FILE{SUFFIX}=AMOUNT[,…]",
+        help="go a part of the way to another code",
+    )
+    group.add_argument(
+        "--truncate",
+        dest="operations",
+        type=_truncate,
+        action="append",
+        metavar="PSI",
+        help="pull towards the mean: 1 leaves the code, 0 gives the mean",
+    )
+    group.add_argument(
+        "--keep",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIRECTION",
+        help="directions whose attributes --set should leave as they are",
+    )
+    group.add_argument(
+        "--layers", type=arguments.layers, metavar="FIRST-LAST", help="layers that --set moves"
+    )
+    group.add_argument(
+        "--absolute",
+        action="store_true",
+        help="strengths of --set are distances to the boundary to arrive at",
+    )
+
+
+def operations(args: argparse.Namespace) -> list[Operation]:
+    """The operations that the arguments ask for.
+
+    Raises:
+        InputError: none.
+    """
+    if not args.operations:
+        raise InputError("nothing to do: expected --set, --mix, --towards or --truncate")
+    wanted: list[Operation] = []
+    for wish in args.operations:
+        operation = wish.operation
+        if isinstance(operation, Move):
+            keep = tuple(name for name in args.keep if name != operation.direction)
+            operation = replace(operation, absolute=args.absolute, layers=args.layers, keep=keep)
+        wanted.append(operation)
+    return wanted
+
+
+def code_files(args: argparse.Namespace) -> list[Path]:
+    """The files of the codes that operations take from or go to."""
+    return [wish.file for wish in args.operations if wish.file is not None]
+
+
+def image_count(wanted: Sequence[Operation]) -> int:
+    """How many images an edit makes of one: as many as an operation has strengths or amounts."""
+    return max(map(_strength_count, wanted))
+
+
+def _strength_count(operation: Operation) -> int:
+    match operation:
+        case Move(strength=[*several]) | Interpolate(amount=[*several]):
+            return len(several)
+        case _:
+            return 1
+
+
+def _move(text: str) -> _Wish:
+    name, value = _assignment(text, "DIRECTION=STRENGTH, such as smile=1.5")
+    return _Wish(Move(name, arguments.numbers(value)))
+
+
+def _mix(text: str) -> _Wish:
+    file, value = _assignment(text, f"FILE{SUFFIX}=LAYERS")
+    return _Wish(Mix(_load(file), arguments.layers(value)), Path(file))
+
+
+def _towards(text: str) -> _Wish:
+    file, value = _assignment(text, f"FILE{SUFFIX}=AMOUNT")
+    return _Wish(Interpolate(_load(file), arguments.numbers(value)), Path(file))
+
+
+def _truncate(text: str) -> _Wish:
+    try:
+        return _Wish(Truncate(float(text)))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
+
+
+def _assignment(text: str, expected: str) -> tuple[str, str]:
+    left, _, right = text.rpartition("=")
+    if not left or not right:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+    return left, right
+
+
+def _load(file: str) -> LatentCode:
+    try:
+        return LatentCode.load(file)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
