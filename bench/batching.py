@@ -12,11 +12,12 @@ import asyncio
 from typing import Any
 
 from bench.clients import invert_all
-from bench.graphs import Graphs, Refinement
+from bench.graphs import Graphs
 from bench.serving import Served, Work, added, mean_batch, served, shares
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
+from export.refining import Refinement
 from relatent import AsyncClient
 from relatent.pack import read_pack
 
@@ -66,7 +67,7 @@ class _Level:
         self.images = targets(graphs, max(callers, 4))
         batch = self.images[:callers]
         rate = graphs.pack.refinement.learning_rate["encoder"]
-        self._refinement = Refinement(graphs, batch, graphs.encode(batch), rate)
+        self._refinement = Refinement(graphs, graphs.encode(batch), batch, rate)
         self._refinement.advance(1)  # the first time is another matter
         self.served_rates: list[float] = []
         """Inversions a second, through everything, in each round."""

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.graphs import Array, Graphs, Refinement
+from bench.graphs import Array, Graphs
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant, spread
+from export.refining import Refinement
 from relatent.pack import read_pack
 
 BATCH = 8
@@ -52,9 +53,9 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def _refined(graphs: Graphs, drawings: Array, codes: Array, steps: int) -> Array:
-    refinement = Refinement(graphs, drawings, codes, graphs.pack.refinement.learning_rate["encoder"])
+    refinement = Refinement(graphs, codes, drawings, graphs.pack.refinement.learning_rate["encoder"])
     refinement.advance(steps)
-    return refinement.best
+    return refinement.codes
 
 
 def _elsewhere(random: np.random.Generator, shape: tuple[int, ...], place: int) -> Array:

@@ -12,11 +12,12 @@ import asyncio
 from typing import Any
 
 from bench.clients import invert_all
-from bench.graphs import Graphs, Refinement
+from bench.graphs import Graphs
 from bench.serving import Work, added, mean_batch, served, shares
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
+from export.refining import Refinement
 from relatent import AsyncClient
 from relatent.pack import read_pack
 
@@ -40,7 +41,7 @@ async def _run(settings: Settings) -> dict[str, Any]:
     codes = graphs.encode(images)
 
     def direct() -> None:
-        Refinement(graphs, images, codes, pack.refinement.learning_rate["encoder"]).advance(steps)
+        Refinement(graphs, codes, images, pack.refinement.learning_rate["encoder"]).advance(steps)
 
     through: list[float] = []
     straight: list[float] = []

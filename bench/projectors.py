@@ -4,6 +4,7 @@
 once, Adam over the code. `wasteful` is the loop of idinvert: nothing is frozen, so every step also
 computes the gradients of all weights, and the target's features are computed anew each step. Both
 minimise what the pack's refinement graph minimises, with the same networks and the same weights.
+The synthesis may be the networks' own or the published form of it (`bench.published`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from export.nets.attributes import AttributeNetwork, normalize_features, perceptual_distance
-from export.nets.stylegan2 import Synthesis
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Projector:
         wasteful: nothing frozen, the target's features computed anew each step.
     """
 
-    def __init__(self, synthesis: Synthesis, perceptual: AttributeNetwork, *, wasteful: bool) -> None:
+    def __init__(self, synthesis: nn.Module, perceptual: AttributeNetwork, *, wasteful: bool) -> None:
         self._synthesis, self._perceptual, self._wasteful = synthesis, perceptual, wasteful
 
     def run(self, problem: Problem, steps: int) -> Tensor:
@@ -73,7 +73,7 @@ class Projector:
         return normalize_features(self._perceptual.features(image))
 
     def _losses(self, code: Tensor, problem: Problem, features: list[Tensor]) -> Tensor:
-        image = self._synthesis(code)
+        image: Tensor = self._synthesis(code)
         # Pixels count in [0, 1]: a quarter of the squared difference in [-1, 1].
         terms = {
             "pixel": (image - problem.target).square().mean((1, 2, 3)) / 4,

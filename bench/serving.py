@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +13,10 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 from bench.settings import Settings
 from bench.timing import significant
+from relatent.cli.local_service import LocalService, StartError
 from service.engine.embedded import EmbeddedTriton
 
 START_SECONDS = 120.0
-STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,8 @@ class Served:
 async def served(settings: Settings, *, max_inflight: int) -> AsyncIterator[Served]:
     """Start a service, with the embedded Triton or the local engine, and end it again.
 
-    Triton is started here rather than by the service, so that its statistics can be read.
+    Both also end with this process, should that be killed. Triton is started here rather than by the
+    service, so that its statistics can be read.
 
     Raises:
         EngineUnavailable: Triton cannot start here; the message holds the cure.
@@ -110,7 +108,7 @@ async def served(settings: Settings, *, max_inflight: int) -> AsyncIterator[Serv
         await triton.start()
     try:
         engine = ["--triton", triton.address, "--engine", "triton"] if triton else ["--engine", "local"]
-        async with _service(settings, [*engine, "--max-inflight", str(max_inflight)]) as address:
+        with _service(settings, [*engine, "--max-inflight", str(max_inflight)]) as address:
             service = Served(address, triton.address if triton else None)
             try:
                 yield service
@@ -121,45 +119,18 @@ async def served(settings: Settings, *, max_inflight: int) -> AsyncIterator[Serv
             await triton.stop()
 
 
-@asynccontextmanager
-async def _service(settings: Settings, flags: list[str]) -> AsyncIterator[str]:
+@contextmanager
+def _service(settings: Settings, flags: list[str]) -> Iterator[str]:
+    """Run the service; its address. The event loop stands still while it starts and stops."""
+    where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
     with tempfile.TemporaryDirectory() as folder:
-        ready, log = Path(folder) / "ready.json", Path(folder) / "log"
-        listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file", str(ready)]
-        where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
-        command = [sys.executable, "-m", "service", *listen, *where, *flags]
-        with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+        log = Path(folder) / "log"
         try:
-            yield (await _addresses(process, ready, log))["grpc"]
-        finally:
-            await _end(process)
-
-
-async def _addresses(process: asyncio.subprocess.Process, ready: Path, log: Path) -> Mapping[str, str]:
-    """Wait until the service serves; where it listens."""
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            while not ready.exists():
-                if process.returncode is not None:
-                    raise RuntimeError(f"the service ended with {process.returncode}:\n{log.read_text()}")
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise RuntimeError(f"the service is not ready after {START_SECONDS} s:\n{log.read_text()}") from None
-    addresses: Mapping[str, str] = json.loads(ready.read_text())
-    return addresses
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+            with LocalService([*where, *flags], log, START_SECONDS) as service:
+                yield service.address
+        except StartError as error:
+            # The log goes with its folder.
+            raise RuntimeError(f"the service did not come up:\n{log.read_text()}") from error
 
 
 def _graph_work(model: Any) -> GraphWork:

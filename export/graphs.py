@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnx
 import torch
@@ -17,7 +16,7 @@ from export.iterate import Iterate, assemble
 from export.nets.attributes import normalize_features, perceptual_distance
 from export.networks import Networks
 from export.objectives.reconstruction import Reconstruction
-from export.onnx_export import export_module
+from export.onnx_export import clean, export_module
 from export.quality import mean_squared_error, psnr, ssim
 from export.tracing import trace_step
 
@@ -149,14 +148,8 @@ def build_graphs(
     for role, recipe in _RECIPES.items():
         inputs = [examples[name] for name in recipe.inputs]
         module = recipe.module(networks).eval()
-        yield role, _clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
-    yield "refine", _clean(assemble(trace_step(reconstruction_objective(networks)), max_steps, iterate))
-
-
-def save_graph(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model so that equal models give equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+        yield role, clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
+    yield "refine", clean(assemble(trace_step(reconstruction_objective(networks)), max_steps, iterate))
 
 
 def _examples(networks: Networks) -> dict[str, Tensor]:
@@ -170,26 +163,3 @@ def _examples(networks: Networks) -> dict[str, Tensor]:
         "z": torch.randn(2, width, generator=random),
         "psi": torch.full((2, 1), 0.7),
     }
-
-
-def _clean(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what the exporter notes of its own run: stack traces with paths, versions, doc strings."""
-    model.producer_name, model.producer_version, model.doc_string = "relatent", "", ""
-    del model.metadata_props[:]
-    graphs = [model.graph]
-    while graphs:
-        graph = graphs.pop()
-        graph.doc_string = ""
-        del graph.metadata_props[:]
-        for value in (*graph.input, *graph.output, *graph.value_info):
-            value.doc_string = ""
-            del value.metadata_props[:]
-        del graph.value_info[:]
-        for tensor in graph.initializer:
-            tensor.doc_string = ""
-            del tensor.metadata_props[:]
-        for node in graph.node:
-            node.doc_string = ""
-            del node.metadata_props[:]
-            graphs += [attribute.g for attribute in node.attribute if attribute.HasField("g")]
-    return model

@@ -1,8 +1,8 @@
 """Rewrites of PyTorch's operators into ones that export well and run fast in a gradient graph.
 
-Each is exact. They exist because ONNX Runtime runs plain stride-1 convolutions far faster than
-transposed ones, because a frozen network needs no weight gradients, and because TensorRT refuses
-some of the originals.
+Each is exact but for rounding. They exist because ONNX Runtime runs plain stride-1 convolutions far
+faster than transposed ones, because a frozen network needs no weight gradients, and because
+TensorRT refuses some of the originals.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ aten = torch.ops.aten
 
 _TINY = 1e-20
 """Turns a sign into a clamp: positive numbers lie above it, negative ones below any share of it. A
-gradient times it is still a normal number."""
+gradient times it is still a normal number. Of float32: half precision holds nothing so small."""
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
@@ -34,9 +34,7 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     return table
 
 
-def _sum(
-    x: Tensor, dim: list[int] | None, keepdim: bool = False, *, dtype: torch.dtype | None = None
-) -> Any:
+def _sum(x: Tensor, dim: list[int] | None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Any:
     """A sum over channels as a product with a row of ones.
 
     ONNX Runtime sums the channels of one sample in another order than those of several, and a

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,9 @@ class Networks:
     attribute_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        sides = self.encoder.resolution, self.generator.config.resolution
+        if sides[0] != sides[1]:
+            raise ValueError("encoder: expected one for images {1} on a side, got {0}".format(*sides))
         for network in (self.generator, self.encoder, self.attributes):
             network.eval().requires_grad_(False)
 
@@ -57,8 +62,9 @@ def save_networks(networks: Networks, folder: Path) -> None:
     """Write the networks' files into a pack's folder."""
     encoder, attributes = networks.encoder, networks.attributes
     _save(folder / _GENERATOR, networks.generator, asdict(networks.generator.config))
-    _save(folder / _ENCODER, encoder, {"layers": encoder.layers, "width": encoder.width})
-    _save(folder / _ATTRIBUTES, attributes, {"names": networks.attribute_names})
+    shape = {"layers": encoder.layers, "width": encoder.width, "widths": encoder.widths, "head": encoder.head}
+    _save(folder / _ENCODER, encoder, shape)
+    _save(folder / _ATTRIBUTES, attributes, {"names": networks.attribute_names, "widths": attributes.widths})
 
 
 def load_networks(folder: Path) -> Networks:
@@ -68,19 +74,31 @@ def load_networks(folder: Path) -> Networks:
         FileNotFoundError: the folder holds no weights.
         ValueError: a file's weights do not fit its own header.
     """
-    tensors, config = _load(folder / _GENERATOR)
-    config["channels"] = tuple(config["channels"])
-    generator = Generator(GeneratorConfig(**config))
-    generator.load_state_dict(tensors)
-    tensors, config = _load(folder / _ENCODER)
-    resolution = generator.config.resolution
-    encoder = Encoder(resolution, config["layers"], config["width"], tensors["mean"])
-    encoder.load_state_dict(tensors)
-    tensors, config = _load(folder / _ATTRIBUTES)
-    names = tuple(config["names"])
-    attributes = AttributeNetwork(len(names), resolution)
-    attributes.load_state_dict(tensors)
+    path = folder / _GENERATOR
+    tensors, header = _load(path)
+    with _fitting(path):
+        generator = Generator(GeneratorConfig(**{**header, "channels": tuple(header["channels"])}))
+        generator.load_state_dict(tensors)
+    path = folder / _ENCODER
+    tensors, header = _load(path)
+    with _fitting(path):
+        encoder = Encoder(**{**header, "widths": tuple(header["widths"])}, mean=tensors["mean"])
+        encoder.load_state_dict(tensors)
+    path = folder / _ATTRIBUTES
+    tensors, header = _load(path)
+    with _fitting(path):
+        names, widths = tuple(header["names"]), tuple(header["widths"])
+        attributes = AttributeNetwork(len(names), generator.config.resolution, widths)
+        attributes.load_state_dict(tensors)
     return Networks(generator, encoder, attributes, names)
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{path}: weights and header do not fit: {error}") from error
 
 
 def _save(path: Path, module: nn.Module, config: dict[str, Any]) -> None:

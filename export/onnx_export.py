@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -93,3 +94,32 @@ class _Ordered(nn.Module):
 
     def forward(self, *tensors: Tensor) -> Any:
         return self.module(*tensors)
+
+
+def clean(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what the exporter notes of its own run: stack traces with paths, versions, doc strings."""
+    model.producer_name, model.producer_version, model.doc_string = "relatent", "", ""
+    del model.metadata_props[:]
+    graphs = [model.graph]
+    while graphs:
+        graph = graphs.pop()
+        graph.doc_string = ""
+        del graph.metadata_props[:]
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            value.doc_string = ""
+            del value.metadata_props[:]
+        del graph.value_info[:]
+        for tensor in graph.initializer:
+            tensor.doc_string = ""
+            del tensor.metadata_props[:]
+        for node in graph.node:
+            node.doc_string = ""
+            del node.metadata_props[:]
+            graphs += [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    return model
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model so that equal models give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))

@@ -1,9 +1,8 @@
-"""Refinement over the exported graphs, without a server: what the report and the tests measure."""
+"""Refinement over the exported graphs, without a server: what reports, benches and tests measure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,74 +16,114 @@ Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Reached:
-    """Where a batch is after some steps.
-
-    Attributes:
-        steps: done so far.
-        codes: the best code of each sample so far, float32 [B, L, D].
-    """
-
-    steps: int
-    codes: Floats
+def _open(model: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
 
 class ExportedPack:
-    """A pack's graphs, opened with ONNX Runtime."""
+    """A pack's graphs, opened with ONNX Runtime when first run.
 
-    def __init__(self, pack: Pack, repository: Path) -> None:
+    Args:
+        pack: the pack.
+        repository: the model repository that holds its graphs.
+        open_session: opens a graph.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        repository: Path,
+        open_session: Callable[[Path], onnxruntime.InferenceSession] = _open,
+    ) -> None:
         self.pack = pack
-        self._sessions = {
-            role: onnxruntime.InferenceSession(
-                repository / f"{pack.name}_{role}" / "1" / "model.onnx", providers=["CPUExecutionProvider"]
-            )
-            for role in ("encode", "synthesize", "refine", "assess")
-        }
+        self._repository, self._open = repository, open_session
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def encode(self, images: Bytes) -> Floats:
         """Images [B, R, R, 3] to codes [B, L, D]."""
-        w: Floats = self._run("encode", {"image": images})["w"]
+        w: Floats = self.run("encode", {"image": images})["w"]
         return w
 
     def synthesize(self, codes: Floats) -> Bytes:
         """Codes [B, L, D] to images [B, R, R, 3]."""
-        image: Bytes = self._run("synthesize", {"w": codes})["image"]
+        image: Bytes = self.run("synthesize", {"w": codes})["image"]
         return image
 
     def assess(self, codes: Floats, targets: Bytes) -> dict[str, Floats]:
         """Distances [B] between codes' images and targets, by metric."""
-        distances = self._run("assess", {"image": self.synthesize(codes), "reference": targets})
+        distances = self.run("assess", {"image": self.synthesize(codes), "reference": targets})
         return {name: value[:, 0] for name, value in distances.items()}
 
     def mean_codes(self, count: int) -> Floats:
         """The mean latent, once a sample."""
         return np.repeat(self.pack.mean[None], count, 0)
 
-    def refine(self, codes: Floats, targets: Bytes, steps: int, learning_rate: float) -> Iterator[Reached]:
-        """Refine codes towards targets; yields after every call of the graph."""
-        refinement, batch = self.pack.refinement, len(codes)
-        state = {}
-        for name, tensor in refinement.state.items():
-            fill = {InitialState.ZEROS: 0.0, InitialState.INFINITY: np.inf}.get(tensor.initial)
-            state[name] = codes if fill is None else np.full((batch, *tensor.shape), fill, np.float32)
-        constant = {
-            "target": targets,
-            "mask": np.full(targets.shape[:3], 255, np.uint8),
-            "learning_rate": np.full((batch, 1), learning_rate, np.float32),
-            **{f"weight.{n}": np.full((batch, 1), w, np.float32) for n, w in refinement.weights.items()},
-        }
-        done = 0
-        while done < steps:
-            count = min(refinement.max_steps, steps - done)
-            feed = {f"state.{name}": value for name, value in state.items()}
-            feed["steps"] = np.full((batch, 1), count, np.int32)
-            answer = self._run("refine", {**feed, **constant})
-            state = {name: answer[f"next.{name}"] for name in state}
-            done += count
-            yield Reached(done, state["best_w"])
+    def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a graph.
 
-    def _run(self, role: str, feed: dict[str, Any]) -> dict[str, Any]:
+        Args:
+            role: `encode`, `map`, `synthesize`, `refine`, `assess` or `attributes`.
+            feed: one array an input, each with the same leading batch axis.
+
+        Returns:
+            One array an output.
+        """
+        if role not in self._sessions:
+            model = self._repository / f"{self.pack.name}_{role}" / "1" / "model.onnx"
+            self._sessions[role] = self._open(model)
         session = self._sessions[role]
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, feed), strict=True))
+        return dict(zip(names, session.run(names, dict(feed)), strict=True))
+
+
+class Refinement:
+    """One batch under refinement.
+
+    Args:
+        exported: the graphs.
+        codes: where to start, [B, L, D].
+        targets: [B, R, R, 3].
+        learning_rate: Adam's step size.
+
+    Attributes:
+        state: the optimiser's, by name; replaced by every step, never changed in place.
+    """
+
+    def __init__(self, exported: ExportedPack, codes: Floats, targets: Bytes, learning_rate: float) -> None:
+        self._exported, self._batch = exported, len(codes)
+        self._losses: list[Floats] = []
+        refinement = exported.pack.refinement
+        self.state: dict[str, Floats] = {}
+        for name, tensor in refinement.state.items():
+            fill = {InitialState.ZEROS: 0.0, InitialState.INFINITY: np.inf}.get(tensor.initial)
+            shape = (self._batch, *tensor.shape)
+            self.state[name] = codes if fill is None else np.full(shape, fill, np.float32)
+        weights = {f"weight.{name}": weight for name, weight in refinement.weights.items()}
+        self._conditions: dict[str, Any] = {
+            "target": targets,
+            "mask": np.full(targets.shape[:3], 255, np.uint8),
+            **{
+                name: np.full((self._batch, 1), value, np.float32)
+                for name, value in {"learning_rate": learning_rate, **weights}.items()
+            },
+        }
+
+    @property
+    def codes(self) -> Floats:
+        """The best code of each sample so far, [B, L, D]."""
+        return self.state["best_w"]
+
+    @property
+    def losses(self) -> Floats:
+        """The loss before each step so far, [B, steps]."""
+        return np.concatenate(self._losses, axis=1)
+
+    def advance(self, steps: int) -> None:
+        """Do so many steps, in as many calls of the graph as that takes."""
+        most = self._exported.pack.refinement.max_steps
+        for done in range(0, steps, most):
+            feed = {f"state.{name}": value for name, value in self.state.items()}
+            count = np.full((self._batch, 1), min(most, steps - done), np.int32)
+            answer = self._exported.run("refine", {**feed, **self._conditions, "steps": count})
+            self._losses.append(answer["losses"][:, : count[0, 0]])
+            self.state = {name: answer[f"next.{name}"] for name in self.state}

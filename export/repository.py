@@ -7,10 +7,11 @@ from pathlib import Path
 import onnx
 from tqdm import tqdm
 
-from export.graphs import MAX_STEPS, build_graphs, save_graph
+from export.graphs import MAX_STEPS, build_graphs
 from export.iterate import Iterate
 from export.model_config import ModelConfig, tensors
 from export.networks import Networks, load_networks
+from export.onnx_export import save_graph
 from relatent.pack import read_pack
 
 _MAX_BATCH = 16

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TypedDict
 
 import numpy as np
 from tqdm import tqdm
 
-from export.demo.refining import Bytes, ExportedPack, Floats
+from export.demo.starts import Quality, Side
 from export.demo.world import Drawings, draw
+from export.refining import Bytes, ExportedPack
 
 HELD_OUT = 64
+"""Drawings that are inverted."""
+
+COMPARED_STEPS, MOST_STEPS = 30, 1_000
+"""Steps of the hybrid whose quality is the goal, and those that the rival has to get there."""
+
 _SWEEP = 8
-_BATCH = 16
-_HYBRID_STEPS, _COMPARED_STEPS, _MEAN_STEPS = 100, 30, 1_000
-_ENCODER_RATES = (0.005, 0.01, 0.02, 0.04, 0.08)
-_MEAN_RATES = (0.05, 0.1, 0.2, 0.4)
+_HYBRID_STEPS = 100
+_ENCODER_RATES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.08)
+_MEAN_RATES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 
 
 @dataclass(frozen=True)
@@ -24,60 +30,39 @@ class LearningRates:
 
     Attributes:
         encoder: from the encoder's code, the lowest mean perceptual distance after 30 steps.
-        mean: from the mean latent, the fewest steps to what `encoder` has after 30, and of those
-            alike the lowest distance in the end: the choice that favours the rival most.
+        mean: from the mean latent, the fewest steps to what `encoder` has after 30: the choice that
+            favours the rival most.
     """
 
     encoder: float
     mean: float
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Mean quality over a set of drawings, at the start and after every call of the graph.
+class StepRatio(TypedDict):
+    """The comparison of the two starts; a lower bound where it is `censored`."""
 
-    Attributes:
-        steps: done at each point, 0 first.
-        mse, perceptual: means over the drawings at each point.
-    """
-
-    steps: tuple[int, ...]
-    mse: tuple[float, ...]
-    perceptual: tuple[float, ...]
-
-    def at(self, steps: int) -> tuple[float, float]:
-        """MSE and perceptual distance after so many steps."""
-        index = self.steps.index(steps)
-        return self.mse[index], self.perceptual[index]
-
-    def first_reaching(self, perceptual: float) -> int | None:
-        """The first point at or below a perceptual distance; None if there is none."""
-        for steps, value in zip(self.steps, self.perceptual, strict=True):
-            if value <= perceptual:
-                return steps
-        return None
+    step_ratio: float
+    censored: bool
+    mean_steps: int
 
 
 def choose_learning_rates(exported: ExportedPack) -> LearningRates:
     """Sweep both sides' step sizes on drawings of their own set."""
     targets = _targets(Drawings.SWEEP, _SWEEP)
-    hybrid = {
-        rate: refine_curve(exported, exported.encode(targets), targets, _COMPARED_STEPS, rate)
-        for rate in tqdm(_ENCODER_RATES, "sweep, encoder start", leave=False)
-    }
-    encoder = min(hybrid, key=lambda rate: hybrid[rate].perceptual[-1])
-    goal = hybrid[encoder].at(_COMPARED_STEPS)[1]
-    means = exported.mean_codes(len(targets))
-    mean = {
-        rate: refine_curve(exported, means, targets, _MEAN_STEPS, rate)
-        for rate in tqdm(_MEAN_RATES, "sweep, mean start", leave=False)
-    }
-
-    def price(rate: float) -> tuple[int, float]:
-        reached = mean[rate].first_reaching(goal)
-        return (_MEAN_STEPS + 1 if reached is None else reached), mean[rate].perceptual[-1]
-
-    return LearningRates(encoder, min(mean, key=price))
+    codes, means = exported.encode(targets), exported.mean_codes(len(targets))
+    hybrid = {}
+    for rate in tqdm(_ENCODER_RATES, "sweep, encoder start", leave=False):
+        side = Side(exported, codes, targets, rate)
+        side.advance(COMPARED_STEPS)
+        hybrid[rate] = side.quality().perceptual
+    encoder = min(hybrid, key=hybrid.__getitem__)
+    mean = {}
+    for rate in tqdm(_MEAN_RATES, "sweep, mean start", leave=False):
+        side = Side(exported, means, targets, rate)
+        reached = side.advance_until(hybrid[encoder], MOST_STEPS)
+        # Where none gets there, the nearest.
+        mean[rate] = (MOST_STEPS + 1 if reached is None else reached, side.quality().perceptual)
+    return LearningRates(encoder, min(mean, key=mean.__getitem__))
 
 
 def measure_inversion(exported: ExportedPack, rates: LearningRates) -> dict[str, object]:
@@ -85,42 +70,39 @@ def measure_inversion(exported: ExportedPack, rates: LearningRates) -> dict[str,
 
     Returns:
         `mse` and `perceptual` (each `encoder`, `hybrid_100`, `mean_100`, `mean_1000`),
-        `step_ratio`, `censored`, `learning_rate`.
+        `step_ratio`, `censored`, `mean_steps`, `hybrid_30_perceptual`, `learning_rate`.
     """
     targets = _targets(Drawings.HELD_OUT, HELD_OUT)
-    hybrid = refine_curve(exported, exported.encode(targets), targets, _HYBRID_STEPS, rates.encoder)
-    means = exported.mean_codes(len(targets))
-    mean = refine_curve(exported, means, targets, _MEAN_STEPS, rates.mean)
-    points = {
-        "encoder": hybrid.at(0),
-        "hybrid_100": hybrid.at(_HYBRID_STEPS),
-        "mean_100": mean.at(_HYBRID_STEPS),
-        "mean_1000": mean.at(_MEAN_STEPS),
-    }
-    reached = mean.first_reaching(hybrid.at(_COMPARED_STEPS)[1])
+    hybrid = Side(exported, exported.encode(targets), targets, rates.encoder)
+    points: dict[str, Quality] = {"encoder": hybrid.quality()}
+    hybrid.advance(COMPARED_STEPS)
+    goal = hybrid.quality().perceptual
+    hybrid.advance(_HYBRID_STEPS - COMPARED_STEPS)
+    points["hybrid_100"] = hybrid.quality()
+    mean = Side(exported, exported.mean_codes(HELD_OUT), targets, rates.mean)
+    reached = None
+    for stop in (100, MOST_STEPS):
+        reached = reached or mean.advance_until(goal, stop)
+        mean.advance(stop - mean.steps)
+        points[f"mean_{stop}"] = mean.quality()
     return {
-        "mse": {name: point[0] for name, point in points.items()},
-        "perceptual": {name: point[1] for name, point in points.items()},
-        "step_ratio": (_MEAN_STEPS if reached is None else reached) / _COMPARED_STEPS,
-        "censored": reached is None,
-        "hybrid_30_perceptual": hybrid.at(_COMPARED_STEPS)[1],
-        "learning_rate": {"encoder": rates.encoder, "mean": rates.mean},
+        "mse": {name: point.mse for name, point in points.items()},
+        "perceptual": {name: point.perceptual for name, point in points.items()},
+        **step_ratio(reached),
+        "hybrid_30_perceptual": goal,
+        "learning_rate": asdict(rates),
     }
 
 
-def refine_curve(exported: ExportedPack, codes: Floats, targets: Bytes, steps: int, rate: float) -> Curve:
-    """Refine in batches; measure at the start and after every call of the graph."""
-    totals: dict[int, list[tuple[Floats, Floats]]] = {}
-    for start in range(0, len(targets), _BATCH):
-        part = slice(start, start + _BATCH)
-        points = [(0, codes[part])]
-        points += [(r.steps, r.codes) for r in exported.refine(codes[part], targets[part], steps, rate)]
-        for done, reached in points:
-            distances = exported.assess(reached, targets[part])
-            totals.setdefault(done, []).append((distances["mse"], distances["perceptual"]))
-    mse = [float(np.concatenate([m for m, _ in parts]).mean()) for parts in totals.values()]
-    perceptual = [float(np.concatenate([p for _, p in parts]).mean()) for parts in totals.values()]
-    return Curve(tuple(totals), tuple(mse), tuple(perceptual))
+def step_ratio(reached: int | None, most: int = MOST_STEPS) -> StepRatio:
+    """The steps from the mean latent over those from the encoder.
+
+    Args:
+        reached: the steps from the mean to what the hybrid has after 30; None for too many.
+        most: those it was given.
+    """
+    steps = most if reached is None else reached
+    return {"step_ratio": steps / COMPARED_STEPS, "censored": reached is None, "mean_steps": steps}
 
 
 def _targets(which: Drawings, count: int) -> Bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export.demo.refining import Bytes
+from export.refining import Bytes
 
 _GAP = 2
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from export.demo.inversion_report import LearningRates, choose_learning_rates, measure_inversion
 from export.demo.pictures import save_sheet
-from export.demo.refining import ExportedPack
+from export.demo.samples import save_samples
 from export.demo.world import Drawings, draw
-from export.demo.world_report import measure_networks, sample_images
+from export.demo.world_report import measure_networks
 from export.networks import Networks, load_networks
+from export.refining import ExportedPack, Refinement
 from relatent.pack import read_pack
 
 REPORT = "report.json"
@@ -53,13 +54,13 @@ def _training(pack: Path) -> dict[str, float]:
 
 
 def _write_pictures(pack: Path, networks: Networks, exported: ExportedPack, rates: LearningRates) -> None:
-    samples = sample_images(networks.generator, 4 * _SHOWN, seed=33).permute(0, 2, 3, 1).numpy()
-    save_sheet([list(samples[i : i + _SHOWN]) for i in range(0, len(samples), _SHOWN)], pack / "samples.png")
+    save_samples(networks.generator, 4 * _SHOWN, seed=33, path=pack / "samples.png")
     images, _ = draw(Drawings.HELD_OUT, _SHOWN)
     targets = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
     codes = exported.encode(targets)
-    *_, refined = exported.refine(codes, targets, 100, rates.encoder)
-    rows = [list(targets), list(exported.synthesize(codes)), list(exported.synthesize(refined.codes))]
+    refinement = Refinement(exported, codes, targets, rates.encoder)
+    refinement.advance(100)
+    rows = [list(targets), list(exported.synthesize(codes)), list(exported.synthesize(refinement.codes))]
     save_sheet(rows, pack / "inversions.png")
 
 

@@ -9,19 +9,21 @@ from tqdm import tqdm
 
 from export.demo.train_attributes import train_attributes
 from export.demo.train_gan import train_gan
-from export.demo.world import GENERATOR, RESOLUTION, TRAINING_DRAWINGS, Drawings, draw
+from export.demo.world import GENERATOR, TRAINING_DRAWINGS, Drawings, draw
 from export.nets.discriminator import Discriminator
 from export.nets.encoder import Encoder
 from export.training.checkpoint import load_module, load_state
 from export.training.encoder import EncoderSettings, EncoderTraining
 
 _SAVE_EVERY = 16_000
+_WIDTHS = (32, 64, 96, 128, 128)
+"""Feature maps of the encoder from 64 pixels a side down to 4."""
 
 
 def new_encoder() -> Encoder:
     """The demo's encoder, untrained and with a zero mean latent."""
     mean = torch.zeros(GENERATOR.latent_width)
-    return Encoder(RESOLUTION, GENERATOR.layers, GENERATOR.latent_width, mean)
+    return Encoder(GENERATOR.layers, GENERATOR.latent_width, mean, _WIDTHS)
 
 
 def train_encoder(work: Path, settings: EncoderSettings | None = None) -> Encoder:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from export.demo.samples import save_samples
 from export.demo.world import GENERATOR, TRAINING_DRAWINGS, Drawings, draw
 from export.nets.stylegan2 import Generator
 from export.training.gan import GanSettings, GanTraining
 
 _SAVE_EVERY = 10_000
 _LOG_EVERY = 1_600
+_SAMPLES, _SAMPLES_SEED = 48, 5
 
 
 def train_gan(work: Path, settings: GanSettings | None = None) -> Generator:
@@ -55,16 +54,6 @@ def _train(training: GanTraining, data: Tensor, work: Path, checkpoint: Path) ->
             if step["images"] % _SAVE_EVERY == 0:
                 training.save(checkpoint)
                 training.measure_mean()
-                save_samples(training.average, work / f"samples-{training.images // 1000:04d}k.png")
+                path = work / f"samples-{training.images // 1000:04d}k.png"
+                save_samples(training.average, _SAMPLES, _SAMPLES_SEED, path)
     training.save(checkpoint)
-
-
-@torch.no_grad()
-def save_samples(generator: Generator, path: Path, count: int = 48, psi: float = 1.0) -> None:
-    """Write a contact sheet of random samples."""
-    z = torch.randn(count, GENERATOR.latent_width, generator=torch.Generator().manual_seed(5))
-    images = ((generator(z, psi).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
-    rows = [np.concatenate(list(images[i : i + 8]), 2) for i in range(0, count, 8)]
-    sheet = np.concatenate(rows, 1).transpose(1, 2, 0)
-    picture = Image.fromarray(np.ascontiguousarray(sheet))
-    picture.resize((sheet.shape[1] * 2, sheet.shape[0] * 2), Image.Resampling.BICUBIC).save(path)

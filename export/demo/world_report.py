@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from export.demo.samples import sample_images
 from export.demo.world import Drawings, draw
 from export.nets.attributes import AttributeNetwork
 from export.nets.stylegan2 import Generator
@@ -24,11 +25,11 @@ def measure_networks(networks: Networks) -> dict[str, object]:
     """
     images, factors = draw(Drawings.HELD_OUT, _COUNT)
     drawn = _measure(networks.attributes, images)[0]
-    sampled = _measure(networks.attributes, sample_images(networks.generator, _COUNT, seed=31))[0]
+    sampled = _measure(networks.attributes, _samples(networks.generator, _COUNT, seed=31))[0]
     residual = (drawn - factors).square().mean(0)
     r2 = 1 - residual / factors.var(0, unbiased=False)
     ratio = sampled.std(0) / drawn.std(0)
-    fakes = _measure(networks.attributes, sample_images(networks.generator, _FID_COUNT, seed=32))[1]
+    fakes = _measure(networks.attributes, _samples(networks.generator, _FID_COUNT, seed=32))[1]
     first = _measure(networks.attributes, draw(Drawings.REFERENCE_A, _FID_COUNT)[0])[1]
     second = _measure(networks.attributes, draw(Drawings.REFERENCE_B, _FID_COUNT)[0])[1]
     names = networks.attribute_names
@@ -38,16 +39,6 @@ def measure_networks(networks: Networks) -> dict[str, object]:
         "fid": frechet_distance(fakes, first),
         "fid_reference": frechet_distance(second, first),
     }
-
-
-@torch.no_grad()
-def sample_images(generator: Generator, count: int, seed: int) -> Tensor:
-    """Random images without truncation, uint8 [count, 3, R, R]."""
-    z = torch.randn(count, generator.config.latent_width, generator=torch.Generator().manual_seed(seed))
-    parts = [
-        ((generator(c).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8) for c in torch.split(z, _CHUNK)
-    ]
-    return torch.cat(parts)
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -65,6 +56,10 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     root = vectors * values.clamp(min=0).sqrt() @ vectors.t()
     cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
     return float(shift + cov_a.trace() + cov_b.trace() - 2 * cross)
+
+
+def _samples(generator: Generator, count: int, seed: int) -> Tensor:
+    return torch.from_numpy(sample_images(generator, count, seed)).permute(0, 3, 1, 2)
 
 
 @torch.no_grad()

@@ -29,6 +29,7 @@ class AttributeNetwork(nn.Module):
         widths: tuple[int, int, int, int, int] = (16, 32, 64, 128, 128),
     ) -> None:
         super().__init__()
+        self.widths = widths
         self.entry = nn.Conv2d(3, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(widths[i], widths[i + 1], 3, stride=2, padding=1) for i in range(4)

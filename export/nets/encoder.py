@@ -17,26 +17,20 @@ class Encoder(nn.Module):
     """Images to W+ codes.
 
     Args:
-        resolution: side of the images; a power of two from 32.
         layers, width: shape of the code.
         mean: float32 [D], the mean latent, added to the output.
-        widths: feature maps from full size down to 4 x 4.
+        widths: feature maps from full size down to 4 x 4, at least four; so they say how large the
+            images are.
         head: feature maps each row's head reads at 4 x 4.
     """
 
     mean: Tensor
 
     def __init__(
-        self,
-        resolution: int,
-        layers: int,
-        width: int,
-        mean: Tensor,
-        widths: tuple[int, ...] = (32, 64, 96, 128, 128),
-        head: int = 32,
+        self, layers: int, width: int, mean: Tensor, widths: tuple[int, ...], head: int = 32
     ) -> None:
         super().__init__()
-        self.layers, self.width = layers, width
+        self.layers, self.width, self.widths, self.head = layers, width, widths, head
         self.entry = nn.Conv2d(3, widths[0], 3, padding=1)
         self.stages = nn.ModuleList(_Stage(widths[i], widths[i + 1]) for i in range(len(widths) - 1))
         # The three coarsest maps, coarsest first, give a third of the rows each.
@@ -48,6 +42,11 @@ class Encoder(nn.Module):
         )
         self.base = _Head(widths[-1], head, 0, width)
         self.register_buffer("mean", mean.clone())
+
+    @property
+    def resolution(self) -> int:
+        """Side of the images in pixels."""
+        return 4 << (len(self.widths) - 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Encode.

@@ -1,31 +1,19 @@
 """StyleGAN2's generator: mapping and synthesis, of any width and resolution.
 
-One formulation serves training, export and refinement: the style modulates the *activations* and
-the demodulation factor is computed from the squared styles, so convolution weights stay constant
-(no per-sample weights, no grouped convolution, any batch size). It equals the published per-sample
-weight modulation exactly:
-
-    demodulation_o = rsqrt(sum_i s_i² · sum_k W_oik² + 1e-8)
-
-The demodulation factor is positive and a leaky ReLU positively homogeneous, so the factor is taken
-past the activation and joins the next layer's style: one pass over the maps fewer, and two fewer
-in the gradient.
-
-Published in Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020),
-section 2.2 and figure 7 (skip architecture).
+Published in Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.nets.layers import GAIN, LEAK, EqualizedLinear, fir_kernel
+from export.nets.layers import GAIN, LEAK, EqualizedLinear
+from export.nets.modulation import Maps, SynthesisLayer, ToRGB
 
 
 @dataclass(frozen=True)
@@ -84,110 +72,6 @@ class Mapping(nn.Module):
         for layer in self.layers:
             w = F.leaky_relu(layer(w), LEAK) * GAIN
         return w
-
-
-class Maps(NamedTuple):
-    """Feature maps as a product that is not taken yet: `values * scale[:, :, None, None]`.
-
-    Attributes:
-        values: [B, C, H, W].
-        scale: float32 [B, C], positive; None for ones.
-    """
-
-    values: Tensor
-    scale: Tensor | None
-
-    def with_scale(self, style: Tensor) -> Tensor:
-        """What `values` are to be multiplied by when their channels are styled, [B, C]."""
-        return style if self.scale is None else style * self.scale
-
-
-class ModulatedConv(nn.Module):
-    """A convolution whose input channels are scaled by a style taken from w."""
-
-    fir: Tensor
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, width: int, *, up: bool = False) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.style = EqualizedLinear(width, inputs, bias=1.0)
-        self.gain = 1 / math.sqrt(inputs * kernel * kernel)
-        self.up, self.padding = up, kernel // 2
-        self.register_buffer("fir", fir_kernel(outputs, 4.0) if up else torch.empty(0), persistent=False)
-
-    def forward(self, maps: Maps, style: Tensor) -> Tensor:
-        """Convolve, without demodulation.
-
-        Args:
-            maps: of `inputs` channels.
-            style: [B, inputs].
-
-        Returns:
-            [B, outputs, H, W], or twice the side when upsampling.
-        """
-        x = maps.values
-        x = x * maps.with_scale(style)[:, :, None, None].to(x.dtype)
-        weight = (self.weight * self.gain).to(x.dtype)
-        if not self.up:
-            return F.conv2d(x, weight, padding=self.padding)
-        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-        return F.conv2d(x, self.fir.to(x.dtype), padding=1, groups=x.shape[1])
-
-    def deviation(self, style: Tensor) -> Tensor:
-        """What demodulation divides by, [B, outputs]: the outputs' deviation for unit inputs."""
-        weight = self.weight * self.gain
-        energy = (style * style) @ (weight * weight).sum((2, 3)).t()
-        return torch.sqrt(energy + 1e-8)
-
-
-class SynthesisLayer(nn.Module):
-    """Modulated convolution, constant noise where the model has it, bias, leaky ReLU."""
-
-    noise: Tensor
-
-    def __init__(
-        self, inputs: int, outputs: int, resolution: int, width: int, *, up: bool, noise: bool
-    ) -> None:
-        super().__init__()
-        self.conv = ModulatedConv(inputs, outputs, 3, width, up=up)
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.noise_strength = nn.Parameter(torch.zeros(())) if noise else None
-        if noise:
-            self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
-
-    def forward(self, maps: Maps, w: Tensor) -> Maps:
-        """Maps of `inputs` channels and w [B, D] to maps of `outputs` channels, R on a side."""
-        style = self.conv.style(w)
-        x = self.conv(maps, style)
-        # y / deviation + shift, activated, is (y + shift * deviation), activated, / deviation.
-        deviation = self.conv.deviation(style)
-        shift = (self.bias * deviation)[:, :, None, None]
-        if self.noise_strength is not None:
-            shift = shift + self.noise * (self.noise_strength * deviation[:, :, None, None])
-        return Maps(F.leaky_relu(x + shift.to(x.dtype), LEAK), GAIN / deviation)
-
-
-class ToRGB(nn.Module):
-    """Feature maps to colour, added to the upsampled colours of the coarser levels."""
-
-    fir: Tensor
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.conv = ModulatedConv(inputs, 3, 1, width)
-        self.bias = nn.Parameter(torch.zeros(3))
-        self.register_buffer("fir", fir_kernel(3, 4.0), persistent=False)
-
-    def forward(self, maps: Maps, w: Tensor, image: Tensor | None) -> Tensor:
-        """Maps R on a side, w [B, D] and coarser colours [B, 3, R / 2, R / 2] to [B, 3, R, R]."""
-        # Three rows of weights: styling them is cheaper than styling the maps.
-        x, style = maps.values, maps.with_scale(self.conv.style(w))
-        weight = (self.conv.weight[:, :, 0, 0] * self.conv.gain) * style[:, None, :]
-        colour = (weight.to(x.dtype) @ x.flatten(2)).reshape(-1, 3, *x.shape[2:]).float()
-        colour = colour + self.bias[None, :, None, None]
-        if image is None:
-            return colour
-        return colour + F.conv_transpose2d(image, self.fir, stride=2, padding=1, groups=3)
 
 
 class Synthesis(nn.Module):

@@ -42,7 +42,7 @@ class Objective(Protocol):
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
-        """The graph's other inputs, by name."""
+        """The graph's other inputs, by name; `losses` sees the `weight.NAME`, `prepare` the others."""
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -52,4 +52,4 @@ class Objective(Protocol):
         """Compute once a call what all its steps share (a target's features, say)."""
 
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
-        """The loss of each sample, float32 [B]."""
+        """The loss of each sample, float32 [B]; of the conditions, it is given the weights."""

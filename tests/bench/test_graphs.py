@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from bench.graphs import Graphs, Refinement
+from bench.graphs import Graphs
 from bench.settings import Settings
+from export.refining import Refinement
 from relatent.pack import read_pack
 
 
@@ -13,7 +14,7 @@ def graphs(settings: Settings) -> Graphs:
 
 def test_refinement_does_as_many_steps_as_told_in_as_many_calls_as_that_takes(graphs: Graphs) -> None:
     images = graphs.sample(3, seed=1)
-    refinement = Refinement(graphs, images, graphs.encode(images), learning_rate=0.02)
+    refinement = Refinement(graphs, graphs.encode(images), images, learning_rate=0.02)
     refinement.advance(10)  # the graph does 4 at a time
     assert refinement.losses.shape == (3, 10)
     assert np.isfinite(refinement.losses).all()
@@ -22,10 +23,10 @@ def test_refinement_does_as_many_steps_as_told_in_as_many_calls_as_that_takes(gr
 
 def test_refinement_brings_the_image_of_the_best_code_nearer(graphs: Graphs) -> None:
     images = graphs.sample(4, seed=2)
-    refinement = Refinement(graphs, images, graphs.encode(images), learning_rate=0.02)
-    before = graphs.perceptual(graphs.synthesize(refinement.best), images)
+    refinement = Refinement(graphs, graphs.encode(images), images, learning_rate=0.02)
+    before = graphs.assess(refinement.codes, images)["perceptual"]
     refinement.advance(40)
-    after = graphs.perceptual(graphs.synthesize(refinement.best), images)
+    after = graphs.assess(refinement.codes, images)["perceptual"]
     assert (after < before / 2).all()
 
 

@@ -68,7 +68,7 @@ def test_start_finds_the_very_step(settings: Settings, monkeypatch: pytest.Monke
         return np.repeat(self.pack.mean[None], len(images), axis=0)
 
     monkeypatch.setattr(Graphs, "encode", encode)
-    monkeypatch.setattr("bench.start.HYBRID_STEPS", 6)
+    monkeypatch.setattr("bench.start.COMPARED_STEPS", 6)
     monkeypatch.setattr("bench.start.read_pack", _with_one_learning_rate)
     report = start.run(settings)
     assert pack_mean

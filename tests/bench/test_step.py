@@ -1,15 +1,38 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
 from bench import step
 from bench.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 
-def test_the_graph_and_the_loops_do_the_same_work_and_both_are_timed() -> None:
-    """On the bundled pack, whose weights exist in both forms."""
-    report = step.run(Settings(quick=True))
+
+def test_the_graph_and_the_loops_do_the_same_work_and_all_are_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the bundled pack, whose weights exist in both forms, found where the settings say."""
+    monkeypatch.chdir(tmp_path)
+    report = step.run(Settings(ROOT / "packs", ROOT / "model_repository", quick=True))
     for batch in ("batch_1", "batch_8"):
         figures = report[batch]
         assert figures["largest_loss_difference"] < 0.01
         assert figures["gflop_a_step"] > 0
         # No upper bound: on a busy machine one product may be slowed more than a step's mean.
         assert figures["share_of_machine"]["onnxruntime"]["median"] > 0
-        assert set(figures["seconds_a_step"]) == {"onnxruntime", "pytorch", "pytorch_wasteful"}
+        loops = {"pytorch", "pytorch_published", "pytorch_wasteful"}
+        assert set(figures["seconds_a_step"]) == {"onnxruntime", *loops}
     assert report["speedup_batch_8"] == report["batch_8"]["speedup"]["median"]
+    assert report["published_speedup_batch_1"] == report["batch_1"]["published_speedup"]["median"]
+    assert report["published_speedup_batch_8"] == report["batch_8"]["published_speedup"]["median"]
+
+
+def test_sides_whose_losses_differ_are_not_compared() -> None:
+    losses = np.array([[1.0, 0.5], [2.0, 1.0]])
+    near, far = losses * 1.005, losses * [1.0, 1.02]
+    assert step.largest_difference(losses, {"near": near, "same": losses}) == pytest.approx(0.005, rel=0.01)
+    with pytest.raises(RuntimeError, match="differ from those of far by"):
+        step.largest_difference(losses, {"near": near, "far": far})
+    with pytest.raises(RuntimeError, match="by nan"):
+        step.largest_difference(losses * np.nan, {"near": near})

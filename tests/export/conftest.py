@@ -31,9 +31,8 @@ def small() -> Networks:
         generator.mapping.mean.normal_()
         for layer in generator.synthesis.layers:
             layer.get_parameter("noise_strength").fill_(0.1)
-    encoder = Encoder(
-        32, SMALL.layers, SMALL.latent_width, generator.mapping.mean, widths=(8, 8, 8, 8), head=8
-    )
+    mean = generator.mapping.mean
+    encoder = Encoder(SMALL.layers, SMALL.latent_width, mean, widths=(8, 8, 8, 8), head=8)
     for head in encoder.heads:
         torch.nn.init.normal_(head.get_parameter("dense.weight"), std=0.2)
     attributes = AttributeNetwork(3, 32, widths=(8, 8, 8, 8, 8))

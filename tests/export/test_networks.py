@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
+from export.nets.encoder import Encoder
 from export.nets.layers import EqualizedConv, fir_kernel
-from export.nets.stylegan2 import Generator, GeneratorConfig, Maps, ModulatedConv, SynthesisLayer, ToRGB
+from export.nets.modulation import Maps, ModulatedConv, SynthesisLayer, ToRGB
+from export.nets.stylegan2 import Generator, GeneratorConfig
 from export.networks import Networks, load_networks, save_networks
+from tests.export.conftest import SMALL
 
 
 def filter_by_hand(x: Tensor, gain: float) -> Tensor:
@@ -76,8 +82,10 @@ def test_a_colour_layer_modulates_without_demodulating_and_adds_to_the_coarser_i
     x, w, coarser = torch.randn(3, 5, 8, 8), torch.randn(3, 4), torch.randn(3, 3, 4, 4)
     stretched = torch.zeros(3, 3, 8, 8)
     stretched[:, :, ::2, ::2] = coarser
-    plain = modulate_weights(layer.conv, x, w, demodulate=False) + layer.bias[None, :, None, None]
-    assert_close(layer(Maps(x, None), w, coarser), plain + filter_by_hand(stretched, 4.0))
+    owed = torch.rand(3, 5) + 0.5
+    plain = modulate_weights(layer.conv, x * owed[:, :, None, None], w, demodulate=False)
+    plain = plain + layer.bias[None, :, None, None] + filter_by_hand(stretched, 4.0)
+    assert_close(layer(Maps(x, owed), w, coarser), plain)
 
 
 def test_activation_gain_folded_into_a_convolution_changes_nothing() -> None:
@@ -138,7 +146,7 @@ def test_a_generator_of_impossible_shape_is_refused(change: dict[str, object], m
 def test_revision_belongs_to_mapping_and_synthesis_alone(small: Networks, tmp_path: Path) -> None:
     before = small.revision
     save_networks(small, tmp_path)
-    copy = load_networks_with_small_shapes(tmp_path, small)
+    copy = load_networks(tmp_path)
     assert copy.revision == before
     with torch.no_grad():
         copy.encoder.base.dense.bias.add_(1)
@@ -148,15 +156,31 @@ def test_revision_belongs_to_mapping_and_synthesis_alone(small: Networks, tmp_pa
     assert copy.revision != before
 
 
-def load_networks_with_small_shapes(folder: Path, small: Networks) -> Networks:
-    """The small networks have widths of their own, so load into copies of them."""
-    import copy
+def test_networks_of_other_shapes_load_as_they_were_saved(small: Networks, tmp_path: Path) -> None:
+    save_networks(small, tmp_path)
+    copy = load_networks(tmp_path)
+    for ours, theirs in ((copy.encoder, small.encoder), (copy.attributes, small.attributes)):
+        assert all(
+            torch.equal(tensor, theirs.state_dict()[name]) for name, tensor in ours.state_dict().items()
+        )
+    assert copy.encoder.resolution == 32
 
-    from safetensors.torch import load_file
 
-    clone = copy.deepcopy(small)
-    clone.generator.load_state_dict(load_file(folder / "generator.safetensors"))
-    return clone
+def test_weights_that_do_not_fit_their_header_are_refused_by_file(small: Networks, tmp_path: Path) -> None:
+    save_networks(small, tmp_path)
+    path = tmp_path / "encoder.safetensors"
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["config"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, {"config": json.dumps(header | {"head": 9})})
+    with pytest.raises(ValueError, match=r"encoder\.safetensors: weights and header do not fit"):
+        load_networks(tmp_path)
+
+
+def test_an_encoder_for_another_size_is_refused(small: Networks) -> None:
+    large = Encoder(SMALL.layers, SMALL.latent_width, small.encoder.mean, widths=(8,) * 5, head=8)
+    with pytest.raises(ValueError, match="encoder: expected one for images 32 on a side, got 64"):
+        Networks(small.generator, large, small.attributes, small.attribute_names)
 
 
 def test_the_demo_packs_weights_load_and_have_the_manifests_revision() -> None:

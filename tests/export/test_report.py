@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 
-from export.demo.inversion_report import Curve
+from export.demo.inversion_report import step_ratio
+from export.demo.starts import Side
 from export.demo.world_report import frechet_distance
+from export.refining import Bytes, ExportedPack, Floats
+from relatent.pack import InitialState, Pack, StateTensor
 from tests.export.conftest import ROOT
 
 
@@ -19,12 +26,43 @@ def test_frechet_distance_of_known_gaussians() -> None:
     assert frechet_distance(a, a * 2) == pytest.approx(3, rel=0.03)
 
 
-def test_a_curve_finds_the_first_point_that_is_good_enough() -> None:
-    curve = Curve((0, 10, 20), (0.3, 0.2, 0.1), (3.0, 2.0, 1.0))
-    assert curve.at(10) == (0.2, 2.0)
-    assert curve.first_reaching(2.0) == 10
-    assert curve.first_reaching(1.5) == 20
-    assert curve.first_reaching(0.5) is None
+class Descent(ExportedPack):
+    """A pack whose codes lose 1 a step, and are as far from their targets as they are large."""
+
+    def __init__(self) -> None:
+        state = {name: StateTensor((1, 1), InitialState.CODE) for name in ("w", "best_w")}
+        refinement = SimpleNamespace(max_steps=10, state=state, weights={"pixel": 1.0})
+        self.pack = cast(Pack, SimpleNamespace(refinement=refinement))
+
+    def assess(self, codes: Floats, targets: Bytes) -> dict[str, Floats]:
+        return {"mse": codes[:, 0, 0] / 1000, "perceptual": codes[:, 0, 0]}
+
+    def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
+        steps = feed["steps"][:, :, None]
+        state = {f"next.{name}": feed[f"state.{name}"] - steps for name in ("w", "best_w")}
+        return {**state, "losses": np.zeros((len(steps), 10), np.float32)}
+
+
+def side(start: float) -> Side:
+    codes, targets = np.full((20, 1, 1), start, np.float32), np.zeros((20, 2, 2, 3), np.uint8)
+    return Side(Descent(), codes, targets, 0.1)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 11, 37])
+def test_a_goal_is_reached_at_the_very_step_within_a_call_of_the_graph(steps: int) -> None:
+    walk = side(100.0)
+    assert walk.advance_until(100.0 - steps, most=60) == steps
+    assert walk.steps == steps
+    assert walk.quality().perceptual == 100.0 - steps
+    assert walk.quality().mse == pytest.approx((100 - steps) / 1000)
+
+
+def test_a_goal_too_far_is_not_reached_and_the_steps_are_done() -> None:
+    walk = side(100.0)
+    assert walk.advance_until(39.0, most=60) is None
+    assert (walk.steps, walk.quality().perceptual) == (60, 40.0)
+    assert step_ratio(None) == {"step_ratio": 1000 / 30, "censored": True, "mean_steps": 1000}
+    assert step_ratio(600) == {"step_ratio": 20.0, "censored": False, "mean_steps": 600}
 
 
 def test_the_demo_packs_report_meets_the_bars_of_measuring_and_inverting() -> None:

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from export.cli import main
-from export.demo.refining import ExportedPack
 from export.graphs import Synthesize
 from export.model_config import parse_config
 from export.networks import load_networks
+from export.refining import ExportedPack, Refinement
 from relatent.pack import read_pack
 from tests.export.conftest import ROOT
 from tests.export.running import run
@@ -78,6 +78,21 @@ def test_the_served_graph_draws_what_pytorch_draws() -> None:
     codes = np.random.default_rng(3).standard_normal((3, 10, 128), dtype=np.float32)
     theirs = Synthesize(networks)(torch.from_numpy(codes)).numpy().astype(int)
     assert np.abs(exported.synthesize(codes).astype(int) - theirs).max() <= 1
+
+
+def test_the_committed_refinement_does_not_depend_on_company() -> None:
+    """After 100 steps, where rounding that company changed would have grown a thousandfold."""
+    exported = ExportedPack(read_pack(PACK), COMMITTED)
+    images = np.random.default_rng(4).standard_normal((4, 10, 128), dtype=np.float32)
+    targets, starts = exported.synthesize(images), exported.mean_codes(4)
+    together = Refinement(exported, starts, targets, 0.05)
+    together.advance(100)
+    for place in (0, 3):
+        one = slice(place, place + 1)
+        alone = Refinement(exported, starts[one], targets[one], 0.05)
+        alone.advance(100)
+        difference = np.abs(alone.codes - together.codes[one]).max() / np.abs(alone.codes).max()
+        assert difference <= 1e-4
 
 
 def test_a_pack_whose_weights_are_not_the_manifests_is_refused(

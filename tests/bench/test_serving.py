@@ -1,0 +1,64 @@
+"""A measurement's service comes up, or says why not, and never outlives it."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.serving import served
+from bench.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SERVES_UNTIL_KILLED = """
+import asyncio, sys
+from pathlib import Path
+from bench.serving import served
+from bench.settings import Settings
+
+async def serve():
+    settings = Settings(Path(sys.argv[1]), Path(sys.argv[2]), pack="tiny", engine="local")
+    async with served(settings, max_inflight=1) as service:
+        print(service.address, flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(serve())
+"""
+
+
+def listens(address: str) -> bool:
+    async def connect() -> None:
+        _, writer = await asyncio.open_connection(*address.rsplit(":", 1))
+        writer.close()
+
+    try:
+        asyncio.run(connect())
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_killed_measurement_leaves_no_service_behind(settings: Settings) -> None:
+    words = [sys.executable, "-c", SERVES_UNTIL_KILLED, str(settings.packs), str(settings.repository)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as measurement:
+        assert measurement.stdout is not None
+        address = measurement.stdout.readline().strip()
+        try:
+            assert listens(address)
+        finally:
+            measurement.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 15
+    while listens(address) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not listens(address)
+
+
+async def test_a_service_that_does_not_come_up_says_why(settings: Settings, tmp_path: Path) -> None:
+    missing = replace(settings, packs=tmp_path / "nowhere")
+    with pytest.raises(RuntimeError, match="nowhere"):
+        async with served(missing, max_inflight=1):
+            pass
