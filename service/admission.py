@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -45,11 +45,15 @@ class Admission:
     Args:
         max_inflight: most calls at work.
         max_queue: most calls waiting.
+        on_entry: told of every call that gets a place how many seconds it waited.
     """
 
-    def __init__(self, max_inflight: int, max_queue: int) -> None:
+    def __init__(
+        self, max_inflight: int, max_queue: int, on_entry: Callable[[float], None] = lambda _: None
+    ) -> None:
         self._max_inflight = max_inflight
         self._max_queue = max_queue
+        self._on_entry = on_entry
         self._at_work: set[Place] = set()
         self._queue: deque[Place] = deque()
         self._outstanding = 0
@@ -150,6 +154,7 @@ class Admission:
         self._outstanding += place.work
         try:
             await self._wait(place, call)
+            self._on_entry(call.queue_seconds)
             yield place
         finally:
             self._leave(place)

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from relatent.pack import Direction, Pack
 from service.engine.engine import Graph
+from service.engine.graphs import PACK
 from service.errors import InvalidField, UnknownName
 from service.models import GraphKind
 
+SHOWN = 64
+"""How many letters of a caller's text are quoted."""
 REVISION = "relatent.revision"
 """The parameter of a graph's configuration that says which weights it was made of."""
 
@@ -65,15 +68,21 @@ def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[st
             if name not in graphs:
                 problems.append(f"graph {name} is missing")
                 continue
-            revision = graphs[name].parameters.get(REVISION, "none")
+            parameters = graphs[name].parameters
+            revision = parameters.get(REVISION, "none")
             if revision != pack.revision:
                 problems.append(f"graph {name} has revision {revision}, its pack {pack.revision}")
+            if parameters.get(PACK) != pack.name:
+                problems.append(f"graph {name} is of pack {parameters.get(PACK)}, expected {pack.name}")
     return problems
 
 
 def shown(text: str) -> str:
-    """A caller's text, fit to be quoted in a message."""
-    return repr(text if len(text) <= 64 else text[:61] + "...")
+    """A caller's text, fit to be quoted in a message: in ASCII, and cut where it is long."""
+    part = text[:SHOWN]
+    while len(ascii(part)) > SHOWN + 2:
+        part = part[:-1]
+    return ascii(part if part == text else part[:-3] + "...")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -17,9 +17,8 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     Raises:
         Exception: whatever the decoder raises on broken bytes.
     """
-    picture.load()
+    _turn_upright(picture)
     profile = picture.info.get("icc_profile")
-    picture = _upright(picture)
     if picture.mode.startswith("I"):
         picture = _eight_bits(picture)
     alpha = None
@@ -31,34 +30,40 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         picture = picture.convert("RGB")
     if profile:
         picture = _to_srgb(picture, profile)
-    picture = picture.convert("RGB")
+    if picture.mode != "RGB":  # else it would be copied
+        picture = picture.convert("RGB")
     if alpha is not None:
-        picture = Image.composite(picture, Image.new("RGB", picture.size, WHITE), alpha)
+        paper = Image.new("RGB", picture.size, WHITE)
+        paper.paste(picture, mask=alpha)
+        return paper
     return picture
 
 
 def to_grey(picture: Image.Image) -> Image.Image:
     """Decode a picture as mode L, upright; what is transparent counts as white."""
     if picture.mode.startswith("I"):
-        picture.load()
-        return _eight_bits(_upright(picture))
+        _turn_upright(picture)
+        return _eight_bits(picture)
     return to_rgb(picture).convert("L")
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF orientation says; broken EXIF data says nothing."""
+def _turn_upright(picture: Image.Image) -> None:
+    """Decode a picture and turn it as its EXIF orientation says; broken EXIF data says nothing."""
+    picture.load()
     try:
-        return ImageOps.exif_transpose(picture)
+        ImageOps.exif_transpose(picture, in_place=True)  # else it would be copied, turned or not
     except MemoryError:
         raise
     except Exception:  # the parser raises nearly anything on broken bytes; the picture is fine without
-        return picture
+        return
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Round 16-bit grey to eight bits; Pillow itself would clip it."""
     deep = np.asarray(picture).astype(np.uint32)
-    return Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+    deep += 128
+    deep //= 257
+    return Image.fromarray(deep.astype(np.uint8))
 
 
 def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:

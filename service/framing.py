@@ -52,18 +52,18 @@ def square(picture: Image.Image, fit: Fit, resolution: int, field: str) -> Pixel
     return _pad(picture, resolution)
 
 
-def check_proportions(mask: Image.Image, picture: Image.Image, field: str) -> None:
-    """Check that a mask has the proportions of its picture, to a pixel of either.
+def check_proportions(mask: Image.Image, size: tuple[int, int], field: str) -> None:
+    """Check that a mask has the proportions of its picture, of a width and height, to a pixel of either.
 
     Raises:
         InvalidField: it has others.
     """
-    skew = abs(mask.width * picture.height - mask.height * picture.width)
-    if skew > max(mask.width, mask.height, picture.width, picture.height):
+    width, height = size
+    skew = abs(mask.width * height - mask.height * width)
+    if skew > max(mask.width, mask.height, width, height):
         raise InvalidField(
             field,
-            f"expected the image's proportions, {picture.width} x {picture.height}, "
-            f"got {mask.width} x {mask.height}",
+            f"expected the image's proportions, {width} x {height}, got {mask.width} x {mask.height}",
         )
 
 

@@ -107,10 +107,12 @@ def _read(image: Encoded, limits: Limits, *, grey: bool) -> Image.Image:
             f"expected at most {limits.max_bytes} bytes, got {len(image.data)}",
             reason=_TOO_LARGE,
         )
-    picture = _read_raw(image, limits) if image.format is Format.RAW_RGB else _open(image, limits)
+    opened = _read_raw if image.format is Format.RAW_RGB else _open
+    decoded = to_grey if grey else to_rgb
     try:
-        return to_grey(picture) if grey else to_rgb(picture)
-    except MemoryError:
+        # Handed over, not kept: so its first form can be let go of once there is the next.
+        return decoded(opened(image, limits))
+    except (InvalidField, MemoryError):
         raise
     except Exception as error:  # the decoders raise nearly anything on broken bytes
         raise _unreadable(image, f"it is broken: {error}") from error

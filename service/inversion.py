@@ -172,6 +172,7 @@ class Inverter:
                 raise
             return StopReason.DEADLINE
         self._admission.advance(place, steps, seconds)
+        self._locksteps[job.pack.name].measure(seconds)
         self._metrics.steps.labels(job.pack.name).inc(steps)
         self._metrics.chunk.labels(job.pack.name).observe(seconds)
         return reached(job.rules, refinement.losses)

@@ -48,16 +48,19 @@ class Lockstep:
     async def chunk(self) -> AsyncIterator[None]:
         """Wait for the others, then do a chunk at the engine."""
         await self._gather()
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         self._running += 1
         try:
             yield
-            self._measure(loop.time() - began)
         finally:
             self._running -= 1
-            self._since = loop.time()
+            self._since = asyncio.get_running_loop().time()
             self._consider()
+
+    def measure(self, seconds: float) -> None:
+        """Take a chunk's time at the engine, outages left out, as a measurement."""
+        weight = SMOOTHING if self._measured else 1.0
+        self._chunk_seconds += weight * (seconds - self._chunk_seconds)
+        self._measured = True
 
     async def _gather(self) -> None:
         loop = asyncio.get_running_loop()
@@ -72,11 +75,6 @@ class Lockstep:
             if turn in self._waiting:
                 self._waiting.remove(turn)
                 self._consider()
-
-    def _measure(self, seconds: float) -> None:
-        weight = SMOOTHING if self._measured else 1.0
-        self._chunk_seconds += weight * (seconds - self._chunk_seconds)
-        self._measured = True
 
     def _consider(self) -> None:
         """Let those who wait go on now, or see to it that they do in time."""

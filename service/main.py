@@ -21,6 +21,7 @@ from relatent.pack import PackError, read_packs
 from service.admission import Admission
 from service.catalog import Catalog
 from service.engine.choose import EngineKind, choose_engine, settle
+from service.engine.embedded_engine import EmbeddedEngine
 from service.engine.engine import Engine
 from service.engine.retrying import RetryingEngine
 from service.inversion import Inverter
@@ -30,6 +31,7 @@ from service.metrics import Metrics
 from service.models import Models
 from service.readiness import Readiness
 from service.rpc.catalog import CatalogServicer
+from service.rpc.decoding import Decoder
 from service.rpc.editing import EditingServicer
 from service.rpc.health import HealthServicer
 from service.rpc.interceptors import CallInterceptor
@@ -79,14 +81,15 @@ class Server:
 def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: Metrics) -> Server:
     """Put a server together around an engine."""
     lifecycle = Lifecycle()
-    admission = Admission(settings.max_inflight, settings.max_queue)
+    admission = Admission(settings.max_inflight, settings.max_queue, metrics.queue.observe)
     metrics.watch(admission)
     models = Models(engine, metrics)
     inverter = Inverter(models, admission, lifecycle, metrics)
+    decoder = Decoder(settings.image_limits)
     health = HealthServicer(SERVICES)
     servicers = Servicers(
-        inversion=InversionServicer(catalog, settings, admission, inverter),
-        editing=EditingServicer(catalog, settings, admission, models, inverter),
+        inversion=InversionServicer(catalog, settings, admission, inverter, decoder),
+        editing=EditingServicer(catalog, settings, admission, models, inverter, decoder),
         synthesis=SynthesisServicer(catalog, settings, admission, models),
         catalog=CatalogServicer(catalog, settings),
         health=health,
@@ -122,7 +125,7 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
         "engine": choice.kind.value,
     }
     log.info("listening", extra=addresses)
-    running = asyncio.create_task(_run(server, addresses, choice.note))
+    running = asyncio.create_task(_run(server, chosen, addresses, choice.note))
     await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()  # an engine that is still starting must not go on to
     try:
@@ -134,8 +137,10 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
         scrapes.server_close()
 
 
-async def _run(server: Server, addresses: dict[str, str], note: str) -> None:
+async def _run(server: Server, engine: Engine, addresses: dict[str, str], note: str) -> None:
     await server.readiness.start()
+    if isinstance(engine, EmbeddedEngine):  # its ports are chosen as it starts
+        addresses["triton_metrics"] = engine.triton.metrics_address
     log.info("serving", extra=addresses)
     if server.settings.ready_file is not None:
         _write(server.settings.ready_file, {**addresses, "note": note})

@@ -6,9 +6,9 @@
 | `grpc_server_handled_total` | counter | type, service, method, code | calls ended |
 | `grpc_server_handling_seconds` | histogram | type, service, method | from a call's begin to its end |
 | `relatent_refinement_steps_total` | counter | pack | refinement steps done |
-| `relatent_batch_size` | histogram | graph | samples the service put into one engine call |
-| `relatent_chunk_seconds` | histogram | pack | one chunk of refinement steps, the engine's queue included |
-| `relatent_queue_seconds` | histogram | | waiting for a place |
+| `relatent_batch_size` | histogram | graph | samples of one engine call; refinements meet in Triton only |
+| `relatent_chunk_seconds` | histogram | pack | a chunk of steps, the engine's queue included, outages not |
+| `relatent_queue_seconds` | histogram | | waiting for a place, of calls that got one |
 | `relatent_inversions_total` | counter | pack, stop_reason | inversions answered |
 | `relatent_reconstruction_psnr_decibels` | histogram | pack | of finished inversions |
 | `relatent_reconstruction_mse` | histogram | pack | of finished inversions |

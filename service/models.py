@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from relatent.pack import Pack
 from service.call import Call
+from service.engine.attempts import attempt_seconds, begin_attempt
 from service.engine.engine import Engine
 from service.metrics import Metrics
 
@@ -22,14 +23,13 @@ Tensors = dict[str, NDArray[Any]]
 
 
 class GraphKind(StrEnum):
-    """The graphs of a pack; the model of pack NAME is called NAME_KIND."""
+    """The graphs of a pack that calls need; the model of pack NAME is called NAME_KIND."""
 
     ENCODE = "encode"
     MAP = "map"
     SYNTHESIZE = "synthesize"
     REFINE = "refine"
     ASSESS = "assess"
-    ATTRIBUTES = "attributes"
 
     def of(self, pack: Pack) -> str:
         """Its name for a pack."""
@@ -71,9 +71,13 @@ class Models:
 
     async def refine(
         self, pack: Pack, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
-    ) -> Tensors:
-        """One chunk of refinement; inputs and outputs as the graph names them, batch of 1."""
-        return await self._infer(GraphKind.REFINE.of(pack), inputs, call, timeout)
+    ) -> tuple[Tensors, float]:
+        """One chunk of refinement; inputs and outputs as the graph names them, batch of 1.
+
+        Also tells how many seconds it took, attempts that failed before left out.
+        """
+        answer = await self._infer(GraphKind.REFINE.of(pack), inputs, call, timeout)
+        return answer, attempt_seconds()
 
     async def assess(self, pack: Pack, image: Pixels, reference: Pixels, call: Call) -> Quality:
         """How close an image is to a reference, both uint8 [1, R, R, 3]."""
@@ -99,6 +103,7 @@ class Models:
     ) -> Tensors:
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
         began = time.monotonic()
+        begin_attempt()
         try:
             return await self._engine.infer(graph, inputs, timeout)
         finally:

@@ -6,7 +6,6 @@ the graph as `state.NAME` and come out of it as `next.NAME`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -120,11 +119,6 @@ class Refinement:
         """The code of the lowest loss so far, float32 [1, L, D]."""
         return self._inputs["state.best_w"]
 
-    @property
-    def best_loss(self) -> float:
-        """The lowest loss so far; infinite before the first step."""
-        return float(self._inputs["state.best_loss"][0, 0])
-
     def checkpoint(self) -> Checkpoint:
         """Where to go on from."""
         state = {name: self._inputs[f"state.{name}"][0] for name in self._pack.refinement.state}
@@ -140,15 +134,14 @@ class Refinement:
             timeout: seconds to wait for it at most; None for no end.
 
         Returns:
-            Seconds it took.
+            Seconds it took, attempts that the engine failed before left out.
 
         Raises:
             LossNotFinite: a loss was NaN or infinite; the state is as it was before.
             EngineError: as the engine says; the state is as it was before, so the chunk may be repeated.
         """
-        began = time.monotonic()
         self._inputs["steps"] = np.array([[steps]], np.int32)
-        answer = await models.refine(self._pack, self._inputs, call, timeout)
+        answer, seconds = await models.refine(self._pack, self._inputs, call, timeout)
         losses = answer["losses"][0, :steps]
         if not np.isfinite(losses).all():
             raise LossNotFinite(self._done + int(np.argmin(np.isfinite(losses))))
@@ -156,4 +149,4 @@ class Refinement:
             self._inputs[f"state.{name}"] = answer[f"next.{name}"]
         self._losses[self._done : self._done + steps] = losses
         self._done += steps
-        return time.monotonic() - began
+        return seconds

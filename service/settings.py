@@ -67,6 +67,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _some_seconds(text: str) -> float:
+    if not (seconds := _seconds(text)):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+    return seconds
+
+
 def _yes_or_no(text: str) -> bool:
     return _choice("yes", "no")(text) == "yes"
 
@@ -125,7 +131,9 @@ class Settings:
     max_connection_age_seconds: Annotated[
         float,
         _Flag(
-            "300", _seconds, "age at which clients are asked to connect anew, so that new servers get load"
+            "300",
+            _some_seconds,
+            "age at which clients are asked to connect anew, so that new servers get load",
         ),
     ]
     log_level: Annotated[str, _Flag("info", _LEVELS, "debug, info, warning or error")]
@@ -134,8 +142,8 @@ class Settings:
         _Flag(
             "",
             _optional_path,
-            "written when serving: JSON with the addresses, keys grpc and metrics, the engine, and a note, "
-            "empty unless a better engine could be had",
+            "written when serving: JSON with the addresses, keys grpc, metrics and, of an embedded Triton, "
+            "triton_metrics, the engine, and a note, empty unless a better engine could be had",
         ),
     ]
     stop_with_stdin: Annotated[
@@ -178,4 +186,6 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     settings = Settings(**vars(parser.parse_args(arguments)))
     if settings.engine == "triton" and not settings.triton:
         parser.error("--engine triton: expected --triton host:port")
+    if settings.triton and settings.engine in ("embedded", "local"):
+        parser.error(f"--engine {settings.engine}: expected no --triton, got {','.join(settings.triton)}")
     return settings

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from service.engine.embedded import EmbeddedEngine, why_not
+from service.engine.embedded import why_not
+from service.engine.embedded_engine import EmbeddedEngine
 from service.engine.engine import Engine
 from service.engine.local import LocalEngine
 from service.engine.triton import TritonEngine

@@ -9,18 +9,17 @@ import socket
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from service.engine.claim import Claim, sweep
-from service.engine.engine import Array, EngineUnavailable, Graph
+from service.engine.engine import EngineUnavailable
 from service.engine.installation import Installation, InstallationError, find_installation
 from service.engine.launch import HOST, lay_out_backends, port_of, reserve_port, spawn
 from service.engine.processes import children_of, first_to_end, kill_group, reap_group
-from service.engine.triton import TritonEngine, open_channel
+from service.engine.replica import open_channel
 
 log = logging.getLogger(__name__)
 triton_log = logging.getLogger(f"{__name__}.triton")
@@ -120,7 +119,12 @@ class EmbeddedTriton:
     def _spawn(self, installation: Installation, claim: Claim) -> subprocess.Popen[str]:
         ports = [port_of(reserved) for reserved in self._reserved]
         self._process = process = spawn(installation, self._repository, claim, ports)
-        log.info("started Triton, process %d, gRPC on %s", process.pid, self.address)
+        log.info(
+            "started Triton, process %d, gRPC on %s, metrics on %s",
+            process.pid,
+            self.address,
+            self.metrics_address,
+        )
         self._complaints.clear()
         self._log_reader = threading.Thread(target=self._forward_log, args=(process,), daemon=True)
         self._log_reader.start()
@@ -196,56 +200,6 @@ class EmbeddedTriton:
             return str(error)
         ended = await first_to_end([process.pid, *children_of(process.pid)])
         return "Triton ended" if ended == process.pid else f"Triton's worker {ended} ended"
-
-
-class EmbeddedEngine:
-    """The graphs of a model repository in an embedded Triton.
-
-    Attributes:
-        triton: the process.
-    """
-
-    def __init__(self, repository: Path) -> None:
-        self.triton = EmbeddedTriton(repository)
-        self._engine: TritonEngine | None = None
-
-    @property
-    def graphs(self) -> Mapping[str, Graph]:
-        """Every graph, by name; empty before `start`."""
-        return self._engine.graphs if self._engine is not None else {}
-
-    async def start(self) -> None:
-        """Start Triton; returns when every graph answers.
-
-        Raises:
-            EngineUnavailable: it does not start.
-        """
-        await self.triton.start()
-        self._engine = TritonEngine([self.triton.address])
-        try:
-            await self._engine.start()
-        except BaseException:
-            await self.stop()
-            raise
-
-    async def healthy(self) -> bool:
-        """Whether every graph would answer now."""
-        return self._engine is not None and await self._engine.healthy()
-
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
-        """Run a graph; see `Engine.infer`."""
-        if self._engine is None:
-            raise EngineUnavailable("Triton is not started")
-        return await self._engine.infer(graph, inputs, timeout)
-
-    async def stop(self) -> None:
-        """End Triton and let go of everything."""
-        if self._engine is not None:
-            await self._engine.stop()
-            self._engine = None
-        await self.triton.stop()
 
 
 async def _wait_until_ready(address: str) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import onnxruntime as ort
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
-from service.engine.graphs import check_inputs, find_graph, graph_of
+from service.engine.graphs import FREE, check_inputs, find_graph, graph_of
 from service.engine.sessions import open_session
 
 THREADS = 2
@@ -42,10 +43,10 @@ class LocalEngine:
         return self._graphs
 
     async def start(self) -> None:
-        """Open every graph.
+        """Open every graph, and run each once: its first run takes longer than any after it.
 
         Raises:
-            EngineUnavailable: there is none, or one cannot be opened.
+            EngineUnavailable: there is none, or one cannot be opened or run.
         """
         loop = asyncio.get_running_loop()
         self._graphs, self._sessions = await loop.run_in_executor(self._threads, _open_all, self._repository)
@@ -94,6 +95,7 @@ def _open_all(repository: Path) -> tuple[dict[str, Graph], dict[str, ort.Inferen
         if graph is not None:
             graphs[graph.name] = graph
             sessions[graph.name] = _open(path.parent / "1" / "model.onnx", graph)
+            _warm_up(sessions[graph.name], graph)
     if not graphs:
         raise EngineUnavailable(f"{repository}: expected at least one graph of a pack")
     return graphs, sessions
@@ -125,3 +127,15 @@ def _open(path: Path, graph: Graph) -> ort.InferenceSession:
                 f"got {sorted(value.name for value in values)}"
             )
     return session
+
+
+def _warm_up(session: ort.InferenceSession, graph: Graph) -> None:
+    """Run a graph on one sample of zeros, as Triton does before it calls a model ready."""
+    zeros = {
+        name: np.zeros([1, *(1 if side == FREE else side for side in spec.shape)], spec.dtype)
+        for name, spec in graph.inputs.items()
+    }
+    try:
+        session.run(list(graph.outputs), zeros)
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower class
+        raise EngineUnavailable(f"{graph.name}: cannot be run: {error}") from error

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 
+from service.engine.attempts import begin_attempt
 from service.engine.engine import Array, Engine, EngineUnavailable, Graph
 
 FIRST_PAUSE_SECONDS = 0.05
@@ -58,6 +59,7 @@ class RetryingEngine:
         patience = deadline
         pause = FIRST_PAUSE_SECONDS
         while True:
+            begin_attempt()
             try:
                 return await self._engine.infer(
                     graph, inputs, None if deadline is None else deadline - clock()

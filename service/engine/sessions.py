@@ -21,18 +21,14 @@ def available_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
 
 
-def open_session(model: Path, threads: int | None = None) -> ort.InferenceSession:
-    """Open a graph for the CPU.
-
-    Args:
-        model: an ONNX file.
-        threads: of one operator at most; as many as there are cores by default.
+def open_session(model: Path) -> ort.InferenceSession:
+    """Open an ONNX file for the CPU, with as many threads as there are cores.
 
     Raises:
         Exception: ONNX Runtime's own, when the file cannot be read or run.
     """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or available_cores()
+    options.intra_op_num_threads = available_cores()
     options.inter_op_num_threads = 1
     # Every graph has a pool of its own. Within a run its threads may spin for the next operator; left
     # to spin after it, the idle pools would take the cores from the busy one.

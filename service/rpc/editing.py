@@ -18,6 +18,7 @@ from service.images import Format
 from service.inversion import Inverter
 from service.models import Models
 from service.rpc.deadlines import Context, call_of
+from service.rpc.decoding import Decoder
 from service.rpc.inversion import last_result, result_message
 from service.rpc.messages import (
     image_message,
@@ -27,7 +28,7 @@ from service.rpc.messages import (
     timings_message,
 )
 from service.rpc.operations import Edit, read_edit
-from service.rpc.options import read_pixels, read_wish
+from service.rpc.options import read_wish
 from service.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -43,6 +44,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
     admission: Admission
     models: Models
     inverter: Inverter
+    decoder: Decoder
 
     async def Edit(  # noqa: N802
         self, request: editing_pb2.EditRequest, context: Context
@@ -76,7 +78,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         pack = wish.job.pack
         edit = read_edit(pack, request.operations, self.settings.max_images)
         self.admission.check(call)
-        job = await read_pixels(wish, self.settings.image_limits)
+        job = await self.decoder.read_pixels(wish)
         async with self.admission.place(job.work + edit.images, call) as place:
             result = await last_result(self.inverter, job, call, place)
             codes = edit.run(result.code)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from service.catalog import shown
+from service.errors import UnknownName
 from service.rpc.deadlines import Context
+from service.rpc.status import abort, request_id_of
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -44,7 +46,9 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # t
         """Tell a service's status now."""
         status = self._status(request.service)
         if status == SERVICE_UNKNOWN:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service[:200]!r}")
+            known = ", ".join(sorted(self._services - {""}))
+            error = UnknownName("service", f"no service {shown(request.service)}; there are: {known}")
+            await abort(context, error, request_id_of(context))
         return health_pb2.HealthCheckResponse(status=status)
 
     async def Watch(  # noqa: N802

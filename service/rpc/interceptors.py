@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -23,12 +21,11 @@ from service.errors import MalformedRequest, MessageTooLarge, TryLater, UnknownM
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.rpc.deadlines import Context
-from service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_of
+from service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_of, request_id_of
 
 log = logging.getLogger(__name__)
 
 OURS = "/relatent.v1."
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC has no types
@@ -85,7 +82,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
     def _unknown(self, method: str) -> Any:
         async def answer(_: bytes, context: Context) -> None:
             error = UnknownMethod(f"no method {method[:200]!r}; reflection lists what there is")
-            await abort(context, error, _request_id(context))
+            await abort(context, error, request_id_of(context))
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
@@ -93,7 +90,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
     async def _around(self, kind: str, method: str, context: Context) -> AsyncIterator[None]:
         _, service, name = method.split("/")
         labels = (kind, service, name)
-        request_id = _request_id(context)
+        request_id = request_id_of(context)
         REQUEST_ID.set(request_id)
         self._metrics.started.labels(*labels).inc()
         began, code, reason = time.monotonic(), grpc.StatusCode.OK, ""
@@ -140,11 +137,3 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
                 reason="ANSWER_TOO_LARGE",
             )
         return data
-
-
-def _request_id(context: Context) -> str:
-    """The caller's own identifier of the call, if it sent a sound one, or a new one."""
-    for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
-            return value
-    return uuid.uuid4().hex

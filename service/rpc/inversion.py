@@ -14,6 +14,7 @@ from service.catalog import Catalog
 from service.images import Format
 from service.inversion import Inverter, Job, Progress, Result
 from service.rpc.deadlines import Context, call_of
+from service.rpc.decoding import Decoder
 from service.rpc.messages import (
     checkpoint_message,
     image_message,
@@ -21,7 +22,7 @@ from service.rpc.messages import (
     quality_message,
     timings_message,
 )
-from service.rpc.options import Wish, read_pixels, read_wish
+from service.rpc.options import Wish, read_wish
 from service.settings import Settings
 from service.stopping import StopReason
 
@@ -42,6 +43,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
     settings: Settings
     admission: Admission
     inverter: Inverter
+    decoder: Decoder
 
     async def Invert(  # noqa: N802
         self, request: inversion_pb2.InvertRequest, context: Context
@@ -50,7 +52,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         call = call_of(context)
         wish = read_wish(self.catalog, self.settings, request.image, request.options)
         self.admission.check(call)
-        job = await read_pixels(wish, self.settings.image_limits)
+        job = await self.decoder.read_pixels(wish)
         async with self.admission.place(job.work, call) as place:
             result = await last_result(self.inverter, job, call, place)
         return inversion_pb2.InvertResponse(result=await result_message(result, wish.output_format, call))
@@ -62,7 +64,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         call = call_of(context)
         wish = self._stream_wish(request)
         self.admission.check(call)
-        job = await read_pixels(wish, self.settings.image_limits)
+        job = await self.decoder.read_pixels(wish)
         async with (
             self.admission.place(job.work, call) as place,
             aclosing(self.inverter.invert(job, call, place)) as events,

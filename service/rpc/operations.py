@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,11 +25,12 @@ class Edit:
     """An edit, checked.
 
     Attributes:
-        apply: each from codes [N, L, D] to codes [N, L, D], or from one to a strip of several.
+        apply: each from codes [N, L, D] to codes [N, L, D], or from one to a strip of several; by the
+            field of its numbers.
         strip: the strengths or amounts of the strip, if there is one.
     """
 
-    apply: tuple[Callable[[Floats], Floats], ...]
+    apply: Mapping[str, Callable[[Floats], Floats]]
     strip: tuple[float, ...]
 
     @property
@@ -38,10 +39,19 @@ class Edit:
         return max(1, len(self.strip))
 
     def run(self, w: Floats) -> Floats:
-        """Edit a code float32 [L, D]; the result is [N, L, D], one for each image."""
+        """Edit a code float32 [L, D]; the result is [N, L, D], one for each image.
+
+        Raises:
+            InvalidField: it leaves the range of float32.
+        """
         codes = w[None]
-        for operation in self.apply:
-            codes = operation(codes)
+        for field, operation in self.apply.items():
+            with np.errstate(over="ignore", invalid="ignore"):
+                codes = operation(codes)
+            if not np.isfinite(codes).all():
+                raise InvalidField(
+                    field, "expected numbers that keep the code within float32", reason="NOT_FINITE"
+                )
         return codes
 
 
@@ -51,49 +61,51 @@ def read_edit(pack: Pack, operations: Sequence[editing_pb2.Operation], max_image
     Raises:
         ServiceError: a field is not what it must be, or names a direction that is not there.
     """
-    functions: list[Callable[[Floats], Floats]] = []
+    functions: dict[str, Callable[[Floats], Floats]] = {}
     strip: tuple[float, ...] = ()
     strip_field = ""
     for index, operation in enumerate(operations):
         field = f"operations[{index}]"
-        function, values = _read_operation(pack, operation, max_images, field)
-        functions.append(function)
+        numbers, function, values = _read_operation(pack, operation, max_images, field)
+        functions[numbers] = function
         if len(values) > 1:
             if strip:
                 raise InvalidField(
                     field, f"expected one strength or amount, as {strip_field} holds several already"
                 )
             strip, strip_field = values, field
-    return Edit(tuple(functions), strip)
+    return Edit(functions, strip)
 
 
 def _read_operation(
     pack: Pack, operation: editing_pb2.Operation, max_images: int, field: str
-) -> tuple[Callable[[Floats], Floats], tuple[float, ...]]:
+) -> tuple[str, Callable[[Floats], Floats], tuple[float, ...]]:
+    """The field of its numbers, what it does, and the numbers that can make a strip."""
     match operation.WhichOneof("kind"):
         case "direction":
-            return _read_move(pack, operation.direction, max_images, f"{field}.direction")
+            path = f"{field}.direction"
+            return f"{path}.strengths", *_read_move(pack, operation.direction, max_images, path)
         case "style_mix":
             path = f"{field}.style_mix"
             if not operation.style_mix.HasField("layers"):
                 raise InvalidField(f"{path}.layers", "expected the rows to take")
             rows = _read_rows(pack, operation.style_mix.layers, f"{path}.layers")
             other = read_latent(pack, operation.style_mix.other, f"{path}.other")
-            return partial(editing.mix, other=other, rows=rows), ()
+            return path, partial(editing.mix, other=other, rows=rows), ()
         case "interpolation":
-            path = f"{field}.interpolation"
-            other = read_latent(pack, operation.interpolation.other, f"{path}.other")
-            amounts = _read_numbers(operation.interpolation.amounts, max_images, f"{path}.amounts")
+            other = read_latent(pack, operation.interpolation.other, f"{field}.interpolation.other")
+            path = f"{field}.interpolation.amounts"
+            amounts = _read_numbers(operation.interpolation.amounts, max_images, path)
             for index, amount in enumerate(amounts):
                 if not -1 <= amount <= 2:
-                    raise InvalidField(f"{path}.amounts[{index}]", f"expected -1 to 2, got {amount:g}")
+                    raise InvalidField(f"{path}[{index}]", f"expected -1 to 2, got {amount:g}")
             array = np.array(amounts, np.float32)
-            return partial(editing.interpolate, other=other, amounts=array), amounts
+            return path, partial(editing.interpolate, other=other, amounts=array), amounts
         case "truncation":
-            psi = operation.truncation.psi
+            psi, path = operation.truncation.psi, f"{field}.truncation.psi"
             if not 0 <= psi <= 1:
-                raise InvalidField(f"{field}.truncation.psi", f"expected 0 to 1, got {psi:g}")
-            return partial(editing.truncate, mean=pack.mean, psi=psi), ()
+                raise InvalidField(path, f"expected 0 to 1, got {psi:g}")
+            return path, partial(editing.truncate, mean=pack.mean, psi=psi), ()
         case _:
             raise InvalidField(field, "expected direction, style_mix, interpolation or truncation, got none")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,8 @@ from relatent.pack import Pack
 from relatent.v1 import inversion_pb2, types_pb2
 from service.catalog import Catalog, shown
 from service.errors import InvalidField
-from service.framing import Fit, check_proportions, square
-from service.images import Encoded, Format, Limits, read_grey, read_rgb
+from service.framing import Fit
+from service.images import Encoded, Format
 from service.inversion import Job, Start
 from service.refinement import Checkpoint
 from service.rpc.messages import read_checkpoint, read_image, read_latent, read_output_format
@@ -34,7 +33,7 @@ _FITS: dict[int, Fit] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """An inversion asked for; its images are not decoded yet.
+    """An inversion asked for; `service.rpc.decoding` decodes its images.
 
     Attributes:
         job: complete but for image and mask.
@@ -91,29 +90,6 @@ def read_wish(
         fit=_FITS[options.fit],
         output_format=read_output_format(options.output_format, f"{field}.output_format"),
     )
-
-
-async def read_pixels(wish: Wish, limits: Limits) -> Job:
-    """Decode a wish's images, off the event loop.
-
-    Raises:
-        InvalidField: one of them is not what it must be.
-    """
-    return await asyncio.to_thread(_decode, wish, limits)
-
-
-def _decode(wish: Wish, limits: Limits) -> Job:
-    resolution = wish.job.pack.resolution
-    picture = read_rgb(wish.image, limits)
-    image = square(picture, wish.fit, resolution, wish.image.field)
-    if wish.mask is None:
-        return replace(wish.job, image=image, mask=np.full((resolution, resolution), 255, np.uint8))
-    grey = read_grey(wish.mask, limits)
-    check_proportions(grey, picture, wish.mask.field)
-    mask = square(grey, wish.fit, resolution, wish.mask.field)
-    if not mask.any():
-        raise InvalidField(wish.mask.field, "expected something to count; it is black everywhere")
-    return replace(wish.job, image=image, mask=mask)
 
 
 def _read_start(

@@ -17,6 +17,9 @@ ErrorInfo carries the error's reason, the domain `relatent` and the request's id
 
 from __future__ import annotations
 
+import re
+import uuid
+
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
@@ -40,9 +43,11 @@ from service.rpc.deadlines import Context
 DOMAIN = "relatent"
 DETAILS_KEY = "grpc-status-details-bin"
 REQUEST_ID_KEY = "x-request-id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 ENGINE_RETRY_SECONDS = 1.0
 MAX_LENGTH = 1000
-"""Of a message: a status travels in headers, which clients limit to 8 KiB in all."""
+"""Of a message, in bytes as it travels: a status goes in headers, which clients limit to 8 KiB in all, and
+there whatever is not printable ASCII takes three times its bytes."""
 
 _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     # The first that fits counts.
@@ -94,6 +99,14 @@ def status_of(error: Exception, request_id: str) -> status_pb2.Status:
     )
 
 
+def request_id_of(context: Context) -> str:
+    """The caller's own identifier of the call, if it sent a sound one, or a new one."""
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+    return uuid.uuid4().hex
+
+
 async def abort(context: Context, error: Exception, request_id: str) -> None:
     """End a call with an error's status."""
     status = status_of(error, request_id)
@@ -119,7 +132,18 @@ def _retry_seconds(error: Exception) -> float | None:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + "..."
+    if _length(text) <= MAX_LENGTH:
+        return text
+    room, end = MAX_LENGTH - 3, 0
+    while (room := room - _length(text[end])) >= 0:
+        end += 1
+    return text[:end] + "..."
+
+
+def _length(text: str) -> int:
+    """Bytes of a text in a header: gRPC writes %XX for each that is not printable ASCII, or is a %."""
+    data = text.encode(errors="replace")
+    return sum(1 if 0x20 <= byte <= 0x7E and byte != 0x25 else 3 for byte in data)
 
 
 def _packed(message: Message) -> any_pb2.Any:

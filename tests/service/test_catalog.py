@@ -6,7 +6,7 @@ from service.catalog import Catalog, disagreements, find_direction, shown
 from service.engine.engine import Graph
 from service.errors import InvalidField, UnknownName
 
-KINDS = ("encode", "map", "synthesize", "refine", "assess", "attributes")
+KINDS = ("encode", "map", "synthesize", "refine", "assess")
 
 
 def graphs(pack, **changes):
@@ -38,11 +38,26 @@ def test_missing_graphs_and_other_revisions_are_told_one_by_one(pack):
     found = graphs(pack, **{"relatent.revision": "9" * 64})
     del found["tiny_map"]
     problems = disagreements([pack], found)
-    assert len(problems) == 6
+    assert len(problems) == 5
     assert "graph tiny_map is missing" in problems
     assert f"graph tiny_refine has revision {'9' * 64}, its pack {pack.revision}" in problems
 
 
-def test_a_long_text_is_quoted_in_part():
+def test_a_graph_of_another_pack_is_told(pack):
+    problems = disagreements([pack], graphs(pack, **{"relatent.pack": "other"}))
+    assert len(problems) == 5
+    assert "graph tiny_refine is of pack other, expected tiny" in problems
+
+
+def test_the_graph_that_no_call_needs_may_be_missing(pack):
+    assert "tiny_attributes" not in graphs(pack)
+    assert disagreements([pack], graphs(pack)) == []
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "🙂", "\n", "'"])
+def test_a_long_text_is_quoted_in_part_and_in_ascii(letter):
     assert shown("short") == "'short'"
-    assert len(shown("x" * 10_000)) < 70
+    assert len(shown(letter * 10_000)) < 70
+    assert shown(letter * 10_000).isascii()
+    assert shown(letter * 10_000).endswith(("...'", '..."'))
+    assert shown(letter) == ascii(letter)

@@ -87,3 +87,16 @@ def test_a_broken_profile_is_ignored(profile):
 def test_broken_exif_data_is_ignored():
     picture = Image.new("RGB", (4, 2), (120, 60, 30))
     assert to_rgb(reopened(picture, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")).size == (4, 2)
+
+
+def test_a_picture_that_is_right_already_is_not_copied():
+    picture = reopened(Image.new("RGB", (4, 2), (120, 60, 30)))
+    assert to_rgb(picture) is picture
+
+
+def test_a_picture_is_turned_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.new("RGB", (4, 2), (120, 60, 30))
+    assert to_rgb(reopened(picture, exif=exif)).size == (2, 4)
+    assert to_grey(reopened(picture, exif=exif)).size == (2, 4)

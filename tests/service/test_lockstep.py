@@ -49,6 +49,9 @@ class Alone:
     async def chunk(self):
         yield
 
+    def measure(self, seconds):
+        pass
+
 
 async def refine(lockstep, batcher, chunks, *, after=0.0, pause=0.0005):
     """A refinement: so many chunks, with a little of its own to do between them."""
@@ -56,7 +59,9 @@ async def refine(lockstep, batcher, chunks, *, after=0.0, pause=0.0005):
     with lockstep.member():
         for _ in range(chunks):
             async with lockstep.chunk():
+                began = asyncio.get_running_loop().time()
                 await batcher.infer()
+                lockstep.measure(asyncio.get_running_loop().time() - began)
             await asyncio.sleep(pause)
     return asyncio.get_running_loop().time()
 

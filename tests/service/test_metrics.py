@@ -1,11 +1,18 @@
+import asyncio
 import re
 import urllib.request
 from typing import Any
 
+import grpc
+import pytest
+
+from relatent.v1 import editing_pb2, inversion_pb2
 from service import metrics
 from service.admission import Admission
 from service.call import Call
 from service.metrics import Metrics
+from tests.fixtures.requests import code, image, latent
+from tests.fixtures.running import running_server
 
 
 def test_every_metric_is_in_the_documentation_and_the_other_way_round():
@@ -49,3 +56,51 @@ def test_scrapes_are_answered_on_a_port_of_their_own():
     server.shutdown()
     server.server_close()
     thread.join(5)
+
+
+def totals(running):
+    """What each metric of the service counts, over all its labels."""
+    counted = {}
+    for family in running.server.metrics.registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        counts = (name, f"{name}_count")
+        counted[name] = sum(sample.value for sample in family.samples if sample.name in counts)
+    return counted
+
+
+async def test_every_metric_moves_with_the_calls_it_counts(tiny_root):
+    async with running_server(tiny_root, "--max-inflight", "1", "--max-queue", "1") as running:
+        running.engine.hold("tiny_refine")
+        before = totals(running)
+
+        async def answer():
+            return await running.inversion.Invert(inversion_pb2.InvertRequest(image=image()), timeout=20)
+
+        first = asyncio.create_task(answer())
+        await running.engine.held("tiny_refine")
+        second = asyncio.create_task(answer())
+        await running.until(lambda: running.metric("relatent_waiting") == 1)
+        assert running.metric("relatent_inflight") == 1
+        assert running.metric("relatent_backlog_seconds") > 0
+        with pytest.raises(grpc.RpcError):
+            await answer()
+        running.engine.release("tiny_refine")
+        await asyncio.gather(first, second)
+
+        after = totals(running)
+        now = {"relatent_inflight", "relatent_waiting", "relatent_backlog_seconds"}
+        unmoved = {name for name in after if after[name] == before[name]} - now
+        assert unmoved == {"relatent_triton_retries_total"}, "no engine call was repeated"
+        assert after["relatent_queue_seconds"] - before["relatent_queue_seconds"] == 2
+        assert running.metric("relatent_queue_seconds_sum") > 0
+
+
+async def test_an_edit_counts_its_waiting_and_its_batch(running):
+    before = totals(running)
+    operation = editing_pb2.Operation(
+        direction=editing_pb2.DirectionMove(direction="brightness", strengths=[-1, 0, 1])
+    )
+    await running.editing.Edit(editing_pb2.EditRequest(latent=latent(code(1)), operations=[operation]))
+    after = totals(running)
+    assert after["relatent_queue_seconds"] - before["relatent_queue_seconds"] == 1
+    assert running.metric("relatent_batch_size_sum", graph="tiny_synthesize") == 3

@@ -27,7 +27,7 @@ class Models:
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer, 0.25
 
 
 def answer(number, losses):
@@ -49,7 +49,7 @@ def test_the_state_starts_as_the_pack_says(pack):
 async def test_a_chunk_replaces_the_state_and_keeps_the_losses(pack):
     models = Models(answer(1, [4, 3, 2, 1]), answer(2, [0.5, 0.4, np.nan, np.nan]))
     work = refinement(pack)
-    await work.advance(models, 4, Call(), None)
+    assert await work.advance(models, 4, Call(), None) == 0.25
     assert work.steps == 4
     await work.advance(models, 2, Call(), None)
     np.testing.assert_allclose(work.losses, [4, 3, 2, 1, 0.5, 0.4])

@@ -42,7 +42,7 @@ class ServiceProcess:
         command += [str(part) for pair in arguments.items() for part in pair] + list(flags)
         with self._log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.address = ""
+        self.address = self.triton_metrics = ""
         self._metrics = ""
 
     def wait_ready(self) -> None:
@@ -54,6 +54,7 @@ class ServiceProcess:
             time.sleep(0.02)
         addresses = json.loads(self._ready.read_text())
         self.address, self._metrics = addresses["grpc"], addresses["metrics"]
+        self.triton_metrics = addresses.get("triton_metrics", "")
 
     def log_lines(self, message: str) -> list[dict[str, Any]]:
         """What it logged that begins so."""

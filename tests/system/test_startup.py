@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -38,3 +39,12 @@ def test_a_server_whose_input_has_ended_ends_too_if_told_so(tiny_root):
     assert ended.returncode == 0
     assert "standard input has ended" in ended.stderr
     assert "stopped" in ended.stderr
+
+
+def test_the_embedded_tritons_metrics_are_found_through_the_ready_file_and_the_log(service):
+    with urllib.request.urlopen(f"http://{service.triton_metrics}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    for name in ("nv_inference_count", "nv_inference_exec_count"):
+        assert f'{name}{{model="tiny_refine"' in text
+    (line,) = service.log_lines("serving")
+    assert line["triton_metrics"] == service.triton_metrics

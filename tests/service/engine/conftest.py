@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from service.engine.embedded import EmbeddedEngine
+from service.engine.embedded_engine import EmbeddedEngine
 from service.engine.local import LocalEngine
 from tests.service.engine.models import write_repository
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.engine import choose
 from service.engine.choose import EngineKind, choose_engine, settle
-from service.engine.embedded import EmbeddedEngine
+from service.engine.embedded_engine import EmbeddedEngine
 from service.engine.local import LocalEngine
 from service.engine.triton import TritonEngine
 

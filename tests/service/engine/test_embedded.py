@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine import claim, installation, launch
+from service.engine import claim, installation, launch, replica
 from service.engine import embedded as embedded_module
-from service.engine.embedded import EmbeddedEngine, EmbeddedTriton, why_not
+from service.engine.embedded import EmbeddedTriton, why_not
+from service.engine.embedded_engine import EmbeddedEngine
 from service.engine.engine import Array, EngineUnavailable
 from service.engine.processes import children_of
 from service.engine.retrying import RetryingEngine
@@ -107,6 +108,25 @@ async def test_repeated_calls_lose_nothing_when_triton_is_killed(embedded: Embed
     assert retries >= 16
 
 
+async def test_calls_at_a_triton_that_hangs_fail_as_unavailable_and_go_through_once_it_goes_on(
+    embedded: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "SILENCE_SECONDS", 2.0)
+    pid, restarts = embedded.triton.pid, embedded.triton.restarts
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineUnavailable):
+            async with asyncio.timeout(20):
+                await embedded.infer("toy_double", X)
+        assert not await embedded.healthy()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    answer = await RetryingEngine(embedded, lambda: None).infer("toy_double", X, timeout=30)
+    np.testing.assert_array_equal(answer["y"], 2 * X["x"])
+    assert (embedded.triton.pid, embedded.triton.restarts) == (pid, restarts)
+
+
 async def test_triton_is_started_again_when_a_worker_dies_even_if_it_takes_two_attempts(
     embedded: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +156,7 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 import numpy as np
-from service.engine.embedded import EmbeddedEngine
+from service.engine.embedded_engine import EmbeddedEngine
 
 async def main():
     engine = EmbeddedEngine(Path(sys.argv[1]))

@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
 
 from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
 from service.engine.local import LocalEngine
+from tests.fixtures.graph_builder import GraphBuilder
 from tests.service.engine.models import double, write_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -114,4 +117,21 @@ async def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
         await start(tmp_path)
     config.write_text("nonsense {")
     with pytest.raises(EngineUnavailable, match=f"{config}: not a model configuration"):
+        await start(tmp_path)
+
+
+def unrunnable() -> onnx.ModelProto:
+    """A graph that can be opened, and fails whenever it is run."""
+    g = GraphBuilder("unrunnable")
+    table = g.input("table", [4])
+    beyond = g.op("Cast", g.op("Add", g.input("index", [1]), 9.0), to=TensorProto.INT64)
+    g.output(g.op("GatherElements", table, beyond, axis=1), "value", [1])
+    return g.model()
+
+
+async def test_a_graph_that_cannot_be_run_is_noticed_at_the_start(tmp_path: Path) -> None:
+    write_model(tmp_path, "toy_double", double())
+    await start(tmp_path)
+    write_model(tmp_path, "toy_unrunnable", unrunnable())
+    with pytest.raises(EngineUnavailable, match="toy_unrunnable: cannot be run"):
         await start(tmp_path)

@@ -10,9 +10,11 @@ import grpc
 import numpy as np
 import pytest
 
+from service.engine import replica as replica_module
 from service.engine import triton
 from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
 from service.engine.triton import TritonEngine
+from tests.fixtures.wire import Wire
 from tests.service.engine.fake_triton import FakeTriton
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -93,6 +95,49 @@ async def test_a_server_that_comes_back_with_other_graphs_gets_no_calls() -> Non
         assert not await engine.healthy()
         assert second.calls == 0
         await second.stop()
+
+
+async def test_a_server_gone_silent_is_given_up_and_its_calls_go_to_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replica_module, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(replica_module, "SILENCE_SECONDS", 0.5)
+    first, second = await FakeTriton().start(), await FakeTriton().start()
+    async with Wire(first.address) as wire:
+        engine = TritonEngine([wire.address, second.address])
+        await engine.start()
+        async with asyncio.timeout(10):
+            for replica in engine._replicas:
+                await replica.arrived.wait()
+        wire.cut()
+        # Without a limit of their own: nothing but the server's silence ends the attempts at it.
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*(engine.infer("toy_half", X) for _ in range(4)))
+        assert [float(answer["y"][0, 0]) for answer in answers] == [1.5] * 4
+        assert (first.calls, second.calls) == (0, 4)
+        assert not engine._replicas[0].arrived.is_set()
+        assert "has not answered" in engine._replicas[0].reason or "UNAVAILABLE" in engine._replicas[0].reason
+        assert await engine.healthy()
+        async with asyncio.timeout(0.4):  # nobody waits for the silent one again
+            assert [await half(engine) for _ in range(4)] == [1.5] * 4
+        wire.mend()
+        async with asyncio.timeout(20):
+            await engine._replicas[0].arrived.wait()
+            while first.calls == 0:
+                await half(engine)
+        await engine.stop()
+    await asyncio.gather(first.stop(), second.stop())
+
+
+async def test_a_server_that_lost_a_graph_gets_no_calls() -> None:
+    servers = [FakeTriton(), FakeTriton()]
+    async with connected(*servers) as engine:
+        servers[0].state = "UNAVAILABLE"
+        async with asyncio.timeout(10):
+            while engine._replicas[0].arrived.is_set():
+                await asyncio.sleep(0.02)
+        assert [await half(engine) for _ in range(4)] == [1.5] * 4
+        assert servers[0].calls == 0
 
 
 async def test_healthy_means_that_every_graph_is_ready() -> None:

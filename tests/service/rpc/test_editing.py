@@ -248,3 +248,24 @@ async def test_a_wrong_option_of_an_image_is_named_with_its_whole_path(running):
     with pytest.raises(grpc.RpcError) as caught:
         await running.editing.Edit(v1.EditRequest(image=v1.ImageSource()), timeout=10)
     assert violated(caught.value) == "image.image.data"
+
+
+@pytest.mark.parametrize(
+    ("operations", "field"),
+    [
+        ([move("brightness", 3e38), move("brightness", 3e38)], "operations[1].direction.strengths"),
+        ([move("brightness", 0, 3e38), move("brightness", 3e38)], "operations[1].direction.strengths"),
+        (
+            [
+                move("brightness", 3e38),
+                move("brightness", -3e38, conditions=["redness"], mode=v1.STRENGTH_MODE_ABSOLUTE),
+            ],
+            "operations[1].direction.strengths",
+        ),
+        ([interpolate(np.full(tiny.CODE, -3e38), 2)], "operations[0].interpolation.amounts"),
+    ],
+)
+async def test_an_edit_that_leaves_the_range_of_float32_is_refused_by_its_numbers(running, operations, field):
+    error = await refused(running, *operations)
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (violated(error), reason(error)) == (field, "NOT_FINITE")

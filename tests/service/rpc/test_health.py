@@ -7,7 +7,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from relatent.v1 import catalog_pb2
 from service.rpc.server import SERVICES
-from tests.fixtures.requests import details, reason
+from tests.fixtures.requests import details, reason, violated
 from tests.fixtures.running import running_server
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -31,6 +31,7 @@ async def test_every_service_has_a_status_and_unknown_ones_have_none(running):
     with pytest.raises(grpc.RpcError) as caught:
         await check(running, "other.Service")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    assert (reason(caught.value), violated(caught.value)) == ("UNKNOWN_NAME", "service")
     unknown = watch(running, "other.Service")
     assert (await unknown.read()).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
     unknown.cancel()

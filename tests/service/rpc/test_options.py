@@ -9,11 +9,11 @@ from service.errors import InvalidField
 from service.inversion import Start
 from service.refinement import Checkpoint, starting_at
 from service.rpc.messages import checkpoint_message
-from service.rpc.options import read_pixels, read_wish
+from service.rpc.options import read_wish
 from service.settings import read_settings
 from service.stopping import Plateau, StopRules
 from tests.fixtures import tiny
-from tests.fixtures.requests import code, encoded, image, latent
+from tests.fixtures.requests import code, image, latent
 
 
 @pytest.fixture
@@ -153,31 +153,3 @@ def test_a_checkpoint_must_be_whole_and_the_packs(read, pack):
     infinite = spoilt(whole, losses=[1, 2, float("inf"), 4])
     with pytest.raises(InvalidField, match="losses"):
         read(v1.InversionOptions(checkpoint=infinite))
-
-
-async def test_image_and_mask_are_cropped_alike(read):
-    pixels = np.zeros((8, 16, 3), np.uint8)
-    pixels[:, 4:12] = 200
-    mask = np.zeros((8, 16), np.uint8)
-    mask[:, 4:8] = 255
-    wish = read(refine(mask=types_pb2.Image(data=encoded(mask))), types_pb2.Image(data=encoded(pixels)))
-    job = await read_pixels(wish, read_settings([], {}).image_limits)
-    assert (job.image == 200).all()
-    assert (job.mask[:, :4] == 255).all()
-    assert (job.mask[:, 4:] == 0).all()
-
-
-@pytest.mark.parametrize(
-    ("mask", "why"), [(np.zeros((8, 8), np.uint8), "black"), (np.zeros((8, 16), np.uint8), "proportions")]
-)
-async def test_a_mask_that_cannot_be_meant_is_refused(read, mask, why):
-    wish = read(refine(mask=types_pb2.Image(data=encoded(mask))))
-    with pytest.raises(InvalidField, match=why) as caught:
-        await read_pixels(wish, read_settings([], {}).image_limits)
-    assert caught.value.field == "options.refinement.mask"
-
-
-async def test_without_a_mask_everything_counts(read):
-    job = await read_pixels(read(v1.InversionOptions()), read_settings([], {}).image_limits)
-    assert (job.mask == 255).all()
-    np.testing.assert_array_equal(job.image, tiny.random_image(1))

@@ -1,10 +1,17 @@
+import base64
+import string
+import urllib.parse
+
 import grpc
 import pytest
 from google.rpc import error_details_pb2
 
+from relatent.v1 import inversion_pb2
 from service import errors
 from service.engine.engine import EngineRejected, EngineTimedOut, EngineUnavailable
+from service.rpc import inversion
 from service.rpc.status import code_of, reason_of, status_of
+from tests.fixtures.requests import REVISION, image, reason, violated
 
 Code = grpc.StatusCode
 CASES = [
@@ -57,7 +64,39 @@ def test_the_delay_is_the_errors_own():
     assert retry.retry_delay.ToMilliseconds() == 1500
 
 
-def test_a_status_fits_into_headers_however_long_the_message():
-    status = status_of(errors.InvalidField("f" * 10_000, "d" * 10_000), "x" * 64)
-    assert len(status.message) == 1000
-    assert len(status.message) + status.ByteSize() < 6000
+@pytest.mark.parametrize("letter", ["x", "%", "é", "🙂", "\n"])
+def test_a_status_fits_into_headers_however_long_the_message(letter):
+    status = status_of(errors.InvalidField(letter * 10_000, letter * 10_000), "x" * 64)
+    message = urllib.parse.quote(status.message, safe=string.printable.replace("%", "").rstrip())
+    assert 990 <= len(message) <= 1000
+    assert status.message.endswith("...")
+    assert len(message) + len(base64.b64encode(status.SerializeToString())) < 6000
+
+
+def test_a_short_message_stays_whole():
+    assert status_of(errors.MalformedRequest("größer als 5 %"), "").message == "größer als 5 %"
+
+
+async def test_a_long_error_in_any_script_reaches_the_caller_with_its_details(running):
+    tensors = [inversion_pb2.StateTensor(name="🙂" * 200) for _ in range(16)]
+    checkpoint = inversion_pb2.Checkpoint(pack="tiny", revision=REVISION, state=tensors)
+    options = inversion_pb2.InversionOptions(checkpoint=checkpoint)
+    with pytest.raises(grpc.RpcError) as caught:
+        await running.inversion.Invert(
+            inversion_pb2.InvertRequest(image=image(), options=options), timeout=10
+        )
+    assert caught.value.code() is Code.INVALID_ARGUMENT
+    assert violated(caught.value) == "options.checkpoint.state"
+
+
+async def test_a_long_error_of_ours_in_any_script_reaches_the_caller(running, monkeypatch):
+    """Whatever the message quotes: names in a pack, for one, are not cut."""
+
+    def refuse(*_):
+        raise errors.InvalidField("🙂" * 5000, "ü%" * 5000)
+
+    monkeypatch.setattr(inversion, "read_wish", refuse)
+    with pytest.raises(grpc.RpcError) as caught:
+        await running.inversion.Invert(inversion_pb2.InvertRequest(image=image()), timeout=10)
+    assert caught.value.code() is Code.INVALID_ARGUMENT
+    assert reason(caught.value) == "INVALID_FIELD"

@@ -36,10 +36,8 @@ class TritonPythonModel:
         """
         config = json.loads(args["model_config"])
         file = config.get("default_model_filename") or "model.onnx"
-        # The same parameter as NVIDIA's backend has.
-        threads = int(config["parameters"].get("intra_op_thread_count", {}).get("string_value", 0))
         path = Path(args["model_repository"]) / args["model_version"] / file
-        self._session = open_session(path, threads or None)
+        self._session = open_session(path)
         self._inputs = [value.name for value in self._session.get_inputs()]
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
