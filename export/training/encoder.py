@@ -28,13 +28,28 @@ from export.training.checkpoint import (
     optimizer_tensors,
     save_state,
 )
-from export.training.schedule import late_decay, warm_up
+from export.training.schedule import late_decay, locate, warm_up
 
 _LAYOUT = torch.channels_last
 """What bfloat16 convolutions are a third faster in."""
 
 _WARM = 0.025
-"""Share of the run in which the step size rises."""
+"""Share of a round in which the step size rises."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A stretch of the run with settings of its own.
+
+    Attributes:
+        images: drawings seen in this round.
+        learning_rate: Adam's from a short warm-up to `decay_from`, a share of the round; then it
+            falls to zero.
+    """
+
+    images: int
+    learning_rate: float
+    decay_from: float
 
 
 @dataclass(frozen=True)
@@ -42,10 +57,8 @@ class EncoderSettings:
     """How to train.
 
     Attributes:
-        images: drawings seen in all.
+        rounds: one after another.
         batch: drawings a step; a multiple of 4.
-        learning_rate: Adam's from a short warm-up to `decay_from`, a share of the run; then it
-            falls to zero.
         perceptual, adversarial, offset: weights of the terms; the pixel term's is 1, on [-1, 1]
             pixels.
         judge_every: steps between two of the discriminator; only then does the encoder hear from
@@ -56,10 +69,11 @@ class EncoderSettings:
         seed: of weights and data order.
     """
 
-    images: int = 336_000
+    rounds: tuple[Round, ...] = (
+        Round(336_000, 1e-3, decay_from=0.5),
+        Round(96_000, 5e-4, decay_from=0.0),
+    )
     batch: int = 16
-    learning_rate: float = 1e-3
-    decay_from: float = 0.5
     perceptual: float = 0.5
     adversarial: float = 0.01
     offset: float = 1e-3
@@ -68,6 +82,11 @@ class EncoderSettings:
     r1_weight: float = 0.3
     average: float = 0.999
     seed: int = 3
+
+    @property
+    def images(self) -> int:
+        """Drawings seen in all."""
+        return sum(stretch.images for stretch in self.rounds)
 
 
 class EncoderTraining:
@@ -89,7 +108,7 @@ class EncoderTraining:
         self.synthesis = synthesis.requires_grad_(False)
         self.perceptual = perceptual.requires_grad_(False)
         self.discriminator = discriminator
-        self.adam = torch.optim.Adam(encoder.parameters(), settings.learning_rate, (0.9, 0.99))
+        self.adam = torch.optim.Adam(encoder.parameters(), betas=(0.9, 0.99))
         self.judge_adam = torch.optim.Adam(discriminator.parameters(), settings.judge_rate, (0.0, 0.99))
         self.random = torch.Generator().manual_seed(settings.seed)
         self.images, self.seconds = 0, 0.0
@@ -106,9 +125,7 @@ class EncoderTraining:
         settings = self.settings
         while self.images < settings.images:
             started = time.monotonic()
-            progress = self.images / settings.images
-            rate = warm_up(progress, _WARM) * late_decay(progress, settings.decay_from, lowest=0.0)
-            self.adam.param_groups[0]["lr"] = settings.learning_rate * rate
+            self.adam.param_groups[0]["lr"] = self._learning_rate()
             picks = torch.randint(len(data), (settings.batch,), generator=self.random)
             real = (data[picks].float() / 127.5 - 1).contiguous(memory_format=_LAYOUT)
             step = self.images // settings.batch
@@ -142,6 +159,11 @@ class EncoderTraining:
         load_optimizer("judge_adam", self.judge_adam, tensors)
         self.random.set_state(tensors["random"])
         self.images, self.seconds = facts["images"], facts["seconds"]
+
+    def _learning_rate(self) -> float:
+        stretch, progress = locate(self.settings.rounds, self.images)
+        factor = warm_up(progress, _WARM) * late_decay(progress, stretch.decay_from, lowest=0.0)
+        return stretch.learning_rate * factor
 
     def _step(self, real: Tensor, *, judged: bool) -> tuple[dict[str, float], Tensor]:
         settings = self.settings

@@ -27,7 +27,7 @@ from export.training.checkpoint import (
     optimizer_tensors,
     save_state,
 )
-from export.training.schedule import late_decay
+from export.training.schedule import late_decay, locate
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,6 @@ class GanSettings:
     def images(self) -> int:
         """Drawings shown to the discriminator in all."""
         return sum(stretch.images for stretch in self.rounds)
-
-    def round_at(self, images: int) -> tuple[Round, float]:
-        """The round that a count of images falls into, and how far it is, in [0, 1)."""
-        for stretch in self.rounds:
-            if images < stretch.images:
-                return stretch, images / stretch.images
-            images -= stretch.images
-        raise ValueError(f"images: expected fewer than {self.images}")
 
 
 class GanTraining:
@@ -177,7 +169,7 @@ class GanTraining:
         self.average.mapping.mean.copy_(self.average.mapping(z).mean(0))
 
     def _schedule(self) -> None:
-        stretch, progress = self.settings.round_at(self.images)
+        stretch, progress = locate(self.settings.rounds, self.images)
         rate = self.settings.learning_rate * late_decay(progress, stretch.decay_from, lowest=0.1)
         every = self.settings.r1_every
         self.generator_adam.param_groups[0]["lr"] = rate
@@ -211,7 +203,7 @@ class GanTraining:
         logits = self.discriminator(real, self.dtype).sum()
         (gradient,) = torch.autograd.grad(logits, real, create_graph=True)
         penalty = gradient.square().sum((1, 2, 3)).mean()
-        stretch, _ = self.settings.round_at(self.images)
+        stretch, _ = locate(self.settings.rounds, self.images)
         _descend(self.discriminator_adam, penalty * (stretch.r1_weight / 2 * self.settings.r1_every))
 
     def _step_generator(self) -> float:

@@ -15,7 +15,9 @@ from export.nets.stylegan2 import Generator, GeneratorConfig
 from export.training.attributes import AttributeSettings, AttributeTraining
 from export.training.checkpoint import load_state, save_state
 from export.training.encoder import EncoderSettings, EncoderTraining
+from export.training.encoder import Round as EncoderRound
 from export.training.gan import GanSettings, GanTraining, Round
+from export.training.schedule import late_decay, locate, warm_up
 
 TINY = GeneratorConfig(32, 8, 2, (8, 8, 8, 8))
 DATA = torch.randint(0, 256, (32, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -39,7 +41,9 @@ def encoder() -> EncoderTraining:
         Generator(TINY).synthesis,
         AttributeNetwork(3, 32, (4, 4, 4, 4, 4)),
         Discriminator(TINY.channels),
-        EncoderSettings(images=48, batch=8, judge_every=2),
+        EncoderSettings(
+            rounds=(EncoderRound(24, 1e-3, 0.5), EncoderRound(24, 5e-4, 0.0)), batch=8, judge_every=2
+        ),
     )
 
 
@@ -98,3 +102,19 @@ def test_a_state_of_two_moments_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gan-optimizers.safetensors").write_bytes(older)
     with pytest.raises(ValueError, match=r"state after 16 images, as gan\.safetensors has; got 8"):
         gan().load(path)
+
+
+def test_a_run_goes_through_its_rounds_and_not_beyond() -> None:
+    rounds = (Round(40, 0.3), Round(60, 0.05))
+    assert locate(rounds, 0) == (rounds[0], 0.0)
+    assert locate(rounds, 39) == (rounds[0], 39 / 40)
+    assert locate(rounds, 40) == (rounds[1], 0.0)
+    assert locate(rounds, 99) == (rounds[1], 59 / 60)
+    with pytest.raises(ValueError, match="images: expected fewer than 100, got 100"):
+        locate(rounds, 100)
+
+
+def test_a_step_size_rises_stays_and_falls() -> None:
+    assert [warm_up(progress, 0.1) for progress in (0.0, 0.05, 0.1, 1.0)] == [0.0, 0.5, 1.0, 1.0]
+    assert [late_decay(progress, 0.5, 0.0) for progress in (0.0, 0.5, 0.75, 1.0)] == [1.0, 1.0, 0.5, 0.0]
+    assert late_decay(1.0, 0.0, 0.1) == pytest.approx(0.1)

@@ -25,6 +25,7 @@ def reports() -> Reports:
     }
     environment |= {"versions": {"numpy": "1.26.4", "torch": None}}
     batch: dict[str, Any] = {"speedup": _spread(1.51), "wasteful_speedup": _spread(2.52)}
+    batch |= {"published_speedup": _spread(1.93)}
     batch |= {"share_of_machine": {"onnxruntime": _spread(0.61), "pytorch": _spread(0.42)}}
     own: Reports = {
         "step": {"batch_1": batch, "batch_8": batch},
@@ -42,10 +43,30 @@ def test_every_recorded_figure_is_told(
     monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
     figures.BENCH.write_text(json.dumps(reports))
     told = figures.numbers()
-    for figure in ("1.51×", "2.52×", "61%", "42%", "87%", "1.21×", "1.13×", "at least 33.3×", "2.5e-06"):
+    for figure in (
+        "1.51×",
+        "1.93×",
+        "2.52×",
+        "61%",
+        "42%",
+        "87%",
+        "1.21×",
+        "1.13×",
+        "at least 33.3×",
+        "2.5e-06",
+    ):
         assert figure in told
     assert "2 cores of A processor" in told
     assert "None" not in told
+
+
+def test_no_difference_at_all_is_told_in_words(
+    reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
+    reports["invariance"]["max_relative_difference"] = 0.0
+    figures.BENCH.write_text(json.dumps(reports))
+    assert "**none**" in figures.numbers()
 
 
 def test_what_was_not_measured_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
