@@ -31,6 +31,7 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     table[aten.convolution_backward.default] = _convolution_backward
     table[aten.leaky_relu_backward.default] = _leaky_relu_backward
     table[aten.sum.dim_IntList] = _sum
+    table[aten.bmm.default] = _bmm
     return table
 
 
@@ -46,6 +47,19 @@ def _sum(x: Tensor, dim: list[int] | None, keepdim: bool = False, *, dtype: torc
     ones = torch.ones(1, 1, channels, dtype=x.dtype).expand(batch, -1, -1)
     total = torch.bmm(ones, x.reshape(batch, channels, height * width))
     return total.reshape(batch, 1, height, width) if keepdim else total.reshape(batch, height, width)
+
+
+def _bmm(a: Tensor, b: Tensor) -> Any:
+    """A product with few rows over a long axis, transposed.
+
+    ONNX Runtime shares the longer side of a product among its threads, by as many as there are
+    samples to a thread, and sums a long axis in blocks whose size depends on how many columns a
+    thread has. With the longer side as rows the blocks are always the same, and so is the sum.
+    """
+    rows, length, columns = a.shape[1], a.shape[2], b.shape[2]
+    if rows >= columns or length <= columns:
+        return NotImplemented
+    return torch.bmm(b.transpose(1, 2), a.transpose(1, 2)).transpose(1, 2)
 
 
 def _leaky_relu_backward(gradient: Tensor, x: Tensor, slope: float, is_result: bool) -> Tensor:

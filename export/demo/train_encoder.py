@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from export.demo.train_attributes import train_attributes
 from export.demo.train_gan import train_gan
-from export.demo.world import GENERATOR, TRAINING_DRAWINGS, Drawings, draw
+from export.demo.world import GENERATOR, Drawings, draw
 from export.nets.discriminator import Discriminator
 from export.nets.encoder import Encoder
 from export.training.checkpoint import load_module, load_state
@@ -45,7 +45,7 @@ def train_encoder(work: Path, settings: EncoderSettings | None = None) -> Encode
     if checkpoint.exists():
         training.load(checkpoint)
     if training.images < settings.images:
-        data, _ = draw(Drawings.TRAINING, TRAINING_DRAWINGS)
+        data, _ = draw(Drawings.TRAINING, max(stretch.of for stretch in settings.rounds))
         _train(training, data, checkpoint)
     return training.average
 

@@ -42,12 +42,15 @@ class Round:
     """A stretch of the run with settings of its own.
 
     Attributes:
-        images: drawings seen in this round.
+        images: images seen in this round.
+        of: how many different ones, the first of the data: once coarse things are learnt, seeing
+            the same ones again teaches little about others.
         learning_rate: Adam's from a short warm-up to `decay_from`, a share of the round; then it
             falls to zero.
     """
 
     images: int
+    of: int
     learning_rate: float
     decay_from: float
 
@@ -69,10 +72,7 @@ class EncoderSettings:
         seed: of weights and data order.
     """
 
-    rounds: tuple[Round, ...] = (
-        Round(336_000, 1e-3, decay_from=0.5),
-        Round(96_000, 5e-4, decay_from=0.0),
-    )
+    rounds: tuple[Round, ...] = (Round(336_000, of=50_000, learning_rate=1e-3, decay_from=0.5),)
     batch: int = 16
     perceptual: float = 0.5
     adversarial: float = 0.01
@@ -117,7 +117,7 @@ class EncoderTraining:
         """Train to the end of the run.
 
         Args:
-            data: uint8 [N, 3, R, R], real images.
+            data: uint8 [N, 3, R, R], real images, as many as any round asks for.
 
         Yields:
             After each step: the images seen and the terms of the loss.
@@ -125,8 +125,10 @@ class EncoderTraining:
         settings = self.settings
         while self.images < settings.images:
             started = time.monotonic()
-            self.adam.param_groups[0]["lr"] = self._learning_rate()
-            picks = torch.randint(len(data), (settings.batch,), generator=self.random)
+            stretch, progress = locate(settings.rounds, self.images)
+            rate = warm_up(progress, _WARM) * late_decay(progress, stretch.decay_from, lowest=0.0)
+            self.adam.param_groups[0]["lr"] = stretch.learning_rate * rate
+            picks = torch.randint(stretch.of, (settings.batch,), generator=self.random)
             real = (data[picks].float() / 127.5 - 1).contiguous(memory_format=_LAYOUT)
             step = self.images // settings.batch
             judged = step % settings.judge_every == 0
@@ -159,11 +161,6 @@ class EncoderTraining:
         load_optimizer("judge_adam", self.judge_adam, tensors)
         self.random.set_state(tensors["random"])
         self.images, self.seconds = facts["images"], facts["seconds"]
-
-    def _learning_rate(self) -> float:
-        stretch, progress = locate(self.settings.rounds, self.images)
-        factor = warm_up(progress, _WARM) * late_decay(progress, stretch.decay_from, lowest=0.0)
-        return stretch.learning_rate * factor
 
     def _step(self, real: Tensor, *, judged: bool) -> tuple[dict[str, float], Tensor]:
         settings = self.settings

@@ -65,12 +65,14 @@ def test_a_goal_too_far_is_not_reached_and_the_steps_are_done() -> None:
     assert step_ratio(600) == {"step_ratio": 20.0, "censored": False, "mean_steps": 600}
 
 
-def test_the_demo_packs_report_meets_the_bars_of_measuring_and_inverting() -> None:
-    """Two bars are not here, as they are missed: variety and the ratio of steps; see the pack's README."""
+def test_the_demo_packs_report_meets_the_bars_but_one() -> None:
+    """The ratio of steps has none here: the demo pack misses its bar of 10; its README says by how much."""
     report = json.loads((ROOT / "packs/demo/report.json").read_text())
     assert sum(value >= 0.95 for value in report["attribute_r2"].values()) >= 14
+    assert sum(0.8 <= value <= 1.2 for value in report["std_ratio"].values()) >= 13
     mse = report["mse"]
     assert mse["hybrid_100"] <= mse["encoder"] / 2 or mse["hybrid_100"] < 0.002
     assert set(report["perceptual"]) == set(mse) == {"encoder", "hybrid_100", "mean_100", "mean_1000"}
     assert set(report["std_ratio"]) == set(report["attribute_r2"])
     assert report["fid"] > report["fid_reference"] > 0
+    assert report["step_ratio"] == pytest.approx(report["mean_steps"] / 30, rel=1e-4)

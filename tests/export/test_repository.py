@@ -110,4 +110,5 @@ def test_a_pack_whose_weights_are_not_the_manifests_is_refused(
 
 def test_a_missing_pack_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["repository", str(tmp_path / "none")]) == 1
-    assert capsys.readouterr().err == f"relatent-export: {tmp_path / 'none' / 'pack.toml'}: no such file\n"
+    missing = tmp_path / "none" / "pack.toml"
+    assert capsys.readouterr().err == f"relatent-export: {missing}: No such file or directory\n"

@@ -42,7 +42,7 @@ def encoder() -> EncoderTraining:
         AttributeNetwork(3, 32, (4, 4, 4, 4, 4)),
         Discriminator(TINY.channels),
         EncoderSettings(
-            rounds=(EncoderRound(24, 1e-3, 0.5), EncoderRound(24, 5e-4, 0.0)), batch=8, judge_every=2
+            rounds=(EncoderRound(24, 16, 1e-3, 0.5), EncoderRound(24, 32, 5e-4, 0.0)), batch=8, judge_every=2
         ),
     )
 
