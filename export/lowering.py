@@ -52,9 +52,9 @@ def _sum(x: Tensor, dim: list[int] | None, keepdim: bool = False, *, dtype: torc
 def _bmm(a: Tensor, b: Tensor) -> Any:
     """A product with few rows over a long axis, transposed.
 
-    ONNX Runtime shares the longer side of a product among its threads, by as many as there are
-    samples to a thread, and sums a long axis in blocks whose size depends on how many columns a
-    thread has. With the longer side as rows the blocks are always the same, and so is the sum.
+    ONNX Runtime shares the longer side of a product among its threads, into more parts the fewer
+    samples there are, and sums a long axis in blocks whose size depends on the columns of a part.
+    With the longer side as rows the blocks are always the same, and so is the sum.
     """
     rows, length, columns = a.shape[1], a.shape[2], b.shape[2]
     if rows >= columns or length <= columns:

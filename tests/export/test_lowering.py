@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from export.lowering import absorb_factors, decompositions, fold_constants
@@ -86,3 +87,28 @@ def test_a_factor_stays_where_something_else_needs_it() -> None:
     before = traced(x)
     absorb_factors(traced)
     assert torch.equal(traced(x), before)
+
+
+@pytest.mark.parametrize("keepdim", [True, False])
+def test_a_sum_over_channels_is_a_product_with_ones(keepdim: bool) -> None:
+    x = weight(2, 5, 4, 3)
+    traced = make_fx(lambda x: x.sum(1, keepdim=keepdim), decomposition_table=decompositions())(x)
+    assert "aten.sum" not in traced.code
+    assert torch.allclose(traced(x), x.sum(1, keepdim=keepdim), atol=1e-6)
+
+
+def test_a_product_of_few_rows_over_a_long_axis_has_its_longer_side_as_rows() -> None:
+    a, b = weight(2, 3, 64), weight(2, 64, 32)
+    traced = make_fx(lambda a, b: torch.bmm(a, b), decomposition_table=decompositions())(a, b)
+    shapes: list[tuple[int, ...]] = []
+
+    class Watch(fx.Interpreter):
+        def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+            result = super().call_function(target, args, kwargs)
+            if target is torch.ops.aten.bmm.default:
+                shapes.append(tuple(result.shape))
+            return result
+
+    Watch(traced).run(a, b)
+    assert shapes == [(2, 32, 3)]
+    assert torch.allclose(traced(a, b), a @ b, atol=1e-5)
