@@ -45,7 +45,9 @@ PR_SET_CHILD_SUBREAPER = 36
 assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 bystander = subprocess.Popen(["true"])
 shell = subprocess.Popen(
-    ["bash", "-c", "sleep 60 & sleep 60 & echo $(jobs -p); wait"],
+    # The leader becomes a program that never waits: a shell may wait for a killed child of its own
+    # before it has heard that it is killed as well, and there would be an orphan fewer.
+    ["bash", "-c", "sleep 60 & sleep 60 & echo $(jobs -p); exec sleep 60"],
     stdout=subprocess.PIPE, start_new_session=True, text=True,
 )
 workers = shell.stdout.readline().split()
