@@ -70,6 +70,7 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
         start=torch.from_numpy(codes),
         learning_rate=rate,
         weights=graphs.pack.refinement.weights,
+        basis=_basis(networks, codes),
     )
     synthesis, perceptual = networks.generator.synthesis, networks.attributes
     frozen = Projector(synthesis, perceptual, wasteful=False)
@@ -111,6 +112,11 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
         },
         "largest_loss_difference": significant(difference),
     }
+
+
+def _basis(networks: Networks, codes: Array) -> torch.Tensor:
+    """The coordinates the graph steps in: the pack's, or the code's own."""
+    return torch.eye(codes[0].size) if networks.basis is None else networks.basis
 
 
 def largest_difference(losses: Array, loops: Mapping[str, Array]) -> float:

@@ -149,7 +149,8 @@ def build_graphs(
         inputs = [examples[name] for name in recipe.inputs]
         module = recipe.module(networks).eval()
         yield role, clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
-    yield "refine", clean(assemble(trace_step(reconstruction_objective(networks)), max_steps, iterate))
+    traced = trace_step(reconstruction_objective(networks), networks.bases)
+    yield "refine", clean(assemble(traced, max_steps, iterate))
 
 
 def _examples(networks: Networks) -> dict[str, Tensor]:

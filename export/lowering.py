@@ -131,13 +131,18 @@ def _is_linear(user: fx.Node, x: fx.Node) -> bool:
 
 
 def fold_constants(traced: fx.GraphModule) -> None:
-    """Compute, once, every tensor of a traced graph that depends on no input."""
+    """Compute, once, every tensor of a traced graph that depends on no input.
+
+    But for a transposed weight: whoever runs the graph transposes it once as well, and the file would
+    hold it twice.
+    """
     constants: dict[fx.Node, Tensor] = {}
     for node in list(traced.graph.nodes):
         if node.op == "get_attr":
             constants[node] = getattr(traced, str(node.target))
         elif (
             node.op == "call_function"
+            and not (node.target is aten.permute.default and node.args[0].op == "get_attr")
             and node.all_input_nodes
             and all(n in constants for n in node.all_input_nodes)
         ):

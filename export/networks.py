@@ -1,4 +1,8 @@
-"""A family's networks together, and their files in a pack: safetensors, shapes in the header."""
+"""A family's networks together, and their files in a pack: safetensors, shapes in the header.
+
+generator.safetensors, encoder.safetensors, attributes.safetensors   the networks' weights
+coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from export.nets.attributes import AttributeNetwork
@@ -21,7 +25,7 @@ from export.nets.stylegan2 import Generator, GeneratorConfig
 _GENERATOR = "generator.safetensors"
 _ENCODER = "encoder.safetensors"
 _ATTRIBUTES = "attributes.safetensors"
-WEIGHT_FILES = (_GENERATOR, _ENCODER, _ATTRIBUTES)
+_COORDINATES = "coordinates.safetensors"
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,30 @@ class Networks:
         encoder: images to W+ codes.
         attributes: images to attributes, and the features of the perceptual distance.
         attribute_names: of the attribute network's outputs, in order.
+        basis: float32 [L·D, M], the coordinates that refinement steps in (`export.preconditioning`);
+            None for those of the code itself.
     """
 
     generator: Generator
     encoder: Encoder
     attributes: AttributeNetwork
     attribute_names: tuple[str, ...]
+    basis: Tensor | None = None
 
     def __post_init__(self) -> None:
         sides = self.encoder.resolution, self.generator.config.resolution
         if sides[0] != sides[1]:
             raise ValueError("encoder: expected one for images {1} on a side, got {0}".format(*sides))
+        numbers = self.generator.config.layers * self.generator.config.latent_width
+        if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
+            raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
         for network in (self.generator, self.encoder, self.attributes):
             network.eval().requires_grad_(False)
+
+    @property
+    def bases(self) -> dict[str, Tensor]:
+        """The basis by the variable of refinement that is stepped in it."""
+        return {} if self.basis is None else {"w": self.basis}
 
     @property
     def revision(self) -> str:
@@ -58,13 +73,18 @@ class Networks:
         return digest.hexdigest()
 
 
-def save_networks(networks: Networks, folder: Path) -> None:
-    """Write the networks' files into a pack's folder."""
+def save_networks(networks: Networks, folder: Path) -> list[str]:
+    """Write the networks' files into a pack's folder; returns their names."""
     encoder, attributes = networks.encoder, networks.attributes
     _save(folder / _GENERATOR, networks.generator, asdict(networks.generator.config))
     shape = {"layers": encoder.layers, "width": encoder.width, "widths": encoder.widths, "head": encoder.head}
     _save(folder / _ENCODER, encoder, shape)
     _save(folder / _ATTRIBUTES, attributes, {"names": networks.attribute_names, "widths": attributes.widths})
+    (folder / _COORDINATES).unlink(missing_ok=True)
+    if networks.basis is None:
+        return [_GENERATOR, _ENCODER, _ATTRIBUTES]
+    (folder / _COORDINATES).write_bytes(save({"basis": networks.basis}))
+    return [_GENERATOR, _ENCODER, _ATTRIBUTES, _COORDINATES]
 
 
 def load_networks(folder: Path) -> Networks:
@@ -90,7 +110,9 @@ def load_networks(folder: Path) -> Networks:
         names, widths = tuple(header["names"]), tuple(header["widths"])
         attributes = AttributeNetwork(len(names), generator.config.resolution, widths)
         attributes.load_state_dict(tensors)
-    return Networks(generator, encoder, attributes, names)
+    path = folder / _COORDINATES
+    basis = load_file(path)["basis"] if path.exists() else None
+    return Networks(generator, encoder, attributes, names, basis)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import tomli_w
 from safetensors.numpy import save
 
 from export.graphs import MAX_STEPS, reconstruction_objective
-from export.networks import WEIGHT_FILES, Networks, save_networks
+from export.networks import Networks, save_networks
 from export.tracing import state_shapes
 from relatent.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, Direction, InitialState, file_digest
 
@@ -42,7 +42,7 @@ class PackInfo:
 def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: list[Direction]) -> None:
     """Write a pack: weights, latent statistics, directions, and the manifest that seals them."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_networks(networks, folder)
+    weights = save_networks(networks, folder)
     config = networks.generator.config
     mean = networks.generator.mapping.mean.numpy()
     tensors = {LATENTS: {"mean": np.tile(mean, (config.layers, 1)).astype(np.float32)}}
@@ -65,7 +65,7 @@ def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: lis
         "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.latent_width},
         "refine": _refinement(info, networks),
         "directions": [_direction(direction) for direction in directions],
-        "files": {name: file_digest(folder / name) for name in (*WEIGHT_FILES, *tensors)},
+        "files": {name: file_digest(folder / name) for name in (*weights, *tensors)},
     }
     (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
 
@@ -74,7 +74,7 @@ def _refinement(info: PackInfo, networks: Networks) -> dict[str, Any]:
     objective = reconstruction_objective(networks)
     codes = {*objective.variables, *objective.carried, *(f"best_{name}" for name in objective.variables)}
     state = {}
-    for name, shape in state_shapes(objective).items():
+    for name, shape in state_shapes(objective, networks.bases).items():
         initial = InitialState.ZEROS
         if name in codes:
             initial = InitialState.CODE

@@ -58,6 +58,10 @@ class ExportedPack:
         """The mean latent, once a sample."""
         return np.repeat(self.pack.mean[None], count, 0)
 
+    def path(self, role: str) -> Path:
+        """The file of a graph."""
+        return self._repository / f"{self.pack.name}_{role}" / "1" / "model.onnx"
+
     def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
         """Run a graph.
 
@@ -69,8 +73,7 @@ class ExportedPack:
             One array an output.
         """
         if role not in self._sessions:
-            model = self._repository / f"{self.pack.name}_{role}" / "1" / "model.onnx"
-            self._sessions[role] = self._open(model)
+            self._sessions[role] = self._open(self.path(role))
         session = self._sessions[role]
         names = [output.name for output in session.get_outputs()]
         return dict(zip(names, session.run(names, dict(feed)), strict=True))
@@ -86,7 +89,8 @@ class Refinement:
         learning_rate: Adam's step size.
 
     Attributes:
-        state: the optimiser's, by name; replaced by every step, never changed in place.
+        state: the optimiser's, by name; replaced by every step, never changed in place, so that
+            `rewind` can go back to it.
     """
 
     def __init__(self, exported: ExportedPack, codes: Floats, targets: Bytes, learning_rate: float) -> None:
@@ -117,6 +121,11 @@ class Refinement:
     def losses(self) -> Floats:
         """The loss before each step so far, [B, steps]."""
         return np.concatenate(self._losses, axis=1)
+
+    def rewind(self, state: dict[str, Floats], steps: int) -> None:
+        """Go back to an earlier state, of so many steps."""
+        self.state = state
+        self._losses = [self.losses[:, :steps]]
 
     def advance(self, steps: int) -> None:
         """Do so many steps, in as many calls of the graph as that takes."""

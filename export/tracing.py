@@ -1,7 +1,8 @@
 """Gradient tracing: an objective in PyTorch becomes one optimiser step as an ONNX graph.
 
 The step is written once, in PyTorch: the gradient of the summed per-sample losses by
-`torch.func.grad`, then Adam (Kingma & Ba 2015), then the book-keeping that makes samples
+`torch.func.grad`, then Adam (Kingma & Ba 2015), in the coordinates of a basis where there is one
+(`export.preconditioning`), then the book-keeping that makes samples
 independent of each other (a sample whose steps are done is frozen, each keeps its own best). It is
 traced with its backward pass by `make_fx` and exported. `export.iterate` repeats it K times.
 """
@@ -58,21 +59,28 @@ class TracedStep:
     prepare: onnx.ModelProto
 
 
-def state_shapes(objective: Objective) -> dict[str, tuple[int, ...]]:
+Bases = Mapping[str, Tensor]
+"""For a variable of K numbers the coordinates it is stepped in, float32 [K, M]: it moves by B z. A
+variable without is stepped in its own."""
+
+
+def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...]]:
     """Shapes of the state's tensors: variables, Adam's moments, the best so far, the carried."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, shape in objective.variables.items():
-        shapes |= {name: shape, f"{name}.m": shape, f"{name}.v": shape, f"best_{name}": shape}
+        moment = (bases[name].shape[1],) if name in bases else shape
+        shapes |= {name: shape, f"{name}.m": moment, f"{name}.v": moment, f"best_{name}": shape}
     return {**shapes, "step": (1,), "best_loss": (1,), **objective.carried}
 
 
 class OptimizerStep(nn.Module):
     """One Adam step of an objective, over flat lists of tensors."""
 
-    def __init__(self, objective: Objective, prepared: tuple[str, ...]) -> None:
+    def __init__(self, objective: Objective, bases: Bases, prepared: tuple[str, ...]) -> None:
         super().__init__()
-        self.objective = objective
-        self.state = tuple(name for name in state_shapes(objective) if name not in objective.carried)
+        self.objective, self.bases = objective, bases
+        self.shapes = state_shapes(objective, bases)
+        self.state = tuple(name for name in self.shapes if name not in objective.carried)
         self.carried = tuple(objective.carried)
         self.conditions = tuple(n for n, c in objective.conditions.items() if n.startswith("weight."))
         self.prepared = prepared
@@ -106,7 +114,7 @@ class OptimizerStep(nn.Module):
             tuple[dict[str, Tensor], Tensor], torch.func.grad(total, has_aux=True)(variables)
         )
         active = values["iteration"].to(torch.int32) < values["steps"]
-        following = _advance(state, gradients, losses[:, None], values["learning_rate"], active)
+        following = _advance(state, gradients, self.bases, losses[:, None], values["learning_rate"], active)
         loss = torch.where(active[:, 0], losses, float("nan"))
         return (*(following[name] for name in self.state), loss)
 
@@ -114,6 +122,7 @@ class OptimizerStep(nn.Module):
 def _advance(
     state: Mapping[str, Tensor],
     gradients: Mapping[str, Tensor],
+    bases: Bases,
     losses: Tensor,
     learning_rate: Tensor,
     active: Tensor,
@@ -125,28 +134,39 @@ def _advance(
     following["step"] = torch.where(active, step, state["step"])
     following["best_loss"] = torch.where(better, losses, state["best_loss"])
     for name, gradient in gradients.items():
-        axes = (slice(None), slice(None), *([None] * (gradient.ndim - 2)))
         value, first, second = state[name], state[f"{name}.m"], state[f"{name}.v"]
+        basis = bases.get(name)
+        if basis is not None:
+            gradient = gradient.flatten(1) @ basis
+        axes, whole = _per_sample(gradient), _per_sample(value)
         moved_first = _BETA_1 * first + (1 - _BETA_1) * gradient
         moved_second = _BETA_2 * second + (1 - _BETA_2) * gradient * gradient
         scale = (learning_rate / (1 - torch.pow(_BETA_1, step)))[axes]
         deviation = (moved_second / (1 - torch.pow(_BETA_2, step))[axes]).sqrt() + _EPSILON
-        following[name] = torch.where(active[axes], value - scale * moved_first / deviation, value)
+        move = scale * moved_first / deviation
+        if basis is not None:
+            move = (move @ basis.t()).reshape(value.shape)
+        following[name] = torch.where(active[whole], value - move, value)
         following[f"{name}.m"] = torch.where(active[axes], moved_first, first)
         following[f"{name}.v"] = torch.where(active[axes], moved_second, second)
-        following[f"best_{name}"] = torch.where(better[axes], value, state[f"best_{name}"])
+        following[f"best_{name}"] = torch.where(better[whole], value, state[f"best_{name}"])
     return following
 
 
-def trace_step(objective: Objective) -> TracedStep:
+def _per_sample(value: Tensor) -> tuple[slice | None, ...]:
+    """An index that lets [B, 1] meet a value [B, ...]."""
+    return (slice(None), slice(None), *([None] * (value.ndim - 2)))
+
+
+def trace_step(objective: Objective, bases: Bases) -> TracedStep:
     """Trace an objective's optimiser step, forward and backward, with a free batch axis."""
     conditions = _example_conditions(objective)
     with torch.no_grad():
         prepared = objective.prepare(conditions)
-    step = OptimizerStep(objective, tuple(prepared))
+    step = OptimizerStep(objective, bases, tuple(prepared))
     return TracedStep(
         signature=StepSignature(
-            {name: state_shapes(objective)[name] for name in step.state},
+            {name: step.shapes[name] for name in step.state},
             step.carried,
             step.conditions,
             step.prepared,
@@ -172,9 +192,8 @@ def _example_inputs(
     step: OptimizerStep, conditions: Mapping[str, Tensor], prepared: Mapping[str, Tensor], batch: int = 2
 ) -> list[Tensor]:
     random = torch.Generator().manual_seed(1)
-    shapes = state_shapes(step.objective)
     names = (*step.state, *step.carried)
-    state = [torch.randn((batch, *shapes[name]), generator=random).abs() for name in names]
+    state = [torch.randn((batch, *step.shapes[name]), generator=random).abs() for name in names]
     return [
         torch.zeros((), dtype=torch.int64),
         torch.ones(batch, 1, dtype=torch.int32),

@@ -10,7 +10,6 @@ It may be used from several threads at once.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -162,7 +161,7 @@ class _BlockingTransport:
         self._options = settings.channel_options()
         self._channels: dict[str, grpc.Channel] = {}
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
 
     def run(self, flow: Flow[T]) -> T:
         try:
@@ -182,17 +181,17 @@ class _BlockingTransport:
 
     def close(self) -> None:
         with self._lock:
-            self._closed = True
+            self._closed.set()
             for channel in self._channels.values():
                 channel.close()
             self._channels.clear()
 
     def _perform(self, effect: Effect) -> Any:
-        if self._closed:
+        if self._closed.is_set():
             raise RuntimeError("the client is closed")
         match effect:
             case Sleep():
-                return time.sleep(effect.seconds)
+                return self._closed.wait(effect.seconds)
             case Unary():
                 return self._method(effect, "unary_unary")(effect.request, timeout=effect.timeout)
             case Stream():
@@ -213,7 +212,7 @@ class _BlockingTransport:
 
     def _channel(self, address: str) -> grpc.Channel:
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise RuntimeError("the client is closed")
             if address not in self._channels:
                 self._channels[address] = grpc.insecure_channel(address, self._options)

@@ -26,6 +26,11 @@ DEFAULT_TIMEOUT = 120.0
 DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
 """Bytes of one message, either way; the service's own default."""
 
+MOST_MESSAGE_BYTES = 2**30
+"""What the setting may be at most: gRPC counts in 32 bits."""
+EDIT_SHARE = 0.2
+"""Of an edit's time, what its inversion leaves for the edit where it may take all there is."""
+
 KEEPALIVE_MILLISECONDS = 20_000
 """How long a server may say nothing before it is asked whether it is still there."""
 
@@ -43,7 +48,7 @@ class Settings:
         retry: how long to wait between attempts.
 
     Raises:
-        InputError: no address.
+        InputError: no address, or a size that is none.
     """
 
     addresses: Sequence[str]
@@ -64,6 +69,10 @@ class Settings:
         listed = [part.strip() for part in parts if part.strip()]
         if not listed:
             raise InputError("addresses: expected at least one host:port")
+        if not 1 <= max_message_bytes <= MOST_MESSAGE_BYTES:
+            raise InputError(
+                f"max_message_bytes: expected 1 to {MOST_MESSAGE_BYTES:,}, got {max_message_bytes:,}"
+            )
         return cls(listed, timeout, max_message_bytes, retry or RetryPolicy())
 
     def channel_options(self) -> list[tuple[str, int]]:
@@ -133,12 +142,13 @@ class Flows:
         if isinstance(source, LatentCode):
             request.latent.CopyFrom(latent_message(source))
         else:
+            kept = EDIT_SHARE * (deadline - time.monotonic()) if options.get("best_at_deadline") else 0.0
             inverted = yield from self._invert(
                 inversion_pb2.InvertStreamRequest(
                     image=image_message(source), options=inversion_options(options), checkpoint_every=1
                 ),
                 progress,
-                deadline,
+                deadline - kept,
             )
             request.latent.CopyFrom(latent_message(inverted.latent))
         answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, deadline)

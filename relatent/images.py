@@ -97,13 +97,23 @@ class Picture:
             InputError: the suffix is not one that Pillow writes.
         """
         path = Path(path)
-        kind = Image.registered_extensions().get(path.suffix.lower())
-        if kind is None:
-            raise InputError(f"{path}: expected a name ending in .png, .jpg, .webp or the like")
+        kind = writable_format(path)
         if kind.lower() == self.format.value:
             path.write_bytes(self.data)
         else:
             self.image.save(path, format=kind)
+
+
+def writable_format(path: Path) -> str:
+    """Pillow's name of the format that a path's suffix stands for.
+
+    Raises:
+        InputError: the suffix is not one that Pillow writes.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower(), "")
+    if kind not in Image.SAVE:
+        raise InputError(f"{path}: expected a name ending in .png, .jpg, .webp or the like")
+    return kind
 
 
 def image_message(image: ImageInput, what: str = "image") -> types_pb2.Image:

@@ -231,6 +231,8 @@ def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) ->
 
 
 def _refinement(table: Mapping[str, Any]) -> Refinement:
+    _require("refine.learning_rate", ("encoder", "mean"), table["learning_rate"])
+    _require("refine.state", ("best_w", "best_loss"), table["state"])
     return Refinement(
         max_steps=int(table["max_steps"]),
         default_steps=int(table["default_steps"]),
@@ -241,6 +243,12 @@ def _refinement(table: Mapping[str, Any]) -> Refinement:
             for name, entry in table["state"].items()
         },
     )
+
+
+def _require(what: str, names: tuple[str, ...], table: Mapping[str, Any]) -> None:
+    missing = [name for name in names if name not in table]
+    if missing:
+        raise ValueError(f"{what}: expected an entry {' and one '.join(missing)}")
 
 
 def _directions(folder: Path, entries: list[dict[str, Any]], shape: tuple[int, int]) -> dict[str, Direction]:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from relatent.errors import CallError, call_error
+from relatent.errors import CallError, DeadlineError, call_error
 
 logger = logging.getLogger("relatent")
 logger.addHandler(logging.NullHandler())
@@ -131,6 +131,7 @@ def retrying(
         CallError: the last failure.
     """
     failures, asked_wait = 0, 0.0
+    refused: CallError | None = None
     while True:
         address = addresses.preferred
         try:
@@ -139,17 +140,25 @@ def retrying(
             failure = call_error(error, address)
         except CallError as error:
             failure = error
+        if isinstance(failure, DeadlineError) and refused is not None:
+            # The last attempt had next to no time; the one before it knows what was wrong.
+            raise _given_up(refused, failures)
         if not failure.retriable:
             raise failure
+        refused = failure
         failures = 1 if progressed() else failures + 1
         asked_wait = max(asked_wait, failure.retry_after or 0.0)
         wait = 0.0
         if failures % len(addresses) == 0:
             wait, asked_wait = max(policy.backoff(failures // len(addresses)), asked_wait), 0.0
         if time.monotonic() + wait >= deadline:
-            failure.add_note(f"gave up after {failures} attempts: the call's time is up")
-            raise failure
+            raise _given_up(failure, failures)
         addresses.give_up(address)
         logger.warning("%s: %s; trying on until the timeout", address, failure.message)
         if wait:
             yield Sleep(wait)
+
+
+def _given_up(failure: CallError, attempts: int) -> CallError:
+    failure.add_note(f"gave up after {attempts} attempts: the call's time is up")
+    return failure

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from service.call import Call
 from service.errors import NotReady, Overloaded
 from service.lifecycle import DRAINING_RETRY_SECONDS
+from service.running_mean import RunningMean
 
 INITIAL_SECONDS_A_STEP = 0.02
 SMOOTHING = 0.1
@@ -57,8 +58,7 @@ class Admission:
         self._at_work: set[Place] = set()
         self._queue: deque[Place] = deque()
         self._outstanding = 0
-        self._seconds_a_step = INITIAL_SECONDS_A_STEP
-        self._measured = False
+        self._pace = RunningMean(INITIAL_SECONDS_A_STEP, SMOOTHING)
         self._closed = False
 
     @property
@@ -74,11 +74,11 @@ class Admission:
     @property
     def seconds_a_step(self) -> float:
         """The engine's measured pace: seconds for one step of one call, all calls together."""
-        return self._seconds_a_step
+        return self._pace.value
 
     def backlog_seconds(self) -> float:
         """Seconds of work outstanding, at the measured pace."""
-        return self._outstanding * self._seconds_a_step
+        return self._outstanding * self.seconds_a_step
 
     def measure(self, steps: int, seconds: float) -> None:
         """Take a chunk of one call as a measurement of the pace.
@@ -86,10 +86,7 @@ class Admission:
         The engine shares its time among the calls at work, so a step of one takes about their number
         times as long as it would cost alone.
         """
-        pace = seconds / (steps * max(1, len(self._at_work)))
-        weight = SMOOTHING if self._measured else 1.0
-        self._seconds_a_step += weight * (pace - self._seconds_a_step)
-        self._measured = True
+        self._pace.measure(seconds / (steps * max(1, len(self._at_work))))
 
     def advance(self, place: Place, steps: int, seconds: float) -> None:
         """Note that a call has done some of its work."""
@@ -136,7 +133,7 @@ class Admission:
         heapq.heapify(ends)
         for place in self._queue:
             heapq.heapreplace(ends, ends[0] + place.work)
-        return ends[0] * len(ends) * self._seconds_a_step
+        return ends[0] * len(ends) * self.seconds_a_step
 
     @asynccontextmanager
     async def place(self, work: int, call: Call) -> AsyncIterator[Place]:

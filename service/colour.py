@@ -19,10 +19,11 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     """
     _turn_upright(picture)
     profile = picture.info.get("icc_profile")
-    if picture.mode.startswith("I"):
-        picture = _eight_bits(picture)
     alpha = None
-    if picture.has_transparency_data:
+    if picture.mode.startswith("I"):
+        alpha = _opaque(picture)
+        picture = _eight_bits(picture)
+    elif picture.has_transparency_data:
         picture = picture.convert("RGBA")
         alpha = picture.getchannel("A")
         picture = picture.convert("RGB")
@@ -41,9 +42,6 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 def to_grey(picture: Image.Image) -> Image.Image:
     """Decode a picture as mode L, upright; what is transparent counts as white."""
-    if picture.mode.startswith("I"):
-        _turn_upright(picture)
-        return _eight_bits(picture)
     return to_rgb(picture).convert("L")
 
 
@@ -56,6 +54,14 @@ def _turn_upright(picture: Image.Image) -> None:
         raise
     except Exception:  # the parser raises nearly anything on broken bytes; the picture is fine without
         return
+
+
+def _opaque(picture: Image.Image) -> Image.Image | None:
+    """Where 16-bit grey is not the one value that counts as transparent, mode L; None for everywhere."""
+    clear = picture.info.get("transparency")
+    if clear is None:
+        return None
+    return Image.fromarray(np.where(np.asarray(picture) == clear, 0, 255).astype(np.uint8))
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from enum import Enum
+from math import ceil
 from time import monotonic
 
 import numpy as np
@@ -14,62 +15,25 @@ from numpy.typing import NDArray
 from relatent.pack import Pack
 from service.admission import Admission, Place
 from service.call import Call
-from service.engine.engine import EngineTimedOut
+from service.engine.engine import EngineTimedOut, EngineUnavailable
 from service.errors import Diverged
+from service.job import Job, Start
 from service.lifecycle import Lifecycle
 from service.lockstep import Lockstep
 from service.metrics import Metrics
 from service.models import Models, Quality
 from service.refinement import Checkpoint, LossNotFinite, Objective, Refinement, starting_at
-from service.stopping import StopReason, StopRules, reached, steps_in_time, time_limit
+from service.running_mean import RunningMean
+from service.stopping import StopReason, reached, steps_in_time, time_limit
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 INITIAL_ANSWER_SECONDS, ANSWER_MARGIN_SECONDS = 0.2, 0.25
+SMOOTHING = 0.2
+REHEARSAL_SECONDS = 120.0
 ANSWER_WORK = 3
 """Encoder, synthesis and assessment, in refinement steps, as admission counts work."""
-
-
-class Start(Enum):
-    """Where to start, unless at a given code or checkpoint."""
-
-    ENCODER = "encoder"
-    MEAN = "mean"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to invert, from where, and how far.
-
-    Attributes:
-        pack: to invert into.
-        image: uint8 [R, R, 3].
-        mask: uint8 [R, R]; 255 counts fully.
-        start: a rule, a code float32 [L, D], or a checkpoint.
-        rules: when to end.
-        learning_rate: Adam's step size.
-        weights: of every term of the objective.
-        preview_every, checkpoint_every: send one with every n-th report; 0 for never.
-        field: path of the request's options, for errors.
-    """
-
-    pack: Pack
-    image: Pixels
-    mask: Pixels
-    start: Start | Floats | Checkpoint
-    rules: StopRules
-    learning_rate: float
-    weights: Mapping[str, float]
-    preview_every: int = 0
-    checkpoint_every: int = 0
-    field: str = "options"
-
-    @property
-    def work(self) -> int:
-        """Steps it will do at most, as admission counts them."""
-        done = len(self.start.losses) if isinstance(self.start, Checkpoint) else 0
-        return max(0, self.rules.steps - done) + ANSWER_WORK
 
 
 @dataclass(frozen=True)
@@ -106,8 +70,35 @@ class Inverter:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._locksteps: defaultdict[str, Lockstep] = defaultdict(Lockstep)
-        self._answer_seconds = INITIAL_ANSWER_SECONDS
-        """A running mean of how long an answer takes after the last step."""
+        self._answer_seconds = RunningMean(INITIAL_ANSWER_SECONDS, SMOOTHING)
+        """How long an answer takes after the last step."""
+
+    async def rehearse(self, pack: Pack) -> None:
+        """Refine the mean latent towards grey and answer, so that the first calls' time can be judged.
+
+        Raises:
+            LossNotFinite: the pack's own defaults lead nowhere.
+            EngineError: as the engine says.
+        """
+        resolution, steps = pack.resolution, pack.refinement.max_steps
+        grey = np.full((resolution, resolution, 3), 128, np.uint8)
+        everywhere = np.full((resolution, resolution), 255, np.uint8)
+        objective = Objective(
+            grey, everywhere, pack.refinement.learning_rate["mean"], pack.refinement.weights
+        )
+        refinement = Refinement(pack, objective, starting_at(pack, pack.mean), 2 * steps)
+        call = Call(deadline=monotonic() + REHEARSAL_SECONDS)
+        for _ in range(2):  # the first is slower than any after it
+            seconds = await refinement.advance(self._models, steps, call, REHEARSAL_SECONDS)
+            await self._answer(pack, refinement, grey, call)
+        self._admission.measure(steps, seconds)
+
+    def work(self, job: Job) -> int:
+        """Steps that a job will do at most, as admission counts them."""
+        steps = max(0, job.rules.steps - job.steps_before)
+        if job.rules.time_budget is not None:  # for which there is hardly room in it
+            steps = min(steps, ceil(job.rules.time_budget / self._admission.seconds_a_step))
+        return steps + ANSWER_WORK
 
     async def invert(self, job: Job, call: Call, place: Place) -> AsyncGenerator[Progress | Result, None]:
         """Invert an image.
@@ -155,22 +146,24 @@ class Inverter:
         """Do the next chunk; why to end after it, or None."""
         steps = min(job.pack.refinement.max_steps, job.rules.steps - refinement.steps)
         timeout = call.engine_timeout()
-        limit = time_limit(job.rules, call, self._answer_seconds + ANSWER_MARGIN_SECONDS)
+        reserve = self._answer_seconds.value + ANSWER_MARGIN_SECONDS + job.images_after * self._pace(place)
+        limit, out_of_time = time_limit(job.rules, call, reserve), None
         if limit is not None:
-            end, out_of_time = limit
+            end, reason = limit
             steps = steps_in_time(end, self._pace(place), steps, first=first)
             if steps == 0:
-                return out_of_time
-            if out_of_time is StopReason.DEADLINE:
-                timeout = end - monotonic()
+                return reason
+            left = end - monotonic()
+            if timeout is None or left < timeout:
+                timeout, out_of_time = left, reason
         try:
             seconds = await refinement.advance(self._models, steps, call, timeout)
         except LossNotFinite as error:
             raise _diverged(job, error) from error
-        except EngineTimedOut:
-            if limit is None or limit[1] is not StopReason.DEADLINE:
+        except (EngineTimedOut, EngineUnavailable):
+            if out_of_time is None:
                 raise
-            return StopReason.DEADLINE
+            return out_of_time  # with the best of the chunks before
         self._admission.advance(place, steps, seconds)
         self._locksteps[job.pack.name].measure(seconds)
         self._metrics.steps.labels(job.pack.name).inc(steps)
@@ -194,10 +187,7 @@ class Inverter:
         )
 
     async def _finish(self, job: Job, refinement: Refinement, reason: StopReason, call: Call) -> Result:
-        began = monotonic()
-        image = await self._models.synthesize(job.pack, refinement.best_code, call)
-        quality = await self._models.assess(job.pack, image, job.image[None], call)
-        self._answer_seconds += 0.2 * (monotonic() - began - self._answer_seconds)
+        image, quality = await self._answer(job.pack, refinement, job.image, call)
         name = job.pack.name
         self._metrics.inversions.labels(name, reason.value).inc()
         self._metrics.psnr.labels(name).observe(quality.psnr)
@@ -206,12 +196,26 @@ class Inverter:
         return Result(
             pack=job.pack,
             code=refinement.best_code[0],
-            reconstruction=image[0],
+            reconstruction=image,
             quality=quality,
             losses=refinement.losses,
             stop_reason=reason,
             steps=refinement.steps,
         )
+
+    async def _answer(
+        self, pack: Pack, refinement: Refinement, target: Pixels, call: Call
+    ) -> tuple[Pixels, Quality]:
+        """The best code's image, uint8 [R, R, 3], and how close it is to the target."""
+        began = monotonic()
+        try:
+            image = await self._models.synthesize(pack, refinement.best_code, call)
+            quality = await self._models.assess(pack, image, target[None], call)
+        except (asyncio.CancelledError, EngineTimedOut):
+            self._answer_seconds.at_least(monotonic() - began)
+            raise
+        self._answer_seconds.measure(monotonic() - began)
+        return image[0], quality
 
     def _pace(self, place: Place) -> float:
         """Seconds that a step of this call takes, its neighbours' included."""
@@ -220,8 +224,12 @@ class Inverter:
 
 def _diverged(job: Job, error: LossNotFinite) -> Diverged:
     """Name the field that most likely is to blame."""
-    if error.step == 0:
-        cause = "refinement.weights" if isinstance(job.start, Start) else "latent"
+    if error.step == job.steps_before:
+        cause = "latent"
+        if isinstance(job.start, Start):
+            cause = "refinement.weights"
+        elif isinstance(job.start, Checkpoint):
+            cause = "checkpoint"
         return Diverged(f"{job.field}.{cause}", "expected a finite loss at the start; it was not finite")
     return Diverged(
         f"{job.field}.refinement.learning_rate",

@@ -15,6 +15,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from service.running_mean import RunningMean
+
 GATHER_SHARE, MIN_GATHER_SECONDS, MAX_GATHER_SECONDS = 0.05, 0.001, 0.02
 """How long the engine may idle for latecomers, as a share of a chunk, and at least and at most."""
 INITIAL_CHUNK_SECONDS = 1.0
@@ -30,8 +32,7 @@ class Lockstep:
         self._running = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._since = 0.0
-        self._chunk_seconds = INITIAL_CHUNK_SECONDS
-        self._measured = False
+        self._chunk_seconds = RunningMean(INITIAL_CHUNK_SECONDS, SMOOTHING)
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
@@ -58,9 +59,7 @@ class Lockstep:
 
     def measure(self, seconds: float) -> None:
         """Take a chunk's time at the engine, outages left out, as a measurement."""
-        weight = SMOOTHING if self._measured else 1.0
-        self._chunk_seconds += weight * (seconds - self._chunk_seconds)
-        self._measured = True
+        self._chunk_seconds.measure(seconds)
 
     async def _gather(self) -> None:
         loop = asyncio.get_running_loop()
@@ -91,8 +90,8 @@ class Lockstep:
 
     def _patience(self) -> float:
         if self._running:
-            return max(MIN_GATHER_SECONDS, self._chunk_seconds)
-        return min(MAX_GATHER_SECONDS, max(MIN_GATHER_SECONDS, GATHER_SHARE * self._chunk_seconds))
+            return max(MIN_GATHER_SECONDS, self._chunk_seconds.value)
+        return min(MAX_GATHER_SECONDS, max(MIN_GATHER_SECONDS, GATHER_SHARE * self._chunk_seconds.value))
 
     def _go(self) -> None:
         waiting, self._waiting = self._waiting, []

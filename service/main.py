@@ -102,7 +102,7 @@ def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: 
         lifecycle=lifecycle,
         admission=admission,
         health=health,
-        readiness=Readiness(engine, models, catalog, admission, lifecycle, health.set),
+        readiness=Readiness(engine, inverter, catalog, lifecycle, health.set),
         grpc=make_server(settings, servicers, interceptor),
     )
 

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
-import numpy as np
-
-from relatent.pack import Pack
-from service.admission import Admission
-from service.call import Call
 from service.catalog import Catalog, disagreements
 from service.engine.engine import Engine, EngineError
+from service.inversion import Inverter
 from service.lifecycle import Lifecycle, State
-from service.models import Models
-from service.refinement import Objective, Refinement, starting_at
+from service.refinement import LossNotFinite
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
 WATCH_SECONDS = 0.5
-FIRST_CHUNK_SECONDS = 120.0
 
 
 class Readiness:
@@ -35,16 +28,14 @@ class Readiness:
     def __init__(
         self,
         engine: Engine,
-        models: Models,
+        inverter: Inverter,
         catalog: Catalog,
-        admission: Admission,
         lifecycle: Lifecycle,
         tell: Callable[[bool], Awaitable[None]],
     ) -> None:
         self._engine = engine
-        self._models = models
+        self._inverter = inverter
         self._catalog = catalog
-        self._admission = admission
         self._lifecycle = lifecycle
         self._tell = tell
 
@@ -73,22 +64,7 @@ class Readiness:
             if problems:
                 return "; ".join(problems)
             for pack in self._catalog.packs.values():
-                await self._measure_pace(pack)
-        except EngineError as error:
+                await self._inverter.rehearse(pack)
+        except (EngineError, LossNotFinite, OSError) as error:
             return f"{type(error).__name__}: {error}"
         return None
-
-    async def _measure_pace(self, pack: Pack) -> None:
-        """Refine the mean latent towards grey, so that the first calls' waiting can be judged."""
-        resolution, steps = pack.resolution, pack.refinement.max_steps
-        objective = Objective(
-            target=np.full((resolution, resolution, 3), 128, np.uint8),
-            mask=np.full((resolution, resolution), 255, np.uint8),
-            learning_rate=pack.refinement.learning_rate["mean"],
-            weights=pack.refinement.weights,
-        )
-        refinement = Refinement(pack, objective, starting_at(pack, pack.mean), 2 * steps)
-        call = Call(deadline=time.monotonic() + FIRST_CHUNK_SECONDS)
-        for _ in range(2):  # the first is slower than any after it
-            seconds = await refinement.advance(self._models, steps, call, FIRST_CHUNK_SECONDS)
-        self._admission.measure(steps, seconds)

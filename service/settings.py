@@ -17,6 +17,8 @@ from service.images import Limits
 
 PREFIX = "RELATENT_"
 MIB = 2**20
+MOST_BYTES, MOST_SECONDS = 2**30 - 1, 1_000_000
+"""gRPC counts bytes, twice as many, and milliseconds in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,26 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _bytes(text: str) -> int:
+    count = _count(text)
+    if count > MOST_BYTES:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST_BYTES}, got {text!r}")
+    return count
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"expected 0 to {MOST_SECONDS} seconds, got {text!r}")
     return seconds
 
 
 def _some_seconds(text: str) -> float:
     if not (seconds := _seconds(text)):
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected more than 0 seconds, got {text!r}")
     return seconds
 
 
@@ -118,7 +127,7 @@ class Settings:
     triton: Annotated[
         tuple[str, ...], _Flag("", _addresses, "gRPC addresses of Triton, host:port[,host:port]")
     ]
-    max_message_bytes: Annotated[int, _Flag(str(32 * MIB), _count, "bytes of one message, either way")]
+    max_message_bytes: Annotated[int, _Flag(str(32 * MIB), _bytes, "bytes of one message, either way")]
     max_image_bytes: Annotated[int, _Flag(str(20 * MIB), _count, "bytes of one encoded image")]
     max_image_pixels: Annotated[int, _Flag("50000000", _count, "pixels of one image, told from its header")]
     max_steps: Annotated[int, _Flag("2000", _count, "refinement steps of one inversion")]

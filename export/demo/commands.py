@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import tomli_w
 from PIL import Image
 
 from export.demo.factors import FACTORS
-from export.demo.fit import fit_directions
+from export.demo.fit import fit_basis, fit_directions
 from export.demo.report import REPORT, write_report
 from export.demo.train_attributes import train_attributes
 from export.demo.train_encoder import train_encoder
 from export.demo.train_gan import train_gan
 from export.demo.world import Drawings, draw
-from export.networks import Networks
+from export.networks import Networks, load_networks
 from export.pack import PackInfo, write_pack
 from export.repository import write_repository
 from export.training.checkpoint import load_state
+from relatent.pack import MANIFEST
 
+FIRST_RATES = {"encoder": 0.0007, "mean": 0.003}
+"""Step sizes until a report has found better ones."""
+
+_CHECKPOINT = "gan.safetensors"
 _DRAWINGS, _DRAWING_SIZE = 12, 256
 
 
@@ -29,16 +37,22 @@ def train(work: Path) -> Networks:
 
 
 def fit(work: Path, pack: Path) -> None:
-    """Fit the directions and write the pack."""
-    networks = train(work)
-    _, facts = load_state(work / "gan.safetensors")
+    """Fit directions and refinement's coordinates, and write the pack.
+
+    The networks are those trained in `work`; where nothing was, the pack's own are kept.
+    """
+    if (work / _CHECKPOINT).exists() or not (pack / MANIFEST).exists():
+        networks, training = train(work), _trained(work)
+    else:
+        networks, training = load_networks(pack), _manifest(pack)["training"]
+    networks = replace(networks, basis=fit_basis(networks))
     info = PackInfo(
         name="demo",
         description="Procedural portraits of sixteen known factors, 64 x 64.",
         licence="Apache-2.0",
         provenance="Trained by `relatent-export demo train` on drawings of its own making; no outside data.",
-        learning_rate=_learning_rates(pack),
-        training={"images": facts["images"], "seconds": round(facts["seconds"])},
+        learning_rate=FIRST_RATES,
+        training=training,
     )
     write_pack(pack, info, networks, fit_directions(networks))
 
@@ -60,19 +74,17 @@ def report(pack: Path, repository: Path) -> str:
     return f"{pack / REPORT}: step_ratio {found['step_ratio']:.1f}, fid {found['fid']:.2f}"
 
 
-def _learning_rates(pack: Path) -> dict[str, float]:
-    """The step sizes an earlier report found; first guesses where there is none yet."""
-    manifest = pack / "pack.toml"
-    if not manifest.exists():
-        return {"encoder": 0.01, "mean": 0.1}
-    rates: dict[str, float] = tomllib.loads(manifest.read_text())["refine"]["learning_rate"]
-    return rates
+def _trained(work: Path) -> dict[str, int]:
+    """What the generator's training says of itself."""
+    _, facts = load_state(work / _CHECKPOINT)
+    return {"images": facts["images"], "seconds": round(facts["seconds"])}
+
+
+def _manifest(pack: Path) -> dict[str, Any]:
+    return tomllib.loads((pack / MANIFEST).read_text())
 
 
 def _set_learning_rates(pack: Path, rates: dict[str, float]) -> None:
-    import tomli_w
-
-    path = pack / "pack.toml"
-    manifest = tomllib.loads(path.read_text())
+    manifest = _manifest(pack)
     manifest["refine"]["learning_rate"] = rates
-    path.write_text(tomli_w.dumps(manifest))
+    (pack / MANIFEST).write_text(tomli_w.dumps(manifest))

@@ -1,21 +1,26 @@
-"""Fit the demo's directions: one linear boundary for each factor, calibrated."""
+"""Fit what the demo's networks tell: a calibrated boundary for each factor, refinement's coordinates."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from export.demo.world import Drawings, draw
 from export.directions.boundary import fit_boundary
 from export.directions.calibration import calibrate
+from export.graphs import reconstruction_objective, to_float
 from export.networks import Networks
+from export.preconditioning import coordinates, gauss_newton
 from relatent.pack import Direction
 
 _SAMPLES = 20_000
 _CALIBRATED_ON = 64
 _CHUNK = 64
+_CURVATURE_CODES, _CURVATURE_PROBES = 1_024, 20
 
 
 def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Direction]:
@@ -48,6 +53,31 @@ def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Directio
             )
         )
     return directions
+
+
+def fit_basis(networks: Networks, codes: int = _CURVATURE_CODES, probes: int = _CURVATURE_PROBES) -> Tensor:
+    """Measure the coordinates that refinement steps in, at the encoder's codes of training drawings.
+
+    Returns:
+        float32 [L·D, M].
+    """
+    objective = reconstruction_objective(networks)
+    drawings, _ = draw(Drawings.TRAINING, codes)
+    images = drawings.permute(0, 2, 3, 1)
+    with torch.no_grad():
+        starts = torch.cat([networks.encoder(to_float(chunk)) for chunk in _chunks(images, "encoding")])
+
+    def residuals(w: Tensor, target: Tensor) -> Sequence[Tensor]:
+        batch, _, side, _ = target.shape
+        mask = torch.full((batch, side, side), 255, dtype=torch.uint8)
+        prepared = objective.prepare({"target": target, "mask": mask})
+        weights = {
+            f"weight.{name}": torch.full((batch, 1), value) for name, value in objective.weights.items()
+        }
+        return objective.residuals({"w": w}, {"anchor": w.detach()}, weights, prepared)
+
+    random = torch.Generator().manual_seed(22)
+    return coordinates(gauss_newton(residuals, starts, images, probes, random))
 
 
 def measure_attributes(networks: Networks, codes: Tensor) -> Tensor:

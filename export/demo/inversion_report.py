@@ -8,6 +8,7 @@ from typing import TypedDict
 import numpy as np
 from tqdm import tqdm
 
+from export.demo.editability import edit_gain, moved
 from export.demo.starts import Quality, Side
 from export.demo.world import Drawings, draw
 from export.refining import Bytes, ExportedPack
@@ -18,10 +19,10 @@ HELD_OUT = 64
 COMPARED_STEPS, MOST_STEPS = 30, 1_000
 """Steps of the hybrid whose quality is the goal, and those that the rival has to get there."""
 
-_SWEEP = 8
+_SWEEP = 16
 _HYBRID_STEPS = 100
-_ENCODER_RATES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.08)
-_MEAN_RATES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+_ENCODER_RATES = (0.0003, 0.0005, 0.0006, 0.0007, 0.0008, 0.001, 0.0015)
+_MEAN_RATES = (0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.007, 0.01)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,25 @@ class LearningRates:
 
     encoder: float
     mean: float
+
+
+@dataclass(frozen=True)
+class _Point:
+    """Where one side is after some steps: how good its codes are, and what for.
+
+    Attributes:
+        moved: root mean square distance of the codes from their start.
+        edit_gain: the share of a direction's stated effect that edits of them have.
+    """
+
+    quality: Quality
+    moved: float
+    edit_gain: float
+
+    @classmethod
+    def of(cls, exported: ExportedPack, side: Side) -> _Point:
+        """Measure it."""
+        return cls(side.quality(), moved(side.codes, side.starts), edit_gain(exported, side.codes))
 
 
 class StepRatio(TypedDict):
@@ -69,25 +89,27 @@ def measure_inversion(exported: ExportedPack, rates: LearningRates) -> dict[str,
     """Invert the held-out drawings from both starts.
 
     Returns:
-        `mse` and `perceptual` (each `encoder`, `hybrid_100`, `mean_100`, `mean_1000`),
-        `step_ratio`, `censored`, `mean_steps`, `hybrid_30_perceptual`, `learning_rate`.
+        `mse`, `perceptual`, `moved` and `edit_gain` (each `encoder`, `hybrid_100`, `mean_100`,
+        `mean_1000`), `step_ratio`, `censored`, `mean_steps`, `hybrid_30_perceptual`, `learning_rate`.
     """
     targets = _targets(Drawings.HELD_OUT, HELD_OUT)
     hybrid = Side(exported, exported.encode(targets), targets, rates.encoder)
-    points: dict[str, Quality] = {"encoder": hybrid.quality()}
+    points = {"encoder": _Point.of(exported, hybrid)}
     hybrid.advance(COMPARED_STEPS)
     goal = hybrid.quality().perceptual
     hybrid.advance(_HYBRID_STEPS - COMPARED_STEPS)
-    points["hybrid_100"] = hybrid.quality()
+    points["hybrid_100"] = _Point.of(exported, hybrid)
     mean = Side(exported, exported.mean_codes(HELD_OUT), targets, rates.mean)
     reached = None
     for stop in (100, MOST_STEPS):
         reached = reached or mean.advance_until(goal, stop)
         mean.advance(stop - mean.steps)
-        points[f"mean_{stop}"] = mean.quality()
+        points[f"mean_{stop}"] = _Point.of(exported, mean)
     return {
-        "mse": {name: point.mse for name, point in points.items()},
-        "perceptual": {name: point.perceptual for name, point in points.items()},
+        "mse": {name: point.quality.mse for name, point in points.items()},
+        "perceptual": {name: point.quality.perceptual for name, point in points.items()},
+        "moved": {name: point.moved for name, point in points.items()},
+        "edit_gain": {name: point.edit_gain for name, point in points.items()},
         **step_ratio(reached),
         "hybrid_30_perceptual": goal,
         "learning_rate": asdict(rates),

@@ -17,7 +17,7 @@ from export.demo.world import Drawings, draw
 from export.demo.world_report import measure_networks
 from export.networks import Networks, load_networks
 from export.refining import ExportedPack, Refinement
-from relatent.pack import read_pack
+from relatent.pack import file_digest, read_pack
 
 REPORT = "report.json"
 _SHOWN = 8
@@ -35,7 +35,11 @@ def write_report(pack: Path, repository: Path) -> dict[str, Any]:
     """
     started = time.monotonic()
     networks, exported = load_networks(pack), ExportedPack(read_pack(pack), repository)
-    report: dict[str, Any] = dict(measure_networks(networks))
+    report: dict[str, Any] = {
+        "revision": exported.pack.revision,
+        "refine_sha256": file_digest(exported.path("refine")),
+        **measure_networks(networks),
+    }
     rates = choose_learning_rates(exported)
     report |= measure_inversion(exported, rates)
     training = _training(pack)
@@ -73,12 +77,14 @@ def _rounded(value: Any) -> Any:
 
 def _readme(report: dict[str, Any], exported: ExportedPack) -> str:
     side, directions = exported.pack.resolution, len(exported.pack.directions)
-    r2, spread = report["attribute_r2"], report["std_ratio"]
+    r2, ratios = report["attribute_r2"], report["std_ratio"]
+    spread = report["w_deviation"]
     good_r2 = sum(value >= 0.95 for value in r2.values())
-    good_spread = sum(0.8 <= value <= 1.2 for value in spread.values())
-    factors = "\n".join(f"| {name} | {r2[name]:.3f} | {spread[name]:.2f} |" for name in r2)
+    good_spread = sum(0.8 <= value <= 1.2 for value in ratios.values())
+    factors = "\n".join(f"| {name} | {r2[name]:.3f} | {ratios[name]:.2f} |" for name in r2)
     points = "\n".join(
-        f"| {label} | {report['mse'][key]:.5f} | {report['perceptual'][key]:.4f} |"
+        f"| {label} | {report['mse'][key]:.5f} | {report['perceptual'][key]:.4f} "
+        f"| {report['moved'][key]:.2f} | {report['edit_gain'][key]:.0%} |"
         for key, label in (
             ("encoder", "encoder only"),
             ("hybrid_100", "encoder, then 100 steps"),
@@ -105,12 +111,17 @@ Held-out drawings (top), the encoder's code (middle), after 100 steps of refinem
 
 ## Inversion, 64 held-out drawings
 
-| | MSE | perceptual distance |
-|---|---|---|
+| | MSE | perceptual distance | moved | edit gain |
+|---|---|---|---|---|
 {points}
 
+*Moved*: root mean square distance of the codes from their start; random codes lie {spread:.2f} from
+their mean. *Edit gain*: the effect of edits on the codes, over the effect that the directions'
+calibration states.
+
 Optimising from the mean latent takes **{ratio}** times the steps to reach the perceptual distance
-that the encoder's start has after 30. Step sizes, each chosen on other drawings: {rates["encoder"]} from
+that the encoder's start has after 30. Both minimise the same and step in the same coordinates, which
+were measured at the encoder's codes. Step sizes, each chosen on other drawings: {rates["encoder"]} from
 the encoder, {rates["mean"]} from the mean.
 
 ## Factors, 2,000 held-out drawings and 2,000 samples

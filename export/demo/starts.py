@@ -38,12 +38,13 @@ class Side:
         learning_rate: Adam's step size.
 
     Attributes:
+        starts: `codes` as they were given.
         steps: done so far.
     """
 
     def __init__(self, exported: ExportedPack, codes: Floats, targets: Bytes, learning_rate: float) -> None:
         self._exported, self._chunk = exported, exported.pack.refinement.max_steps
-        self._targets = _batches(targets)
+        self.starts, self._targets = codes, _batches(targets)
         pairs = zip(_batches(codes), self._targets, strict=True)
         self._refinements = [Refinement(exported, *pair, learning_rate) for pair in pairs]
         self.steps = 0
@@ -54,10 +55,15 @@ class Side:
             refinement.advance(steps)
         self.steps += steps
 
+    @property
+    def codes(self) -> Floats:
+        """The best codes so far, [N, L, D]."""
+        return np.concatenate([refinement.codes for refinement in self._refinements])
+
     def quality(self) -> Quality:
         """Of the best codes so far."""
-        codes = [refinement.codes for refinement in self._refinements]
-        found = [self._exported.assess(*pair) for pair in zip(codes, self._targets, strict=True)]
+        pairs = zip(_batches(self.codes), self._targets, strict=True)
+        found = [self._exported.assess(*pair) for pair in pairs]
         mse, perceptual = (
             float(np.concatenate([part[name] for part in found]).mean()) for name in ("mse", "perceptual")
         )
@@ -79,7 +85,7 @@ class Side:
                 if self.quality().perceptual <= perceptual:
                     self.steps = before
                     for refinement, state in zip(self._refinements, states, strict=True):
-                        refinement.state = state
+                        refinement.rewind(state, before)
                     return self._step_until(perceptual)
         return None
 

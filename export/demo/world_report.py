@@ -21,7 +21,8 @@ def measure_networks(networks: Networks) -> dict[str, object]:
     """Measure attribute network and generator against drawings that no training saw.
 
     Returns:
-        `attribute_r2` and `std_ratio` (factor to value), `fid` and `fid_reference`.
+        `attribute_r2` and `std_ratio` (factor to value), `fid` and `fid_reference`, and `w_deviation`, the
+        root mean square distance of random codes from the mean latent.
     """
     images, factors = draw(Drawings.HELD_OUT, _COUNT)
     drawn = _measure(networks.attributes, images)[0]
@@ -32,12 +33,16 @@ def measure_networks(networks: Networks) -> dict[str, object]:
     fakes = _measure(networks.attributes, _samples(networks.generator, _FID_COUNT, seed=32))[1]
     first = _measure(networks.attributes, draw(Drawings.REFERENCE_A, _FID_COUNT)[0])[1]
     second = _measure(networks.attributes, draw(Drawings.REFERENCE_B, _FID_COUNT)[0])[1]
-    names = networks.attribute_names
+    names, mapping = networks.attribute_names, networks.generator.mapping
+    z = torch.randn(
+        _COUNT, networks.generator.config.latent_width, generator=torch.Generator().manual_seed(34)
+    )
     return {
         "attribute_r2": dict(zip(names, r2.tolist(), strict=True)),
         "std_ratio": dict(zip(names, ratio.tolist(), strict=True)),
         "fid": frechet_distance(fakes, first),
         "fid_reference": frechet_distance(second, first),
+        "w_deviation": float((mapping(z) - mapping.mean).square().mean().sqrt()),
     }
 
 

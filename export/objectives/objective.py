@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,3 +53,8 @@ class Objective(Protocol):
 
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
         """The loss of each sample, float32 [B]; of the conditions, it is given the weights."""
+
+    def residuals(
+        self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors
+    ) -> Sequence[Tensor]:
+        """Tensors [B, ...] whose squares add up to `losses`: what preconditioning measures."""

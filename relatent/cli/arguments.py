@@ -63,7 +63,9 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
 def add_inversion(parser: argparse.ArgumentParser) -> None:
     """Add how to invert images."""
     group = parser.add_argument_group("inversion")
-    group.add_argument("--steps", type=int, metavar="N", help="refinement steps; 0: the encoder alone")
+    group.add_argument(
+        "--steps", type=whole_or_none, metavar="N", help="refinement steps; 0: the encoder alone"
+    )
     group.add_argument(
         "--start",
         default="encoder",
@@ -165,6 +167,13 @@ def whole(text: str) -> int:
     """A whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def whole_or_none(text: str) -> int:
+    """A whole number of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
     return int(text)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from relatent.resuming import ProgressCallback
 
 _TIMEOUT = 600.0
 """Seconds of a call: patience for slow machines, as nothing else waits."""
+
+Say = Callable[[str], None]
+"""Tells people how far it is."""
 
 EDIT_SHARE = 0.6
 """How far an edit goes in its direction's measured range: clearly, and not to its very end."""
@@ -46,36 +51,40 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--repository", type=Path, default=Path("model_repository"), help="default: %(default)s"
     )
+    arguments.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
+    say: Say = partial(print, flush=True, file=sys.stderr if args.json else sys.stdout)
     drawings = _drawings(args)
     args.out.mkdir(parents=True, exist_ok=True)
     log = args.out / "service.log"
     flags = ["--engine", args.engine, "--packs", str(args.packs), "--repository", str(args.repository)]
     began = time.monotonic()
-    _say("Starting the service …")
+    say("Starting the service …")
     with _terminable(), LocalService(flags, log) as service:
         seconds = {"start": time.monotonic() - began}
         engine = str(service.ready.get("engine", "unknown"))
-        _say(f"  ready after {seconds['start']:.1f} s at {service.address}, engine: {engine}")
+        say(f"  ready after {seconds['start']:.1f} s at {service.address}, engine: {engine}")
         if note := service.ready.get("note"):
-            _say(f"  {note}")
+            say(f"  {note}")
         with Client(service.address, timeout=_TIMEOUT) as client:
-            portraits = _work(client, drawings, args.steps, seconds)
+            portraits = _work(client, drawings, args.steps, seconds, say)
     seconds["total"] = time.monotonic() - began
     numbers = report(portraits, engine, seconds)
     sheet, document = args.out / "contact_sheet.png", args.out / "report.json"
     contact_sheet(portraits, numbers).save(sheet)
     document.write_text(output.json_text(numbers) + "\n")
     mean = numbers["mean"]
-    _say(
+    say(
         f"Done in {seconds['total']:.0f} s. PSNR over {len(portraits)} drawings: "
         f"{mean['encoder']['psnr']:.1f} dB by the encoder alone, {mean['hybrid']['psnr']:.1f} dB refined.\n"
         f"  {sheet}  what it looks like\n  {document}  the numbers\n  {log}  what the service said"
     )
+    if args.json:
+        output.print_json(numbers | {"output": str(sheet)})
     return 0
 
 
@@ -87,17 +96,19 @@ def _drawings(args: argparse.Namespace) -> list[Item]:
     return [Item(file, file.stem) for file in files]
 
 
-def _work(client: Client, drawings: Sequence[Item], steps: int, seconds: dict[str, float]) -> list[Portrait]:
+def _work(
+    client: Client, drawings: Sequence[Item], steps: int, seconds: dict[str, float], say: Say
+) -> list[Portrait]:
     directions = {direction.name: direction for direction in client.pack(PACK).directions}
     _check_directions(directions)
-    _say(f"Inverting {len(drawings)} drawings by the encoder alone …")
+    say(f"Inverting {len(drawings)} drawings by the encoder alone …")
     encoded, seconds["encoder"] = _invert(client, drawings, steps=0)
-    _say(f"  {seconds['encoder']:.1f} s")
-    _say(f"Refining them together, {steps} gradient steps each …")
+    say(f"  {seconds['encoder']:.1f} s")
+    say(f"Refining them together, {steps} gradient steps each …")
     inverted, seconds["hybrid"] = _invert(client, drawings, steps)
     done = sum(inversion.steps for inversion in inverted)
-    _say(f"  {seconds['hybrid']:.1f} s, {done / seconds['hybrid']:.1f} steps/s")
-    _say("Editing and morphing …")
+    say(f"  {seconds['hybrid']:.1f} s, {done / seconds['hybrid']:.1f} steps/s")
+    say("Editing and morphing …")
     began = time.monotonic()
     following = [*inverted[1:], inverted[0]]
     portraits = [
@@ -105,7 +116,7 @@ def _work(client: Client, drawings: Sequence[Item], steps: int, seconds: dict[st
         for item, start, end, other in zip(drawings, encoded, inverted, following, strict=True)
     ]
     seconds["edits"] = time.monotonic() - began
-    _say(f"  {seconds['edits']:.1f} s")
+    say(f"  {seconds['edits']:.1f} s")
     return portraits
 
 
@@ -163,7 +174,3 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

@@ -85,7 +85,7 @@ def _edit(
     progress: ProgressCallback,
     output_format: str,
 ) -> Edit:
-    source = LatentCode.load(item.path) if item.path.suffix == SUFFIX else item.path
+    source = LatentCode.load(item.path) if item.path.suffix.lower() == SUFFIX else item.path
     return client.edit(source, wanted, progress=progress, output_format=output_format, invert=options)
 
 

@@ -12,7 +12,7 @@ from relatent.cli import arguments, output, sheets
 from relatent.cli.batch import work_through
 from relatent.cli.inputs import Item, refuse_overwriting
 from relatent.client import Client
-from relatent.errors import InputError
+from relatent.images import writable_format
 from relatent.latents import SUFFIX, LatentCode
 from relatent.requests import Interpolate
 from relatent.resuming import ProgressCallback
@@ -40,8 +40,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Invert what is an image, interpolate, and write the picture."""
-    if args.out.suffix.lower() not in Image.registered_extensions():
-        raise InputError(f"{args.out}: expected a name ending in .png, .gif or the like")
+    writable_format(args.out)  # before any work is done
     refuse_overwriting([args.first, args.last, *arguments.inversion_files(args)], [args.out])
     with arguments.client(args) as client:
         first, last = _codes(client, args)
@@ -62,7 +61,7 @@ def _codes(client: Client, args: argparse.Namespace) -> list[LatentCode]:
     options = arguments.invert_options(args)
 
     def code(item: Item, progress: ProgressCallback) -> LatentCode:
-        if item.path.suffix == SUFFIX:
+        if item.path.suffix.lower() == SUFFIX:
             return LatentCode.load(item.path)
         return client.invert(item.path, progress=progress, **options).latent
 
@@ -78,7 +77,7 @@ def _interpolate(client: Client, first: LatentCode, last: LatentCode, count: int
     amounts = arguments.spread(0.0, 1.0, count)
     at_a_time = client.catalog().limits.max_images
     frames: list[Image.Image] = []
-    for start in range(0, count, at_a_time):
+    for start in output.progress(range(0, count, at_a_time), "interpolating"):
         edit = client.edit(first, [Interpolate(last, amounts[start : start + at_a_time])])
         frames += [edited.image.image for edited in edit.images]
     return frames

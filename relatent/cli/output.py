@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from tqdm import tqdm
 
 from relatent.cli.batch import Outcome
 from relatent.errors import CallError
 from relatent.results import Inversion
+
+T = TypeVar("T")
+
+
+def progress(parts: Sequence[T], title: str) -> Iterable[T]:
+    """Go through parts of a work, with a bar on a terminal's standard error."""
+    bar: Iterable[T] = tqdm(parts, title, disable=None, file=sys.stderr, leave=False, dynamic_ncols=True)
+    return bar
 
 
 def json_text(document: Any) -> str:

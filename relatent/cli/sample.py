@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     images: list[SynthesizedImage] = []
     with arguments.client(args) as client:
         at_a_time = client.catalog().limits.max_images
-        for first in range(0, len(args.seeds), at_a_time):
+        for first in output.progress(range(0, len(args.seeds), at_a_time), "sampling"):
             images += client.sample(
                 args.seeds[first : first + at_a_time],
                 truncation=args.truncation,

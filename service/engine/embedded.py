@@ -192,7 +192,8 @@ class EmbeddedTriton:
     async def _end_of_life(self, process: subprocess.Popen[str]) -> str:
         """Wait until Triton is of no use any more; the reason.
 
-        Triton goes on without a worker that died, and fails every call to its model.
+        Triton itself starts another worker at the next call to the model of one that died. But it died
+        with its part of the memory that they share in whatever state: only a new Triton is surely sound.
         """
         try:
             await self._become_ready(process)

@@ -11,7 +11,7 @@ import numpy as np
 from service.errors import InvalidField
 from service.framing import check_proportions, square
 from service.images import Limits, read_grey, read_rgb
-from service.inversion import Job
+from service.job import Job
 from service.rpc.options import Wish
 
 AT_ONCE = 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +77,8 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         wish = read_wish(self.catalog, self.settings, source.image, source.options, "image.")
         pack = wish.job.pack
         edit = read_edit(pack, request.operations, self.settings.max_images)
-        self.admission.check(call)
-        job = await self.decoder.read_pixels(wish)
-        async with self.admission.place(job.work + edit.images, call) as place:
+        async with self.admission.place(self.inverter.work(wish.job) + edit.images, call) as place:
+            job = replace(await self.decoder.read_pixels(wish), images_after=edit.images)
             result = await last_result(self.inverter, job, call, place)
             codes = edit.run(result.code)
             pixels = await self.models.synthesize(pack, codes, call)

@@ -75,7 +75,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
                 request = self._parse(handler, data)
                 async with aclosing(handler.unary_stream(request, context)) as responses:
                     async for response in responses:
-                        await context.write(self._serialise(handler, response))
+                        await _write(context, self._serialise(handler, response))
 
         return grpc.unary_stream_rpc_method_handler(answer)
 
@@ -137,3 +137,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
                 reason="ANSWER_TOO_LARGE",
             )
         return data
+
+
+async def _write(context: Context, data: bytes) -> None:
+    """Send an answer of a stream.
+
+    Raises:
+        asyncio.CancelledError: the caller has hung up, which gRPC notices here before it cancels the call.
+    """
+    try:
+        await context.write(data)
+    except grpc.aio.InternalError as error:
+        raise asyncio.CancelledError from error

@@ -12,7 +12,8 @@ from service.admission import Admission, Place
 from service.call import Call
 from service.catalog import Catalog
 from service.images import Format
-from service.inversion import Inverter, Job, Progress, Result
+from service.inversion import Inverter, Progress, Result
+from service.job import Job
 from service.rpc.deadlines import Context, call_of
 from service.rpc.decoding import Decoder
 from service.rpc.messages import (
@@ -51,9 +52,8 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         """Invert an image and answer once."""
         call = call_of(context)
         wish = read_wish(self.catalog, self.settings, request.image, request.options)
-        self.admission.check(call)
-        job = await self.decoder.read_pixels(wish)
-        async with self.admission.place(job.work, call) as place:
+        async with self.admission.place(self.inverter.work(wish.job), call) as place:
+            job = await self.decoder.read_pixels(wish)
             result = await last_result(self.inverter, job, call, place)
         return inversion_pb2.InvertResponse(result=await result_message(result, wish.output_format, call))
 
@@ -63,18 +63,15 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         """Invert an image and report as it goes."""
         call = call_of(context)
         wish = self._stream_wish(request)
-        self.admission.check(call)
-        job = await self.decoder.read_pixels(wish)
-        async with (
-            self.admission.place(job.work, call) as place,
-            aclosing(self.inverter.invert(job, call, place)) as events,
-        ):
-            async for event in events:
-                if isinstance(event, Progress):
-                    progress = await _progress_message(job, event, wish.output_format)
-                    yield inversion_pb2.InvertStreamResponse(progress=progress)
-                else:
-                    result = event
+        async with self.admission.place(self.inverter.work(wish.job), call) as place:
+            job = await self.decoder.read_pixels(wish)
+            async with aclosing(self.inverter.invert(job, call, place)) as events:
+                async for event in events:
+                    if isinstance(event, Progress):
+                        progress = await _progress_message(job, event, wish.output_format)
+                        yield inversion_pb2.InvertStreamResponse(progress=progress)
+                    else:
+                        result = event
         answer = await result_message(result, wish.output_format, call)
         yield inversion_pb2.InvertStreamResponse(result=answer)
 

@@ -19,6 +19,9 @@ from service.rpc.messages import read_latent
 
 Floats = NDArray[np.float32]
 
+MAX_OPERATIONS = 64
+"""Of one edit: they are done between the events of all calls, which must not wait long."""
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -61,6 +64,8 @@ def read_edit(pack: Pack, operations: Sequence[editing_pb2.Operation], max_image
     Raises:
         ServiceError: a field is not what it must be, or names a direction that is not there.
     """
+    if len(operations) > MAX_OPERATIONS:
+        raise InvalidField("operations", f"expected at most {MAX_OPERATIONS}, got {len(operations)}")
     functions: dict[str, Callable[[Floats], Floats]] = {}
     strip: tuple[float, ...] = ()
     strip_field = ""
@@ -146,6 +151,12 @@ def _read_vector(
         )
     if not move.conditions:
         return direction.vector
+    if len(move.conditions) > len(pack.directions):
+        raise InvalidField(
+            f"{field}.conditions",
+            f"expected each of the pack's {len(pack.directions)} directions once at most, "
+            f"got {len(move.conditions)} names",
+        )
     others = [
         find_direction(pack, name, f"{field}.conditions[{index}]").vector
         for index, name in enumerate(move.conditions)

@@ -15,7 +15,7 @@ from service.catalog import Catalog, shown
 from service.errors import InvalidField
 from service.framing import Fit
 from service.images import Encoded, Format
-from service.inversion import Job, Start
+from service.job import Job, Start
 from service.refinement import Checkpoint
 from service.rpc.messages import read_checkpoint, read_image, read_latent, read_output_format
 from service.settings import Settings

@@ -72,6 +72,9 @@ def _options(settings: Settings) -> Sequence[tuple[str, Any]]:
         # would only say that it is too much.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Nothing compressed (bit 0 is "identity"): gRPC inflates a message before it looks at its size,
+        # so a small one could take gigabytes; and pictures are compressed already.
+        ("grpc.compression_enabled_algorithms_bitset", 1),
         # Clients connect anew from time to time and so find new servers; calls under way go on.
         ("grpc.max_connection_age_ms", max(1, round(settings.max_connection_age_seconds * 1000))),
         ("grpc.max_connection_age_grace_ms", _LONGEST_CALL_MILLISECONDS),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -19,7 +21,8 @@ def problem(networks: tuple[Generator, AttributeNetwork]) -> Problem:
     with torch.no_grad():
         target = generator(torch.randn(2, 8)).clamp(-1, 1)
         start = generator.broadcast(generator.mapping(torch.randn(2, 8))).contiguous()
-    return Problem(target, start, 0.05, {"pixel": 1.0, "perceptual": 0.1, "anchor": 0.01})
+    weights = {"pixel": 1.0, "perceptual": 0.1, "anchor": 0.01}
+    return Problem(target, start, 0.05, weights, basis=torch.eye(start[0].numel()))
 
 
 def test_the_frozen_loop_descends(networks: tuple[Generator, AttributeNetwork], problem: Problem) -> None:
@@ -46,7 +49,7 @@ def test_the_operations_of_a_step_are_those_of_products_there_and_back(
     generator, attributes = networks
     frozen = Projector(generator.synthesis, attributes, wasteful=False)
     wasteful = Projector(generator.synthesis, attributes, wasteful=True)
-    twice = Problem(problem.target.repeat(2, 1, 1, 1), problem.start.repeat(2, 1, 1), 0.05, problem.weights)
+    twice = replace(problem, target=problem.target.repeat(2, 1, 1, 1), start=problem.start.repeat(2, 1, 1))
     flops = step_flops(frozen, problem)
     assert flops > 0
     assert step_flops(frozen, twice) == pytest.approx(2 * flops, rel=0.05)

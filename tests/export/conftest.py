@@ -36,19 +36,24 @@ def small() -> Networks:
     for head in encoder.heads:
         torch.nn.init.normal_(head.get_parameter("dense.weight"), std=0.2)
     attributes = AttributeNetwork(3, 32, widths=(8, 8, 8, 8, 8))
-    return Networks(generator, encoder, attributes, ("one", "two", "three"))
+    basis = 0.3 * torch.randn(SMALL.layers * SMALL.latent_width, 40)
+    return Networks(generator, encoder, attributes, ("one", "two", "three"), basis)
 
 
 @pytest.fixture(scope="session")
 def traced(small: Networks) -> TracedStep:
-    return trace_step(reconstruction_objective(small))
+    return trace_step(reconstruction_objective(small), small.bases)
 
 
 @pytest.fixture(scope="session")
 def graphs(small: Networks, traced: TracedStep) -> dict[str, onnx.ModelProto]:
-    """Every graph of the small networks; refinement in both forms."""
-    built = dict(build_graphs(small, max_steps=MAX_STEPS))
-    return {**built, "refine_unrolled": assemble(traced, MAX_STEPS, Iterate.UNROLL)}
+    """Every graph of the small networks; refinement in both forms, and in the code's own coordinates."""
+    plain = trace_step(reconstruction_objective(small), {})
+    return {
+        **dict(build_graphs(small, max_steps=MAX_STEPS)),
+        "refine_unrolled": assemble(traced, MAX_STEPS, Iterate.UNROLL),
+        "refine_plain": assemble(plain, MAX_STEPS, Iterate.LOOP),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.objectives.objective import Objective
-from export.tracing import state_shapes
+from export.graphs import reconstruction_objective
+from export.networks import Networks
+from export.tracing import Bases, state_shapes
 
 Arrays = dict[str, Any]
 
@@ -21,10 +22,11 @@ def run(session: onnxruntime.InferenceSession, feed: Arrays) -> Arrays:
     return dict(zip(names, session.run(names, feed), strict=True))
 
 
-def first_state(objective: Objective, code: NDArray[Any]) -> Arrays:
-    """The state before the first step, as `state.*` inputs."""
+def first_state(networks: Networks, code: NDArray[Any], bases: Bases | None = None) -> Arrays:
+    """The state before the first step, as `state.*` inputs; in the networks' own bases unless told."""
+    shapes = state_shapes(reconstruction_objective(networks), networks.bases if bases is None else bases)
     state: Arrays = {}
-    for name, shape in state_shapes(objective).items():
+    for name, shape in shapes.items():
         if name in ("w", "best_w", "anchor"):
             state[f"state.{name}"] = code
         else:
@@ -54,28 +56,29 @@ def next_state(answer: Arrays) -> Arrays:
 
 
 def autograd_refine(
-    objective: Any, code: NDArray[Any], feed: Arrays, steps: int
+    objective: Any, basis: Tensor, code: NDArray[Any], feed: Arrays, steps: int
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """The same refinement by plain autograd and torch's own Adam.
+    """The same refinement by plain autograd and torch's own Adam, over z of w = code + basis z.
 
     Returns:
         The first gradient, the last code and the loss before each step.
     """
     given = {name: torch.from_numpy(value) for name, value in feed.items()}
-    w = torch.from_numpy(code.copy()).requires_grad_(True)
-    anchor = w.detach().clone()
-    adam = torch.optim.Adam([w], float(feed["learning_rate"][0, 0]))
+    anchor = torch.from_numpy(code)
+    z = torch.zeros(len(code), basis.shape[1], requires_grad=True)
+    adam = torch.optim.Adam([z], float(feed["learning_rate"][0, 0]))
     with torch.no_grad():
         prepared = objective.prepare(given)
     losses: list[Tensor] = []
     first = torch.empty(0)
     for step in range(steps):
+        w = anchor + (z @ basis.t()).view_as(anchor)
         loss = objective.losses({"w": w}, {"anchor": anchor}, given, prepared)
         adam.zero_grad()
         loss.sum().backward()
         if step == 0:
-            assert w.grad is not None
-            first = w.grad.clone()
+            assert z.grad is not None
+            first = z.grad.clone()
         adam.step()
         losses.append(loss.detach())
-    return first, w.detach(), losses
+    return first, anchor + (z.detach() @ basis.t()).view_as(anchor), losses

@@ -106,6 +106,12 @@ async def nothing(request: Any, context: Context) -> AsyncIterator[Any]:
         yield event
 
 
+async def hangs(request: Any, context: Context) -> AsyncIterator[Any]:
+    """Say nothing, ever."""
+    await asyncio.Event().wait()
+    yield
+
+
 def fails(code: grpc.StatusCode, message: str, *details: Any) -> Callable[[Any, Context], AsyncIterator[Any]]:
     """A call that fails at once, with details as google.rpc has them."""
 

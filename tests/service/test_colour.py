@@ -35,6 +35,14 @@ def test_a_palette_is_looked_up_and_its_transparent_colour_shows_white():
     assert pixel(reopened(picture, transparency=0)) == (10, 20, 30)
 
 
+def test_a_transparent_grey_of_sixteen_bits_shows_white_too():
+    levels = np.full((3, 3), 40_000, np.uint16)
+    levels[1, 1] = 1_000
+    picture = reopened(Image.fromarray(levels), transparency=1_000)
+    assert pixel(picture) == (255, 255, 255)
+    assert np.asarray(to_grey(picture)).tolist() == [[156] * 3, [156, 255, 156], [156] * 3]
+
+
 def test_grey_and_black_and_white_become_rgb():
     assert pixel(reopened(Image.new("L", (3, 3), 77))) == (77, 77, 77)
     assert pixel(reopened(Image.new("1", (3, 3), 1))) == (255, 255, 255)

@@ -11,7 +11,7 @@ from service import metrics
 from service.admission import Admission
 from service.call import Call
 from service.metrics import Metrics
-from tests.fixtures.requests import code, image, latent
+from tests.fixtures.requests import code, details, image, latent, reason
 from tests.fixtures.running import running_server
 
 
@@ -82,8 +82,12 @@ async def test_every_metric_moves_with_the_calls_it_counts(tiny_root):
         await running.until(lambda: running.metric("relatent_waiting") == 1)
         assert running.metric("relatent_inflight") == 1
         assert running.metric("relatent_backlog_seconds") > 0
-        with pytest.raises(grpc.RpcError):
+        with pytest.raises(grpc.RpcError) as caught:
             await answer()
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert reason(caught.value) == "QUEUE_FULL"
+        assert details(caught.value)["RetryInfo"].retry_delay.ToMilliseconds() > 0
+        assert running.metric("relatent_rejected_total", reason="queue_full") == 1
         running.engine.release("tiny_refine")
         await asyncio.gather(first, second)
 
@@ -96,11 +100,11 @@ async def test_every_metric_moves_with_the_calls_it_counts(tiny_root):
 
 
 async def test_an_edit_counts_its_waiting_and_its_batch(running):
-    before = totals(running)
+    before, rehearsed = totals(running), running.metric("relatent_batch_size_sum", graph="tiny_synthesize")
     operation = editing_pb2.Operation(
         direction=editing_pb2.DirectionMove(direction="brightness", strengths=[-1, 0, 1])
     )
     await running.editing.Edit(editing_pb2.EditRequest(latent=latent(code(1)), operations=[operation]))
     after = totals(running)
     assert after["relatent_queue_seconds"] - before["relatent_queue_seconds"] == 1
-    assert running.metric("relatent_batch_size_sum", graph="tiny_synthesize") == 3
+    assert running.metric("relatent_batch_size_sum", graph="tiny_synthesize") == rehearsed + 3

@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from service import readiness
+from service.admission import INITIAL_SECONDS_A_STEP
 from service.engine.engine import EngineUnavailable
 from service.lifecycle import State
 from tests.fixtures.running import running_server
@@ -41,7 +42,7 @@ async def test_an_engine_that_does_not_come_up_is_tried_again(tiny_root):
 
 async def test_the_pace_is_measured_before_the_first_call(tiny_root):
     async with running_server(tiny_root, ready=False) as running:
-        assert not running.server.admission._measured
         running.engine.delay = 0.1
         await running.server.readiness.start()
-        assert running.server.admission.seconds_a_step == pytest.approx(0.025, rel=0.5)
+        # A chunk of 4 steps; no guess is as high, and a busy machine only makes it higher.
+        assert running.server.admission.seconds_a_step >= 0.025 > INITIAL_SECONDS_A_STEP

@@ -20,33 +20,37 @@ STEPS = 400
 CHUNKS = STEPS // tiny.MAX_STEPS
 
 
+LONG_STEPS = 2000
+"""Of inversions that must outlive what else a test does meanwhile, on a busy machine too."""
+
+
 class Progress:
     """How far many inversions are, so that a fault can be caused in their midst."""
 
     def __init__(self, count):
         self._steps = [0] * count
-        self._half = asyncio.Event()
+        self._quarter = asyncio.Event()
 
     def of(self, index):
         def report(progress):
             self._steps[index] = progress.steps
             if sum(self._steps) >= len(self._steps) * STEPS / 4:
-                self._half.set()
+                self._quarter.set()
 
         return report
 
     async def well_under_way(self):
         """Wait until a quarter of all the steps is done."""
-        await asyncio.wait_for(self._half.wait(), 60)
+        await asyncio.wait_for(self._quarter.wait(), 60)
         assert sum(self._steps) < len(self._steps) * STEPS
 
 
-async def invert_all(client, count, progress=None):
+async def invert_all(client, count, progress=None, steps=STEPS):
     return await asyncio.gather(
         *(
             client.invert(
                 tiny.random_image(seed),
-                steps=STEPS,
+                steps=steps,
                 timeout=90,
                 progress=progress.of(seed) if progress else None,
             )
@@ -83,11 +87,11 @@ def undisturbed(tiny_root):
     return np.concatenate(losses, axis=1)
 
 
-def check_whole(inversions, undisturbed):
+def check_whole(inversions, undisturbed, steps=STEPS):
     """Every inversion took the way that it would have taken undisturbed, to its end."""
     for inversion, expected in zip(inversions, undisturbed, strict=False):
-        assert inversion.steps == STEPS
-        np.testing.assert_allclose(inversion.losses, expected, rtol=0.02, atol=1e-6)
+        assert inversion.steps == len(inversion.losses) == steps
+        np.testing.assert_allclose(inversion.losses[:STEPS], expected, rtol=0.02, atol=1e-6)
 
 
 async def test_a_triton_killed_amid_16_refinements_loses_none_and_is_started_again(
@@ -148,7 +152,7 @@ async def test_a_cancelled_inversion_frees_its_place_within_a_chunk(start_servic
         await waiting
         after = service.metric("relatent_refinement_steps_total", pack="tiny")
         # Between reading the metric and hanging up some chunks go by; nothing like the 1,900 steps left.
-        assert after - before < 200
+        assert after - before < 1000
         await asyncio.sleep(0.3)
         assert service.metric("relatent_refinement_steps_total", pack="tiny") == after
         assert service.metric("relatent_inflight") == 0
@@ -157,17 +161,17 @@ async def test_a_cancelled_inversion_frees_its_place_within_a_chunk(start_servic
 async def test_without_its_triton_it_is_not_serving_and_the_deadline_is_answered_unavailable(start_service):
     (service,) = start_service(1)
     async with grpc.aio.insecure_channel(service.address) as channel:
-        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=30)
+        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=180)
         assert (await health.read()).status == health_pb2.HealthCheckResponse.SERVING
         service.kill_triton()
         stub = inversion_pb2_grpc.InversionServiceStub(channel)
         with pytest.raises(grpc.RpcError) as caught:
-            await stub.Invert(v1.InvertRequest(image=image()), timeout=0.4)
+            await stub.Invert(v1.InvertRequest(image=image()), timeout=1.0)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert reason(caught.value) == "ENGINE_UNAVAILABLE"
         assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert (await health.read()).status == health_pb2.HealthCheckResponse.SERVING
-        assert (await stub.Invert(v1.InvertRequest(image=image()), timeout=10)).result.steps == 20
+        assert (await stub.Invert(v1.InvertRequest(image=image()), timeout=60)).result.steps == 20
         health.cancel()
 
 
@@ -175,7 +179,7 @@ async def test_told_to_stop_it_finishes_what_is_under_way_and_takes_nothing_new(
     (service,) = start_service(1)
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = inversion_pb2_grpc.InversionServiceStub(channel)
-        options = v1.InversionOptions(refinement=v1.Refinement(steps=STEPS))
+        options = v1.InversionOptions(refinement=v1.Refinement(steps=LONG_STEPS))
         calls = [
             stub.InvertStream(v1.InvertStreamRequest(image=image(n), options=options), timeout=60)
             for n in range(4)
@@ -193,7 +197,7 @@ async def test_told_to_stop_it_finishes_what_is_under_way_and_takes_nothing_new(
             last: Any = None
             while (event := await call.read()) is not grpc.aio.EOF:
                 last = event
-            assert last.result.steps == STEPS
+            assert last.result.steps == LONG_STEPS
     assert await asyncio.to_thread(service.wait, 20) == 0
 
 
@@ -201,13 +205,13 @@ async def test_a_drain_that_takes_too_long_hands_the_rest_to_another_server(star
     first, second = start_service(2, "--drain-seconds", "0.1")
     async with relatent.AsyncClient([first.address, second.address]) as client:
         progress = Progress(4)
-        work = asyncio.create_task(invert_all(client, 4, progress))
+        work = asyncio.create_task(invert_all(client, 4, progress, LONG_STEPS))
         await progress.well_under_way()
         on_first = first.metric("relatent_inflight")
         began = time.monotonic()
         first.terminate()
         inversions = await work
-        check_whole(inversions, undisturbed)
+        check_whole(inversions, undisturbed, LONG_STEPS)
         assert sum(inversion.resumed for inversion in inversions) == on_first > 0
     assert await asyncio.to_thread(first.wait, 20) == 0
     assert time.monotonic() - began < 20

@@ -113,8 +113,8 @@ async def test_a_call_takes_no_longer_than_its_timeout_and_then_no_place_in_a_ba
 ) -> None:
     began = time.monotonic()
     await embedded.infer("toy_work", rounds(1000))
-    a_second = rounds(int(1000 / (time.monotonic() - began)))
-    running = asyncio.create_task(embedded.infer("toy_work", a_second))
+    two_seconds = rounds(int(2000 / (time.monotonic() - began)))
+    running = asyncio.create_task(embedded.infer("toy_work", two_seconds))
     await asyncio.sleep(0.2)
     waiting = [embedded.infer("toy_work", rounds(1), timeout=0.1) for _ in range(3)]
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
@@ -128,8 +128,8 @@ async def test_a_call_takes_no_longer_than_its_timeout_and_then_no_place_in_a_ba
 async def test_a_cancelled_call_takes_no_place_in_a_batch(embedded: EmbeddedEngine) -> None:
     began = time.monotonic()
     await embedded.infer("toy_work", rounds(1000))
-    half_a_second = rounds(int(500 / (time.monotonic() - began)))
-    running = asyncio.create_task(embedded.infer("toy_work", half_a_second))
+    two_seconds = rounds(int(2000 / (time.monotonic() - began)))
+    running = asyncio.create_task(embedded.infer("toy_work", two_seconds))
     await asyncio.sleep(0.1)
     impatient = [asyncio.create_task(embedded.infer("toy_work", rounds(1))) for _ in range(3)]
     await asyncio.sleep(0.1)

@@ -11,8 +11,11 @@ from service.engine.processes import children_of, first_to_end, kill_group, reap
 
 
 async def test_the_first_of_several_to_end_is_told_even_if_it_has_ended_already() -> None:
-    long, short = (subprocess.Popen(["sleep", seconds]) for seconds in ("60", "0.1"))
+    long = subprocess.Popen(["sleep", "60"])
+    short = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     assert {long.pid, short.pid} <= set(children_of(os.getpid()))
+    assert short.stdin is not None
+    short.stdin.close()  # it ends when there is nothing left to read
     try:
         assert await first_to_end([long.pid, short.pid]) == short.pid
         assert short.pid not in children_of(os.getpid()), "a zombie is no child any more"

@@ -101,7 +101,8 @@ async def test_a_server_gone_silent_is_given_up_and_its_calls_go_to_another_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(replica_module, "WATCH_SECONDS", 0.1)
-    monkeypatch.setattr(replica_module, "SILENCE_SECONDS", 0.5)
+    # Time enough for the healthy one on a busy machine.
+    monkeypatch.setattr(replica_module, "SILENCE_SECONDS", 2.0)
     first, second = await FakeTriton().start(), await FakeTriton().start()
     async with Wire(first.address) as wire:
         engine = TritonEngine([wire.address, second.address])
@@ -118,8 +119,8 @@ async def test_a_server_gone_silent_is_given_up_and_its_calls_go_to_another_one(
         assert not engine._replicas[0].arrived.is_set()
         assert "has not answered" in engine._replicas[0].reason or "UNAVAILABLE" in engine._replicas[0].reason
         assert await engine.healthy()
-        async with asyncio.timeout(0.4):  # nobody waits for the silent one again
-            assert [await half(engine) for _ in range(4)] == [1.5] * 4
+        assert [await half(engine) for _ in range(4)] == [1.5] * 4
+        assert (first.calls, second.calls) == (0, 8), "nobody asks the silent one again"
         wire.mend()
         async with asyncio.timeout(20):
             await engine._replicas[0].arrived.wait()
@@ -149,13 +150,13 @@ async def test_healthy_means_that_every_graph_is_ready() -> None:
 
 
 async def test_start_waits_for_models_and_gives_up_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triton, "START_SECONDS", 0.5)
+    monkeypatch.setattr(triton, "START_SECONDS", 2)
     server = await FakeTriton().start()
     server.state = "LOADING"
     engine = TritonEngine([server.address])
     with pytest.raises(EngineUnavailable, match="toy_half is LOADING"):
         await engine.start()
-    monkeypatch.setattr(triton, "START_SECONDS", 5)
+    monkeypatch.setattr(triton, "START_SECONDS", 60)
     starting = asyncio.create_task(engine.start())
     await asyncio.sleep(0.2)
     assert not starting.done()

@@ -4,6 +4,7 @@ import pytest
 
 from relatent.v1 import editing_pb2 as v1
 from relatent.v1 import inversion_pb2, types_pb2
+from service.rpc.operations import MAX_OPERATIONS
 from tests.fixtures import tiny
 from tests.fixtures.requests import (
     code,
@@ -269,3 +270,30 @@ async def test_an_edit_that_leaves_the_range_of_float32_is_refused_by_its_number
     error = await refused(running, *operations)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert (violated(error), reason(error)) == (field, "NOT_FINITE")
+
+
+async def test_more_operations_or_conditions_than_make_sense_are_refused_before_they_keep_anyone_waiting(
+    running,
+):
+    many = await edit(running, *[truncate(1)] * MAX_OPERATIONS)
+    assert len(many.images) == 1
+    error = await refused(running, *[truncate(1)] * (MAX_OPERATIONS + 1))
+    assert (violated(error), reason(error)) == ("operations", "INVALID_FIELD")
+    error = await refused(running, move("brightness", 1, conditions=["redness"] * (len(DIRECTIONS) + 1)))
+    assert violated(error) == "operations[0].direction.conditions"
+
+
+async def test_an_edit_of_an_image_keeps_time_for_its_own_images_before_the_deadline(running):
+    running.engine.delay = 0.02
+    strengths = [n / 20 for n in range(40)]
+    await running.inversion.Invert(inversion_pb2.InvertRequest(image=image()), timeout=10)
+    source = v1.ImageSource(
+        image=image(),
+        options=inversion_pb2.InversionOptions(
+            refinement=inversion_pb2.Refinement(steps=2000, best_at_deadline=True)
+        ),
+    )
+    request = v1.EditRequest(image=source, operations=[move("brightness", *strengths)])
+    response = await running.editing.Edit(request, timeout=2.5)
+    assert len(response.images) == 40
+    assert response.inversion.stop_reason == inversion_pb2.STOP_REASON_DEADLINE

@@ -6,7 +6,7 @@ from relatent.v1 import inversion_pb2 as v1
 from relatent.v1 import types_pb2
 from service.catalog import Catalog
 from service.errors import InvalidField
-from service.inversion import Start
+from service.job import Start
 from service.refinement import Checkpoint, starting_at
 from service.rpc.messages import checkpoint_message
 from service.rpc.options import read_wish

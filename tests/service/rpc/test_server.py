@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 import relatent
-from relatent.v1 import inversion_pb2, inversion_pb2_grpc
+from relatent.v1 import catalog_pb2, inversion_pb2, inversion_pb2_grpc
 from service.rpc import server
 from tests.fixtures import tiny
 from tests.fixtures.requests import image
@@ -27,6 +27,40 @@ def handled(running: Running) -> dict[str, float]:
                 code = sample.labels["grpc_code"]
                 counts[code] = counts.get(code, 0.0) + sample.value
     return counts
+
+
+async def test_a_compressed_message_is_refused_as_it_is(tiny_root: Path) -> None:
+    """gRPC would inflate it before it looks at its size: a megabyte to a gigabyte."""
+    async with running_server(tiny_root) as running:
+        call = running.channel.unary_unary("/relatent.v1.CatalogService/GetPack")
+        with pytest.raises(grpc.RpcError) as caught:
+            await call(bytes(1 << 20), timeout=10, compression=grpc.Compression.Gzip)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert "gzip" in caught.value.details()
+        assert handled(running) == {}, "no method of ours has seen it"
+        await running.catalog.GetPack(catalog_pb2.GetPackRequest(), timeout=10)
+
+
+async def test_streams_whose_callers_hang_up_at_any_time_are_cancelled_and_no_fault_of_ours(
+    tiny_root: Path,
+) -> None:
+    """Also in the moment in which a message is written to them."""
+    async with running_server(tiny_root) as running:
+        options = inversion_pb2.InversionOptions(refinement=inversion_pb2.Refinement(steps=2000))
+        request = inversion_pb2.InvertStreamRequest(
+            image=image(), options=options, preview_every=1, checkpoint_every=1
+        )
+
+        async def hang_up(after: float) -> None:
+            call = running.inversion.InvertStream(request, timeout=30)
+            await call.read()
+            await asyncio.sleep(after)
+            call.cancel()
+
+        for _ in range(4):
+            await asyncio.gather(*(hang_up(0.0007 * n) for n in range(30)))
+        await running.until(lambda: sum(handled(running).values()) == 120, seconds=20)
+        assert handled(running) == {"CANCELLED": 120}
 
 
 async def test_a_client_outlives_its_connections_without_a_failed_call(
