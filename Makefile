@@ -17,7 +17,7 @@ STUBS := relatent/v1
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  PYTHON=python3.12   the interpreter to set up with, 3.11 or 3.12"
+	@echo "  PYTHON=python3.12   the interpreter to make $(VENV) with, 3.11 or 3.12"
 	@echo "  TORCH_INDEX=URL     where to take PyTorch from, such as the address of its CPU-only builds:"
 	@echo "                      on Linux the usual index holds the builds for CUDA, several gigabytes"
 
@@ -79,7 +79,7 @@ clean: ## remove what was built, cached and measured; keeps .venv and out/traini
 
 # protoc finds its plugins on PATH.
 define generate
-PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
+PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
 	--python_out=$(1) --mypy_out=quiet:$(1) --grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) proto/$(STUBS)/*.proto
 endef
 
@@ -97,7 +97,7 @@ $(VENV)/.serve: pyproject.toml $(VENV)/.created
 	@touch $@
 
 $(VENV)/.all: pyproject.toml $(VENV)/.created
-	@echo "Installing everything into $(VENV), PyTorch first"
+	@echo "Installing everything into $(VENV), PyTorch first$(if $(TORCH_INDEX),,: several gigabytes on some systems, see make help)"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH_VERSION)
 	@$(PIP) --editable '.[serve,export,dev]'
 	@touch $(VENV)/.serve $@

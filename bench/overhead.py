@@ -48,11 +48,12 @@ async def _run(settings: Settings) -> dict[str, Any]:
     work: Work = {}
     async with served(settings, max_inflight=CONCURRENCY) as service, AsyncClient(service.address) as client:
         for turn in range(rounds + 1):
+            # In a thread: the client's connection lives on this one's event loop.
+            alone = await asyncio.to_thread(seconds, direct) if turn % 2 else 0.0
             before = await service.work()
             taken = await invert_all(client, list(images), concurrency=CONCURRENCY, steps=steps)
             done = await service.work_since(before)
-            # In a thread: the client's connection lives on this one's event loop.
-            alone = await asyncio.to_thread(seconds, direct)
+            alone = alone or await asyncio.to_thread(seconds, direct)
             if turn > 0:  # the first warms everything up
                 through.append(taken)
                 straight.append(alone)

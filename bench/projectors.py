@@ -1,11 +1,11 @@
 """Refinement as the public projectors write it: a loop of PyTorch autograd.
 
-`frozen` is the projector of StyleGAN2's authors: networks frozen, the target's features computed
-once, Adam over the code, in the coordinates that the graph steps in. `wasteful` is the loop of
-idinvert: nothing is frozen, so every step also computes the gradients of all weights, and the
-target's features are computed anew each step. Both minimise what the pack's refinement graph
-minimises, with the same networks and the same weights. The synthesis may be the networks' own or
-the published form of it (`bench.published`).
+`frozen` is written as the projector of StyleGAN2's authors is: networks frozen, the target's
+features computed once, Adam; but, so that both sides do the same work, in the coordinates of the
+graph. `wasteful` is the loop of idinvert: nothing is frozen, so every step also computes the
+gradients of all weights, and the target's features are computed anew each step. Both minimise what
+the pack's refinement graph minimises, with the same networks and the same weights. The synthesis may
+be the networks' own or the published form of it (`bench.published`).
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ class Problem:
         start: float32 [B, L, D].
         learning_rate: Adam's step size.
         weights: of the terms `pixel`, `perceptual` and `anchor`.
-        basis: float32 [L·D, M], the coordinates that Adam steps in, as in the graph.
+        basis: float32 [L·D, M], the coordinates that Adam steps in, as in the graph; None for those
+            of the code itself.
     """
 
     target: Tensor
     start: Tensor
     learning_rate: float
     weights: Mapping[str, float]
-    basis: Tensor
+    basis: Tensor | None = None
 
 
 class Projector:
@@ -59,13 +60,14 @@ class Projector:
         """
         for network in (self._synthesis, self._perceptual):
             _freeze(network, frozen=not self._wasteful)
-        moved = torch.zeros(len(problem.start), problem.basis.shape[1], requires_grad=True)
-        optimiser = torch.optim.Adam([moved], lr=problem.learning_rate)
+        start, basis = problem.start, problem.basis
+        moved = torch.zeros_like(start) if basis is None else torch.zeros(len(start), basis.shape[1])
+        optimiser = torch.optim.Adam([moved.requires_grad_()], lr=problem.learning_rate)
         features = None if self._wasteful else self._features(problem.target)
         losses = []
         for _ in range(steps):
             wanted = self._features(problem.target) if features is None else features
-            code = problem.start + (moved @ problem.basis.t()).view_as(problem.start)
+            code = start + (moved if basis is None else (moved @ basis.t()).view_as(start))
             loss = self._losses(code, problem, wanted)
             optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]

@@ -11,8 +11,9 @@ from typing import Any
 from bench.facts import environment
 from bench.settings import Settings
 from bench.timing import seconds
+from relatent.pack import file_digest
 
-NAMES = ("step", "overhead", "batching", "start", "invariance")
+NAMES = ("step", "overhead", "batching", "start", "coordinates", "invariance")
 """The measurements; each is a module with a `run`."""
 
 
@@ -20,10 +21,12 @@ def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
     """Run a measurement and write `NAME.json`.
 
     Returns:
-        The measurement's own figures, and `bench` (its name), `pack`, `quick`, `seconds` it took and
-        `environment`.
+        The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it
+        was measured with), `quick`, `seconds` it took and `environment`.
     """
+    refine = settings.repository / f"{settings.pack}_refine" / "1" / "model.onnx"
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
+    report["refine_sha256"] = file_digest(refine)
     facts = environment()
     run: Callable[[Settings], dict[str, Any]] = import_module(f"bench.{name}").run
     taken = seconds(lambda: report.update(run(settings)))

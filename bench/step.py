@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from bench.graphs import Array, Graphs
+from bench.machine import matrix_products
 from bench.projectors import Problem, Projector, step_flops
 from bench.published import PublishedSynthesis
 from bench.settings import Settings
@@ -28,7 +29,7 @@ from service.engine.sessions import available_cores
 
 BATCHES = (1, 8)
 MATRIX = 1536
-"""Side of the square matrices that measure the machine."""
+"""Side of the square matrices whose product is the yardstick of arithmetic."""
 MOST_DIFFERENCE = 0.01
 """Of a loss on two sides that do the same work: rounding adds up over the steps."""
 
@@ -70,7 +71,7 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
         start=torch.from_numpy(codes),
         learning_rate=rate,
         weights=graphs.pack.refinement.weights,
-        basis=_basis(networks, codes),
+        basis=networks.basis,
     )
     synthesis, perceptual = networks.generator.synthesis, networks.attributes
     frozen = Projector(synthesis, perceptual, wasteful=False)
@@ -86,18 +87,18 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
     difference = largest_difference(
         graph(), {name: loop.run(problem, steps).numpy() for name, loop in loops.items()}
     )
-    matrix = torch.rand(MATRIX, MATRIX)
     taken = by_turns(
         {
             "onnxruntime": graph,
             **{name: partial(loop.run, problem, steps) for name, loop in loops.items()},
-            "matrix": lambda: matrix @ matrix,
+            **matrix_products(MATRIX),
         },
         rounds,
     )
     flops = step_flops(frozen, problem)
-    machine = 2 * MATRIX**3 / np.array(taken.pop("matrix"))
-    # What the machine can do is its best turn: neighbours slow a product down, nothing speeds it up.
+    products = np.minimum(taken.pop("matrix_pytorch"), taken.pop("matrix_onnxruntime"))
+    machine = 2 * MATRIX**3 / products
+    # The yardstick is the best turn: neighbours slow a product down, nothing speeds it up.
     peak = float(machine.max()) / 1e9
     return {
         "speedup": spread(ratios(taken["pytorch"], taken["onnxruntime"])).as_json(),
@@ -112,11 +113,6 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
         },
         "largest_loss_difference": significant(difference),
     }
-
-
-def _basis(networks: Networks, codes: Array) -> torch.Tensor:
-    """The coordinates the graph steps in: the pack's, or the code's own."""
-    return torch.eye(codes[0].size) if networks.basis is None else networks.basis
 
 
 def largest_difference(losses: Array, loops: Mapping[str, Array]) -> float:

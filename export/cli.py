@@ -17,6 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
         _run(options)
+    except ModuleNotFoundError as error:
+        print(f"relatent-export: {error}: pip install 'relatent[export]'", file=sys.stderr)
+        return 1
     except (FileNotFoundError, ValueError) as error:
         print(f"relatent-export: {error}", file=sys.stderr)
         return 1

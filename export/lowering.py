@@ -85,18 +85,31 @@ def _convolution_backward(
         return None, None, None
     if transposed:
         return F.conv2d(gradient, weight, None, stride, padding, dilation, groups), None, None
-    kernel = weight.shape[2]
-    if stride[0] == 1:
-        flipped = weight.flip(2, 3) if groups > 1 else weight.flip(2, 3).transpose(0, 1)
-        back = F.conv2d(gradient, flipped, None, 1, kernel - 1 - padding[0], 1, groups)
+    if all(step == 1 for step in stride):
+        reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+        margin = [r - p for r, p in zip(reach, padding, strict=True)]
+        if min(margin) < 0:
+            raise NotImplementedError(
+                f"convolution_backward: padding {padding} beyond the kernel's reach {reach}"
+            )
+        back = F.conv2d(gradient, _turned(weight, groups), None, 1, margin, dilation, groups)
         return back, None, None
     # What stride dropped at the far edge comes back as output padding.
     rest = [
-        x.shape[axis + 2] - ((gradient.shape[axis + 2] - 1) * stride[axis] - 2 * padding[axis] + kernel)
+        x.shape[axis + 2]
+        - ((gradient.shape[axis + 2] - 1) * stride[axis] - 2 * padding[axis])
+        - (dilation[axis] * (weight.shape[axis + 2] - 1) + 1)
         for axis in (0, 1)
     ]
     back = F.conv_transpose2d(gradient, weight, None, stride, padding, rest, groups, dilation)
     return back, None, None
+
+
+def _turned(weight: Tensor, groups: int) -> Tensor:
+    """A convolution's weight [O, I / groups, H, W] as its gradient's: flipped, outputs for inputs."""
+    outputs, inputs, height, width = weight.shape
+    by_group = weight.flip(2, 3).reshape(groups, outputs // groups, inputs, height, width)
+    return by_group.transpose(1, 2).reshape(groups * inputs, outputs // groups, height, width)
 
 
 def absorb_factors(traced: fx.GraphModule) -> None:

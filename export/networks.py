@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -110,9 +110,16 @@ def load_networks(folder: Path) -> Networks:
         names, widths = tuple(header["names"]), tuple(header["widths"])
         attributes = AttributeNetwork(len(names), generator.config.resolution, widths)
         attributes.load_state_dict(tensors)
-    path = folder / _COORDINATES
-    basis = load_file(path)["basis"] if path.exists() else None
-    return Networks(generator, encoder, attributes, names, basis)
+    return Networks(generator, encoder, attributes, names, _load_basis(folder / _COORDINATES))
+
+
+def _load_basis(path: Path) -> Tensor | None:
+    if not path.exists():
+        return None
+    try:
+        return load_file(path)["basis"]
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"{path}: expected a tensor 'basis': {error}") from error
 
 
 @contextmanager
@@ -131,9 +138,12 @@ def _save(path: Path, module: nn.Module, config: dict[str, Any]) -> None:
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = file.metadata() or {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: {error}") from error
     if "config" not in metadata:
         raise ValueError(f"{path}: expected a header entry 'config'")
     return tensors, json.loads(metadata["config"])

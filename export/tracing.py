@@ -15,6 +15,7 @@ from typing import cast
 
 import onnx
 import torch
+from onnx import helper
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -221,6 +222,8 @@ def _export_prepare(objective: Objective, conditions: dict[str, Tensor]) -> onnx
     module = _Prepare(objective, tuple(read))
     with torch.no_grad():
         names = list(objective.prepare(read))
+    if not names:  # nothing to export
+        return helper.make_model(helper.make_graph([], "prepare", [], []))
     outputs = [f"prepared.{name}" for name in names]
     return export_module(module, list(read.values()), list(read), outputs, table=decompositions())
 

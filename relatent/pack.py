@@ -67,8 +67,8 @@ class Refinement:
     Attributes:
         max_steps: most steps of one call of the graph (K_max).
         default_steps: steps of an inversion unless the caller says otherwise.
-        learning_rate: Adam's step size by start, `encoder` and `mean`; a given latent starts as
-            the encoder does.
+        learning_rate: Adam's step size by start, `encoder` and `mean`, in the coordinates that the
+            graph steps in; a given latent starts as the encoder does.
         weights: default weight of each term of the objective, graph inputs `weight.NAME`.
         state: the state's tensors by name; `best_w` and `best_loss` are always among them.
     """

@@ -43,7 +43,7 @@ class InvertOptions(TypedDict, total=False):
     steps: int
     """Refinement steps in all, those of a checkpoint included; 0 for the encoder's code alone."""
     learning_rate: float
-    """Adam's step size."""
+    """Adam's step size, in the coordinates that the pack's graph steps in."""
     weights: Mapping[str, float]
     """Weights of the objective's terms by name, as `PackInfo.losses` lists them."""
     mask: ImageInput

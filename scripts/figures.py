@@ -26,11 +26,12 @@ def numbers() -> str:
         "The same at batch 8, the networks as published": _times(eight["published_speedup"]),
         "The same at batch 8, over wasteful PyTorch": _times(eight["wasteful_speedup"]),
         "The same at batch 1, over frozen PyTorch": _times(one["speedup"]),
-        "Arithmetic of a step at batch 8, of the rate of a matrix product": _shares(eight),
+        "Arithmetic of a step at batch 8, over that of a square matrix product": _shares(eight),
         "Steps a second through client, service and Triton, of the graph's own": _efficiency(measured),
         "Inversions a second with 8 callers over 1": _times(batching["gain_8_over_1_spread"]),
-        "The graph alone, batch 8 over 1: arithmetic's bound": _times(graph_gain),
+        "of which the graph alone, batch 8 over 1": _times(graph_gain),
         "Steps from the mean latent for the quality of 30 from the encoder's code": _ratio(start),
+        "Steps along the code's own numbers for the quality of 10 of ours": _coordinates(measured),
         "Largest difference that batch mates make in 100 steps": _difference(measured["invariance"]),
     }
     table = ["| | |", "|---|---|", *(f"| {text} | {figure} |" for text, figure in rows.items())]
@@ -48,9 +49,10 @@ def quality() -> str:
         "mean_100": "from the mean latent, 100 steps",
         "mean_1000": "from the mean latent, 1,000 steps",
     }
-    rows = ["| 64 held-out drawings | MSE | Perceptual distance |", "|---|---|---|"]
+    rows = ["| 64 held-out drawings | MSE | Perceptual distance | Edit gain |", "|---|---|---|---|"]
     for key, text in names.items():
-        rows.append(f"| {text} | {report['mse'][key]:.5f} | {report['perceptual'][key]:.4f} |")
+        mse, perceptual, gain = (report[figure][key] for figure in ("mse", "perceptual", "edit_gain"))
+        rows.append(f"| {text} | {mse:.5f} | {perceptual:.4f} | {gain:.0%} |")
     return "\n".join(rows)
 
 
@@ -71,6 +73,12 @@ def _shares(batch: Report) -> str:
 def _ratio(start: Report) -> str:
     at_least = "at least " if start["censored"] else ""
     return f"**{at_least}{start['step_ratio']:.3g}×** as many ({start['mean_steps']})"
+
+
+def _coordinates(measured: Report) -> str:
+    coordinates = measured["coordinates"]
+    at_least = "at least " if coordinates["censored"] else ""
+    return f"**{at_least}{coordinates['step_gain']:.3g}×** as many ({coordinates['plain_steps']})"
 
 
 def _difference(invariance: Report) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.report import NAMES
 
@@ -24,6 +26,9 @@ def main() -> int:
     if quick:
         print(f"{folder}: {', '.join(quick)} ran with --quick, which measures nothing", file=sys.stderr)
         return 1
+    if strange := _strangers(figures):
+        print(f"{folder}: {strange}", file=sys.stderr)
+        return 1
     sheet = ROOT / "out" / "demo" / "contact_sheet.png"
     if not sheet.is_file():
         print(f"{sheet}: no such picture: run make demo", file=sys.stderr)
@@ -31,6 +36,19 @@ def main() -> int:
     (ROOT / "docs" / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
     shutil.copyfile(sheet, ROOT / "docs" / "contact_sheet.png")
     return 0
+
+
+def _strangers(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Why the figures do not belong together, or not into the README; empty if they do."""
+    for name, report in figures.items():
+        if report["pack"] != "demo":
+            return f"{name} was measured with pack {report['pack']}, not demo"
+        if report.get("engine", "embedded") != "embedded":
+            return f"{name} was measured with the {report['engine']} engine, not through Triton"
+    for key, value in next(iter(figures.values()))["environment"].items():
+        if key != "load_before" and any(report["environment"][key] != value for report in figures.values()):
+            return f"the figures differ in their {key}: measure them together, by make bench"
+    return ""
 
 
 if __name__ == "__main__":

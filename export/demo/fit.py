@@ -62,7 +62,7 @@ def fit_basis(networks: Networks, codes: int = _CURVATURE_CODES, probes: int = _
         float32 [L·D, M].
     """
     objective = reconstruction_objective(networks)
-    drawings, _ = draw(Drawings.TRAINING, codes)
+    drawings, _ = draw(Drawings.TRAINING, codes, networks.generator.config.resolution)
     images = drawings.permute(0, 2, 3, 1)
     with torch.no_grad():
         starts = torch.cat([networks.encoder(to_float(chunk)) for chunk in _chunks(images, "encoding")])

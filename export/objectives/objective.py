@@ -54,6 +54,10 @@ class Objective(Protocol):
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
         """The loss of each sample, float32 [B]; of the conditions, it is given the weights."""
 
+
+class LeastSquares(Objective, Protocol):
+    """An objective whose losses are sums of squares, so that its curvature can be measured."""
+
     def residuals(
         self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors
     ) -> Sequence[Tensor]:

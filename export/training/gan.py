@@ -55,7 +55,7 @@ class GanSettings:
         batch: drawings a step; a multiple of the minibatch deviation's group of 4.
         learning_rate: Adam's at the start of each round, for both networks.
         r1_every: steps between two R1 penalties.
-        mixing: probability that a sample's code is mixed of two at a random layer.
+        mixing: probability that a batch's codes are mixed of two each, at a random layer.
         ema_images: half-life of the averaged generator, in images. Short: the average of many
             generators varies less than each of them.
         seed: of weights, data order and latents.
@@ -125,35 +125,20 @@ class GanTraining:
             yield {"images": self.images, **losses}
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on: networks to `path`, the optimisers beside it."""
-        facts = {"images": self.images, "seconds": self.seconds}
-        moments = {
+        """Write everything needed to go on."""
+        tensors = {
+            **module_tensors("generator", self.generator),
+            **module_tensors("discriminator", self.discriminator),
+            **module_tensors("average", self.average),
             **optimizer_tensors("generator_adam", self.generator_adam),
             **optimizer_tensors("discriminator_adam", self.discriminator_adam),
             "random": self.random.get_state(),
         }
-        networks = {
-            **module_tensors("generator", self.generator),
-            **module_tensors("discriminator", self.discriminator),
-            **module_tensors("average", self.average),
-        }
-        save_state(_beside(path), moments, facts)
-        save_state(path, networks, facts)
+        save_state(path, tensors, {"images": self.images, "seconds": self.seconds})
 
     def load(self, path: Path) -> None:
-        """Go on from what `save` wrote.
-
-        Raises:
-            ValueError: the two files are not of the same moment.
-        """
+        """Go on from what `save` wrote."""
         tensors, facts = load_state(path)
-        moments, other = load_state(_beside(path))
-        if facts != other:
-            raise ValueError(
-                f"{_beside(path)}: expected the state after {facts['images']} images, as {path.name} has; "
-                f"got {other['images']}"
-            )
-        tensors |= moments
         load_module("generator", self.generator, tensors)
         load_module("discriminator", self.discriminator, tensors)
         load_module("average", self.average, tensors)
@@ -218,10 +203,6 @@ class GanTraining:
         keep = 0.5 ** (self.settings.batch / half_life)
         for mean, parameter in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(parameter, 1 - keep)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.stem}-optimizers{path.suffix}")
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -170,7 +170,9 @@ class Checkpoint(_message.Message):
     steps: _builtins.int
     """Steps done so far."""
     learning_rate: _builtins.float
-    """Adam's step size at work; goes on unless Refinement.learning_rate says otherwise. 0: not known."""
+    """Adam's step size at work, as in Refinement; goes on unless Refinement.learning_rate says otherwise.
+    0: not known.
+    """
     @_builtins.property
     def state(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateTensor]:
         """The optimiser's state, the best code so far with its loss included."""
@@ -234,7 +236,9 @@ class Refinement(_message.Message):
     steps: _builtins.int
     """Steps in all, those of a checkpoint included. Unset: the pack's default. 0: none."""
     learning_rate: _builtins.float
-    """Adam's step size. Unset: the checkpoint's, or else the pack's default for the start."""
+    """Adam's step size, in the coordinates that the pack's graph steps in. Unset: the checkpoint's, or else
+    the pack's default for the start.
+    """
     target_loss: _builtins.float
     """End when the loss is at most this."""
     best_at_deadline: _builtins.bool

@@ -21,8 +21,8 @@ def available_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
 
 
-def open_session(model: Path) -> ort.InferenceSession:
-    """Open an ONNX file for the CPU, with as many threads as there are cores.
+def open_session(model: Path | bytes) -> ort.InferenceSession:
+    """Open an ONNX file, or the bytes of one, for the CPU, with as many threads as there are cores.
 
     Raises:
         Exception: ONNX Runtime's own, when the file cannot be read or run.

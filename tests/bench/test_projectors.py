@@ -22,7 +22,7 @@ def problem(networks: tuple[Generator, AttributeNetwork]) -> Problem:
         target = generator(torch.randn(2, 8)).clamp(-1, 1)
         start = generator.broadcast(generator.mapping(torch.randn(2, 8))).contiguous()
     weights = {"pixel": 1.0, "perceptual": 0.1, "anchor": 0.01}
-    return Problem(target, start, 0.05, weights, basis=torch.eye(start[0].numel()))
+    return Problem(target, start, 0.05, weights)
 
 
 def test_the_frozen_loop_descends(networks: tuple[Generator, AttributeNetwork], problem: Problem) -> None:
@@ -31,6 +31,15 @@ def test_the_frozen_loop_descends(networks: tuple[Generator, AttributeNetwork], 
     assert losses.shape == (2, 20)
     assert (losses[:, -1] < losses[:, 0] * 0.8).all()
     assert all(parameter.grad is None for parameter in generator.synthesis.parameters())
+
+
+def test_a_basis_of_the_codes_own_axes_changes_nothing(
+    networks: tuple[Generator, AttributeNetwork], problem: Problem
+) -> None:
+    generator, attributes = networks
+    loop = Projector(generator.synthesis, attributes, wasteful=False)
+    own = replace(problem, basis=torch.eye(problem.start[0].numel()))
+    torch.testing.assert_close(loop.run(own, 5), loop.run(problem, 5), rtol=1e-4, atol=1e-6)
 
 
 def test_the_wasteful_loop_does_the_same_and_more(

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import step
+from bench import coordinates, step
 from bench.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +26,13 @@ def test_the_graph_and_the_loops_do_the_same_work_and_all_are_timed(
     assert report["speedup_batch_8"] == report["batch_8"]["speedup"]["median"]
     assert report["published_speedup_batch_1"] == report["batch_1"]["published_speedup"]["median"]
     assert report["published_speedup_batch_8"] == report["batch_8"]["published_speedup"]["median"]
+
+
+def test_steps_without_coordinates_are_counted_to_what_those_with_them_reach() -> None:
+    report = coordinates.run(Settings(ROOT / "packs", ROOT / "model_repository", quick=True))
+    assert report["steps"] == 10
+    assert report["step_gain"] == pytest.approx(report["plain_steps"] / 10)
+    assert report["plain_steps"] > 10, "they are worth something"
 
 
 def test_sides_whose_losses_differ_are_not_compared() -> None:

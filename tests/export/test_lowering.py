@@ -13,20 +13,27 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from export.lowering import absorb_factors, decompositions, fold_constants
 
-RANDOM = torch.Generator().manual_seed(0)
-
 
 def weight(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=RANDOM)
+    """The same numbers for the same shape, whichever tests run."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 DENSE, DEEP, UP = weight(6, 4, 3, 3), weight(4, 1, 4, 4), weight(4, 6, 3, 3)
+TWICE_AS_DEEP, GROUPED, WIDE = weight(8, 1, 3, 3), weight(6, 2, 3, 3), weight(6, 4, 1, 5)
 FORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "plain": lambda x: F.conv2d(x, DENSE, padding=1),
     "without padding": lambda x: F.conv2d(x, DENSE),
     "strided": lambda x: F.conv2d(x, DENSE, stride=2, padding=1),
     "strided, odd rest": lambda x: F.conv2d(x, DENSE, stride=2),
     "depthwise": lambda x: F.conv2d(x, DEEP, padding=1, groups=4),
+    "depthwise, twice as many": lambda x: F.conv2d(x, TWICE_AS_DEEP, padding=1, groups=4),
+    "grouped": lambda x: F.conv2d(x, GROUPED, padding=1, groups=2),
+    "grouped and strided": lambda x: F.conv2d(x, GROUPED, stride=2, padding=1, groups=2),
+    "dilated": lambda x: F.conv2d(x, DENSE, padding=2, dilation=2),
+    "dilated and strided": lambda x: F.conv2d(x, DENSE, stride=2, padding=2, dilation=2),
+    "not square": lambda x: F.conv2d(x, WIDE, padding=(0, 2)),
+    "padded unevenly": lambda x: F.conv2d(x, DENSE, padding=(0, 1)),
     "transposed": lambda x: F.conv_transpose2d(x, UP, stride=2),
     "leaky": lambda x: F.leaky_relu(x, 0.2),
 }

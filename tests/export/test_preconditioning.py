@@ -6,29 +6,32 @@ import pytest
 import torch
 from torch import Tensor
 
+from export.demo.fit import fit_basis
 from export.graphs import reconstruction_objective
 from export.networks import Networks
 from export.preconditioning import coordinates, gauss_newton
 from tests.export.conftest import SMALL
 from tests.export.running import conditions
 
-RANDOM = torch.Generator().manual_seed(0)
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def steep(width: int = 6) -> Tensor:
     """A quadratic form a thousand times as steep along one axis as along another, and askew."""
-    axes = torch.linalg.qr(torch.randn(width, width, generator=RANDOM, dtype=torch.float64))[0]
+    axes = torch.linalg.qr(numbers(width, width).double())[0]
     return axes @ torch.diag(torch.logspace(0, 3, width, dtype=torch.float64)) @ axes.t()
 
 
 def test_the_matrix_of_linear_residuals_is_their_own_square() -> None:
-    factor = torch.randn(9, 6, generator=RANDOM)
+    factor = numbers(9, 6)
 
     def residuals(code: Tensor, target: Tensor) -> Sequence[Tensor]:
         compared = code.flatten(1) @ factor.t() - target
         return [compared[:, :4], compared[:, 4:]]
 
-    codes, targets = torch.randn(50, 2, 3, generator=RANDOM), torch.randn(50, 9, generator=RANDOM)
+    codes, targets = numbers(50, 2, 3, seed=2), numbers(50, 9, seed=3)
     found = gauss_newton(residuals, codes, targets, 400, torch.Generator().manual_seed(1))
     truth = (factor.t() @ factor).double()
     assert float((found - truth).norm() / truth.norm()) < 0.03
@@ -66,8 +69,16 @@ def test_the_squares_of_the_residuals_add_up_to_the_loss(small: Networks) -> Non
     objective = reconstruction_objective(small)
     given = {name: torch.from_numpy(value) for name, value in conditions(3, 32, 1).items()}
     shape = (3, SMALL.layers, SMALL.latent_width)
-    code, anchor = torch.randn(shape, generator=RANDOM), torch.randn(shape, generator=RANDOM)
+    code, anchor = numbers(*shape, seed=1), numbers(*shape, seed=2)
     prepared = objective.prepare(given)
     sides = {"w": code}, {"anchor": anchor}, given, prepared
     squares = sum(part.square().flatten(1).sum(1) for part in objective.residuals(*sides))
     torch.testing.assert_close(squares, objective.losses(*sides), rtol=1e-4, atol=1e-7)
+
+
+def test_the_demos_coordinates_are_measured_on_the_objective_that_packs_have(small: Networks) -> None:
+    """The anchor's curvature included, with which no direction is without any."""
+    basis = fit_basis(small, codes=8, probes=200)
+    assert basis.shape == (SMALL.layers * SMALL.latent_width,) * 2
+    lengths = basis.norm(dim=0)
+    assert torch.equal(lengths, lengths.sort(descending=True).values), "the steepest direction is last"

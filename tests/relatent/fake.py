@@ -154,6 +154,7 @@ class FakeServer(
     def __init__(self) -> None:
         self.scripts: list[Script] = []
         self.requests: list[Any] = []
+        self.timeouts: list[float] = []
         self.cancelled = asyncio.Event()
         self.address = ""
         self._server: aio.Server | None = None
@@ -177,7 +178,7 @@ class FakeServer(
             self._server = None
 
     async def InvertStream(self, request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: N802
-        script = self._next_script(request, inverts)
+        script = self._next_script(request, context, inverts)
         try:
             async for response in script(request, context):
                 yield response
@@ -221,14 +222,15 @@ class FakeServer(
         await self._maybe_fail(request, context)
         return catalog_pb2.GetPackResponse(pack=_pack(), limits=_limits())
 
-    def _next_script(self, request: Any, otherwise: Script) -> Script:
+    def _next_script(self, request: Any, context: Context, otherwise: Script) -> Script:
         self.requests.append(request)
+        self.timeouts.append(context.time_remaining())
         if not self.scripts:
             return otherwise
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
     async def _maybe_fail(self, request: Any, context: Context) -> None:
-        async for _ in self._next_script(request, nothing)(request, context):
+        async for _ in self._next_script(request, context, nothing)(request, context):
             pass
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 import relatent
+from relatent.retrying import RetryPolicy
 from relatent.v1 import editing_pb2, inversion_pb2, types_pb2
 from tests.relatent import fake
 from tests.relatent.fake import Call, FakeServer
@@ -221,3 +224,38 @@ def test_a_closed_client_says_so() -> None:
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
         client.catalog()
+
+
+def test_closing_a_client_ends_a_wait_between_attempts() -> None:
+    """Ctrl-C closes it, and must not be held up by a server that asks to be called in an hour."""
+    client = relatent.Client("127.0.0.1:1", retry=RetryPolicy(initial=60, maximum=60), timeout=120)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(client.pack)
+        time.sleep(0.5)  # long enough for the refused attempt; the wait after it takes a minute
+        began = time.monotonic()
+        client.close()
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            waiting.result(timeout=30)
+        assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("size", [0, 2**31])
+def test_a_message_size_beyond_what_grpc_counts_is_refused(size: int) -> None:
+    with pytest.raises(relatent.InputError, match="max_message_bytes: expected 1 to"):
+        relatent.Client("127.0.0.1:1", max_message_bytes=size)
+
+
+async def test_an_edit_of_an_image_leaves_time_for_itself_where_the_inversion_takes_all_it_may(
+    call: Call, server: FakeServer
+) -> None:
+    await call(
+        server.address,
+        "edit",
+        PIXELS,
+        [relatent.Move("brightness", 1.0)],
+        timeout=20.0,
+        invert={"best_at_deadline": True},
+    )
+    inverted, edited = server.timeouts
+    assert inverted < 16.5
+    assert edited > 16.5

@@ -180,6 +180,8 @@ def test_a_picture_is_saved_as_it_came_or_converted(tmp_path: Path) -> None:
             assert np.array_equal(np.asarray(saved), PIXELS)
 
 
-def test_a_name_of_no_picture_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.txt", "a", "only-read.psd"])
+def test_a_name_of_no_picture_that_is_written_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(relatent.InputError, match="expected a name ending in"):
-        answer("PNG").save(tmp_path / "a.txt")
+        answer("PNG").save(tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -83,6 +83,22 @@ def test_a_manifest_that_is_no_toml_is_named(pack: Path) -> None:
     assert the_error_of(pack).startswith(f"{pack / MANIFEST}: not TOML: ")
 
 
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("mean = ", "refine.learning_rate: expected an entry mean"),
+        ("[refine.state.best_loss]", "refine.state: expected an entry best_loss"),
+    ],
+)
+def test_a_manifest_without_what_a_service_needs_says_what(pack: Path, line: str, what: str) -> None:
+    manifest = pack / MANIFEST
+    lines = manifest.read_text().splitlines()
+    (found,) = (number for number, text in enumerate(lines) if text.startswith(line))
+    lines[found] = lines[found].replace("mean", "median").replace("best_loss", "worst_loss")
+    manifest.write_text("\n".join(lines))
+    assert what in the_error_of(pack)
+
+
 @pytest.mark.parametrize("folder", ["empty", "absent"])
 def test_where_there_is_no_pack_the_folder_is_named(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()

@@ -29,12 +29,14 @@ def reports() -> Reports:
     batch |= {"share_of_machine": {"onnxruntime": _spread(0.61), "pytorch": _spread(0.42)}}
     own: Reports = {
         "step": {"batch_1": batch, "batch_8": batch},
-        "overhead": {"efficiency_spread": _spread(0.87)},
+        "overhead": {"efficiency_spread": _spread(0.87), "engine": "embedded"},
         "batching": {"gain_8_over_1_spread": _spread(1.21), "graph_gain_8_over_1_spread": _spread(1.13)},
         "start": {"step_ratio": 33.33, "mean_steps": 1000, "censored": True},
+        "coordinates": {"step_gain": 11.6, "plain_steps": 116, "censored": False},
         "invariance": {"max_relative_difference": 2.5e-6},
     }
-    return {name: report | {"quick": False, "environment": environment} for name, report in own.items()}
+    same: dict[str, Any] = {"quick": False, "pack": "demo", "environment": environment}
+    return {name: report | same for name, report in own.items()}
 
 
 def test_every_recorded_figure_is_told(
@@ -53,6 +55,7 @@ def test_every_recorded_figure_is_told(
         "1.21×",
         "1.13×",
         "at least 33.3×",
+        "11.6×",
         "2.5e-06",
     ):
         assert figure in told
@@ -99,6 +102,25 @@ def test_figures_of_a_quick_run_are_not_recorded(checkout: Path, capsys: pytest.
     path.write_text(json.dumps(json.loads(path.read_text()) | {"quick": True}))
     assert record.main() == 1
     assert "start ran with --quick" in capsys.readouterr().err
+    assert not (checkout / "docs" / "bench.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "why"),
+    [
+        ("overhead", {"engine": "local"}, "overhead was measured with the local engine, not through Triton"),
+        ("start", {"pack": "tiny"}, "start was measured with pack tiny, not demo"),
+        ("step", {"environment": {"cores": 2, "commit": "b"}}, "the figures differ in their commit"),
+    ],
+)
+def test_figures_that_do_not_belong_together_are_not_recorded(
+    checkout: Path, capsys: pytest.CaptureFixture[str], name: str, change: dict[str, Any], why: str
+) -> None:
+    for path in (checkout / "out" / "bench").iterdir():
+        report = json.loads(path.read_text()) | {"environment": {"cores": 2, "commit": "a"}}
+        path.write_text(json.dumps(report | (change if path.stem == name else {})))
+    assert record.main() == 1
+    assert why in capsys.readouterr().err
     assert not (checkout / "docs" / "bench.json").exists()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -12,11 +13,18 @@ from relatent.v1 import inversion_pb2, inversion_pb2_grpc
 from tests.fixtures.requests import details, image, reason, violated
 from tests.system.malformed import malformed_requests
 
+STREAM = "InversionService/InvertStream"
+
 
 async def answer(channel, request):
     """The error that a request is answered with."""
+    path = f"/relatent.v1.{request.method}"
+    if request.method == STREAM:
+        first = channel.unary_stream(path)(request.data, timeout=60).read()
+    else:
+        first = channel.unary_unary(path)(request.data, timeout=60)
     with pytest.raises(grpc.RpcError) as caught:
-        await channel.unary_unary(f"/relatent.v1.{request.method}")(request.data, timeout=60)
+        await first
     return caught.value
 
 
@@ -38,6 +46,8 @@ async def test_200_malformed_requests_each_get_a_precise_error_and_the_service_s
 ):
     requests = malformed_requests(read_packs(tiny_root / "packs")["tiny"])
     assert len(requests) >= 200
+    # The streaming method's request has the same fields, and must be held to them as well.
+    requests += [replace(r, method=STREAM) for r in requests if r.method == "InversionService/Invert"]
     assert len({(request.method, request.data) for request in requests}) == len(requests)
     async with grpc.aio.insecure_channel(service.address) as channel:
         # Sixteen at a time, as callers come.

@@ -80,6 +80,18 @@ def test_the_demo_ends_with_a_sheet_and_numbers(
     assert "report.json" in told
 
 
+def test_for_programs_the_demo_prints_its_numbers_alone(
+    checkout: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo_results, "EDITS", (EditColumn("brightness"),))
+    assert main(["demo", "--portraits", "2", "--steps", "4", "--json", *checkout]) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["steps_per_second"] > 0
+    assert Path(document["output"]).name == "contact_sheet.png"
+    assert "engine: local" in err
+
+
 def test_a_pack_without_the_edits_is_told_so(checkout: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--portraits", "2", "--steps", "4", *checkout]) == 2
     assert "pack demo: no direction called age, glasses, hair_tone, smile" in capsys.readouterr().err

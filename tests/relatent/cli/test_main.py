@@ -44,6 +44,15 @@ async def test_samples_are_written_with_their_codes(command: Command, server: Fa
     assert batches == [[3, 7, 8], [9]]
 
 
+async def test_a_morph_to_a_picture_that_cannot_be_written_is_refused_before_any_work(
+    command: Command, server: FakeServer
+) -> None:
+    ran = await command("morph", "a.png", "b.png", "-o", "m.psd")
+    assert ran.code == 2
+    assert "m.psd: expected a name ending in" in ran.err
+    assert server.requests == []
+
+
 async def test_no_service_ends_with_a_code_of_its_own(command: Command, server: FakeServer) -> None:
     await server.die()
     ran = await command("models", "--timeout", "0.5")
@@ -86,6 +95,13 @@ def test_wrong_seeds_are_explained(seeds: str, capsys: pytest.CaptureFixture[str
         main(["sample", f"--seeds={seeds}"])
     assert caught.value.code == 2
     assert "expected seeds such as" in capsys.readouterr().err
+
+
+def test_fewer_than_no_steps_are_refused_once_for_all_files(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["invert", "a.png", "b.png", "--steps", "-1"])
+    assert caught.value.code == 2
+    assert "expected a whole number of at least 0, got '-1'" in capsys.readouterr().err
 
 
 def test_every_command_is_helped(capsys: pytest.CaptureFixture[str]) -> None:

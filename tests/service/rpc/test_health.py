@@ -68,7 +68,6 @@ async def test_all_who_watch_are_told_when_the_engine_fails_and_when_it_is_back(
 async def test_it_does_not_serve_while_draining(running):
     watching = watch(running, SERVICES[0])
     assert (await watching.read()).status == SERVING
-    running.engine.hold("tiny_refine")
     drain = asyncio.create_task(running.server.drain())
     assert (await watching.read()).status == NOT_SERVING
     await drain

@@ -12,6 +12,7 @@ import pytest
 import relatent
 from relatent.v1 import catalog_pb2, inversion_pb2, inversion_pb2_grpc
 from service.rpc import server
+from service.settings import MOST_BYTES, MOST_SECONDS
 from tests.fixtures import tiny
 from tests.fixtures.requests import image
 from tests.fixtures.running import Running, running_server
@@ -101,3 +102,9 @@ async def test_a_caller_that_vanished_without_a_word_gives_its_place_back(
             wire.cut()
             await running.until(lambda: running.metric("relatent_inflight") == 0, seconds=20)
             call.cancel()
+
+
+async def test_the_largest_settings_that_are_taken_can_be_served_with(tiny_root: Path) -> None:
+    flags = ["--max-message-bytes", str(MOST_BYTES), "--max-connection-age-seconds", str(MOST_SECONDS)]
+    async with running_server(tiny_root, *flags) as running:
+        await running.catalog.GetPack(catalog_pb2.GetPackRequest(), timeout=10)

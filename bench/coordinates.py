@@ -1,0 +1,84 @@
+"""What the coordinates that refinement steps in are worth, in steps.
+
+The bar is what the pack's graph reaches in 10 steps from the encoder's codes: the mean perceptual
+distance over the images. Adam over the code's own numbers, as the public projectors use it, starts
+at the same codes, minimises the same and goes on until it is as good. It is the same graph, traced
+without coordinates; its step size is the one that needs the fewest steps on other images.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.graphs import Array, Graphs
+from bench.settings import Settings
+from bench.targets import targets
+from bench.timing import significant
+from export.demo.starts import Side
+from export.graphs import reconstruction_objective
+from export.iterate import Iterate, assemble
+from export.networks import Networks, load_networks
+from export.onnx_export import save_graph
+from export.tracing import state_shapes, trace_step
+from relatent.pack import StateTensor, read_pack
+
+STEPS = 10
+RATES = (0.01, 0.015, 0.02, 0.03)
+SWEPT = 16
+"""Images that the step size is chosen on; no others of the measurement's."""
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Measure.
+
+    Returns:
+        `step_gain`, the plain steps over the graph's, with `censored` true where the plain side did
+        not get there and the gain is therefore a lower bound.
+    """
+    images, most, rates = (2, 20, RATES[:1]) if settings.quick else (64, 400, RATES)
+    graphs = Graphs(read_pack(settings.packs / settings.pack), settings.repository)
+    drawings = targets(graphs, images + SWEPT)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = _without_coordinates(graphs, load_networks(settings.packs / settings.pack), Path(folder))
+        swept = {rate: _count(graphs, plain, drawings[images:], rate, most)[0] for rate in rates}
+        rate = min(swept, key=lambda rate: swept[rate] or most + 1)
+        steps, goal = _count(graphs, plain, drawings[:images], rate, most)
+    return {
+        "step_gain": significant((steps or most) / STEPS),
+        "censored": steps is None,
+        "steps": STEPS,
+        "plain_steps": steps or most,
+        "perceptual": significant(goal),
+        "learning_rate": {"own": graphs.pack.refinement.learning_rate["encoder"], "plain": rate},
+        "images": images,
+    }
+
+
+def _count(
+    graphs: Graphs, plain: Graphs, drawings: Array, rate: float, most: int
+) -> tuple[int | None, float]:
+    """The plain steps to the graph's quality, None for too many; and that quality."""
+    codes = graphs.encode(drawings)
+    own = Side(graphs, codes, drawings, graphs.pack.refinement.learning_rate["encoder"])
+    own.advance(STEPS)
+    goal = own.quality().perceptual
+    return Side(plain, codes, drawings, rate).advance_until(goal, most), goal
+
+
+def _without_coordinates(graphs: Graphs, networks: Networks, folder: Path) -> Graphs:
+    """The same pack, its refinement stepping along the code's own numbers."""
+    objective, pack = reconstruction_objective(networks), graphs.pack
+    model = assemble(trace_step(objective, {}), pack.refinement.max_steps, Iterate.LOOP)
+    state = {
+        name: StateTensor(shape, pack.refinement.state[name].initial)
+        for name, shape in state_shapes(objective, {}).items()
+    }
+    plain = Graphs(replace(pack, refinement=replace(pack.refinement, state=state)), folder)
+    save_graph(model, plain.path("refine"))
+    for role in ("synthesize", "assess"):
+        plain.path(role).parent.mkdir(parents=True)
+        plain.path(role).symlink_to(graphs.path(role).resolve())
+    return plain
