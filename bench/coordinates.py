@@ -26,7 +26,7 @@ from export.tracing import state_shapes, trace_step
 from relatent.pack import StateTensor, read_pack
 
 STEPS = 10
-RATES = (0.01, 0.015, 0.02, 0.03)
+RATES = (0.015, 0.02, 0.03, 0.04, 0.06)
 SWEPT = 16
 """Images that the step size is chosen on; no others of the measurement's."""
 
