@@ -63,6 +63,17 @@ def test_every_recorded_figure_is_told(
     assert "None" not in told
 
 
+def test_a_bar_that_is_missed_is_told(
+    reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
+    figures.BENCH.write_text(json.dumps(reports))
+    assert "short of its bar" not in figures.numbers()
+    reports["step"]["batch_8"] = reports["step"]["batch_8"] | {"speedup": _spread(1.29)}
+    figures.BENCH.write_text(json.dumps(reports))
+    assert "**1.29×** (1.16 to 1.42); short of its bar of 1.3" in figures.numbers()
+
+
 def test_no_difference_at_all_is_told_in_words(
     reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
