@@ -2,6 +2,7 @@ import asyncio
 import threading
 import time
 
+import grpc
 import numpy as np
 import pytest
 
@@ -15,7 +16,8 @@ from service.rpc.decoding import AT_ONCE, Decoder
 from service.rpc.options import read_wish
 from service.settings import read_settings
 from tests.fixtures import tiny
-from tests.fixtures.requests import encoded, image
+from tests.fixtures.requests import encoded, image, reason
+from tests.fixtures.running import running_server
 
 DECODER = Decoder(read_settings([], {}).image_limits)
 
@@ -96,3 +98,25 @@ async def test_without_a_mask_everything_counts(read):
     job = await DECODER.read_pixels(read(v1.InversionOptions()))
     assert (job.mask == 255).all()
     np.testing.assert_array_equal(job.image, tiny.random_image(1))
+
+
+async def test_decoding_counts_against_the_places_there_are(tiny_root, monkeypatch):
+    """However slow it is: what waits for it waits in the queue, and the rest is turned away."""
+    let_go = threading.Event()
+
+    def slow(*arguments):
+        assert let_go.wait(20)
+        return decode(*arguments)
+
+    decode = decoding._decode
+    monkeypatch.setattr(decoding, "_decode", slow)
+    async with running_server(tiny_root, "--max-inflight", "1", "--max-queue", "2") as running:
+        request = v1.InvertRequest(image=image(), options=refine(steps=4))
+        calls = [asyncio.ensure_future(running.inversion.Invert(request, timeout=20)) for _ in range(10)]
+        await running.until(lambda: running.metric("relatent_rejected_total", reason="queue_full") == 7)
+        assert (running.metric("relatent_inflight"), running.metric("relatent_waiting")) == (1, 2)
+        let_go.set()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        turned_away = [end for end in ended if isinstance(end, grpc.RpcError)]
+        assert len(turned_away) == 7
+        assert all(reason(error) == "QUEUE_FULL" for error in turned_away)

@@ -1,16 +1,12 @@
 import asyncio
-import threading
-import time
 
 import grpc
 import numpy as np
 import pytest
-from google.protobuf.duration_pb2 import Duration
 
 from relatent.v1 import inversion_pb2 as v1
 from relatent.v1 import types_pb2
-from service.engine.engine import EngineRejected, EngineTimedOut, EngineUnavailable
-from service.rpc import decoding
+from service.engine.engine import EngineRejected, EngineUnavailable
 from tests.fixtures import tiny
 from tests.fixtures.requests import (
     REVISION,
@@ -161,118 +157,6 @@ async def test_a_loss_that_never_falls_is_a_plateau_and_answers_with_the_start(r
     )
     assert result.stop_reason == v1.STOP_REASON_PLATEAU
     assert result.latent.values == start.values
-
-
-async def test_it_ends_when_the_time_budget_is_used_up(running):
-    running.engine.delay = 0.02
-    budget = Duration(nanos=200_000_000)
-    began = time.monotonic()
-    result = await invert(running, refine(steps=2000, time_budget=budget))
-    assert result.stop_reason == v1.STOP_REASON_TIME_BUDGET
-    assert 4 <= result.steps < 100
-    assert time.monotonic() - began < 5, "2,000 steps at this pace take ten seconds"
-
-
-async def test_it_answers_with_the_best_so_far_before_the_deadline_if_asked_to(running):
-    running.engine.delay = 0.02
-    request = v1.InvertRequest(image=image(), options=refine(steps=2000, best_at_deadline=True))
-    result = (await running.inversion.Invert(request, timeout=2.0)).result
-    assert result.stop_reason == v1.STOP_REASON_DEADLINE
-    assert 4 <= result.steps < 1000
-    assert len(result.losses) == result.steps
-
-
-async def test_a_chunk_that_does_not_come_back_does_not_spoil_the_best_so_far(running):
-    progressed = asyncio.Event()
-    request = v1.InvertStreamRequest(image=image(), options=refine(steps=2000, best_at_deadline=True))
-    running.engine.delay = 0.01
-
-    async def read():
-        async for event in running.inversion.InvertStream(request, timeout=2.0):
-            if event.progress.steps >= 8 and not progressed.is_set():
-                running.engine.errors["tiny_refine"] = [EngineTimedOut("late")]
-                progressed.set()
-        return event.result
-
-    result = await read()
-    assert running.engine.errors["tiny_refine"] == [], "it was the chunk that ended it, not the clock"
-    assert result.stop_reason == v1.STOP_REASON_DEADLINE
-    assert result.steps >= 8
-
-
-@pytest.mark.parametrize("lost", [EngineTimedOut("late"), EngineUnavailable("gone")])
-async def test_a_chunk_lost_at_the_end_of_the_budget_is_answered_with_the_best_so_far(running, lost):
-    running.engine.errors["tiny_refine"] = [lost]
-    budget = Duration(seconds=3)
-    result = await invert(running, refine(steps=2000, time_budget=budget, best_at_deadline=True))
-    assert result.stop_reason == v1.STOP_REASON_TIME_BUDGET
-    assert result.steps == 0
-
-
-async def test_a_budget_bounds_a_chunk_that_hangs(running):
-    running.engine.hold("tiny_refine")
-    began = time.monotonic()
-    try:
-        result = await invert(running, refine(steps=8, time_budget=Duration(nanos=300_000_000)))
-    finally:
-        running.engine.release("tiny_refine")
-    assert result.stop_reason == v1.STOP_REASON_TIME_BUDGET
-    assert time.monotonic() - began < 5
-
-
-async def test_the_time_an_answer_takes_is_known_before_the_first_call(tiny_root):
-    """Synthesis and assessment are slow here: with a guess instead, the answer would come too late."""
-    async with running_server(tiny_root, ready=False) as running:
-        running.engine.delay = 0.4
-        await running.server.readiness.start()
-        request = v1.InvertRequest(image=image(), options=refine(steps=2000, best_at_deadline=True))
-        result = (await running.inversion.Invert(request, timeout=4.0)).result
-        assert result.stop_reason == v1.STOP_REASON_DEADLINE
-        assert result.steps > 0
-
-
-async def test_decoding_counts_against_the_places_there_are(tiny_root, monkeypatch):
-    """However slow it is: what waits for it waits in the queue, and the rest is turned away."""
-    let_go = threading.Event()
-
-    def slow(*arguments):
-        assert let_go.wait(20)
-        return decode(*arguments)
-
-    decode = decoding._decode
-    monkeypatch.setattr(decoding, "_decode", slow)
-    async with running_server(tiny_root, "--max-inflight", "1", "--max-queue", "2") as running:
-        request = v1.InvertRequest(image=image(), options=refine(steps=4))
-        calls = [asyncio.ensure_future(running.inversion.Invert(request, timeout=20)) for _ in range(10)]
-        await running.until(lambda: running.metric("relatent_rejected_total", reason="queue_full") == 7)
-        assert (running.metric("relatent_inflight"), running.metric("relatent_waiting")) == (1, 2)
-        let_go.set()
-        ended = await asyncio.gather(*calls, return_exceptions=True)
-        turned_away = [end for end in ended if isinstance(end, grpc.RpcError)]
-        assert len(turned_away) == 7
-        assert all(reason(error) == "QUEUE_FULL" for error in turned_away)
-
-
-async def test_a_time_budget_bounds_the_work_that_a_call_is_taken_for(running):
-    running.engine.hold("tiny_refine")
-    budget = Duration(seconds=1)
-    call = asyncio.ensure_future(invert(running, refine(steps=2000, time_budget=budget)))
-    await running.engine.held("tiny_refine")
-    try:
-        assert 0 < running.server.admission.backlog_seconds() < 2
-    finally:
-        running.engine.release("tiny_refine")
-    await call
-
-
-async def test_without_that_wish_the_deadline_is_exceeded(running):
-    running.engine.delay = 0.02
-    with pytest.raises(grpc.RpcError) as caught:
-        await running.inversion.Invert(
-            v1.InvertRequest(image=image(), options=refine(steps=2000)), timeout=0.4
-        )
-    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    await running.until(lambda: running.server.admission.inflight == 0)
 
 
 async def test_the_stream_reports_its_place_and_every_chunk(running):
