@@ -55,6 +55,14 @@ def test_a_rewritten_gradient_is_autograds(name: str) -> None:
     assert "leaky_relu_backward" not in traced.code
 
 
+def test_a_convolution_padded_beyond_its_kernel_is_refused_and_not_traced_wrongly() -> None:
+    def gradient(x: Tensor) -> Tensor:
+        return torch.func.grad(lambda y: F.conv2d(y, DENSE, padding=3).square().sum())(x)
+
+    with pytest.raises(NotImplementedError, match=r"padding \[3, 3\] beyond the kernel's reach \[2, 2\]"):
+        make_fx(gradient, decomposition_table=decompositions())(weight(2, 4, 8, 8))
+
+
 def test_what_depends_on_no_input_is_computed_once() -> None:
     def function(x: Tensor) -> Tensor:
         return x @ (DENSE.sum((2, 3)) * 2).t()
