@@ -1,0 +1,1 @@
+"""Importing published checkpoints. No importer ever runs code from a file."""

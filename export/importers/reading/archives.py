@@ -1,0 +1,109 @@
+"""Files of PyTorch since 1.6: a zip archive, nothing in it compressed.
+
+    NAME/data.pkl   the object, whose tensors refer to storages by key
+    NAME/data/KEY   the numbers of each storage
+
+The tensors are not copied: they are views of the file, mapped into memory, and stay valid when it is deleted.
+A file that is cut short while it is in use ends the process.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+from export.importers.errors import DamagedFile, UnknownFile, UnsupportedFile
+from export.importers.reading.inert import Storage
+from export.importers.reading.machine import run
+from export.importers.reading.streams import load, storage_of
+from export.importers.reading.telling import one_line
+
+MAGIC = b"PK\x03\x04"
+
+_MOST_DIRECTORY = 1 << 24
+"""Bytes of the archive's directory, at about a hundred an entry."""
+
+_END, _END_64, _LOCATOR = struct.Struct("<4s8xI6x"), struct.Struct("<4s36xQ8x"), struct.Struct("<4s16x")
+
+
+def read_archive(path: Path, file: IO[bytes]) -> Any:
+    """Read such a file, by the machine first and then by PyTorch.
+
+    Args:
+        path: of the file, for PyTorch to map it.
+        file: the file, open.
+
+    Returns:
+        What `torch.load` makes of it, on the CPU, before `plain`.
+
+    Raises:
+        UnsafeFile, UnsupportedFile: see `machine.run`; a TorchScript program; an archive of something else.
+        DamagedFile, or any other error: it is not as it should be, such as one that would unpack to more than
+            it holds.
+    """
+    if path.suffix == ".safetensors":
+        raise UnsupportedFile("a file of PyTorch's in spite of its name; rename it to .pt")
+    entries = _entries(file)
+    prefix = next(iter(entries)).split("/")[0]
+    names = {name.removeprefix(f"{prefix}/"): entry for name, entry in entries.items()}
+    if "constants.pkl" in names:
+        raise UnsupportedFile("a TorchScript program; save the state_dict of what it was made from")
+    if any(name.endswith(".npy") for name in entries):
+        raise UnsupportedFile("a NumPy archive (.npz); save its arrays as .npy")
+    if "data.pkl" not in names:
+        raise UnknownFile("a zip archive, but none of PyTorch's; if checkpoints are in it, unpack it first")
+
+    storages: dict[str, Storage] = {}
+
+    def stored(identity: Any) -> Storage:
+        key, storage = storage_of(identity, 5, storages)
+        entry = names.get(f"data/{key}")
+        if entry is None or entry.file_size != storage.nbytes:
+            found = "nothing" if entry is None else f"{entry.file_size} bytes"
+            raise DamagedFile(f"storage {one_line(key)}: expected {storage.nbytes} bytes, found {found}")
+        return storage
+
+    run(io.BytesIO(_content(file, names["data.pkl"])), stored=stored)
+    return load(path, mapped=True)
+
+
+def _entries(file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
+    """The directory, checked: no entry is compressed, none is there twice, all fit into the file."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(size - _END_64.size - _LOCATOR.size - _END.size, 0))
+    tail = file.read()
+    if not tail[-_END.size :].startswith(b"PK\x05\x06"):
+        raise DamagedFile("cut off: a zip archive without its directory, which is at the end")
+    _, directory = _END.unpack(tail[-_END.size :])
+    if len(tail) == _END_64.size + _LOCATOR.size + _END.size and tail[_END_64.size :][:4] == b"PK\x06\x07":
+        directory = max(directory, _END_64.unpack(tail[: _END_64.size])[1])
+    if directory > _MOST_DIRECTORY:
+        raise DamagedFile(f"a zip archive with a directory of {directory} bytes")
+    file.seek(0)
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+    total = sum(entry.file_size for entry in entries)
+    if total > size:
+        raise DamagedFile(
+            f"a zip archive of {size} bytes that would unpack to {total}, and PyTorch compresses nothing"
+        )
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
+        raise DamagedFile("a zip archive with compressed or encrypted entries, and PyTorch writes none")
+    # PyTorch finds an entry whatever the case of its letters.
+    if not entries or len({entry.filename.lower() for entry in entries}) != len(entries):
+        raise DamagedFile("a zip archive that is empty or holds an entry twice")
+    return {entry.filename: entry for entry in entries}
+
+
+def _content(file: IO[bytes], entry: zipfile.ZipInfo) -> bytes:
+    """An entry's bytes, without the checksum, which PyTorch may be told to leave out."""
+    file.seek(entry.header_offset)
+    magic, name, extra = struct.unpack("<4s22xHH", file.read(30))
+    file.seek(name + extra, io.SEEK_CUR)
+    content = file.read(entry.file_size)
+    if magic != MAGIC or len(content) != entry.file_size:
+        raise DamagedFile(f"{one_line(entry.filename)} is not where the archive's directory says")
+    return content

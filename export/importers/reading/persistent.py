@@ -1,0 +1,53 @@
+"""NVIDIA's networks as data.
+
+`torch_utils.persistence` of StyleGAN2-ADA and StyleGAN3 pickles a network as the source text of its module,
+its class's name and its attributes. The text is never run: what one computes is known from what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PersistentObject:
+    """An object of `torch_utils.persistence`.
+
+    Attributes:
+        class_name: of its class, such as `Generator` or `SynthesisNetwork`; another class of the same name in
+            another module is told by the digest only.
+        module_source_digest: SHA-256 in hexadecimal of the UTF-8 of the source text of its module.
+        state: its attributes, as plain data. `_parameters` and `_buffers` are tensors or None by name,
+            `_modules` objects of this kind or None by name; each of the three may be missing.
+    """
+
+    class_name: str
+    module_source_digest: str
+    state: Mapping[str, Any]
+
+    @property
+    def init_args(self) -> tuple[Any, ...]:
+        """The positional arguments it was made with."""
+        return tuple(self.state.get("_init_args", ()))
+
+    @property
+    def init_kwargs(self) -> dict[str, Any]:
+        """The named arguments it was made with."""
+        return dict(self.state.get("_init_kwargs", {}))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its parameters and buffers and those of its parts, by the names that a state dict has for them.
+
+        Buffers that a state dict leaves out are there too.
+        """
+        found: dict[str, Tensor] = {}
+        for table in ("_parameters", "_buffers"):
+            found |= {name: value for name, value in self.state.get(table, {}).items() if value is not None}
+        for name, part in self.state.get("_modules", {}).items():
+            if part is not None:
+                found |= {f"{name}.{inner}": value for inner, value in part.tensors().items()}
+        return found

@@ -1,0 +1,40 @@
+"""What is said of a file that is refused: one line that starts with its path."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from export.importers.errors import DamagedFile, Refused
+
+_LONGEST = 160
+"""Characters of a text out of a file that a message quotes."""
+
+
+def one_line(text: str) -> str:
+    """A text out of a file for a message: without line ends and what would steer a terminal."""
+    shown = text[:_LONGEST].encode("unicode_escape").decode("ascii")
+    return shown if len(text) <= _LONGEST else f"{shown}..."
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """While a file is read, once it is open: its path before every refusal, and no other error.
+
+    Raises:
+        Refused: what was raised inside, with the path before it.
+        DamagedFile: anything else was. Bytes that are not what they should be make the readers, PyTorch's
+            and NumPy's among them, fail in all ways there are, and none of them is a fault of the caller's.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Of deprecated classes, of a pickle's protocol: nothing that whoever imports can act on.
+            warnings.simplefilter("ignore")
+            yield
+    except Refused as refused:
+        raise type(refused)(f"{path}: {refused}") from refused.__cause__
+    except Exception as error:
+        reason = one_line((str(error).splitlines() or [""])[0])
+        raise DamagedFile(f"{path}: cut off or damaged ({type(error).__name__}: {reason})") from error
