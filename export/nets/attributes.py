@@ -6,9 +6,10 @@ dearly in a gradient graph.
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from export.nets.perceptual import normalize_features
 
 _LEAK = 0.1
 
@@ -61,6 +62,23 @@ class AttributeNetwork(nn.Module):
             maps.append(x)
         return maps
 
+    @property
+    def divisor(self) -> int:
+        """The number of feature maps: their distance is a mean."""
+        return len(self.same) + 1
+
+    def sides(self, side: int) -> tuple[int, ...]:
+        """Sides of the feature maps of images `side` pixels on a side."""
+        return tuple(side >> i for i in range(self.divisor))
+
+    def comparable(self, maps: list[Tensor]) -> list[Tensor]:
+        """Feature maps in float32, with vectors of unit length."""
+        return normalize_features([x.float() for x in maps])
+
+    def compared(self, image: Tensor) -> list[Tensor]:
+        """Images float [B, 3, R, R] in [-1, 1] to feature maps with vectors of unit length."""
+        return self.comparable(self.features(image))
+
     def forward(self, image: Tensor) -> Tensor:
         """Measure attributes.
 
@@ -81,36 +99,3 @@ class AttributeNetwork(nn.Module):
         """The layer before the attributes, [B, 256]: the space in which FID is measured."""
         x = F.leaky_relu(self.down[-1](coarsest), _LEAK)
         return F.leaky_relu(self.dense(x.flatten(1)), _LEAK)
-
-
-def normalize_features(maps: list[Tensor]) -> list[Tensor]:
-    """Scale each position's feature vector to unit length, as LPIPS does (Zhang et al. 2018)."""
-    return [x * torch.rsqrt((x * x).sum(1, keepdim=True) + 1e-6) for x in maps]
-
-
-def perceptual_distance(
-    maps: list[Tensor], others: list[Tensor], masks: list[Tensor] | None = None
-) -> Tensor:
-    """Distance between normalised feature maps.
-
-    LPIPS with equal weights: the squared difference summed over channels, averaged over positions,
-    averaged over maps.
-
-    Args:
-        maps: a result of `normalize_features`.
-        others: another image's.
-        masks: weight of each position, [B, 1, H, W] a map with mean 1; all alike if left out.
-
-    Returns:
-        float [B], 0 for equal images, at most 4.
-    """
-    parts = []
-    for i, (a, b) in enumerate(zip(maps, others, strict=True)):
-        difference = a - b
-        difference = (difference * difference).sum(1)
-        parts.append((difference if masks is None else difference * masks[i][:, 0]).mean((1, 2)))
-    # Not a mean over a stack: ONNX Runtime takes it in another order for one sample than for several.
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total / len(parts)

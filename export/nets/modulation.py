@@ -11,6 +11,11 @@ The demodulation factor is positive and a leaky ReLU positively homogeneous, so 
 past the activation and joins the next layer's style: one pass over the maps fewer, and two fewer
 in the gradient.
 
+In half precision all of this is computed at unit scale. Every layer is homogeneous in its style and
+in each row of its weights, so both are divided by their lengths, in float32, and the demodulation
+factor, divided by the same, makes up for it exactly: the maps neither overflow nor underflow,
+whatever the size of a style. Styles, factors and colours stay in float32.
+
 Published in Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020),
 section 2.2 and figure 7 (skip architecture).
 """
@@ -25,6 +30,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.nets.layers import GAIN, LEAK, EqualizedLinear, fir_kernel
+
+_EPSILON = 1e-8
+"""Published: what demodulation adds to a squared deviation."""
+
+_NEVER_ZERO = 1e-12
+"""Added to a squared length that is divided by. What is divided is multiplied by as much again, so it
+changes no result."""
 
 
 class Maps(NamedTuple):
@@ -64,21 +76,45 @@ class ModulatedConv(nn.Module):
             style: [B, inputs].
 
         Returns:
-            [B, outputs, H, W], or twice the side when upsampling.
+            [B, outputs, H, W], or twice the side when upsampling; in half precision divided by `lengths`.
         """
         x = maps.values
         x = x * maps.with_scale(style)[:, :, None, None].to(x.dtype)
-        weight = (self.weight * self.gain).to(x.dtype)
+        weight = self.weight * self.gain
+        if x.dtype is torch.float16:
+            weight = weight / self.lengths()[:, None, None, None]
+        weight = weight.to(x.dtype)
         if not self.up:
             return F.conv2d(x, weight, padding=self.padding)
         x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
         return F.conv2d(x, self.fir.to(x.dtype), padding=1, groups=x.shape[1])
 
+    def lengths(self) -> Tensor:
+        """The length of each output's weights, [outputs]."""
+        weight = self.weight * self.gain
+        return torch.sqrt((weight * weight).sum((1, 2, 3)) + _NEVER_ZERO)
+
     def deviation(self, style: Tensor) -> Tensor:
         """What demodulation divides by, [B, outputs]: the outputs' deviation for unit inputs."""
         weight = self.weight * self.gain
         energy = (style * style) @ (weight * weight).sum((2, 3)).t()
-        return torch.sqrt(energy + 1e-8)
+        return torch.sqrt(energy + _EPSILON)
+
+    def unit_deviation(self, unit: Tensor, size: Tensor) -> Tensor:
+        """`deviation(unit * size)` divided by `size` and `lengths`.
+
+        Args:
+            unit: a style of unit scale, [B, inputs].
+            size: what it was divided by, [B, 1].
+
+        Returns:
+            [B, outputs], near one.
+        """
+        lengths = self.lengths()
+        weight = self.weight * (self.gain / lengths)[:, None, None, None]
+        energy = (unit * unit) @ (weight * weight).sum((2, 3)).t()
+        share = size * lengths
+        return torch.sqrt(energy + _EPSILON / (share * share))
 
 
 class SynthesisLayer(nn.Module):
@@ -99,13 +135,20 @@ class SynthesisLayer(nn.Module):
     def forward(self, maps: Maps, w: Tensor) -> Maps:
         """Maps of `inputs` channels and w [B, D] to maps of `outputs` channels, R on a side."""
         style = self.conv.style(w)
-        x = self.conv(maps, style)
+        if maps.values.dtype is torch.float16:
+            size = torch.sqrt((style * style).mean(1, keepdim=True) + _NEVER_ZERO)
+            style = style / size
+            x = self.conv(maps, style)
+            deviation = self.conv.unit_deviation(style, size)
+        else:
+            x = self.conv(maps, style)
+            deviation = self.conv.deviation(style)
         # y / deviation + shift, activated, is (y + shift * deviation), activated, / deviation.
-        deviation = self.conv.deviation(style)
-        shift = (self.bias * deviation)[:, :, None, None]
+        shift = (self.bias * deviation)[:, :, None, None].to(x.dtype)
         if self.noise_strength is not None:
-            shift = shift + self.noise * (self.noise_strength * deviation[:, :, None, None])
-        return Maps(F.leaky_relu(x + shift.to(x.dtype), LEAK), GAIN / deviation)
+            strength = (self.noise_strength * deviation[:, :, None, None]).to(x.dtype)
+            shift = shift + self.noise.to(x.dtype) * strength
+        return Maps(F.leaky_relu(x + shift, LEAK), GAIN / deviation)
 
 
 class ToRGB(nn.Module):
@@ -124,7 +167,13 @@ class ToRGB(nn.Module):
         # Three rows of weights: styling them is cheaper than styling the maps.
         x, style = maps.values, maps.with_scale(self.conv.style(w))
         weight = (self.conv.weight[:, :, 0, 0] * self.conv.gain) * style[:, None, :]
+        lengths = None
+        if x.dtype is torch.float16:
+            lengths = torch.sqrt((weight * weight).sum(2, keepdim=True) + _NEVER_ZERO)
+            weight = weight / lengths
         colour = (weight.to(x.dtype) @ x.flatten(2)).reshape(-1, 3, *x.shape[2:]).float()
+        if lengths is not None:
+            colour = colour * lengths[..., None]
         colour = colour + self.bias[None, :, None, None]
         if image is None:
             return colour

@@ -22,10 +22,11 @@ class GeneratorConfig:
 
     Attributes:
         resolution: side of the image in pixels, a power of two from 8.
-        latent_width: width of z and of w.
+        latent_width: width of w.
         mapping_layers: fully connected layers of the mapping network.
         channels: feature maps at each resolution from 4 up to `resolution`.
         noise: whether each layer adds its constant noise map.
+        z_width: width of z; that of w if left out.
     """
 
     resolution: int
@@ -33,8 +34,11 @@ class GeneratorConfig:
     mapping_layers: int
     channels: tuple[int, ...]
     noise: bool = False
+    z_width: int = 0
 
     def __post_init__(self) -> None:
+        if self.z_width == 0:
+            object.__setattr__(self, "z_width", self.latent_width)
         levels = int(math.log2(self.resolution)) - 1
         if 2 ** (levels + 1) != self.resolution or levels < 2:
             raise ValueError(f"resolution: expected a power of two from 8, got {self.resolution}")
@@ -52,10 +56,11 @@ class Mapping(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, width: int, layers: int, learning_rate: float = 0.01) -> None:
+    def __init__(self, width: int, layers: int, z_width: int, learning_rate: float = 0.01) -> None:
         super().__init__()
+        widths = [z_width] + [width] * layers
         self.layers = nn.ModuleList(
-            EqualizedLinear(width, width, learning_rate=learning_rate) for _ in range(layers)
+            EqualizedLinear(widths[i], widths[i + 1], learning_rate=learning_rate) for i in range(layers)
         )
         self.register_buffer("mean", torch.zeros(width))
 
@@ -122,12 +127,22 @@ class Generator(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
-        self.mapping = Mapping(config.latent_width, config.mapping_layers)
+        self.mapping = Mapping(config.latent_width, config.mapping_layers, config.z_width)
         self.synthesis = Synthesis(config)
 
     def broadcast(self, w: Tensor) -> Tensor:
         """One w for every layer: [B, D] to [B, L, D]."""
         return w[:, None, :].expand(-1, self.config.layers, -1)
+
+    def codes(self, z: Tensor, psi: Tensor | float) -> Tensor:
+        """Random vectors [B, Z] to codes [B, L, D], truncated by psi ([B, 1], or one for all)."""
+        w = self.truncate(self.mapping(z), psi)
+        # Repeating, not expanding: a graph's output must own its memory.
+        return w[:, None, :].repeat(1, self.config.layers, 1)
+
+    def mean_code(self) -> Tensor:
+        """The mean latent, one row a layer, [L, D]."""
+        return self.mapping.mean.repeat(self.config.layers, 1)
 
     def truncate(self, w: Tensor, psi: Tensor | float) -> Tensor:
         """Pull codes towards the mean latent by psi (1 leaves them, 0 gives the mean)."""
