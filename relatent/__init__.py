@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from relatent.client import (
         Client,
     )
+    from relatent.directions import (
+        DirectionSpace,
+    )
     from relatent.errors import (
         CallError,
         ContractError,
@@ -93,6 +96,7 @@ __all__ = [
     "ContractError",
     "DeadlineError",
     "Direction",
+    "DirectionSpace",
     "Edit",
     "EditedImage",
     "FieldViolation",

@@ -17,7 +17,7 @@ from grpc import aio
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
 from relatent.images import ImageFormat, ImageInput
 from relatent.latents import LatentCode
-from relatent.requests import InvertOptions, Operation
+from relatent.requests import InvertOptions, Move, Operation
 from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.resuming import ProgressCallback
 from relatent.retrying import Effect, Flow, RetryPolicy, Sleep, Stream, Unary
@@ -91,13 +91,14 @@ class AsyncClient:
         self,
         seeds: Sequence[int],
         *,
+        moves: Sequence[Move] = (),
         truncation: float | None = None,
         pack: str = "",
         output_format: ImageFormat | str | None = None,
         timeout: float | None = None,
     ) -> tuple[SynthesizedImage, ...]:
         """Make random images; see `Client.sample`."""
-        flow = self._flows.sample(seeds, truncation, pack, output_format, timeout)
+        flow = self._flows.sample(seeds, moves, truncation, pack, output_format, timeout)
         return await self._transport.run(flow)
 
     async def catalog(self, *, timeout: float | None = None) -> Catalog:

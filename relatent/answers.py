@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from google.protobuf.duration_pb2 import Duration
 
+from relatent.directions import DirectionSpace
 from relatent.errors import ContractError
 from relatent.images import picture
 from relatent.latents import latent_code
@@ -31,6 +34,12 @@ _STOP_REASONS = {
     inversion_pb2.STOP_REASON_PLATEAU: StopReason.PLATEAU,
     inversion_pb2.STOP_REASON_TIME_BUDGET: StopReason.TIME_BUDGET,
     inversion_pb2.STOP_REASON_DEADLINE: StopReason.DEADLINE,
+}
+_SPACES = {
+    catalog_pb2.DIRECTION_SPACE_UNSPECIFIED: DirectionSpace.W_PLUS,
+    catalog_pb2.DIRECTION_SPACE_W: DirectionSpace.W,
+    catalog_pb2.DIRECTION_SPACE_W_PLUS: DirectionSpace.W_PLUS,
+    catalog_pb2.DIRECTION_SPACE_Z: DirectionSpace.Z,
 }
 
 
@@ -64,16 +73,25 @@ def inversion(message: inversion_pb2.InversionResult, losses: tuple[float, ...],
     """
     if message.stop_reason not in _STOP_REASONS:
         raise ContractError(f"stop_reason: {message.stop_reason} is unknown to this client")
-    quality = message.quality
     return Inversion(
         latent=latent_code(message.latent),
         reconstruction=picture(message.reconstruction),
-        quality=Quality(quality.mse, quality.psnr, quality.ssim, quality.perceptual),
+        quality=_quality(message.quality),
         losses=losses,
         stop_reason=_STOP_REASONS[message.stop_reason],
         steps=message.steps,
         timings=timings(message.timings),
         resumed=resumed,
+    )
+
+
+def _quality(message: types_pb2.Quality) -> Quality:
+    return Quality(
+        mse=message.mse,
+        psnr=message.psnr,
+        ssim=message.ssim,
+        perceptual=None if math.isnan(message.perceptual) else message.perceptual,
+        identity=message.identity if message.HasField("identity") else None,
     )
 
 
@@ -120,10 +138,15 @@ def pack_info(message: catalog_pb2.Pack) -> PackInfo:
         directions=tuple(_direction(direction) for direction in message.directions),
         losses=tuple(LossTerm(term.name, term.default_weight) for term in message.losses),
         default_steps=message.default_steps,
+        encoder=message.encoder,
+        compare_side=message.compare_side,
+        metrics=tuple(message.metrics),
     )
 
 
 def _direction(message: catalog_pb2.Direction) -> Direction:
+    if message.space not in _SPACES:
+        raise ContractError(f"direction {message.name!r}: space {message.space} is unknown to this client")
     return Direction(
         name=message.name,
         attribute=message.attribute,
@@ -132,6 +155,9 @@ def _direction(message: catalog_pb2.Direction) -> Direction:
         calibration=message.calibration,
         min_strength=message.min_strength,
         max_strength=message.max_strength,
+        space=_SPACES[message.space],
+        licence=message.licence,
+        source=message.source,
     )
 
 

@@ -19,7 +19,7 @@ import grpc
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
 from relatent.images import ImageFormat, ImageInput
 from relatent.latents import LatentCode
-from relatent.requests import InvertOptions, Operation
+from relatent.requests import InvertOptions, Move, Operation
 from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.resuming import ProgressCallback
 from relatent.retrying import Effect, Flow, RetryPolicy, Sleep, Stream, Unary
@@ -117,6 +117,7 @@ class Client:
         self,
         seeds: Sequence[int],
         *,
+        moves: Sequence[Move] = (),
         truncation: float | None = None,
         pack: str = "",
         output_format: ImageFormat | str | None = None,
@@ -126,12 +127,14 @@ class Client:
 
         Args:
             seeds: one image each, the same on every server of a pack's revision.
+            moves: along directions of Z, in order, of what each seed draws; one strength each.
             truncation: 1 for the generator's full variety, 0 for the mean; 0.7 unless given.
             pack: the pack to sample; the server's only one unless given.
             output_format: of the images; PNG unless given.
             timeout: seconds; the client's unless given.
         """
-        return self._transport.run(self._flows.sample(seeds, truncation, pack, output_format, timeout))
+        flow = self._flows.sample(seeds, moves, truncation, pack, output_format, timeout)
+        return self._transport.run(flow)
 
     def catalog(self, *, timeout: float | None = None) -> Catalog:
         """List the packs, their directions and what the server accepts."""

@@ -14,7 +14,7 @@ from relatent import answers
 from relatent.errors import InputError, UnavailableError
 from relatent.images import ImageFormat, ImageInput, format_message, image_message
 from relatent.latents import LatentCode, latent_message
-from relatent.requests import InvertOptions, Operation, inversion_options, operation_message
+from relatent.requests import InvertOptions, Move, Operation, inversion_options, operation_message
 from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.resuming import ProgressCallback, RunningInversion
 from relatent.retrying import Addresses, Flow, RetryPolicy, Stream, Unary, retrying
@@ -176,6 +176,7 @@ class Flows:
     def sample(
         self,
         seeds: Sequence[int],
+        moves: Sequence[Move],
         truncation: float | None,
         pack: str,
         output_format: ImageFormat | str | None,
@@ -185,7 +186,11 @@ class Flows:
         if not all(0 <= seed < 2**64 for seed in seeds):
             raise InputError("seeds: expected whole numbers from 0 to 2**64 - 1")
         request = synthesis_pb2.SampleRequest(
-            pack=pack, seeds=seeds, truncation=truncation, output_format=format_message(output_format)
+            pack=pack,
+            seeds=seeds,
+            truncation=truncation,
+            output_format=format_message(output_format),
+            z_moves=[operation_message(move).direction for move in moves],
         )
         answer = yield from self._call(
             "SynthesisService/Sample", request, synthesis_pb2.SampleResponse, self._deadline(timeout)

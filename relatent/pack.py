@@ -4,7 +4,8 @@ A pack is a folder:
 
     pack.toml               the manifest, with the SHA-256 of every other file
     latents.safetensors     `mean`, float32 [L, D]
-    directions.safetensors  one float32 [L, D] array a direction, each row of unit norm or zero
+    directions.safetensors  one float32 array a direction, [L, D], or [1, Z] for those of Z; each row of
+                            unit norm or zero (`relatent.directions`)
 
 Both halves share this format; neither torch nor a server is needed to read it. The exporter writes
 it (`export.pack`).
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,10 +27,17 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from relatent.directions import Direction, DirectionSpace, direction_space, read_direction
+
 FORMAT = 1
 MANIFEST = "pack.toml"
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
+
+METRICS = ("mse", "psnr", "ssim")
+"""What every pack's assessment measures."""
+MORE_METRICS = ("perceptual", "identity")
+"""What an assessment measures where the pack has a network for it."""
 
 Array = NDArray[np.float32]
 
@@ -81,31 +89,6 @@ class Refinement:
 
 
 @dataclass(frozen=True)
-class Direction:
-    """An edit direction.
-
-    Attributes:
-        name: unique in the pack.
-        vector: float32 [L, D], each row of unit norm or zero.
-        bias: b of the boundary <w, n> + b = 0, for absolute strengths.
-        attribute: the attribute it moves; empty where not known.
-        first_layer, last_layer: rows it moves unless told otherwise, both included.
-        calibration: attribute units per unit of strength; 0 where not measured.
-        min_strength, max_strength: the range measured to make sense.
-    """
-
-    name: str
-    vector: Array
-    bias: float
-    attribute: str
-    first_layer: int
-    last_layer: int
-    calibration: float
-    min_strength: float
-    max_strength: float
-
-
-@dataclass(frozen=True)
 class Pack:
     """A model family, as read from its folder.
 
@@ -115,6 +98,10 @@ class Pack:
         resolution: side of the images in pixels.
         layers, width: shape of a W+ code.
         z_width: width of the mapping network's input.
+        compare_side: side, in pixels, of the images that refinement compares: R or a fraction of it.
+        encoder: whether there is a graph that encodes images; without one, inversions start from the
+            mean latent.
+        metrics: what the assessment graph measures, `METRICS` or more.
         mean: the mean latent, float32 [layers, width].
         attributes: names of the attribute network's outputs, in order.
     """
@@ -128,6 +115,9 @@ class Pack:
     layers: int
     width: int
     z_width: int
+    compare_side: int
+    encoder: bool
+    metrics: tuple[str, ...]
     attributes: tuple[str, ...]
     refinement: Refinement
     mean: Array
@@ -157,10 +147,13 @@ def read_pack(folder: Path) -> Pack:
             layers=shape[0],
             width=shape[1],
             z_width=int(latent["z_width"]),
+            compare_side=int(manifest.get("compare_side", manifest["resolution"])),
+            encoder=bool(manifest.get("encoder", True)),
+            metrics=_metrics(manifest),
             attributes=tuple(manifest["attributes"]),
             refinement=_refinement(refine),
             mean=mean,
-            directions=_directions(folder, manifest.get("directions", []), shape),
+            directions=_directions(folder, manifest.get("directions", []), shape, int(latent["z_width"])),
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, PackError):
@@ -214,6 +207,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
     for name, expected in digests.items():
         path = folder / name
+        if name not in (LATENTS, DIRECTIONS) and not path.exists():
+            continue  # weights, which whoever serves may leave behind
         with _reading(path):
             if file_digest(path) != expected:
                 raise PackError(f"{path}: SHA-256 differs from the manifest's")
@@ -228,6 +223,14 @@ def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) ->
     if array.shape != shape or array.dtype != np.float32:
         got = f"{array.dtype} {list(array.shape)}"
         raise PackError(f"{path}: {name}: expected float32 {list(shape)}, got {got}")
+
+
+def _metrics(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    names = tuple(manifest.get("metrics", (*METRICS, "perceptual")))
+    _require("metrics", METRICS, names)
+    if unknown := [name for name in names if name not in (*METRICS, *MORE_METRICS)]:
+        raise ValueError(f"metrics: expected some of {', '.join(MORE_METRICS)} besides, got {unknown[0]!r}")
+    return names
 
 
 def _refinement(table: Mapping[str, Any]) -> Refinement:
@@ -245,14 +248,20 @@ def _refinement(table: Mapping[str, Any]) -> Refinement:
     )
 
 
-def _require(what: str, names: tuple[str, ...], table: Mapping[str, Any]) -> None:
+def _require(what: str, names: tuple[str, ...], table: Collection[str]) -> None:
     missing = [name for name in names if name not in table]
     if missing:
         raise ValueError(f"{what}: expected an entry {' and one '.join(missing)}")
 
 
-def _directions(folder: Path, entries: list[dict[str, Any]], shape: tuple[int, int]) -> dict[str, Direction]:
+def _directions(
+    folder: Path, entries: list[dict[str, Any]], shape: tuple[int, int], z_width: int
+) -> dict[str, Direction]:
     vectors = _tensors(folder / DIRECTIONS) if entries else {}
+    directions = {}
     for entry in entries:
-        _check_shape(folder / DIRECTIONS, entry["name"], vectors[entry["name"]], shape)
-    return {entry["name"]: Direction(vector=vectors[entry["name"]], **entry) for entry in entries}
+        name = entry["name"]
+        expected = (1, z_width) if direction_space(entry) is DirectionSpace.Z else shape
+        _check_shape(folder / DIRECTIONS, name, vectors[name], expected)
+        directions[name] = read_direction(entry, vectors[name])
+    return directions

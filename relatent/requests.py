@@ -39,7 +39,7 @@ class InvertOptions(TypedDict, total=False):
     fit: Fit | str
     """What to do with an image that is not square; crops unless given."""
     start: Start
-    """Where to start; the encoder unless given."""
+    """Where to start; the encoder unless given, or the mean where the pack has none."""
     steps: int
     """Refinement steps in all, those of a checkpoint included; 0 for the encoder's code alone."""
     learning_rate: float
@@ -62,14 +62,17 @@ class InvertOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Move:
-    """Move the code along a direction of the pack.
+    """Move the code along a direction of the pack; or, in samples, what they are drawn from.
+
+    What strengths mean is `relatent.directions`'s to say.
 
     Attributes:
-        direction: its name, as the catalog lists it.
-        strength: how far, or several for a strip of images.
+        direction: its name, as the catalog lists it; of Z for samples, else of W or W+.
+        strength: how far, or several for a strip of images; one for samples.
         absolute: whether a strength is the signed distance to the boundary to arrive at, rather
             than to go.
-        layers: first and last row to move, both included; None: the direction's own.
+        layers: first and last row to move, both included; None: the direction's own, and always for
+            samples.
         keep: directions whose attributes should stay as they are.
     """
 
@@ -139,7 +142,9 @@ def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
     except (TypeError, ValueError, OverflowError) as error:
         shown = {name: value for name, value in options.items() if name != "mask"}
         raise _input_error("options", shown, error) from error
-    match options.get("start", "encoder"):
+    match options.get("start"):
+        case None:
+            pass
         case "encoder":
             message.encoder.SetInParent()
         case "mean":

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from google.protobuf.message import DecodeError
 
+from relatent.directions import DirectionSpace
 from relatent.errors import InputError
 from relatent.images import Picture
 from relatent.latents import LatentCode
@@ -32,13 +33,15 @@ class Quality:
         mse: mean squared error over pixels in [0, 1].
         psnr: peak signal-to-noise ratio in dB, at most 100.
         ssim: structural similarity, at most 1.
-        perceptual: distance in the pack's perceptual features, 0 for equal images.
+        perceptual: distance in the pack's perceptual features, 0 for equal images; None where it has none.
+        identity: cosine between the images' identity embeddings; None where the pack has no such network.
     """
 
     mse: float
     psnr: float
     ssim: float
-    perceptual: float
+    perceptual: float | None
+    identity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,10 @@ class Direction:
         attribute: the attribute it moves; empty where not known.
         first_layer, last_layer: rows it moves unless told otherwise, both included.
         calibration: attribute units per unit of strength; 0 where not measured.
-        min_strength, max_strength: the range measured to make sense.
+        min_strength, max_strength: the range that makes sense, measured, or as published.
+        space: where it lives; one of Z moves no codes, only what samples are drawn from.
+        licence: its own, an SPDX identifier or a sentence; empty where not known.
+        source: where it comes from; empty where not known.
     """
 
     name: str
@@ -182,6 +188,9 @@ class Direction:
     calibration: float
     min_strength: float
     max_strength: float
+    space: DirectionSpace
+    licence: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -203,6 +212,9 @@ class PackInfo:
         attributes: what its attribute network measures.
         losses: the terms of its refinement's objective.
         default_steps: steps of an inversion unless told otherwise.
+        encoder: whether it has one; without, inversions start from the mean latent.
+        compare_side: side, in pixels, of the images that refinement compares.
+        metrics: what its reconstructions are measured by.
     """
 
     name: str
@@ -217,6 +229,9 @@ class PackInfo:
     directions: tuple[Direction, ...]
     losses: tuple[LossTerm, ...]
     default_steps: int
+    encoder: bool
+    compare_side: int
+    metrics: tuple[str, ...]
 
 
 @dataclass(frozen=True)

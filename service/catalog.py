@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from relatent.pack import Direction, Pack
+from relatent.directions import Direction
+from relatent.pack import Pack
 from service.engine.engine import Graph
 from service.engine.graphs import PACK
 from service.errors import InvalidField, UnknownName
@@ -63,7 +64,7 @@ def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[st
     """What keeps packs and graphs from being served together, in sentences; empty if nothing."""
     problems = []
     for pack in packs:
-        for kind in GraphKind:
+        for kind in GraphKind.needed(pack):
             name = kind.of(pack)
             if name not in graphs:
                 problems.append(f"graph {name} is missing")

@@ -1,6 +1,7 @@
 """Editing latent codes: pure functions over float32 arrays [N, L, D], N codes at a time.
 
-Layer ranges are slices of the L rows. Coarse rows come first.
+Layer ranges are slices of the L rows. Coarse rows come first. What strengths mean is
+`relatent.directions`'s to say.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def orthogonalise(direction: Floats, conditions: Sequence[Floats]) -> Floats:
     """Make a direction orthogonal to others, row by row, by least squares.
 
     Takes away from each row its component in the span of the conditions' same rows, and scales what
-    is left to unit norm again.
+    is left to unit norm again: InterFaceGAN's conditional boundaries (Shen et al., 2020), for any number
+    of conditions.
 
     Args:
         direction: float32 [L, D], each row of unit norm or zero.
@@ -45,7 +47,7 @@ def move(w: Floats, direction: Floats, strengths: Floats, rows: slice) -> Floats
 
     Args:
         w: [N, L, D].
-        direction: n, [L, D].
+        direction: n, [L, D]: where one unit of strength goes.
         strengths: [N], or [S] for N = 1.
         rows: which to move.
 
@@ -58,20 +60,27 @@ def move(w: Floats, direction: Floats, strengths: Floats, rows: slice) -> Floats
 
 
 def move_to(
-    w: Floats, direction: Floats, normal: Floats, bias: float, strengths: Floats, rows: slice
+    w: Floats,
+    direction: Floats,
+    normal: Floats,
+    bias: float,
+    lengths: Floats,
+    strengths: Floats,
+    rows: slice,
 ) -> Floats:
     """Move codes along a direction until they are at a signed distance from a boundary, row by row.
 
-    The boundary of row l is <w_l, normal_l> + bias = 0. Along its own normal the way is
-    strength - (<w, n> + b); along a direction made orthogonal to others it is longer, by
-    1 / <direction, normal>.
+    The boundary of row l is <w_l, normal_l> + bias = 0, and the distance to arrive at
+    strength * length_l. Along its own normal the way is strength * length - (<w, n> + b); along a
+    direction made orthogonal to others it is longer, by 1 / <direction, normal>.
 
     Args:
         w: [N, L, D].
-        direction: where to move, [L, D].
+        direction: where to move, [L, D], each row of unit norm or zero.
         normal: n, [L, D].
         bias: b.
-        strengths: the distances to arrive at, [N], or [S] for N = 1.
+        lengths: distance that is one unit of strength, [L]; a row of length 0 stays as it is.
+        strengths: where to arrive, in lengths, [N], or [S] for N = 1.
         rows: which to move.
 
     Returns:
@@ -81,8 +90,9 @@ def move_to(
     part, along = result[:, rows], direction[rows]
     distance = np.einsum("nld,ld->nl", part, normal[rows]) + bias
     gain = np.einsum("ld,ld->l", along, normal[rows])
-    moving = np.abs(gain) > NOTHING_LEFT
-    way = np.where(moving, (strengths[:, None] - distance) / np.where(moving, gain, 1), 0)
+    moving = (np.abs(gain) > NOTHING_LEFT) & (lengths[rows] > 0)
+    wanted = strengths[:, None] * lengths[rows]
+    way = np.where(moving, (wanted - distance) / np.where(moving, gain, 1), 0)
     result[:, rows] += (way[:, :, None] * along).astype(np.float32)
     return result
 

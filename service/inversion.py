@@ -32,6 +32,8 @@ Pixels = NDArray[np.uint8]
 INITIAL_ANSWER_SECONDS, ANSWER_MARGIN_SECONDS = 0.2, 0.25
 SMOOTHING = 0.2
 REHEARSAL_SECONDS = 120.0
+CHUNK_SECONDS = 5.0
+"""A chunk on a slow engine is cut to about this."""
 ANSWER_WORK = 3
 """Encoder, synthesis and assessment, in refinement steps, as admission counts work."""
 
@@ -80,17 +82,20 @@ class Inverter:
             LossNotFinite: the pack's own defaults lead nowhere.
             EngineError: as the engine says.
         """
-        resolution, steps = pack.resolution, pack.refinement.max_steps
+        resolution, most = pack.resolution, pack.refinement.max_steps
         grey = np.full((resolution, resolution, 3), 128, np.uint8)
         everywhere = np.full((resolution, resolution), 255, np.uint8)
         objective = Objective(
             grey, everywhere, pack.refinement.learning_rate["mean"], pack.refinement.weights
         )
-        refinement = Refinement(pack, objective, starting_at(pack, pack.mean), 2 * steps)
+        refinement = Refinement(pack, objective, starting_at(pack, pack.mean), 1 + most)
         call = Call(deadline=monotonic() + REHEARSAL_SECONDS)
-        for _ in range(2):  # the first is slower than any after it
-            seconds = await refinement.advance(self._models, steps, call, REHEARSAL_SECONDS)
-            await self._answer(pack, refinement, grey, call)
+        # The first step is slower than any after it; it tells how many of them there is time for.
+        seconds = await refinement.advance(self._models, 1, call, REHEARSAL_SECONDS)
+        await self._answer(pack, refinement, grey, call)
+        steps = _steps_of(seconds, most)
+        seconds = await refinement.advance(self._models, steps, call, REHEARSAL_SECONDS)
+        await self._answer(pack, refinement, grey, call)
         self._admission.measure(steps, seconds)
 
     def work(self, job: Job) -> int:
@@ -145,6 +150,7 @@ class Inverter:
     ) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""
         steps = min(job.pack.refinement.max_steps, job.rules.steps - refinement.steps)
+        steps = _steps_of(self._pace(place), steps)
         timeout = call.engine_timeout()
         reserve = self._answer_seconds.value + ANSWER_MARGIN_SECONDS + job.images_after * self._pace(place)
         limit, out_of_time = time_limit(job.rules, call, reserve), None
@@ -192,7 +198,8 @@ class Inverter:
         self._metrics.inversions.labels(name, reason.value).inc()
         self._metrics.psnr.labels(name).observe(quality.psnr)
         self._metrics.mse.labels(name).observe(quality.mse)
-        self._metrics.perceptual.labels(name).observe(quality.perceptual)
+        if quality.perceptual is not None:
+            self._metrics.perceptual.labels(name).observe(quality.perceptual)
         return Result(
             pack=job.pack,
             code=refinement.best_code[0],
@@ -220,6 +227,13 @@ class Inverter:
     def _pace(self, place: Place) -> float:
         """Seconds that a step of this call takes, its neighbours' included."""
         return place.seconds_a_step or self._admission.seconds_a_step * max(1, self._admission.inflight)
+
+
+def _steps_of(seconds_a_step: float, most: int) -> int:
+    """Steps of a chunk that is not too long to wait for, by whoever hangs up or looks at progress."""
+    if seconds_a_step * most <= CHUNK_SECONDS:
+        return most
+    return max(1, int(CHUNK_SECONDS / seconds_a_step))
 
 
 def _diverged(job: Job, error: LossNotFinite) -> Diverged:

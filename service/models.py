@@ -35,15 +35,21 @@ class GraphKind(StrEnum):
         """Its name for a pack."""
         return f"{pack.name}_{self.value}"
 
+    @classmethod
+    def needed(cls, pack: Pack) -> tuple[GraphKind, ...]:
+        """Those that a pack must have."""
+        return tuple(kind for kind in cls if pack.encoder or kind is not cls.ENCODE)
+
 
 @dataclass(frozen=True)
 class Quality:
-    """How close an image is to another; see `relatent.v1.Quality`."""
+    """How close an image is to another; see `relatent.v1.Quality`. None: the pack has no network for it."""
 
     mse: float
     psnr: float
     ssim: float
-    perceptual: float
+    perceptual: float | None
+    identity: float | None
 
 
 class Models:
@@ -83,8 +89,14 @@ class Models:
         """How close an image is to a reference, both uint8 [1, R, R, 3]."""
         inputs = {"image": image, "reference": reference}
         answer = await self._run(GraphKind.ASSESS, pack, inputs, call)
-        values = {name: float(answer[name][0, 0]) for name in ("mse", "ssim", "perceptual")}
-        return Quality(psnr=min(100.0, float(answer["psnr"][0, 0])), **values)
+        values = {name: float(answer[name][0, 0]) for name in pack.metrics}
+        return Quality(
+            mse=values["mse"],
+            psnr=min(100.0, values["psnr"]),
+            ssim=values["ssim"],
+            perceptual=values.get("perceptual"),
+            identity=values.get("identity"),
+        )
 
     async def _run(self, kind: GraphKind, pack: Pack, inputs: Tensors, call: Call) -> Tensors:
         graph = kind.of(pack)

@@ -11,7 +11,7 @@ from relatent.errors import InputError
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
 from relatent.images import Fit, ImageFormat
 from relatent.latents import SUFFIX, LatentCode
-from relatent.requests import InvertOptions, Plateau, Start
+from relatent.requests import InvertOptions, Plateau
 
 FORMATS = [ImageFormat.PNG.value, ImageFormat.JPEG.value, ImageFormat.WEBP.value]
 
@@ -68,9 +68,8 @@ def add_inversion(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--start",
-        default="encoder",
         metavar=f"encoder|mean|FILE{SUFFIX}",
-        help="where refinement starts (default: encoder)",
+        help="where refinement starts (default: the encoder, or the mean where the pack has none)",
     )
     group.add_argument("--learning-rate", type=positive, metavar="RATE", help="Adam's step size")
     group.add_argument(
@@ -122,13 +121,14 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
     Raises:
         LatentFileError: the file to start from holds no code.
     """
-    start: Start
+    options = InvertOptions(pack=args.pack, weights=dict(args.weight))
     match args.start:
+        case None:
+            pass
         case "encoder" | "mean":
-            start = args.start
+            options["start"] = args.start
         case path:
-            start = LatentCode.load(path)
-    options = InvertOptions(pack=args.pack, start=start, weights=dict(args.weight))
+            options["start"] = LatentCode.load(path)
     if args.steps is not None:
         options["steps"] = args.steps
     if args.learning_rate is not None:
@@ -148,7 +148,7 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
 
 def inversion_files(args: argparse.Namespace) -> list[Path]:
     """The files that the inversion's arguments name, beside the images."""
-    start = [] if args.start in ("encoder", "mean") else [Path(args.start)]
+    start = [] if args.start in (None, "encoder", "mean") else [Path(args.start)]
     return start if args.mask is None else [*start, args.mask]
 
 

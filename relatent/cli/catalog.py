@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from relatent.cli import arguments, output
+from relatent.directions import DirectionSpace
 
 
 def add_parsers(commands: Any) -> None:
@@ -60,11 +61,14 @@ def run_directions(args: argparse.Namespace) -> int:
         (
             each.name,
             each.attribute or "-",
-            f"{each.first_layer}-{each.last_layer}",
+            each.space.value,
+            "-" if each.space is DirectionSpace.Z else f"{each.first_layer}-{each.last_layer}",
             f"{each.min_strength:g} to {each.max_strength:g}",
             f"{each.calibration:+.3f}" if each.calibration else "not measured",
+            each.licence or "-",
         )
         for each in pack.directions
     ]
-    print(output.table(("DIRECTION", "ATTRIBUTE", "LAYERS", "STRENGTHS", "ATTRIBUTE PER UNIT"), rows))
+    header = ("DIRECTION", "ATTRIBUTE", "SPACE", "LAYERS", "STRENGTHS", "ATTRIBUTE PER UNIT", "LICENCE")
+    print(output.table(header, rows))
     return 0

@@ -86,7 +86,8 @@ def report(portraits: Sequence[Portrait], engine: str, seconds: Mapping[str, flo
 
 def _mean(inversions: Sequence[Inversion]) -> dict[str, float]:
     documents = [asdict(inversion.quality) for inversion in inversions]
-    return {key: sum(each[key] for each in documents) / len(documents) for key in documents[0]}
+    measured = [key for key, value in documents[0].items() if value is not None]
+    return {key: sum(each[key] for each in documents) / len(documents) for key in measured}
 
 
 def contact_sheet(portraits: Sequence[Portrait], report: Mapping[str, Any]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What `relatent edit` is to do: operations as arguments."""
+"""What `relatent edit` and `relatent sample` are to do with codes: operations as arguments."""
 
 from __future__ import annotations
 
@@ -57,21 +57,9 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
         help="pull towards the mean: 1 leaves the code, 0 gives the mean",
     )
     group.add_argument(
-        "--keep",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="DIRECTION",
-        help="directions whose attributes --set should leave as they are",
-    )
-    group.add_argument(
         "--layers", type=arguments.layers, metavar="FIRST-LAST", help="layers that --set moves"
     )
-    group.add_argument(
-        "--absolute",
-        action="store_true",
-        help="strengths of --set are distances to the boundary to arrive at",
-    )
+    _add_meaning(group, "--set")
 
 
 def operations(args: argparse.Namespace) -> list[Operation]:
@@ -86,10 +74,29 @@ def operations(args: argparse.Namespace) -> list[Operation]:
     for wish in args.operations:
         operation = wish.operation
         if isinstance(operation, Move):
-            keep = tuple(name for name in args.keep if name != operation.direction)
-            operation = replace(operation, absolute=args.absolute, layers=args.layers, keep=keep)
+            operation = replace(_meant(operation, args), layers=args.layers)
         wanted.append(operation)
     return wanted
+
+
+def add_z_moves(parser: argparse.ArgumentParser) -> None:
+    """Add the moves of what samples are drawn from, which apply in the order given."""
+    group = parser.add_argument_group("moves")
+    group.add_argument(
+        "--move",
+        dest="moves",
+        type=_z_move,
+        action="append",
+        default=[],
+        metavar="DIRECTION=STRENGTH",
+        help="move what the seeds draw along a direction of Z; may be repeated",
+    )
+    _add_meaning(group, "--move")
+
+
+def z_moves(args: argparse.Namespace) -> list[Move]:
+    """The moves of samples that the arguments ask for."""
+    return [_meant(move, args) for move in args.moves]
 
 
 def code_files(args: argparse.Namespace) -> list[Path]:
@@ -113,6 +120,35 @@ def _strength_count(operation: Operation) -> int:
 def _move(text: str) -> _Wish:
     name, value = _assignment(text, "DIRECTION=STRENGTH, such as smile=1.5")
     return _Wish(Move(name, arguments.numbers(value)))
+
+
+def _z_move(text: str) -> Move:
+    name, value = _assignment(text, "DIRECTION=STRENGTH, such as age=1.5")
+    try:
+        return Move(name, float(value))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected one number, got {value!r}") from None
+
+
+def _add_meaning(group: argparse._ArgumentGroup, option: str) -> None:
+    group.add_argument(
+        "--keep",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIRECTION",
+        help=f"directions whose attributes {option} should leave as they are",
+    )
+    group.add_argument(
+        "--absolute",
+        action="store_true",
+        help=f"strengths of {option} are distances to the boundary to arrive at",
+    )
+
+
+def _meant(move: Move, args: argparse.Namespace) -> Move:
+    keep = tuple(name for name in args.keep if name != move.direction)
+    return replace(move, absolute=args.absolute, keep=keep)
 
 
 def _mix(text: str) -> _Wish:

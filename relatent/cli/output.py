@@ -48,9 +48,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def inversion_line(inversion: Inversion) -> str:
     """An inversion in one line."""
     quality = inversion.quality
+    measured = [f"PSNR {quality.psnr:.1f} dB", f"SSIM {quality.ssim:.3f}"]
+    if quality.perceptual is not None:
+        measured.append(f"perceptual {quality.perceptual:.4f}")
+    if quality.identity is not None:
+        measured.append(f"identity {quality.identity:.3f}")
     resumed = f", resumed {inversion.resumed}x" if inversion.resumed else ""
     return (
-        f"PSNR {quality.psnr:.1f} dB, SSIM {quality.ssim:.3f}, perceptual {quality.perceptual:.4f} "
+        f"{', '.join(measured)} "
         f"after {inversion.steps} steps ({inversion.stop_reason.value}{resumed}), "
         f"{inversion.timings.total:.1f} s"
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from relatent.cli import arguments, output
+from relatent.cli import arguments, operations, output
 from relatent.latents import SUFFIX
 from relatent.results import SynthesizedImage
 
@@ -28,6 +28,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--truncation", type=float, metavar="PSI", help="1: the full variety, 0: the mean (default: 0.7)"
     )
+    operations.add_z_moves(parser)
     arguments.add_out(parser, "out/sample")
     arguments.add_pack(parser)
     arguments.add_connection(parser, timeout=60.0)
@@ -37,12 +38,14 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the images and write them, each with its code."""
+    moves = operations.z_moves(args)
     images: list[SynthesizedImage] = []
     with arguments.client(args) as client:
         at_a_time = client.catalog().limits.max_images
         for first in output.progress(range(0, len(args.seeds), at_a_time), "sampling"):
             images += client.sample(
                 args.seeds[first : first + at_a_time],
+                moves=moves,
                 truncation=args.truncation,
                 pack=args.pack,
                 output_format=args.format,

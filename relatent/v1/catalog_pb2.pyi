@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,6 +18,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _DirectionSpace:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DirectionSpaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DirectionSpace.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIRECTION_SPACE_UNSPECIFIED: _DirectionSpace.ValueType  # 0
+    """Not told: an older server's, W+."""
+    DIRECTION_SPACE_W: _DirectionSpace.ValueType  # 1
+    """One normal for all rows of a code."""
+    DIRECTION_SPACE_W_PLUS: _DirectionSpace.ValueType  # 2
+    """A normal for each row of a code."""
+    DIRECTION_SPACE_Z: _DirectionSpace.ValueType  # 3
+    """Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
+
+class DirectionSpace(_DirectionSpace, metaclass=_DirectionSpaceEnumTypeWrapper):
+    """Where a direction lives."""
+
+DIRECTION_SPACE_UNSPECIFIED: DirectionSpace.ValueType  # 0
+"""Not told: an older server's, W+."""
+DIRECTION_SPACE_W: DirectionSpace.ValueType  # 1
+"""One normal for all rows of a code."""
+DIRECTION_SPACE_W_PLUS: DirectionSpace.ValueType  # 2
+"""A normal for each row of a code."""
+DIRECTION_SPACE_Z: DirectionSpace.ValueType  # 3
+"""Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
+Global___DirectionSpace: _TypeAlias = DirectionSpace  # noqa: Y015
 
 @_typing.final
 class Direction(_message.Message):
@@ -31,20 +60,29 @@ class Direction(_message.Message):
     CALIBRATION_FIELD_NUMBER: _builtins.int
     MIN_STRENGTH_FIELD_NUMBER: _builtins.int
     MAX_STRENGTH_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    LICENCE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     attribute: _builtins.str
     """The attribute it moves. Empty where it was imported without one."""
     first_layer: _builtins.int
-    """First row it moves unless told otherwise."""
+    """First row it moves unless told otherwise. 0 in Z, as the last."""
     last_layer: _builtins.int
     """Last row, included."""
     calibration: _builtins.float
     """Change of the attribute, in its own units, for one unit of strength. 0 where not measured."""
     min_strength: _builtins.float
-    """Lowest strength that was measured to make sense."""
+    """Lowest strength that makes sense, as measured or, where calibration is 0, as published."""
     max_strength: _builtins.float
     """Highest such strength."""
+    space: Global___DirectionSpace.ValueType
+    """Where it lives."""
+    licence: _builtins.str
+    """SPDX identifier of its own licence, or a sentence. Empty: not known."""
+    source: _builtins.str
+    """Where it comes from. Empty: not known."""
     def __init__(
         self,
         *,
@@ -55,10 +93,13 @@ class Direction(_message.Message):
         calibration: _builtins.float = ...,
         min_strength: _builtins.float = ...,
         max_strength: _builtins.float = ...,
+        space: Global___DirectionSpace.ValueType = ...,
+        licence: _builtins.str = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "calibration", b"calibration", "first_layer", b"first_layer", "last_layer", b"last_layer", "max_strength", b"max_strength", "min_strength", b"min_strength", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "calibration", b"calibration", "first_layer", b"first_layer", "last_layer", b"last_layer", "licence", b"licence", "max_strength", b"max_strength", "min_strength", b"min_strength", "name", b"name", "source", b"source", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -146,6 +187,9 @@ class Pack(_message.Message):
     DIRECTIONS_FIELD_NUMBER: _builtins.int
     LOSSES_FIELD_NUMBER: _builtins.int
     DEFAULT_STEPS_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
+    COMPARE_SIDE_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     revision: _builtins.str
@@ -164,6 +208,10 @@ class Pack(_message.Message):
     """Width of a row."""
     default_steps: _builtins.int
     """Steps of an inversion unless told otherwise."""
+    encoder: _builtins.bool
+    """Whether it has an encoder. Without one, inversions start from the mean latent."""
+    compare_side: _builtins.int
+    """Side, in pixels, of the images that refinement compares."""
     @_builtins.property
     def attributes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What its attribute network measures."""
@@ -175,6 +223,10 @@ class Pack(_message.Message):
     @_builtins.property
     def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___LossTerm]:
         """The terms of its refinement's objective."""
+
+    @_builtins.property
+    def metrics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What its assessment measures: the fields of Quality that are set."""
 
     def __init__(
         self,
@@ -191,10 +243,13 @@ class Pack(_message.Message):
         directions: _abc.Iterable[Global___Direction] | None = ...,
         losses: _abc.Iterable[Global___LossTerm] | None = ...,
         default_steps: _builtins.int = ...,
+        encoder: _builtins.bool = ...,
+        compare_side: _builtins.int = ...,
+        metrics: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "default_steps", b"default_steps", "description", b"description", "directions", b"directions", "layers", b"layers", "licence", b"licence", "losses", b"losses", "name", b"name", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "description", b"description", "directions", b"directions", "encoder", b"encoder", "layers", b"layers", "licence", b"licence", "losses", b"losses", "metrics", b"metrics", "name", b"name", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

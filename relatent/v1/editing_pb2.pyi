@@ -30,19 +30,30 @@ class _StrengthModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strength
     STRENGTH_MODE_UNSPECIFIED: _StrengthMode.ValueType  # 0
     """The same as STRENGTH_MODE_RELATIVE."""
     STRENGTH_MODE_RELATIVE: _StrengthMode.ValueType  # 1
-    """w + strength * n (InterFaceGAN): how far to move."""
+    """w_l + strength * length_l * n_l: how far to move. The convention of InterFaceGAN for codes of W+, of
+    GANSpace, and of the e4e family's directions.
+    """
     STRENGTH_MODE_ABSOLUTE: _StrengthMode.ValueType  # 2
-    """w + (strength - (<w, n> + b)) * n: the signed distance to the boundary to arrive at."""
+    """w_l + (strength * length_l - (<w_l, n_l> + b)) * n_l: the signed distance to the boundary to arrive
+    at. The convention of InterFaceGAN for codes of Z and W, and of the e4e family's GANSpace edits.
+    """
 
 class StrengthMode(_StrengthMode, metaclass=_StrengthModeEnumTypeWrapper):
-    """What a direction's strength means."""
+    """What a direction's strength means. Row l of the code is w_l; n_l is row l of the direction, of unit
+    norm; length_l how far one unit of strength moves that row, 1 but for some imported directions, and a
+    row of length 0 stays; b is the bias of the direction's boundary <w_l, n_l> + b = 0.
+    """
 
 STRENGTH_MODE_UNSPECIFIED: StrengthMode.ValueType  # 0
 """The same as STRENGTH_MODE_RELATIVE."""
 STRENGTH_MODE_RELATIVE: StrengthMode.ValueType  # 1
-"""w + strength * n (InterFaceGAN): how far to move."""
+"""w_l + strength * length_l * n_l: how far to move. The convention of InterFaceGAN for codes of W+, of
+GANSpace, and of the e4e family's directions.
+"""
 STRENGTH_MODE_ABSOLUTE: StrengthMode.ValueType  # 2
-"""w + (strength - (<w, n> + b)) * n: the signed distance to the boundary to arrive at."""
+"""w_l + (strength * length_l - (<w_l, n_l> + b)) * n_l: the signed distance to the boundary to arrive
+at. The convention of InterFaceGAN for codes of Z and W, and of the e4e family's GANSpace edits.
+"""
 Global___StrengthMode: _TypeAlias = StrengthMode  # noqa: Y015
 
 @_typing.final
@@ -73,7 +84,9 @@ Global___LayerRange: _TypeAlias = LayerRange  # noqa: Y015
 
 @_typing.final
 class DirectionMove(_message.Message):
-    """Moves the code along a direction of the pack."""
+    """Moves the code along a direction of the pack. In an edit its directions are of W or W+; in
+    SampleRequest.z_moves, of Z.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -92,12 +105,13 @@ class DirectionMove(_message.Message):
 
     @_builtins.property
     def layers(self) -> Global___LayerRange:
-        """Rows to move. Unset: the direction's own."""
+        """Rows to move. Unset: the direction's own. Never set in z_moves."""
 
     @_builtins.property
     def conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of directions whose attributes should stay: the direction is made orthogonal to all of
-        them by least squares and scaled to unit norm again.
+        """Names of directions whose attributes should stay: each row of the direction is made orthogonal to
+        all of theirs by least squares and scaled to unit norm again (InterFaceGAN's conditional
+        boundaries). Lengths stay as they are, and so does where absolute strengths arrive.
         """
 
     def __init__(

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from relatent.v1 import editing_pb2 as _editing_pb2
 from relatent.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
@@ -117,6 +118,7 @@ class SampleRequest(_message.Message):
     SEEDS_FIELD_NUMBER: _builtins.int
     TRUNCATION_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
+    Z_MOVES_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack to sample. Empty: the server's only pack."""
     truncation: _builtins.float
@@ -127,6 +129,12 @@ class SampleRequest(_message.Message):
     def seeds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """One image each."""
 
+    @_builtins.property
+    def z_moves(self) -> _containers.RepeatedCompositeFieldContainer[_editing_pb2.DirectionMove]:
+        """Moves along directions of Z, in order: of what each seed draws, before the mapping network. One
+        strength each.
+        """
+
     def __init__(
         self,
         *,
@@ -134,10 +142,11 @@ class SampleRequest(_message.Message):
         seeds: _abc.Iterable[_builtins.int] | None = ...,
         truncation: _builtins.float | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
+        z_moves: _abc.Iterable[_editing_pb2.DirectionMove] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "output_format", b"output_format", "pack", b"pack", "seeds", b"seeds", "truncation", b"truncation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "output_format", b"output_format", "pack", b"pack", "seeds", b"seeds", "truncation", b"truncation", "z_moves", b"z_moves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__truncation: _TypeAlias = _typing.Literal["truncation"]  # noqa: Y015
     _WhichOneofArgType__truncation: _TypeAlias = _typing.Literal["_truncation", b"_truncation"]  # noqa: Y015

@@ -182,7 +182,9 @@ Global___Latent: _TypeAlias = Latent  # noqa: Y015
 
 @_typing.final
 class Quality(_message.Message):
-    """How close a reconstruction is to its target, both at the pack's resolution."""
+    """How close a reconstruction is to its target, both at the pack's resolution; perceptual and identity
+    at the side that its refinement compares.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -190,6 +192,7 @@ class Quality(_message.Message):
     PSNR_FIELD_NUMBER: _builtins.int
     SSIM_FIELD_NUMBER: _builtins.int
     PERCEPTUAL_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     mse: _builtins.float
     """Mean squared error over pixels in [0, 1]."""
     psnr: _builtins.float
@@ -197,7 +200,11 @@ class Quality(_message.Message):
     ssim: _builtins.float
     """Structural similarity, at most 1."""
     perceptual: _builtins.float
-    """Distance in the pack's perceptual features; 0 for equal images."""
+    """Distance in the pack's perceptual features; 0 for equal images. NaN where the pack has none."""
+    identity: _builtins.float
+    """Cosine of the angle between the embeddings of an identity network, 1 for equal images. Unset
+    where the pack has none.
+    """
     def __init__(
         self,
         *,
@@ -205,12 +212,15 @@ class Quality(_message.Message):
         psnr: _builtins.float = ...,
         ssim: _builtins.float = ...,
         perceptual: _builtins.float = ...,
+        identity: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_identity", b"_identity", "identity", b"identity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mse", b"mse", "perceptual", b"perceptual", "psnr", b"psnr", "ssim", b"ssim"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_identity", b"_identity", "identity", b"identity", "mse", b"mse", "perceptual", b"perceptual", "psnr", b"psnr", "ssim", b"ssim"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__identity: _TypeAlias = _typing.Literal["identity"]  # noqa: Y015
+    _WhichOneofArgType__identity: _TypeAlias = _typing.Literal["_identity", b"_identity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__identity) -> _WhichOneofReturnType__identity | None: ...
 
 Global___Quality: _TypeAlias = Quality  # noqa: Y015
 

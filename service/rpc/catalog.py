@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relatent.pack import Direction, Pack
+from relatent.directions import Direction, DirectionSpace
+from relatent.pack import Pack
 from relatent.v1 import catalog_pb2, catalog_pb2_grpc
 from service.catalog import Catalog
 from service.rpc.deadlines import Context
 from service.settings import Settings
+
+_SPACES = {
+    DirectionSpace.W: catalog_pb2.DIRECTION_SPACE_W,
+    DirectionSpace.W_PLUS: catalog_pb2.DIRECTION_SPACE_W_PLUS,
+    DirectionSpace.Z: catalog_pb2.DIRECTION_SPACE_Z,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,9 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
                 for name, weight in pack.refinement.weights.items()
             ],
             default_steps=min(pack.refinement.default_steps, self.settings.max_steps),
+            encoder=pack.encoder,
+            compare_side=pack.compare_side,
+            metrics=pack.metrics,
         )
 
 
@@ -70,4 +80,7 @@ def _direction_message(direction: Direction) -> catalog_pb2.Direction:
         calibration=direction.calibration,
         min_strength=direction.min_strength,
         max_strength=direction.max_strength,
+        space=_SPACES[direction.space],
+        licence=direction.licence,
+        source=direction.source,
     )

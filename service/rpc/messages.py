@@ -131,7 +131,11 @@ def checkpoint_message(pack: Pack, checkpoint: Checkpoint) -> inversion_pb2.Chec
 def quality_message(quality: Quality) -> types_pb2.Quality:
     """Measures of a reconstruction for an answer."""
     return types_pb2.Quality(
-        mse=quality.mse, psnr=quality.psnr, ssim=quality.ssim, perceptual=quality.perceptual
+        mse=quality.mse,
+        psnr=quality.psnr,
+        ssim=quality.ssim,
+        perceptual=math.nan if quality.perceptual is None else quality.perceptual,
+        identity=quality.identity,
     )
 
 

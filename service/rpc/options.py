@@ -102,8 +102,12 @@ def _read_start(
             return read_latent(pack, options.latent, f"{field}.latent")
         case "checkpoint":
             return read_checkpoint(pack, options.checkpoint, max_steps, f"{field}.checkpoint")
+        case "encoder" if not pack.encoder:
+            raise InvalidField(
+                f"{field}.encoder", f"pack {pack.name!r} has no encoder; start from its mean or from a latent"
+            )
         case _:
-            return Start.ENCODER
+            return Start.ENCODER if pack.encoder else Start.MEAN
 
 
 def _read_rules(pack: Pack, refinement: inversion_pb2.Refinement, max_steps: int, field: str) -> StopRules:

@@ -25,6 +25,7 @@ from service.rpc.messages import (
     read_output_format,
     timings_message,
 )
+from service.rpc.moves import read_z_moves, run_in_order
 from service.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -71,7 +72,9 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         psi = request.truncation if request.HasField("truncation") else DEFAULT_TRUNCATION
         if not 0 <= psi <= 1:
             raise InvalidField("truncation", f"expected 0 to 1, got {psi:g}")
+        moves = read_z_moves(pack, request.z_moves, "z_moves")
         z = np.stack([noise(seed, pack.z_width) for seed in request.seeds])
+        z = run_in_order(moves, z[:, None])[:, 0]
         async with self.admission.place(len(z), call):
             codes = await self.models.map(pack, z, psi, call)
             pixels = await self.models.synthesize(pack, codes, call)

@@ -252,7 +252,15 @@ def _pack() -> catalog_pb2.Pack:
                 calibration=0.5,
                 min_strength=-3,
                 max_strength=3,
-            )
+            ),
+            catalog_pb2.Direction(
+                name="age",
+                min_strength=-3,
+                max_strength=3,
+                space=catalog_pb2.DIRECTION_SPACE_Z,
+                licence="MIT",
+                source="InterFaceGAN",
+            ),
         ],
         losses=[catalog_pb2.LossTerm(name="pixel", default_weight=1.0)],
         default_steps=20,

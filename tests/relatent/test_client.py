@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 import relatent
+from relatent import answers
 from relatent.retrying import RetryPolicy
-from relatent.v1 import editing_pb2, inversion_pb2, types_pb2
+from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, types_pb2
 from tests.relatent import fake
 from tests.relatent.fake import Call, FakeServer
 
@@ -74,7 +75,6 @@ async def test_options_left_out_are_left_to_the_server(call: Call, server: FakeS
     await call(server.address, "invert", PIXELS)
     request = server.requests[0]
     expected = inversion_pb2.InversionOptions(refinement=inversion_pb2.Refinement())
-    expected.encoder.SetInParent()
     assert request.options == expected
     assert request.checkpoint_every == 1
 
@@ -150,12 +150,38 @@ async def test_seeds_are_sampled_in_their_order(call: Call, server: FakeServer) 
     assert server.requests[0].HasField("truncation")
 
 
+async def test_samples_are_moved_along_directions_of_z(call: Call, server: FakeServer) -> None:
+    moves = [relatent.Move("age", 1.5), relatent.Move("smile", -2, absolute=True, keep=["age"])]
+    await call(server.address, "sample", [5], moves=moves)
+    age, smile = server.requests[0].z_moves
+    assert (age.direction, list(age.strengths), age.mode) == (
+        "age",
+        [1.5],
+        editing_pb2.STRENGTH_MODE_RELATIVE,
+    )
+    assert (list(smile.strengths), list(smile.conditions)) == ([-2.0], ["age"])
+    assert smile.mode == editing_pb2.STRENGTH_MODE_ABSOLUTE
+    much: Any = "much"
+    with pytest.raises(relatent.InputError, match=r"Move\(direction='age', strength='much'"):
+        await call(server.address, "sample", [5], moves=[relatent.Move("age", much)])
+
+
 async def test_the_catalog_is_typed(call: Call, server: FakeServer) -> None:
     catalog = await call(server.address, "catalog")
     assert catalog.limits.max_images == 3
-    assert catalog.packs["tiny"].directions[0].calibration == 0.5
+    brightness, age = catalog.packs["tiny"].directions
+    assert brightness.calibration == 0.5
+    assert brightness.space is relatent.DirectionSpace.W_PLUS  # what servers had before they told
+    assert (age.space, age.licence, age.source) == (relatent.DirectionSpace.Z, "MIT", "InterFaceGAN")
     pack = await call(server.address, "pack", "tiny")
     assert pack == catalog.packs["tiny"]
+
+
+def test_a_space_of_directions_that_is_not_known_is_told() -> None:
+    later: Any = 9
+    unknown = catalog_pb2.Pack(directions=[catalog_pb2.Direction(name="age", space=later)])
+    with pytest.raises(relatent.ContractError, match=r"direction 'age': space 9 is unknown to this client"):
+        answers.pack_info(unknown)
 
 
 async def test_what_cannot_be_sent_is_refused_by_name(call: Call, server: FakeServer) -> None:

@@ -14,6 +14,7 @@ def unit(rows=L):
 
 W = RANDOM.normal(size=(1, L, D)).astype(np.float32)
 ALL = slice(0, L)
+ONES = np.ones(L, np.float32)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12])
@@ -86,7 +87,7 @@ def test_an_absolute_move_arrives_in_every_row():
     normal, others = unit(), [unit()]
     direction = orthogonalise(normal, others)
     strengths = np.array([-2, 0, 1], np.float32)
-    moved = move_to(W, direction, normal, 0.4, strengths, ALL)
+    moved = move_to(W, direction, normal, 0.4, ONES, strengths, ALL)
     distances = np.einsum("nld,ld->nl", moved, normal) + 0.4
     np.testing.assert_allclose(distances, np.tile(strengths[:, None], (1, L)), atol=1e-5)
     np.testing.assert_allclose(np.einsum("nld,ld->nl", moved - W, others[0]), 0, atol=1e-5)
@@ -95,7 +96,7 @@ def test_an_absolute_move_arrives_in_every_row():
 def test_an_absolute_move_leaves_rows_alone_that_the_direction_does_not_have():
     normal = unit()
     normal[2] = 0
-    moved = move_to(W, normal, normal, 0.0, np.array([3], np.float32), ALL)
+    moved = move_to(W, normal, normal, 0.0, ONES, np.array([3], np.float32), ALL)
     np.testing.assert_array_equal(moved[0, 2], W[0, 2])
     assert np.isfinite(moved).all()
 
@@ -127,7 +128,7 @@ def test_everything_stays_float32():
     for edited in (
         orthogonalise(other, [unit()]),
         move(W, other, numbers, ALL),
-        move_to(W, other, other, 0.1, numbers, ALL),
+        move_to(W, other, other, 0.1, ONES, numbers, ALL),
         mix(W, other, ALL),
         interpolate(W, other, numbers),
         truncate(W, other, 0.3),

@@ -10,6 +10,7 @@ import pytest
 
 import relatent
 from relatent.cli.main import main
+from relatent.v1 import editing_pb2
 from tests.relatent import fake
 from tests.relatent.cli.conftest import Ran
 from tests.relatent.fake import FakeServer
@@ -29,9 +30,14 @@ async def test_models_are_listed(command: Command) -> None:
 
 async def test_directions_are_listed(command: Command) -> None:
     ran = await command("directions", "--pack", "tiny")
-    assert ran.out.splitlines()[1].split() == ["brightness", "brightness", "0-1", "-3", "to", "3", "+0.500"]
+    header, brightness, age = (line.split() for line in ran.out.splitlines())
+    assert header[:5] == ["DIRECTION", "ATTRIBUTE", "SPACE", "LAYERS", "STRENGTHS"]
+    assert brightness == ["brightness", "brightness", "w+", "0-1", "-3", "to", "3", "+0.500", "-"]
+    assert age == ["age", "-", "z", "-", "-3", "to", "3", "not", "measured", "MIT"]
     document = (await command("directions", "--json")).document
     assert document["directions"][0]["max_strength"] == 3.0
+    assert document["directions"][1]["space"] == "z"
+    assert document["directions"][1]["source"] == "InterFaceGAN"
 
 
 async def test_samples_are_written_with_their_codes(command: Command, server: FakeServer) -> None:
@@ -42,6 +48,26 @@ async def test_samples_are_written_with_their_codes(command: Command, server: Fa
         assert relatent.LatentCode.load(result["latent"]).values[0, 0] == result["seed"]
     batches = [list(request.seeds) for request in server.requests]
     assert batches == [[3, 7, 8], [9]]
+
+
+async def test_samples_are_moved_along_directions_of_z(command: Command, server: FakeServer) -> None:
+    words = "--seeds 0-3 --move age=1.5 --move smile=-2 --keep smile --absolute"
+    assert (await command("sample", *words.split())).code == 0
+    for request in server.requests:
+        age, smile = request.z_moves
+        assert (age.direction, list(age.strengths), list(age.conditions)) == ("age", [1.5], ["smile"])
+        assert (smile.direction, list(smile.strengths), list(smile.conditions)) == ("smile", [-2.0], [])
+        assert age.mode == smile.mode == editing_pb2.STRENGTH_MODE_ABSOLUTE
+        assert not age.HasField("layers")
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("move", ["age", "age=", "age=1,2", "age=much"])
+def test_wrong_moves_of_samples_are_explained(move: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["sample", "--move", move])
+    assert caught.value.code == 2
+    assert "argument --move: expected " in capsys.readouterr().err
 
 
 async def test_a_morph_to_a_picture_that_cannot_be_written_is_refused_before_any_work(
