@@ -7,13 +7,17 @@ TensorRT refuses some of the originals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 from torch._decomp import core_aten_decompositions
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from export.pooling import max_pool_backward
 
 aten = torch.ops.aten
 
@@ -30,7 +34,10 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
         table.pop(kept, None)
     table[aten.convolution_backward.default] = _convolution_backward
     table[aten.leaky_relu_backward.default] = _leaky_relu_backward
+    table[aten.threshold_backward.default] = _relu_backward
+    table[aten.max_pool2d_with_indices_backward.default] = max_pool_backward
     table[aten.sum.dim_IntList] = _sum
+    table[aten.mean.dim] = _mean
     table[aten.bmm.default] = _bmm
     return table
 
@@ -49,6 +56,19 @@ def _sum(x: Tensor, dim: list[int] | None, keepdim: bool = False, *, dtype: torc
     return total.reshape(batch, 1, height, width) if keepdim else total.reshape(batch, height, width)
 
 
+def _mean(x: Tensor, dim: list[int], keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Any:
+    """A sample's mean, where it has no multiple of 16 numbers, as a product.
+
+    ONNX Runtime adds up numbers in an order that depends on where in memory they begin, and samples of
+    such a count begin anywhere.
+    """
+    batch, count = x.shape[0], math.prod(x.shape[1:])
+    if [axis % x.ndim for axis in dim] != list(range(1, x.ndim)) or dtype is not None or count % 16 == 0:
+        return NotImplemented
+    total = x.reshape(batch, count) @ torch.ones(count, 1, dtype=x.dtype)
+    return (total / count).reshape(batch, *([1] * (x.ndim - 1) if keepdim else []))
+
+
 def _bmm(a: Tensor, b: Tensor) -> Any:
     """A product with few rows over a long axis, transposed.
 
@@ -63,8 +83,20 @@ def _bmm(a: Tensor, b: Tensor) -> Any:
 
 
 def _leaky_relu_backward(gradient: Tensor, x: Tensor, slope: float, is_result: bool) -> Tensor:
-    """The activation's slope as a clamp: a comparison and a selection cost three times as much."""
+    """The activation's slope as a clamp: a comparison and a selection cost three times as much.
+
+    Half precision has no room for the clamp's two bounds below every positive number.
+    """
+    if x.dtype is torch.float16:
+        return torch.where(x > 0, gradient, gradient * slope)
     return gradient * x.clamp(slope * _TINY, _TINY) * (1 / _TINY)
+
+
+def _relu_backward(gradient: Tensor, x: Tensor, threshold: float) -> Tensor:
+    """The same for a ReLU, whose slope is 0 or 1."""
+    if threshold != 0 or x.dtype is torch.float16:
+        return torch.where(x > threshold, gradient, 0.0)
+    return gradient * x.clamp(0.0, _TINY) * (1 / _TINY)
 
 
 def _convolution_backward(
@@ -141,6 +173,18 @@ def _is_linear(user: fx.Node, x: fx.Node) -> bool:
     if user.target is aten.convolution.default:
         return user.args[0] is x and user.args[2] is None
     return user.target is aten.sum.dim_IntList
+
+
+def folded(module: nn.Module, inputs: list[Tensor]) -> fx.GraphModule:
+    """A module as a graph that holds what it makes of its weights, and not the weights.
+
+    Args:
+        module: what to trace.
+        inputs: examples, batch axis first; the batch stays free.
+    """
+    traced = make_fx(module, tracing_mode="symbolic", _allow_non_fake_inputs=True)(*inputs)
+    fold_constants(traced)
+    return traced
 
 
 def fold_constants(traced: fx.GraphModule) -> None:

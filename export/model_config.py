@@ -34,6 +34,19 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class Accelerator:
+    """A provider that Triton's ONNX Runtime backend puts before CUDA's.
+
+    Attributes:
+        name: as the backend calls it.
+        parameters: its options; the backend refuses to load a model with one that it does not know.
+    """
+
+    name: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """What a model repository says of one model.
 
@@ -43,7 +56,9 @@ class ModelConfig:
         inputs, outputs: in the graph's order.
         queue_delay: microseconds the dynamic batcher waits for more requests.
         warmup: batch sizes that are run before the model counts as ready.
-        parameters: free text for whoever reads the configuration.
+        parameters: free text for whoever reads the configuration, and some of the backend's options.
+        gpu: whether the model must run on a GPU; if not, it runs on whatever the server has.
+        accelerators: in the order in which they may take nodes.
     """
 
     name: str
@@ -53,6 +68,8 @@ class ModelConfig:
     queue_delay: int
     warmup: tuple[int, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    gpu: bool = False
+    accelerators: tuple[Accelerator, ...] = ()
 
     def __post_init__(self) -> None:
         if self.max_batch < 1:
@@ -71,9 +88,15 @@ class ModelConfig:
         for tensor in self.outputs:
             config.output.add(name=tensor.name, data_type=_TYPES[tensor.data_type], dims=tensor.dims)
         # No queue policy (deadlines, limits): each switches the batcher's prefetching off. The
-        # service owns them. No `kind` either, so that one file serves processors and GPUs.
+        # service owns them. No `kind` either unless it must be a GPU, so that one file serves both.
         config.dynamic_batching.max_queue_delay_microseconds = self.queue_delay
-        config.instance_group.add(count=1)
+        group = config.instance_group.add(count=1)
+        if self.gpu:
+            group.kind = model_config_pb2.ModelInstanceGroup.KIND_GPU
+        for accelerator in self.accelerators:
+            added = config.optimization.execution_accelerators.gpu_execution_accelerator.add()
+            added.name = accelerator.name
+            added.parameters.update(accelerator.parameters)
         for size in self.warmup:
             sample = config.model_warmup.add(name=f"batch_{size}", batch_size=size)
             for tensor in self.inputs:

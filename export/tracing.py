@@ -16,14 +16,21 @@ from typing import cast
 import onnx
 import torch
 from onnx import helper
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from export.lowering import absorb_factors, decompositions, fold_constants
 from export.objectives.objective import Objective
-from export.onnx_export import export_module
+from export.onnx_export import EXAMPLES, export_module
+from export.precision import Precision
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+
+_LEAST = 1e-20
+"""Added to a loss times its weight, which may be 0."""
+
+_OVERFLOWN = 1e30
+"""No gradient is as large, but for infinite ones; and what is not a number is not less than it."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +82,20 @@ def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...
 
 
 class OptimizerStep(nn.Module):
-    """One Adam step of an objective, over flat lists of tensors."""
+    """One Adam step of an objective, over flat lists of tensors.
 
-    def __init__(self, objective: Objective, bases: Bases, prepared: tuple[str, ...]) -> None:
+    Args:
+        objective: whose losses are minimised.
+        bases: the variables' coordinates.
+        prepared: names of what the objective prepares.
+        loss_scale: of `Precision`: the size that a gradient is brought to while it is taken.
+    """
+
+    def __init__(
+        self, objective: Objective, bases: Bases, prepared: tuple[str, ...], loss_scale: float = 1.0
+    ) -> None:
         super().__init__()
-        self.objective, self.bases = objective, bases
+        self.objective, self.bases, self.loss_scale = objective, bases, loss_scale
         self.shapes = state_shapes(objective, bases)
         self.state = tuple(name for name in self.shapes if name not in objective.carried)
         self.carried = tuple(objective.carried)
@@ -109,15 +125,36 @@ class OptimizerStep(nn.Module):
 
         def total(variables: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             losses = self.objective.losses(variables, carried, conditions, prepared)
-            return losses.sum(), losses
+            if self.loss_scale == 1:
+                return losses.sum(), losses
+            return (losses * self._scale(losses.detach(), conditions)).sum(), losses
 
         gradients, losses = cast(
             tuple[dict[str, Tensor], Tensor], torch.func.grad(total, has_aux=True)(variables)
         )
+        if self.loss_scale != 1:
+            scale = self._scale(losses, conditions)
+            gradients = {name: _unscaled(gradient, scale) for name, gradient in gradients.items()}
         active = values["iteration"].to(torch.int32) < values["steps"]
         following = _advance(state, gradients, self.bases, losses[:, None], values["learning_rate"], active)
         loss = torch.where(active[:, 0], losses, float("nan"))
         return (*(following[name] for name in self.state), loss)
+
+    def _scale(self, losses: Tensor, conditions: Mapping[str, Tensor]) -> Tensor:
+        """What each sample's loss is multiplied by, [B].
+
+        Losses are sums of squares, and the gradient of one is at most in proportion to its root and to
+        that of its weight. Divided by both it has one size, near and far from the end, however the terms
+        are weighed.
+        """
+        weight = torch.cat([conditions[name] for name in self.conditions], 1).sum(1)
+        return self.loss_scale * torch.rsqrt(weight * losses + _LEAST)
+
+
+def _unscaled(gradient: Tensor, scale: Tensor) -> Tensor:
+    """A gradient divided by its loss's scale; where half precision could not hold it, 0."""
+    held = gradient.abs() < _OVERFLOWN
+    return torch.where(held, gradient / scale[:, None][_per_sample(gradient)], 0.0)
 
 
 def _advance(
@@ -159,12 +196,18 @@ def _per_sample(value: Tensor) -> tuple[slice | None, ...]:
     return (slice(None), slice(None), *([None] * (value.ndim - 2)))
 
 
-def trace_step(objective: Objective, bases: Bases) -> TracedStep:
-    """Trace an objective's optimiser step, forward and backward, with a free batch axis."""
+def trace_step(objective: Objective, bases: Bases, precision: Precision = Precision.FLOAT32) -> TracedStep:
+    """Trace an objective's optimiser step, forward and backward, with a free batch axis.
+
+    Args:
+        objective: whose losses are minimised.
+        bases: the variables' coordinates.
+        precision: that the objective computes in.
+    """
     conditions = _example_conditions(objective)
     with torch.no_grad():
         prepared = objective.prepare(conditions)
-    step = OptimizerStep(objective, bases, tuple(prepared))
+    step = OptimizerStep(objective, bases, tuple(prepared), precision.loss_scale)
     return TracedStep(
         signature=StepSignature(
             {name: step.shapes[name] for name in step.state},
@@ -177,7 +220,7 @@ def trace_step(objective: Objective, bases: Bases) -> TracedStep:
     )
 
 
-def _example_conditions(objective: Objective, batch: int = 2) -> dict[str, Tensor]:
+def _example_conditions(objective: Objective, batch: int = EXAMPLES) -> dict[str, Tensor]:
     random = torch.Generator().manual_seed(0)
     examples = {}
     for name, condition in objective.conditions.items():
@@ -190,7 +233,10 @@ def _example_conditions(objective: Objective, batch: int = 2) -> dict[str, Tenso
 
 
 def _example_inputs(
-    step: OptimizerStep, conditions: Mapping[str, Tensor], prepared: Mapping[str, Tensor], batch: int = 2
+    step: OptimizerStep,
+    conditions: Mapping[str, Tensor],
+    prepared: Mapping[str, Tensor],
+    batch: int = EXAMPLES,
 ) -> list[Tensor]:
     random = torch.Generator().manual_seed(1)
     names = (*step.state, *step.carried)
@@ -205,16 +251,27 @@ def _example_inputs(
     ]
 
 
-def _export_step(step: OptimizerStep, inputs: list[Tensor]) -> onnx.ModelProto:
-    table = decompositions()
-    traced = make_fx(step, decomposition_table=table, tracing_mode="symbolic", _allow_non_fake_inputs=True)(
-        *inputs
+def with_gradient(step: OptimizerStep, inputs: list[Tensor]) -> fx.GraphModule:
+    """A step as a graph of plain operators, its backward pass among them.
+
+    Args:
+        step: what to trace.
+        inputs: examples of what its `inputs` name; the batch stays free.
+    """
+    trace = make_fx(
+        step, decomposition_table=decompositions(), tracing_mode="symbolic", _allow_non_fake_inputs=True
     )
+    traced = trace(*inputs)
     absorb_factors(traced)
     # Flipped and regrouped weights are constants: compute them now, not in every step.
     fold_constants(traced)
+    return traced
+
+
+def _export_step(step: OptimizerStep, inputs: list[Tensor]) -> onnx.ModelProto:
+    traced = with_gradient(step, inputs)
     outputs = [f"next.{name}" for name in step.state] + ["loss"]
-    return export_module(traced, inputs, step.inputs, outputs, scalars={"iteration"}, table=table)
+    return export_module(traced, inputs, step.inputs, outputs, scalars={"iteration"}, table=decompositions())
 
 
 def _export_prepare(objective: Objective, conditions: dict[str, Tensor]) -> onnx.ModelProto:

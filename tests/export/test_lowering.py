@@ -36,6 +36,15 @@ FORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "padded unevenly": lambda x: F.conv2d(x, DENSE, padding=(0, 1)),
     "transposed": lambda x: F.conv_transpose2d(x, UP, stride=2),
     "leaky": lambda x: F.leaky_relu(x, 0.2),
+    "ReLU": lambda x: F.relu(x),
+    "threshold": lambda x: F.threshold(x, 0.5, 0.0),
+    "max pool": lambda x: F.max_pool2d(x, 2),
+    "max pool, not square": lambda x: F.max_pool2d(x, (2, 4)),
+    "max pool, cut": lambda x: F.max_pool2d(x, 3),
+    "max pool, overlapping": lambda x: F.max_pool2d(x[:, :, :7, :7], 3, stride=2),
+    "max pool, overlapping, odd rest": lambda x: F.max_pool2d(x, 3, stride=2),
+    "max pool, gaps": lambda x: F.max_pool2d(x, 2, stride=3),
+    "max pool, padded": lambda x: F.max_pool2d(x, 3, stride=2, padding=1),
 }
 
 
@@ -52,7 +61,28 @@ def test_a_rewritten_gradient_is_autograds(name: str) -> None:
     (expected,) = torch.autograd.grad((form(leaf) * form(leaf)).sum(), leaf)
     assert float((traced(x) - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
     assert "convolution_backward" not in traced.code
-    assert "leaky_relu_backward" not in traced.code
+    assert "relu_backward" not in traced.code
+    assert "threshold_backward" not in traced.code
+
+
+@pytest.mark.parametrize(
+    ("size", "x", "expected"),
+    [
+        (2, [[1, 1, 0, 2], [0, 1, 2, 1]], [[1 / 3, 1 / 3, 0, 1 / 2], [0, 1 / 3, 1 / 2, 0]]),
+        (3, [[0, 0, 1, 0, 0], [1, 0, 0, 0, 0], [0] * 5], [[0, 0, 3 / 2, 0, 0], [1 / 2, 0, 0, 0, 0], [0] * 5]),
+    ],
+    ids=["apart", "overlapping"],
+)
+def test_pixels_that_share_a_maximum_share_its_gradient(
+    size: int, x: list[list[float]], expected: list[list[float]]
+) -> None:
+    def gradient(x: Tensor) -> Tensor:
+        return torch.func.grad(lambda y: F.max_pool2d(y, size, stride=2).sum())(x)
+
+    image = torch.tensor([[x]], dtype=torch.float32)
+    traced = make_fx(gradient, decomposition_table=decompositions())(image)
+    assert "max_pool2d_with_indices_backward" not in traced.code
+    assert torch.allclose(traced(image), torch.tensor([[expected]]))
 
 
 def test_a_convolution_padded_beyond_its_kernel_is_refused_and_not_traced_wrongly() -> None:
@@ -110,6 +140,25 @@ def test_a_sum_over_channels_is_a_product_with_ones(keepdim: bool) -> None:
     traced = make_fx(lambda x: x.sum(1, keepdim=keepdim), decomposition_table=decompositions())(x)
     assert "aten.sum" not in traced.code
     assert torch.allclose(traced(x), x.sum(1, keepdim=keepdim), atol=1e-6)
+
+
+@pytest.mark.parametrize("keepdim", [True, False])
+def test_a_samples_mean_is_a_product_where_samples_begin_anywhere_in_memory(keepdim: bool) -> None:
+    def function(x: Tensor) -> Tensor:
+        return x.mean((1, 2, 3), keepdim=keepdim)
+
+    for side, replaced in ((5, True), (4, False)):
+        x = weight(3, 1, side, side)
+        traced = make_fx(function, decomposition_table=decompositions())(x)
+        assert ("aten.mean" not in traced.code) == replaced
+        assert traced(x).shape == function(x).shape
+        assert torch.allclose(traced(x), function(x), atol=1e-6)
+
+
+def test_a_mean_of_something_else_than_samples_stays() -> None:
+    x = weight(3, 2, 5, 5)
+    traced = make_fx(lambda x: x.mean((2, 3)), decomposition_table=decompositions())(x)
+    assert "aten.mean" in traced.code
 
 
 def test_a_product_of_few_rows_over_a_long_axis_has_its_longer_side_as_rows() -> None:
