@@ -20,26 +20,92 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f"relatent-export: {error}: pip install 'relatent[export]'", file=sys.stderr)
         return 1
-    except (FileNotFoundError, ValueError) as error:
-        print(f"relatent-export: {error}", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"relatent-export: {_told(error)}", file=sys.stderr)
         return 1
     return 0
 
 
+def _told(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="relatent-export", description="Train, export and measure packs.")
+    parser = argparse.ArgumentParser(
+        prog="relatent-export", description="Import, train, export and measure packs."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    repository = commands.add_parser("repository", help="export a pack's graphs for Triton")
-    repository.add_argument("pack", type=Path, help="the pack's folder")
-    repository.add_argument(
-        "--into", type=Path, default=Path("model_repository"), help="the model repository"
+    _add_import(commands)
+    inspect = commands.add_parser("inspect", help="tell what checkpoints hold, without building anything")
+    inspect.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a checkpoint or a direction")
+    verify = commands.add_parser("verify", help="check a pack: every file, and its revision")
+    verify.add_argument("pack", type=Path, help="the pack's folder")
+    _add_repository(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "import",
+        help="make a pack of published checkpoints",
+        description="Make a pack of published checkpoints. Files are recognised by what they hold: one with "
+        "a generator, and others with an encoder, features to compare, an identity network, directions. No "
+        "code in them is run.",
     )
-    repository.add_argument(
-        "--iterate",
-        choices=("loop", "unroll"),
-        default="loop",
-        help="loop: an ONNX Loop, for CPU and CUDA; unroll: for TensorRT (default: %(default)s)",
+    command.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="a file, or a folder of directions"
     )
+    command.add_argument("--name", required=True, help="of the pack: lower-case letters, digits, underscores")
+    command.add_argument(
+        "--into", type=Path, default=Path("packs"), help="folder of packs (default: %(default)s)"
+    )
+    command.add_argument("--description", default="", help="what the pack is, in a sentence")
+    command.add_argument("--licence", default="", help="of the weights: an SPDX identifier or a sentence")
+    command.add_argument("--provenance", default="", help="where the weights come from")
+    command.add_argument(
+        "--compare-side",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="side at which refinement compares images (default: 256, or the images' own if that is less)",
+    )
+    command.add_argument(
+        "--space",
+        choices=("w", "z"),
+        help="of directions of a single row, where the file's name does not tell",
+    )
+    command.add_argument("--direction-licence", default="", metavar="LICENCE", help="of the directions")
+    command.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="NAME=INDEX:FIRST-LAST",
+        help="a GANSpace component as a direction, with the rows that it moves; repeatable (default: all)",
+    )
+
+
+def _add_repository(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("repository", help="export a pack's graphs for Triton")
+    command.add_argument("pack", type=Path, help="the pack's folder")
+    command.add_argument("--into", type=Path, default=Path("model_repository"), help="the model repository")
+    command.add_argument(
+        "--target",
+        choices=("cpu", "cuda", "tensorrt"),
+        default="cpu",
+        help="what Triton runs the graphs on; tensorrt unrolls refinement's steps (default: %(default)s)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=("float32", "fp16"),
+        default="float32",
+        help="of feature maps and convolutions, on GPUs; all else is float32 (default: %(default)s)",
+    )
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="make the demo pack")
     demo.add_argument(
         "step",
@@ -56,18 +122,51 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("model_repository"),
         help="the model repository (default: %(default)s)",
     )
-    return parser
 
 
 def _run(options: argparse.Namespace) -> None:
     # Imported here: --help and a wrong option should not wait for torch.
-    if options.command == "repository":
-        from export.iterate import Iterate
-        from export.repository import write_repository
+    match options.command:
+        case "import":
+            _run_import(options)
+        case "inspect":
+            from export.importers.inspecting import inspect
 
-        for folder in write_repository(options.pack, options.into, Iterate(options.iterate)):
-            print(folder)
-        return
+            print("\n\n".join(inspect(path) for path in options.files))
+        case "verify":
+            from export.verifying import verify_pack
+
+            print(verify_pack(options.pack))
+        case "repository":
+            from export.precision import Precision
+            from export.repository import write_repository
+            from export.targets import Target
+
+            target, precision = Target(options.target), Precision(options.precision)
+            for folder in write_repository(options.pack, options.into, target, precision):
+                print(folder)
+        case "demo":
+            _run_demo(options)
+
+
+def _run_import(options: argparse.Namespace) -> None:
+    from export.importers.ganspace import read_edit
+    from export.importers.importing import Stated, import_pack
+    from relatent.directions import DirectionSpace
+
+    stated = Stated(
+        description=options.description,
+        licence=options.licence,
+        provenance=options.provenance,
+        compare_side=options.compare_side,
+        direction_space=DirectionSpace(options.space) if options.space else None,
+        direction_licence=options.direction_licence,
+        components=dict(map(read_edit, options.component)),
+    )
+    print(import_pack(options.files, options.into, options.name, stated))
+
+
+def _run_demo(options: argparse.Namespace) -> None:
     from export.demo import commands
 
     if options.step == "train":

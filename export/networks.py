@@ -1,31 +1,30 @@
-"""A family's networks together, and their files in a pack: safetensors, shapes in the header.
-
-generator.safetensors, encoder.safetensors, attributes.safetensors   the networks' weights
-coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
-"""
+"""A family's networks together: what a pack's graphs are made of."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
+from export.nets.arcface import ArcFace
 from export.nets.attributes import AttributeNetwork
 from export.nets.encoder import Encoder
-from export.nets.stylegan2 import Generator, GeneratorConfig
+from export.nets.gradual_style import GradualStyleEncoder
+from export.nets.indomain_encoder import InDomainEncoder
+from export.nets.lpips import Lpips
+from export.nets.perceptual import FeatureNetwork
+from export.nets.resampling import area_downsample
+from export.nets.restyle import ReStyleEncoder
+from export.nets.stylegan1 import StyleGAN1
+from export.nets.stylegan2 import Generator
 
-_GENERATOR = "generator.safetensors"
-_ENCODER = "encoder.safetensors"
-_ATTRIBUTES = "attributes.safetensors"
-_COORDINATES = "coordinates.safetensors"
+COMPARED_SIDE = 256
+"""Largest side, in pixels, at which images are compared unless a pack says otherwise: the field's."""
+
+AnyGenerator = Generator | StyleGAN1
+AnyEncoder = Encoder | GradualStyleEncoder | ReStyleEncoder | InDomainEncoder
 
 
 @dataclass(frozen=True)
@@ -34,33 +33,54 @@ class Networks:
 
     Attributes:
         generator: mapping and synthesis.
-        encoder: images to W+ codes.
-        attributes: images to attributes, and the features of the perceptual distance.
+        encoder: images to W+ codes; None: inversions start from the mean latent.
+        attributes: images to attributes, and features to compare unless `lpips` has them.
         attribute_names: of the attribute network's outputs, in order.
         basis: float32 [L·D, M], the coordinates that refinement steps in (`export.preconditioning`);
             None for those of the code itself.
+        lpips: the perceptual distance, for packs without an attribute network.
+        identity: the embedding of faces by whom they show.
+        compare_side: side S of the images that are compared; R, or 256 if that is less, if left out.
     """
 
-    generator: Generator
-    encoder: Encoder
-    attributes: AttributeNetwork
-    attribute_names: tuple[str, ...]
+    generator: AnyGenerator
+    encoder: AnyEncoder | None = None
+    attributes: AttributeNetwork | None = None
+    attribute_names: tuple[str, ...] = ()
     basis: Tensor | None = None
+    lpips: Lpips | None = None
+    identity: ArcFace | None = None
+    compare_side: int = 0
 
     def __post_init__(self) -> None:
-        sides = self.encoder.resolution, self.generator.config.resolution
-        if sides[0] != sides[1]:
-            raise ValueError("encoder: expected one for images {1} on a side, got {0}".format(*sides))
-        numbers = self.generator.config.layers * self.generator.config.latent_width
+        config = self.generator.config
+        if self.compare_side == 0:
+            object.__setattr__(self, "compare_side", min(config.resolution, COMPARED_SIDE))
+        _check_divides("compare_side", self.compare_side, config.resolution)
+        if self.encoder is not None:
+            _check_divides("encoder", self.encoder.resolution, config.resolution)
+        numbers = config.layers * config.latent_width
         if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
             raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
-        for network in (self.generator, self.encoder, self.attributes):
-            network.eval().requires_grad_(False)
+        for network in (self.generator, self.encoder, self.attributes, self.lpips, self.identity):
+            if network is not None:
+                network.eval().requires_grad_(False)
+
+    @property
+    def features(self) -> FeatureNetwork | None:
+        """What the perceptual distance compares; None: there is no such distance."""
+        return self.lpips or self.attributes
 
     @property
     def bases(self) -> dict[str, Tensor]:
         """The basis by the variable of refinement that is stepped in it."""
         return {} if self.basis is None else {"w": self.basis}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the assessment measures, in the order of its outputs."""
+        more = (("perceptual", self.features), ("identity", self.identity))
+        return ("mse", "psnr", "ssim", *(name for name, network in more if network is not None))
 
     @property
     def revision(self) -> str:
@@ -69,81 +89,22 @@ class Networks:
         for name, tensor in sorted(self.generator.state_dict().items()):
             array = tensor.contiguous().numpy()
             digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            digest.update(array.tobytes())
+            digest.update(array.data if array.size else b"")
         return digest.hexdigest()
 
 
-def save_networks(networks: Networks, folder: Path) -> list[str]:
-    """Write the networks' files into a pack's folder; returns their names."""
-    encoder, attributes = networks.encoder, networks.attributes
-    _save(folder / _GENERATOR, networks.generator, asdict(networks.generator.config))
-    shape = {"layers": encoder.layers, "width": encoder.width, "widths": encoder.widths, "head": encoder.head}
-    _save(folder / _ENCODER, encoder, shape)
-    _save(folder / _ATTRIBUTES, attributes, {"names": networks.attribute_names, "widths": attributes.widths})
-    (folder / _COORDINATES).unlink(missing_ok=True)
-    if networks.basis is None:
-        return [_GENERATOR, _ENCODER, _ATTRIBUTES]
-    (folder / _COORDINATES).write_bytes(save({"basis": networks.basis}))
-    return [_GENERATOR, _ENCODER, _ATTRIBUTES, _COORDINATES]
+def encode(encoder: AnyEncoder, synthesis: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+    """Images [B, 3, R, R] in [-1, 1], R the generator's, to the encoder's codes [B, L, D]."""
+    image = area_downsample(image, encoder.resolution)
+    if isinstance(encoder, ReStyleEncoder):
+        codes: Tensor = encoder(image, synthesis)
+    else:
+        codes = encoder(image)
+    return codes
 
 
-def load_networks(folder: Path) -> Networks:
-    """Read a pack's networks.
-
-    Raises:
-        FileNotFoundError: the folder holds no weights.
-        ValueError: a file's weights do not fit its own header.
-    """
-    path = folder / _GENERATOR
-    tensors, header = _load(path)
-    with _fitting(path):
-        generator = Generator(GeneratorConfig(**{**header, "channels": tuple(header["channels"])}))
-        generator.load_state_dict(tensors)
-    path = folder / _ENCODER
-    tensors, header = _load(path)
-    with _fitting(path):
-        encoder = Encoder(**{**header, "widths": tuple(header["widths"])}, mean=tensors["mean"])
-        encoder.load_state_dict(tensors)
-    path = folder / _ATTRIBUTES
-    tensors, header = _load(path)
-    with _fitting(path):
-        names, widths = tuple(header["names"]), tuple(header["widths"])
-        attributes = AttributeNetwork(len(names), generator.config.resolution, widths)
-        attributes.load_state_dict(tensors)
-    return Networks(generator, encoder, attributes, names, _load_basis(folder / _COORDINATES))
-
-
-def _load_basis(path: Path) -> Tensor | None:
-    if not path.exists():
-        return None
-    try:
-        return load_file(path)["basis"]
-    except (SafetensorError, KeyError) as error:
-        raise ValueError(f"{path}: expected a tensor 'basis': {error}") from error
-
-
-@contextmanager
-def _fitting(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{path}: weights and header do not fit: {error}") from error
-
-
-def _save(path: Path, module: nn.Module, config: dict[str, Any]) -> None:
-    tensors = {name: tensor.contiguous().clone() for name, tensor in module.state_dict().items()}
-    # `save_file` makes files that only their owner may read; written over, such a file stays so.
-    path.unlink(missing_ok=True)
-    path.write_bytes(save(tensors, metadata={"config": json.dumps(config, sort_keys=True)}))
-
-
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if "config" not in metadata:
-        raise ValueError(f"{path}: expected a header entry 'config'")
-    return tensors, json.loads(metadata["config"])
+def _check_divides(what: str, side: int, resolution: int) -> None:
+    if side < 1 or resolution % side:
+        raise ValueError(
+            f"{what}: expected a side of {resolution} pixels or a whole fraction of it, got {side}"
+        )

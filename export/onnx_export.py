@@ -12,6 +12,10 @@ import torch
 from onnxscript.optimizer import fold_constants_ir
 from torch import Tensor, nn
 
+EXAMPLES = 5
+"""Samples of example inputs: as many as nothing else has of anything. A tracer takes sizes that are equal
+for the same, and maps of 2 pixels on a side for a batch of 2."""
+
 OPSET = 18
 IR_VERSION = 8
 """What onnxruntime has read since 1.14 and Triton since 23.03."""

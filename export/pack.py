@@ -12,9 +12,11 @@ import tomli_w
 from safetensors.numpy import save
 
 from export.graphs import MAX_STEPS, reconstruction_objective
-from export.networks import Networks, save_networks
+from export.networks import Networks
 from export.tracing import state_shapes
-from relatent.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, Direction, InitialState, file_digest
+from export.weights import save_networks
+from relatent.directions import Direction, direction_entry
+from relatent.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, InitialState, file_digest
 
 _DEFAULT_STEPS = 100
 
@@ -44,8 +46,7 @@ def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: lis
     folder.mkdir(parents=True, exist_ok=True)
     weights = save_networks(networks, folder)
     config = networks.generator.config
-    mean = networks.generator.mapping.mean.numpy()
-    tensors = {LATENTS: {"mean": np.tile(mean, (config.layers, 1)).astype(np.float32)}}
+    tensors = {LATENTS: {"mean": networks.generator.mean_code().contiguous().numpy()}}
     if directions:
         tensors[DIRECTIONS] = {d.name: np.ascontiguousarray(d.vector) for d in directions}
     for name, arrays in tensors.items():
@@ -59,12 +60,15 @@ def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: lis
         "description": info.description,
         "licence": info.licence,
         "provenance": info.provenance,
-        "training": dict(info.training),
+        **({"training": dict(info.training)} if info.training else {}),
         "resolution": config.resolution,
+        "compare_side": networks.compare_side,
+        "encoder": networks.encoder is not None,
+        "metrics": list(networks.metrics),
         "attributes": list(networks.attribute_names),
-        "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.latent_width},
+        "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.z_width},
         "refine": _refinement(info, networks),
-        "directions": [_direction(direction) for direction in directions],
+        "directions": [direction_entry(direction) for direction in directions],
         "files": {name: file_digest(folder / name) for name in (*weights, *tensors)},
     }
     (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
@@ -87,17 +91,4 @@ def _refinement(info: PackInfo, networks: Networks) -> dict[str, Any]:
         "learning_rate": dict(info.learning_rate),
         "weights": {**objective.weights, **info.weights},
         "state": state,
-    }
-
-
-def _direction(direction: Direction) -> dict[str, Any]:
-    return {
-        "name": direction.name,
-        "bias": direction.bias,
-        "attribute": direction.attribute,
-        "first_layer": direction.first_layer,
-        "last_layer": direction.last_layer,
-        "calibration": direction.calibration,
-        "min_strength": direction.min_strength,
-        "max_strength": direction.max_strength,
     }

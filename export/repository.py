@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import onnx
 from tqdm import tqdm
 
-from export.graphs import MAX_STEPS, build_graphs
-from export.iterate import Iterate
+from export.graphs import ROLES, build_graphs, roles
 from export.model_config import ModelConfig, tensors
-from export.networks import Networks, load_networks
+from export.networks import Networks
 from export.onnx_export import save_graph
+from export.precision import Precision
+from export.targets import Target, configured, graph_precision
+from export.weights import load_networks
 from relatent.pack import read_pack
 
-_MAX_BATCH = 16
-_GRAPHS = 6
+_MAX_BATCH, _LEAST_BATCH, _BATCHED_SIDE = 16, 4, 256
+"""Samples of one execution, up to this side of images and for very large ones."""
 
 _QUEUE_DELAY = {"refine": 4_000}
 """Microseconds a batch waits to fill. A refinement call takes hundreds of milliseconds: a few are
@@ -28,48 +31,67 @@ class RevisionMismatch(ValueError):
     """A pack's manifest names another revision than its weights have."""
 
 
-def write_repository(pack: Path, into: Path, iterate: Iterate = Iterate.LOOP) -> list[Path]:
+def write_repository(
+    pack: Path, into: Path, target: Target = Target.CPU, precision: Precision = Precision.FLOAT32
+) -> list[Path]:
     """Export a pack's graphs into a model repository. The same pack gives the same bytes.
 
     Args:
         pack: the pack's folder, with manifest and weights.
         into: the model repository; other packs' models in it are left alone.
-        iterate: how refinement does its steps.
+        target: what Triton runs them on.
+        precision: of feature maps and convolutions.
 
     Returns:
         The models' folders.
 
     Raises:
         RevisionMismatch: the manifest's revision is not that of the weights.
+        ValueError: the target has no such precision.
     """
-    manifest, networks = read_pack(pack), load_networks(pack)
+    manifest = read_pack(pack)
+    networks = load_networks(pack, manifest.compare_side)
     if manifest.revision != networks.revision:
         raise RevisionMismatch(
             f"{pack}: revision: the manifest says {manifest.revision}, the weights have {networks.revision}"
         )
-    return write_models(manifest.name, networks, into, iterate)
+    return write_models(manifest.name, networks, into, target, precision)
 
 
-def write_models(name: str, networks: Networks, into: Path, iterate: Iterate = Iterate.LOOP) -> list[Path]:
-    """Export networks as the models of a pack called `name`."""
-    folders = []
-    graphs = build_graphs(networks, iterate, MAX_STEPS)
-    for role, model in tqdm(graphs, f"exporting {name}", total=_GRAPHS, unit="graph"):
+def write_models(
+    name: str,
+    networks: Networks,
+    into: Path,
+    target: Target = Target.CPU,
+    precision: Precision = Precision.FLOAT32,
+) -> list[Path]:
+    """Export networks as the models of a pack called `name`, in place of an earlier pack's of that name."""
+    for role in set(ROLES) - set(roles(networks)):
+        shutil.rmtree(into / f"{name}_{role}", ignore_errors=True)
+    folders, revision, most = [], networks.revision, _max_batch(networks.generator.config.resolution)
+    graphs = build_graphs(networks, target=target, precision=precision)
+    for role, model in tqdm(graphs, f"exporting {name}", total=len(roles(networks)), unit="graph"):
         folder = into / f"{name}_{role}"
         save_graph(model, folder / "1" / "model.onnx")
-        config = _config(name, role, model, networks.revision)
+        config = _config(name, role, model, revision, most)
+        config = configured(config, target, graph_precision(role, target, precision), model)
         (folder / "config.pbtxt").write_text(config.to_text())
         folders.append(folder)
     return folders
 
 
-def _config(pack: str, role: str, model: onnx.ModelProto, revision: str) -> ModelConfig:
+def _max_batch(resolution: int) -> int:
+    """A batch of large images would need more memory than it saves time."""
+    return max(_LEAST_BATCH, min(_MAX_BATCH, _MAX_BATCH * _BATCHED_SIDE // resolution))
+
+
+def _config(pack: str, role: str, model: onnx.ModelProto, revision: str, most: int) -> ModelConfig:
     return ModelConfig(
         name=f"{pack}_{role}",
-        max_batch=_MAX_BATCH,
+        max_batch=most,
         inputs=tensors(list(model.graph.input)),
         outputs=tensors(list(model.graph.output)),
         queue_delay=_QUEUE_DELAY.get(role, _SHORT_DELAY),
-        warmup=(1, _MAX_BATCH // 2, _MAX_BATCH),
+        warmup=(1, most // 2, most),
         parameters={"relatent.pack": pack, "relatent.revision": revision},
     )

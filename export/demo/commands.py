@@ -17,10 +17,11 @@ from export.demo.train_attributes import train_attributes
 from export.demo.train_encoder import train_encoder
 from export.demo.train_gan import train_gan
 from export.demo.world import Drawings, draw
-from export.networks import Networks, load_networks
+from export.networks import Networks
 from export.pack import PackInfo, write_pack
 from export.repository import write_repository
 from export.training.checkpoint import load_state
+from export.weights import load_networks
 from relatent.pack import MANIFEST
 
 FIRST_RATES = {"encoder": 0.0007, "mean": 0.003}

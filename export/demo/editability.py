@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from export.refining import ExportedPack, Floats
-from relatent.pack import Direction
+from relatent.directions import Direction
 
 _SHARE = 0.5
 """How far an edit goes in its direction's measured range."""

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from export.demo.parts import demo_parts
 from export.demo.world import Drawings, draw
 from export.directions.boundary import fit_boundary
 from export.directions.calibration import calibrate
 from export.graphs import reconstruction_objective, to_float
 from export.networks import Networks
 from export.preconditioning import coordinates, gauss_newton
-from relatent.pack import Direction
+from relatent.directions import Direction, DirectionSpace
 
 _SAMPLES = 20_000
 _CALIBRATED_ON = 64
@@ -25,7 +26,7 @@ _CURVATURE_CODES, _CURVATURE_PROBES = 1_024, 20
 
 def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Direction]:
     """Fit a direction for each attribute from generated samples that the network labels."""
-    generator = networks.generator
+    generator = demo_parts(networks).generator
     random = torch.Generator().manual_seed(21)
     z = torch.randn(samples, generator.config.latent_width, generator=random)
     with torch.no_grad():
@@ -50,6 +51,7 @@ def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Directio
                 calibration=found.slope,
                 min_strength=found.min_strength,
                 max_strength=found.max_strength,
+                space=DirectionSpace.W,
             )
         )
     return directions
@@ -61,11 +63,11 @@ def fit_basis(networks: Networks, codes: int = _CURVATURE_CODES, probes: int = _
     Returns:
         float32 [L·D, M].
     """
-    objective = reconstruction_objective(networks)
+    objective, encoder = reconstruction_objective(networks), demo_parts(networks).encoder
     drawings, _ = draw(Drawings.TRAINING, codes, networks.generator.config.resolution)
     images = drawings.permute(0, 2, 3, 1)
     with torch.no_grad():
-        starts = torch.cat([networks.encoder(to_float(chunk)) for chunk in _chunks(images, "encoding")])
+        starts = torch.cat([encoder(to_float(chunk)) for chunk in _chunks(images, "encoding")])
 
     def residuals(w: Tensor, target: Tensor) -> Sequence[Tensor]:
         batch, _, side, _ = target.shape
@@ -83,7 +85,7 @@ def fit_basis(networks: Networks, codes: int = _CURVATURE_CODES, probes: int = _
 def measure_attributes(networks: Networks, codes: Tensor) -> Tensor:
     """Attributes [B, A] of the images of W+ codes [B, L, D]."""
     image = networks.generator.synthesis(codes).clamp(-1, 1)
-    attributes: Tensor = networks.attributes(image)
+    attributes: Tensor = demo_parts(networks).attributes(image)
     return attributes
 
 

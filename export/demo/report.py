@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from export.demo.inversion_report import LearningRates, choose_learning_rates, measure_inversion
+from export.demo.parts import demo_parts
 from export.demo.pictures import save_sheet
 from export.demo.samples import save_samples
 from export.demo.world import Drawings, draw
 from export.demo.world_report import measure_networks
-from export.networks import Networks, load_networks
+from export.networks import Networks
 from export.refining import ExportedPack, Refinement
+from export.weights import load_networks
 from relatent.pack import file_digest, read_pack
 
 REPORT = "report.json"
@@ -58,7 +60,7 @@ def _training(pack: Path) -> dict[str, float]:
 
 
 def _write_pictures(pack: Path, networks: Networks, exported: ExportedPack, rates: LearningRates) -> None:
-    save_samples(networks.generator, 4 * _SHOWN, seed=33, path=pack / "samples.png")
+    save_samples(demo_parts(networks).generator, 4 * _SHOWN, seed=33, path=pack / "samples.png")
     images, _ = draw(Drawings.HELD_OUT, _SHOWN)
     targets = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
     codes = exported.encode(targets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from export.demo.parts import demo_parts
 from export.demo.samples import sample_images
 from export.demo.world import Drawings, draw
 from export.nets.attributes import AttributeNetwork
@@ -24,19 +25,19 @@ def measure_networks(networks: Networks) -> dict[str, object]:
         `attribute_r2` and `std_ratio` (factor to value), `fid` and `fid_reference`, and `w_deviation`, the
         root mean square distance of random codes from the mean latent.
     """
+    parts = demo_parts(networks)
+    generator, attributes = parts.generator, parts.attributes
     images, factors = draw(Drawings.HELD_OUT, _COUNT)
-    drawn = _measure(networks.attributes, images)[0]
-    sampled = _measure(networks.attributes, _samples(networks.generator, _COUNT, seed=31))[0]
+    drawn = _measure(attributes, images)[0]
+    sampled = _measure(attributes, _samples(generator, _COUNT, seed=31))[0]
     residual = (drawn - factors).square().mean(0)
     r2 = 1 - residual / factors.var(0, unbiased=False)
     ratio = sampled.std(0) / drawn.std(0)
-    fakes = _measure(networks.attributes, _samples(networks.generator, _FID_COUNT, seed=32))[1]
-    first = _measure(networks.attributes, draw(Drawings.REFERENCE_A, _FID_COUNT)[0])[1]
-    second = _measure(networks.attributes, draw(Drawings.REFERENCE_B, _FID_COUNT)[0])[1]
-    names, mapping = networks.attribute_names, networks.generator.mapping
-    z = torch.randn(
-        _COUNT, networks.generator.config.latent_width, generator=torch.Generator().manual_seed(34)
-    )
+    fakes = _measure(attributes, _samples(generator, _FID_COUNT, seed=32))[1]
+    first = _measure(attributes, draw(Drawings.REFERENCE_A, _FID_COUNT)[0])[1]
+    second = _measure(attributes, draw(Drawings.REFERENCE_B, _FID_COUNT)[0])[1]
+    names, mapping = networks.attribute_names, generator.mapping
+    z = torch.randn(_COUNT, generator.config.z_width, generator=torch.Generator().manual_seed(34))
     return {
         "attribute_r2": dict(zip(names, r2.tolist(), strict=True)),
         "std_ratio": dict(zip(names, ratio.tolist(), strict=True)),

@@ -1,28 +1,28 @@
 """Reconstruction: make the generator's image match a target.
 
     weight.pixel      · mean over the mask of (G(w) - x)², pixels in [0, 1]
-  + weight.perceptual · perceptual distance of G(w) and x, where the mask allows
+  + weight.perceptual · perceptual distance of G(w) and x, where the mask allows; if there are features
   + weight.anchor     · mean of (w - start)²: how far the code may wander from its start
 
 The terms of in-domain inversion (Zhu et al. 2020) and of the StyleGAN2 projector, with the
 encoder's guess as the anchor. Many directions of W+ hardly change the image, and a code that has
 wandered along them fits no worse but answers edits less: the anchor's default weight is low, and
 still halves how far codes go.
+
+Large images are averaged down before they are compared, as the field does: G(w), x and the mask, to
+S pixels on a side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from export.nets.attributes import AttributeNetwork, normalize_features, perceptual_distance
-from export.nets.stylegan2 import Synthesis
+from export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
+from export.nets.resampling import area_downsample
 from export.objectives.objective import Condition, Tensors
-
-_MAPS = 4
-"""Feature maps of the attribute network."""
 
 
 class Reconstruction(nn.Module):
@@ -30,18 +30,29 @@ class Reconstruction(nn.Module):
 
     Args:
         synthesis: w [B, L, D] to images [B, 3, R, R] in [-1, 1].
-        perceptual: the network whose features are compared.
-        layers, width, resolution: L, D and R.
+        perceptual: the network whose features are compared; None: no perceptual term.
+        code: L and D.
+        resolution: R.
+        compare_side: S, a divisor of R.
     """
 
-    weights: Mapping[str, float] = {"pixel": 1.0, "perceptual": 0.1, "anchor": 3e-4}
-
     def __init__(
-        self, synthesis: Synthesis, perceptual: AttributeNetwork, layers: int, width: int, resolution: int
+        self,
+        synthesis: Callable[[Tensor], Tensor],
+        perceptual: FeatureNetwork | None,
+        code: tuple[int, int],
+        resolution: int,
+        compare_side: int,
     ) -> None:
         super().__init__()
         self.synthesis, self.perceptual = synthesis, perceptual
-        self._code, self._side = (layers, width), resolution
+        self._code, self._resolution, self._side = code, resolution, compare_side
+        weight = {} if perceptual is None else {"perceptual": 0.1}
+        self.weights: Mapping[str, float] = {"pixel": 1.0, **weight, "anchor": 3e-4}
+        """Each term's weight unless told otherwise."""
+        self._sides = () if perceptual is None else perceptual.sides(compare_side)
+        # A mask for the pixels and each feature map, but one only for all of a size.
+        self._mask_sides = tuple(dict.fromkeys((compare_side, *self._sides)))
 
     @property
     def variables(self) -> Mapping[str, tuple[int, ...]]:
@@ -56,7 +67,7 @@ class Reconstruction(nn.Module):
     @property
     def conditions(self) -> Mapping[str, Condition]:
         """`target` [R, R, 3], `mask` [R, R] (255 counts fully) and the weights."""
-        side = self._side
+        side = self._resolution
         weights = {f"weight.{name}": Condition(torch.float32, (1,)) for name in self.weights}
         return {
             "target": Condition(torch.uint8, (side, side, 3)),
@@ -65,15 +76,12 @@ class Reconstruction(nn.Module):
         }
 
     def prepare(self, conditions: Tensors) -> dict[str, Tensor]:
-        """The target's pixels and features, and the mask at each feature map's size, of mean 1."""
+        """The target's pixels and features, and the mask at the size of each, of mean 1."""
         target = conditions["target"].permute(0, 3, 1, 2).float() / 127.5 - 1
         mask = conditions["mask"][:, None].float() / 255
-        # Each map of the feature pyramid is weighted by the mask at its own size.
-        masks = [mask]
-        for _ in range(_MAPS - 1):
-            b, _, h, w = masks[-1].shape
-            masks.append(masks[-1].reshape(b, 1, h // 2, 2, w // 2, 2).mean((3, 5)))
-        features = normalize_features(self.perceptual.features(target))
+        target, mask = area_downsample(target, self._side), area_downsample(mask, self._side)
+        masks = resized_masks(mask, self._mask_sides)
+        features = [] if self.perceptual is None else self.perceptual.compared(target)
         return {
             "image": target,
             **{f"mask.{i}": m / m.mean((1, 2, 3), keepdim=True).clamp(min=1e-6) for i, m in enumerate(masks)},
@@ -81,39 +89,43 @@ class Reconstruction(nn.Module):
         }
 
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
-        """The weighted sum of the three terms, float32 [B]."""
+        """The weighted sum of the terms, float32 [B]."""
         w = variables["w"]
-        image = self.synthesis(w)
+        image = area_downsample(self.synthesis(w), self._side)
         # Products, not powers: ONNX Runtime computes Pow element by element. The quarter turns
         # squared differences of [-1, 1] pixels into those of [0, 1] pixels.
         error, moved = image - prepared["image"], w - carried["anchor"]
-        pixel = (error * error * prepared["mask.0"]).mean((1, 2, 3)) / 4
-        anchor = (moved * moved).mean((1, 2))
-        perceptual = perceptual_distance(
-            normalize_features(self.perceptual.features(image)),
-            [prepared[f"feature.{i}"] for i in range(_MAPS)],
-            [prepared[f"mask.{i}"] for i in range(_MAPS)],
-        )
-        total: Tensor = (
-            conditions["weight.pixel"][:, 0] * pixel
-            + conditions["weight.perceptual"][:, 0] * perceptual
-            + conditions["weight.anchor"][:, 0] * anchor
-        )
+        terms = {}
+        terms["pixel"] = (error * error * prepared["mask.0"]).mean((1, 2, 3)) / 4
+        terms["anchor"] = (moved * moved).mean((1, 2))
+        if self.perceptual is not None:
+            terms["perceptual"] = perceptual_distance(
+                self.perceptual.compared(image),
+                [prepared[f"feature.{i}"] for i in range(len(self._sides))],
+                [self._mask(prepared, side) for side in self._sides],
+                self.perceptual.divisor,
+            )
+        total = conditions["weight.pixel"][:, 0] * terms.pop("pixel")
+        for name in [name for name in self.weights if name in terms]:
+            total = total + conditions[f"weight.{name}"][:, 0] * terms[name]
         return total
 
     def residuals(
         self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors
     ) -> Sequence[Tensor]:
-        """What the three terms square and add up: the image, its features and the code, each compared."""
+        """What the terms square and add up: the image, its features and the code, each compared."""
         w = variables["w"]
-        image = self.synthesis(w)
-        features = normalize_features(self.perceptual.features(image))
+        image = area_downsample(self.synthesis(w), self._side)
         weight = {name: conditions[f"weight.{name}"][:, :, None, None] for name in self.weights}
-        compared = [
-            (image - prepared["image"]) * (weight["pixel"] * prepared["mask.0"] / image[0].numel() / 4).sqrt()
-        ]
-        for i, feature in enumerate(features):
-            share = weight["perceptual"] * prepared[f"mask.{i}"] / feature[0, 0].numel() / _MAPS
-            compared.append((feature - prepared[f"feature.{i}"]) * share.sqrt())
+        share = weight["pixel"] * prepared["mask.0"] / image[0].numel() / 4
+        compared = [(image - prepared["image"]) * share.sqrt()]
+        if self.perceptual is not None:
+            for i, feature in enumerate(self.perceptual.compared(image)):
+                mask = self._mask(prepared, self._sides[i])
+                share = weight["perceptual"] * mask / feature[0, 0].numel() / self.perceptual.divisor
+                compared.append((feature - prepared[f"feature.{i}"]) * share.sqrt())
         anchor = (w - carried["anchor"]) * (conditions["weight.anchor"][:, :, None] / w[0].numel()).sqrt()
         return [*compared, anchor]
+
+    def _mask(self, prepared: Tensors, side: int) -> Tensor:
+        return prepared[f"mask.{self._mask_sides.index(side)}"]

@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.nets.attributes import AttributeNetwork, normalize_features, perceptual_distance
+from export.nets.attributes import AttributeNetwork
 from export.nets.discriminator import Discriminator
 from export.nets.encoder import Encoder
+from export.nets.perceptual import normalize_features, perceptual_distance
 from export.nets.stylegan2 import Synthesis
 from export.training.checkpoint import (
     load_module,

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from export.networks import Networks, load_networks
+from export.networks import Networks
 from export.pack import PackInfo, write_pack
-from relatent.pack import Direction, PackError, read_pack
+from export.weights import load_networks
+from relatent.directions import Direction
+from relatent.pack import PackError, read_pack
 
 INFO = PackInfo("small", "Random networks.", "Apache-2.0", "Random numbers.", {"encoder": 0.02, "mean": 0.05})
 

@@ -14,7 +14,8 @@ from export.demo.inversion_report import step_ratio
 from export.demo.starts import Side
 from export.demo.world_report import frechet_distance
 from export.refining import Bytes, ExportedPack, Floats
-from relatent.pack import Direction, InitialState, Pack, StateTensor, file_digest, read_pack
+from relatent.directions import Direction
+from relatent.pack import InitialState, Pack, StateTensor, file_digest, read_pack
 from tests.export.conftest import ROOT
 
 

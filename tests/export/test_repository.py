@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from export.cli import main
 from export.graphs import Synthesize
 from export.model_config import parse_config
-from export.networks import load_networks
 from export.refining import ExportedPack, Refinement
+from export.weights import load_networks
 from relatent.pack import read_pack
 from tests.export.conftest import ROOT
 from tests.export.running import run

@@ -1,0 +1,156 @@
+"""From files on disk to a pack."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from export.importers.building import build_networks
+from export.importers.directions import read_directions
+from export.importers.errors import Refused
+from export.importers.families import Contents, Family, recognise
+from export.importers.ganspace import GanspaceEdit
+from export.networks import AnyGenerator, Networks
+from export.pack import PackInfo, write_pack
+from relatent.directions import Direction, DirectionSpace
+from relatent.pack import file_digest
+
+_NAME = r"[a-z][a-z0-9_]*"
+
+_RATES = {"encoder": 0.01, "mean": 0.05}
+"""Adam's step sizes along the code's own numbers: in-domain inversion's from an encoder's code, half the
+StyleGAN2 projector's highest from the mean."""
+
+_PERCEPTUAL = 0.8
+"""Weight of LPIPS beside the pixels', as pSp and e4e were trained with."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What whoever imports a pack says of it, since no file does.
+
+    Attributes:
+        description, licence, provenance: what the catalog serves; said of the files where empty.
+        compare_side: side in pixels at which refinement compares images; 256, or R if less, if 0.
+        direction_space: of directions whose file and name do not tell it.
+        direction_licence: of the directions.
+        components: of GANSpace's file, those to take, by name; all if empty.
+    """
+
+    description: str = ""
+    licence: str = ""
+    provenance: str = ""
+    compare_side: int = 0
+    direction_space: DirectionSpace | None = None
+    direction_licence: str = ""
+    components: Mapping[str, GanspaceEdit] = field(default_factory=dict)
+
+
+def import_pack(files: Sequence[Path], into: Path, name: str, stated: Stated) -> Path:
+    """Make a pack of published files.
+
+    Args:
+        files: checkpoints and directions, recognised by what they hold; a folder stands for its files.
+        into: the folder of packs.
+        name: of the pack, lower-case letters, digits and underscores.
+        stated: what the files do not say.
+
+    Returns:
+        The pack's folder.
+
+    Raises:
+        Refused: a file cannot be imported, or the files do not make one family.
+        ValueError: the name is none, or taken.
+    """
+    if not re.fullmatch(_NAME, name):
+        raise ValueError(f"--name: expected lower-case letters, digits and underscores, got {name!r}")
+    folder, partial = into / name, into / f".{name}.partial"
+    if folder.exists():
+        raise ValueError(f"{folder}: there is one already; remove it, or choose another --name")
+    with tqdm(total=len(_expand(files)) + 2, desc=f"importing {name}", unit="step", leave=False) as bar:
+        held = [_read(path, bar) for path in _expand(files)]
+        bar.set_postfix_str("building")
+        networks = build_networks(held, stated.compare_side)
+        directions = _directions(held, networks.generator, stated)
+        bar.update()
+        bar.set_postfix_str("writing")
+        info = _info(name, held, networks, stated)
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            write_pack(partial, info, networks, directions)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        bar.update()
+    return folder
+
+
+def _read(path: Path, bar: tqdm[Any]) -> Contents:
+    bar.set_postfix_str(path.name)
+    held = recognise(path)
+    bar.update()
+    return held
+
+
+def _info(name: str, held: Sequence[Contents], networks: Networks, stated: Stated) -> PackInfo:
+    return PackInfo(
+        name=name,
+        description=stated.description or _described(held, networks),
+        licence=stated.licence or f"not stated; {'; '.join(_notes(held))}",
+        provenance=stated.provenance or f"Imported from {', '.join(_sources(held))}.",
+        learning_rate=_RATES,
+        weights={"perceptual": _PERCEPTUAL} if networks.lpips is not None else {},
+    )
+
+
+def _expand(files: Sequence[Path]) -> list[Path]:
+    found = []
+    for path in files:
+        found += sorted(child for child in path.iterdir() if child.is_file()) if path.is_dir() else [path]
+    return found
+
+
+def _directions(held: Sequence[Contents], generator: AnyGenerator, stated: Stated) -> list[Direction]:
+    config = generator.config
+    if stated.components and not any(contents.family is Family.GANSPACE for contents in held):
+        raise ValueError("--component: expected a file of GANSpace's components, got none")
+    found: dict[str, Direction] = {}
+    for contents in held:
+        if contents.family not in (Family.DIRECTION, Family.GANSPACE):
+            continue
+        components = stated.components if contents.family is Family.GANSPACE else {}
+        directions = read_directions(
+            contents.path,
+            config.layers,
+            config.latent_width,
+            config.z_width,
+            space=stated.direction_space,
+            edits=components or None,
+            licence=stated.direction_licence or f"not stated; {contents.family.licence}",
+        )
+        for direction in directions:
+            if direction.name in found:
+                raise Refused(f"{contents.path}: a second direction called {direction.name!r}")
+            found[direction.name] = direction
+    return list(found.values())
+
+
+def _described(held: Sequence[Contents], networks: Networks) -> str:
+    side = networks.generator.config.resolution
+    families = dict.fromkeys(each.family.label for each in held if each.generator or each.encoder)
+    return f"{', '.join(families)}; {side} x {side}."
+
+
+def _notes(held: Sequence[Contents]) -> dict[str, None]:
+    """A note for each family, once."""
+    return dict.fromkeys(f"{each.family.label}: {each.family.licence}" for each in held)
+
+
+def _sources(held: Sequence[Contents]) -> list[str]:
+    return [f"{each.path.name} ({each.family.label}, SHA-256 {file_digest(each.path)})" for each in held]

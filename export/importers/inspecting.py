@@ -1,0 +1,61 @@
+"""What a file holds, in lines to read; nothing is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from export.importers.building import encoder_config, generator_config
+from export.importers.directions import describe_directions
+from export.importers.families import Contents, Family, recognise
+from export.nets.restyle import ReStyleConfig
+from export.nets.stylegan1 import StyleGAN1Config
+
+
+def inspect(path: Path) -> str:
+    """Describe a file: family, resolution, widths, spaces, encoder, licence.
+
+    Raises:
+        Refused: it cannot be imported; the message says why.
+    """
+    held = recognise(path)
+    lines = {"family": held.family.label}
+    if held.generator:
+        lines |= _generator(held)
+    if held.encoder:
+        lines |= _encoder(held)
+    if held.others:
+        lines["holds"] = _counted(held.others)
+    if held.family in (Family.DIRECTION, Family.GANSPACE):
+        lines |= describe_directions(path)
+    lines["licence"] = held.family.licence
+    width = max(map(len, lines))
+    return "\n".join([str(path), *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
+
+
+def _generator(held: Contents) -> dict[str, str]:
+    config = generator_config(held)
+    kind = "StyleGAN" if isinstance(config, StyleGAN1Config) else "StyleGAN2"
+    levels = zip([4 << i for i in range(len(config.channels))], config.channels, strict=True)
+    known = held.latent_avg is not None or any(name.endswith("w_avg") for name in held.generator)
+    mean = "in the file" if known else "not in the file: estimated at import"
+    return {
+        "generator": f"{kind}, {config.resolution} x {config.resolution}, {_counted(held.generator)}",
+        "feature maps": ", ".join(f"{channels} at {side}" for side, channels in levels),
+        "spaces": f"Z {config.z_width}, W {config.latent_width}, W+ {config.layers} x {config.latent_width}",
+        "mapping": f"{config.mapping_layers} layers; mean latent {mean}",
+    }
+
+
+def _encoder(held: Contents) -> dict[str, str]:
+    config = encoder_config(held)
+    kind = str(held.options.get("encoder_type", "ResNet of in-domain inversion"))
+    passes = f", {config.iterations} passes" if isinstance(config, ReStyleConfig) else ""
+    shape = f"{config.resolution} x {config.resolution} to {config.layers} rows{passes}"
+    return {"encoder": f"{kind}, {shape}, {_counted(held.encoder)}"}
+
+
+def _counted(tensors: Mapping[str, Tensor]) -> str:
+    return f"{sum(tensor.numel() for tensor in tensors.values()):,} numbers in {len(tensors)} tensors"
