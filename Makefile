@@ -12,10 +12,10 @@ STUBS := relatent/v1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types imports contract unit proto format docs bench record serve clean
+.PHONY: help demo test lint types imports contract unit proto format docs bench bench-fullsize record serve clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PYTHON=python3.12   the interpreter to make $(VENV) with, 3.11 or 3.12"
 	@echo "  TORCH_INDEX=URL     where to take PyTorch from, such as the address of its CPU-only builds:"
@@ -67,6 +67,9 @@ docs: $(VENV)/.all ## write the documentation's tables from the code and the rec
 
 bench: $(VENV)/.all ## measure everything; results in out/bench
 	$(BIN)/python -m bench all
+
+bench-fullsize: $(VENV)/.all ## import, export, measure and serve a pack of 1024 pixels
+	$(BIN)/python -m bench fullsize
 
 record: $(VENV)/.all ## take the figures in out/bench and the demo's picture into docs/ and the README
 	$(BIN)/python -m scripts.record

@@ -20,9 +20,10 @@ from bench.timing import significant
 from export.demo.starts import Side
 from export.graphs import reconstruction_objective
 from export.iterate import Iterate, assemble
-from export.networks import Networks, load_networks
+from export.networks import Networks
 from export.onnx_export import save_graph
 from export.tracing import state_shapes, trace_step
+from export.weights import load_networks
 from relatent.pack import StateTensor, read_pack
 
 STEPS = 10

@@ -17,7 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from export.nets.attributes import AttributeNetwork, normalize_features, perceptual_distance
+from export.nets.attributes import AttributeNetwork
+from export.nets.lpips import Lpips
+from export.nets.perceptual import perceptual_distance
+from export.nets.resampling import area_downsample
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Problem:
     """What is minimised, from where, and how fast.
 
     Attributes:
-        target: float32 [B, 3, R, R] in [-1, 1].
+        target: float32 [B, 3, S, S] in [-1, 1]; images are averaged down to its size before they are
+            compared.
         start: float32 [B, L, D].
         learning_rate: Adam's step size.
         weights: of the terms `pixel`, `perceptual` and `anchor`.
@@ -49,7 +53,7 @@ class Projector:
         wasteful: nothing frozen, the target's features computed anew each step.
     """
 
-    def __init__(self, synthesis: nn.Module, perceptual: AttributeNetwork, *, wasteful: bool) -> None:
+    def __init__(self, synthesis: nn.Module, perceptual: AttributeNetwork | Lpips, *, wasteful: bool) -> None:
         self._synthesis, self._perceptual, self._wasteful = synthesis, perceptual, wasteful
 
     def run(self, problem: Problem, steps: int) -> Tensor:
@@ -76,14 +80,16 @@ class Projector:
         return torch.stack(losses, dim=1)
 
     def _features(self, image: Tensor) -> list[Tensor]:
-        return normalize_features(self._perceptual.features(image))
+        return self._perceptual.compared(image)
 
     def _losses(self, code: Tensor, problem: Problem, features: list[Tensor]) -> Tensor:
-        image: Tensor = self._synthesis(code)
+        image = area_downsample(self._synthesis(code), problem.target.shape[-1])
         # Pixels count in [0, 1]: a quarter of the squared difference in [-1, 1].
         terms = {
             "pixel": (image - problem.target).square().mean((1, 2, 3)) / 4,
-            "perceptual": perceptual_distance(self._features(image), features),
+            "perceptual": perceptual_distance(
+                self._features(image), features, divisor=self._perceptual.divisor
+            ),
             "anchor": (code - problem.start).square().mean((1, 2)),
         }
         return torch.stack([terms[name] * weight for name, weight in problem.weights.items()]).sum(0)

@@ -15,6 +15,8 @@ from relatent.pack import file_digest
 
 NAMES = ("step", "overhead", "batching", "start", "coordinates", "invariance")
 """The measurements; each is a module with a `run`."""
+FULLSIZE = "fullsize"
+"""One more, by itself: it makes a pack of a published size, which takes long and much memory."""
 
 
 def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
@@ -24,13 +26,12 @@ def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
         The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it
         was measured with), `quick`, `seconds` it took and `environment`.
     """
-    refine = settings.repository / f"{settings.pack}_refine" / "1" / "model.onnx"
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
-    report["refine_sha256"] = file_digest(refine)
     facts = environment()
     run: Callable[[Settings], dict[str, Any]] = import_module(f"bench.{name}").run
     taken = seconds(lambda: report.update(run(settings)))
-    report |= {"seconds": round(taken, 1), "environment": facts}
+    refine = settings.repository / f"{settings.pack}_refine" / "1" / "model.onnx"
+    report |= {"seconds": round(taken, 1), "environment": facts, "refine_sha256": file_digest(refine)}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
     return report

@@ -22,8 +22,10 @@ from bench.published import PublishedSynthesis
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import by_turns, ratios, significant, spread
-from export.networks import Networks, load_networks
+from export.demo.parts import demo_parts
+from export.networks import Networks
 from export.refining import Refinement
+from export.weights import load_networks
 from relatent.pack import read_pack
 from service.engine.sessions import available_cores
 
@@ -76,7 +78,8 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
         weights=graphs.pack.refinement.weights,
         basis=networks.basis,
     )
-    synthesis, perceptual = networks.generator.synthesis, networks.attributes
+    parts = demo_parts(networks)
+    synthesis, perceptual = parts.generator.synthesis, parts.attributes
     frozen = Projector(synthesis, perceptual, wasteful=False)
     published = Projector(PublishedSynthesis(synthesis), perceptual, wasteful=False)
     wasteful = Projector(synthesis, perceptual, wasteful=True)

@@ -5,14 +5,15 @@ import pytest
 import torch
 
 from bench.published import PublishedSynthesis
+from export.demo.parts import demo_parts
 from export.nets.stylegan2 import Generator, GeneratorConfig
-from export.networks import load_networks
+from export.weights import load_networks
 
 ROOT = Path(__file__).parents[2]
 
 
 def demo() -> Generator:
-    return load_networks(ROOT / "packs" / "demo").generator
+    return demo_parts(load_networks(ROOT / "packs" / "demo")).generator
 
 
 def noisy() -> Generator:
