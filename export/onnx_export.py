@@ -12,7 +12,7 @@ import torch
 from onnxscript.optimizer import fold_constants_ir
 from torch import Tensor, nn
 
-EXAMPLES = 5
+EXAMPLES = 13
 """Samples of example inputs: as many as nothing else has of anything. A tracer takes sizes that are equal
 for the same, and maps of 2 pixels on a side for a batch of 2."""
 

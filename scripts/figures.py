@@ -8,6 +8,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "docs" / "bench.json"
+FULLSIZE = ROOT / "docs" / "fullsize.json"
 QUALITY = ROOT / "packs" / "demo" / "report.json"
 
 Report = dict[str, Any]
@@ -57,6 +58,46 @@ def quality() -> str:
         mse, perceptual, gain = (report[figure][key] for figure in ("mse", "perceptual", "edit_gain"))
         rows.append(f"| {text} | {mse:.5f} | {perceptual:.4f} | {gain:.0%} |")
     return "\n".join(rows)
+
+
+def fullsize() -> str:
+    """The table of a pack of a published size."""
+    if not FULLSIZE.exists():
+        return "Not measured yet: `make bench-fullsize` measures, `make record` writes the figures here."
+    measured: Report = json.loads(FULLSIZE.read_text())
+    seconds, parameters, served = measured["seconds_batch_1"], measured["parameters"], measured["served"]
+    side, size = measured["resolution"], measured["checkpoint_gib"]
+    graphs = sum(measured["graph_mib"].values())
+    largest = max(measured["graph_mib"], key=measured["graph_mib"].__getitem__)
+    rows = {
+        f"Import of a checkpoint of {size:.2f} GiB": _command(measured["import"])
+        + f", {measured['import_peak_ratio']:.2f} times its size",
+        "Export of all graphs": _command(measured["export"]),
+        "Graphs": f"{graphs:,.0f} MiB in all; the largest, `{largest}`, "
+        f"{measured['graph_mib'][largest]:,.0f} MiB",
+        "A synthesis": _seconds(seconds["synthesis"]),
+        "An encoder pass": _seconds(seconds["encoder"]),
+        "A refinement step": _seconds(seconds["step"]),
+        "The same step in eager PyTorch": _seconds(seconds["pytorch"]),
+        "ONNX Runtime over eager PyTorch": _times(measured["speedup_spread"]),
+        "The same, the synthesis as published": _times(measured["published_speedup_spread"]),
+        f"An inversion of {served['steps']} steps, served by Triton": f"**{served['invert_seconds']:.0f} s**",
+    }
+    table = ["| | |", "|---|---|", *(f"| {text} | {figure} |" for text, figure in rows.items())]
+    told = (
+        f"StyleGAN2 of {side} × {side} pixels ({parameters['generator'] / 1e6:.1f} M numbers), e4e's encoder "
+        f"({parameters['encoder'] / 1e6:.1f} M), LPIPS over VGG16 at {measured['compare_side']} pixels; random "
+        "weights; batch 1."
+    )
+    return "\n".join([told, "", *table, "", _where(measured["environment"])])
+
+
+def _command(figures: Report) -> str:
+    return f"**{figures['seconds']:.0f} s**, {figures['peak_gib']:.1f} GiB at its peak"
+
+
+def _seconds(spread: Report) -> str:
+    return f"**{spread['median']:.2f} s** ({spread['low']:.2f} to {spread['high']:.2f})"
 
 
 def _times(spread: Report) -> str:

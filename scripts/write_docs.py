@@ -12,7 +12,7 @@ import sys
 from typing import get_type_hints
 
 import service.metrics
-from scripts.figures import ROOT, numbers, quality
+from scripts.figures import ROOT, fullsize, numbers, quality
 from service.engine.engine import EngineTimedOut, EngineUnavailable
 from service.errors import InvalidField, ServiceError, TryLater
 from service.rpc.status import code_of, reason_of
@@ -72,7 +72,14 @@ def _leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
     return [kind, *below] if "reason" in vars(kind) and kind is not ServiceError else below
 
 
-PARTS = {"errors": errors, "flags": flags, "metrics": metrics, "numbers": numbers, "quality": quality}
+PARTS = {
+    "errors": errors,
+    "flags": flags,
+    "fullsize": fullsize,
+    "metrics": metrics,
+    "numbers": numbers,
+    "quality": quality,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -33,3 +33,18 @@ def test_where_a_step_misses_its_bar_against_our_own_networks_the_readme_says_so
 def test_the_encoder_saves_nine_steps_of_ten_and_company_changes_nothing() -> None:
     assert MEASURED["start"]["step_ratio"] >= 10
     assert MEASURED["invariance"]["max_relative_difference"] <= 1e-4
+
+
+def test_a_published_size_is_imported_exported_and_refined_within_what_is_promised() -> None:
+    measured = json.loads((ROOT / "docs/fullsize.json").read_text())
+    assert not measured["quick"]
+    assert (measured["resolution"], measured["compare_side"]) == (1024, 256)
+    assert measured["parameters"]["encoder"] > 267e6
+    assert measured["checkpoint_gib"] >= 1
+    assert measured["import_peak_ratio"] < 2.5
+    assert measured["export"]["seconds"] < 15 * 60
+    assert measured["export"]["peak_gib"] < 12
+    assert measured["speedup"] >= 1.2
+    first, last = measured["served"]["loss_first_and_last"]
+    assert measured["served"]["engine"] == "embedded"
+    assert last < first

@@ -65,13 +65,6 @@ def test_the_committed_configuration_is_the_exporters(written: Path, role: str) 
     assert len(config.model_warmup) == 3
 
 
-def test_exporting_twice_gives_the_same_bytes(written: Path, tmp_path: Path) -> None:
-    assert main(["repository", str(PACK), "--into", str(tmp_path)]) == 0
-    first = {p.relative_to(written): p.read_bytes() for p in written.rglob("*") if p.is_file()}
-    second = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    assert first == second
-
-
 def test_the_served_graph_draws_what_pytorch_draws() -> None:
     import torch
 

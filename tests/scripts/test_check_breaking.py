@@ -48,7 +48,9 @@ def test_an_unchanged_contract_passes(checkout: Path) -> None:
 
 
 def test_a_new_field_passes(checkout: Path) -> None:
-    _replace(checkout, "  float perceptual = 4;", "  float perceptual = 4;\n  // New.\n  float identity = 5;")
+    _replace(
+        checkout, "  float perceptual = 4;", "  float perceptual = 4;\n  // New.\n  float sharpness = 6;"
+    )
     assert _check(checkout).returncode == 0
 
 

@@ -342,11 +342,6 @@ def test_imported_directions_are_written_to_a_pack_and_read_again(
     write_pack(tmp_path / "pack", info, small, written)
     found = read_pack(tmp_path / "pack").directions
     for each in written:
-        read = found[each.name]
-        np.testing.assert_array_equal(read.vector, each.vector)
-        assert (read.lengths, read.space, read.licence, read.source) == (
-            each.lengths,
-            each.space,
-            each.licence,
-            each.source,
-        )
+        np.testing.assert_array_equal(found[each.name].vector, each.vector)
+        for field in ("lengths", "space", "licence", "source"):
+            assert getattr(found[each.name], field) == getattr(each, field)
