@@ -62,6 +62,10 @@ def run(settings: Settings) -> dict[str, Any]:
     Raises:
         RuntimeError: a command failed, or the graph's losses are not those of the loops.
     """
+    if settings.pack != PACK:
+        raise ValueError(
+            f"settings: expected those of `placed`, whose folder is emptied, got {settings.pack}"
+        )
     work = settings.packs.parent
     shutil.rmtree(work, ignore_errors=True)
     report = _make(settings, work)

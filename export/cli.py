@@ -150,7 +150,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _run_import(options: argparse.Namespace) -> None:
-    from export.importers.ganspace import read_edit
+    from export.importers.ganspace import read_edits
     from export.importers.importing import Stated, import_pack
     from relatent.directions import DirectionSpace
 
@@ -161,7 +161,7 @@ def _run_import(options: argparse.Namespace) -> None:
         compare_side=options.compare_side,
         direction_space=DirectionSpace(options.space) if options.space else None,
         direction_licence=options.direction_licence,
-        components=dict(map(read_edit, options.component)),
+        components=read_edits(options.component),
     )
     print(import_pack(options.files, options.into, options.name, stated))
 

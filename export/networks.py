@@ -12,7 +12,7 @@ from export.nets.arcface import ArcFace
 from export.nets.attributes import AttributeNetwork
 from export.nets.encoder import Encoder
 from export.nets.gradual_style import GradualStyleEncoder
-from export.nets.indomain_encoder import InDomainEncoder
+from export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
 from export.nets.lpips import Lpips
 from export.nets.perceptual import FeatureNetwork
 from export.nets.resampling import area_downsample
@@ -22,6 +22,9 @@ from export.nets.stylegan2 import Generator
 
 COMPARED_SIDE = 256
 """Largest side, in pixels, at which images are compared unless a pack says otherwise: the field's."""
+
+LEAST_SIDE = 16
+"""Of images: structural similarity looks at windows of 11 pixels."""
 
 AnyGenerator = Generator | StyleGAN1
 AnyEncoder = Encoder | GradualStyleEncoder | ReStyleEncoder | InDomainEncoder
@@ -56,9 +59,14 @@ class Networks:
         config = self.generator.config
         if self.compare_side == 0:
             object.__setattr__(self, "compare_side", min(config.resolution, COMPARED_SIDE))
+        if config.resolution < LEAST_SIDE:
+            raise ValueError(f"generator: expected {LEAST_SIDE} pixels or more, got {config.resolution}")
         _check_divides("compare_side", self.compare_side, config.resolution)
         if self.encoder is not None:
             _check_divides("encoder", self.encoder.resolution, config.resolution)
+            _check_code(self.encoder, config.layers, config.latent_width)
+        if self.lpips is not None:
+            self.lpips.sides(self.compare_side)  # which fails where nothing is left of a map
         numbers = config.layers * config.latent_width
         if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
             raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
@@ -101,6 +109,13 @@ def encode(encoder: AnyEncoder, synthesis: Callable[[Tensor], Tensor], image: Te
     else:
         codes = encoder(image)
     return codes
+
+
+def _check_code(encoder: AnyEncoder, layers: int, width: int) -> None:
+    shape = encoder if isinstance(encoder, Encoder) else encoder.config
+    found = shape.layers, shape.width if isinstance(shape, Encoder | InDomainConfig) else shape.latent_width
+    if found != (layers, width):
+        raise ValueError(f"encoder: expected codes of {layers} x {width}, got {found[0]} x {found[1]}")
 
 
 def _check_divides(what: str, side: int, resolution: int) -> None:

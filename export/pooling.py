@@ -2,8 +2,8 @@
 
 PyTorch keeps where each maximum was and scatters the gradient there. ONNX Runtime takes a third longer
 for that, and TensorRT has no such indices. Here each pixel is compared with the maximum of its window
-instead, and pixels that equal it share the gradient. Maxima that are compared are moved and never
-convolved, for a GPU may round what it convolves.
+instead, and pixels that equal it share the gradient. Where windows lie apart, maxima that are compared
+are moved and never convolved, for a GPU may round what it convolves.
 """
 
 from __future__ import annotations

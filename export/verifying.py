@@ -5,8 +5,11 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import numpy as np
+
+from export.networks import Networks
 from export.weights import load_networks
-from relatent.pack import MANIFEST, PackError, file_digest, read_pack
+from relatent.pack import LATENTS, MANIFEST, Pack, PackError, file_digest, read_pack
 
 _TENSORS = ".safetensors"
 _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
@@ -14,7 +17,7 @@ _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
 
 
 def verify_pack(folder: Path) -> str:
-    """Check every file of a pack against its manifest, and its revision against its weights.
+    """Check every file of a pack against its manifest, and the manifest against the weights.
 
     Returns:
         A sentence that says what was checked.
@@ -29,13 +32,34 @@ def verify_pack(folder: Path) -> str:
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in (*listed, MANIFEST) and path.suffix not in _DOCUMENTS:
             problems.append(f"{path}: not in the manifest")
-    if not problems and (revision := load_networks(folder).revision) != pack.revision:
-        problems.append(
-            f"{folder / MANIFEST}: revision: the manifest says {pack.revision}, the weights have {revision}"
-        )
+    if not problems:
+        problems = _disagreements(pack, load_networks(folder, pack.compare_side), folder / MANIFEST)
     if problems:
         raise PackError("\n".join(problems))
     return f"{folder}: {len(listed)} files as the manifest has them, revision {pack.revision}"
+
+
+def _disagreements(pack: Pack, networks: Networks, manifest: Path) -> list[str]:
+    """What the manifest says that the weights do not have."""
+    config = networks.generator.config
+    facts = {
+        "revision": (pack.revision, networks.revision),
+        "resolution": (pack.resolution, config.resolution),
+        "latent.layers": (pack.layers, config.layers),
+        "latent.width": (pack.width, config.latent_width),
+        "latent.z_width": (pack.z_width, config.z_width),
+        "encoder": (pack.encoder, networks.encoder is not None),
+        "metrics": (pack.metrics, networks.metrics),
+        "attributes": (pack.attributes, networks.attribute_names),
+    }
+    problems = [
+        f"{manifest}: {name}: the manifest says {said}, the weights have {had}"
+        for name, (said, had) in facts.items()
+        if said != had
+    ]
+    if not np.array_equal(pack.mean, networks.generator.mean_code().numpy()):
+        problems.append(f"{manifest.parent / LATENTS}: mean: it is not that of the weights")
+    return problems
 
 
 def _problems(folder: Path, name: str, digest: str) -> list[str]:

@@ -14,6 +14,7 @@ it (`export.pack`).
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ from safetensors.numpy import load_file
 from relatent.directions import Direction, DirectionSpace, direction_space, read_direction
 
 FORMAT = 1
+NAME = r"[a-z][a-z0-9_]*"
+"""What packs may be called."""
 MANIFEST = "pack.toml"
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -132,7 +135,8 @@ def read_pack(folder: Path) -> Pack:
     """
     manifest = _read_manifest(folder / MANIFEST)
     try:
-        _check_files(folder, manifest["files"])
+        _check_name(manifest["name"])
+        _check_files(folder, dict(manifest["files"]))
         latent, refine = manifest["latent"], manifest["refine"]
         shape = (int(latent["layers"]), int(latent["width"]))
         mean = _tensors(folder / LATENTS)["mean"]
@@ -155,7 +159,7 @@ def read_pack(folder: Path) -> Pack:
             mean=mean,
             directions=_directions(folder, manifest.get("directions", []), shape, int(latent["z_width"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, PackError):
             raise
         raise PackError(f"{folder / MANIFEST}: {type(error).__name__}: {error}") from error
@@ -204,8 +208,16 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def _check_name(name: Any) -> None:
+    """Graphs' folders are called after it, so it must not lead out of theirs."""
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+        raise ValueError(f"name: expected lower-case letters, digits and underscores, got {name!r}")
+
+
 def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
     for name, expected in digests.items():
+        if Path(name).name != name:
+            raise ValueError(f"files: expected names of files in the pack's folder, got {name!r}")
         path = folder / name
         if name not in (LATENTS, DIRECTIONS) and not path.exists():
             continue  # weights, which whoever serves may leave behind

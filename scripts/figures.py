@@ -86,8 +86,8 @@ def fullsize() -> str:
     table = ["| | |", "|---|---|", *(f"| {text} | {figure} |" for text, figure in rows.items())]
     told = (
         f"StyleGAN2 of {side} × {side} pixels ({parameters['generator'] / 1e6:.1f} M numbers), e4e's encoder "
-        f"({parameters['encoder'] / 1e6:.1f} M), LPIPS over VGG16 at {measured['compare_side']} pixels; random "
-        "weights; batch 1."
+        f"({parameters['encoder'] / 1e6:.1f} M), LPIPS over VGG16 at {measured['compare_side']} pixels; "
+        "random weights; batch 1."
     )
     return "\n".join([told, "", *table, "", _where(measured["environment"])])
 

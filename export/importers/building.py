@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from export.importers import encoders, genforce, idinvert, perceptual, stylegan2
 from export.importers.errors import Refused
 from export.importers.families import Contents, Family, Tensors
+from export.importers.reading.telling import laid_out
 from export.nets.gradual_style import GradualStyleConfig
 from export.nets.indomain_encoder import InDomainConfig
 from export.nets.lpips import Lpips
@@ -69,26 +70,25 @@ def build_networks(files: Sequence[Contents], compare_side: int = 0) -> Networks
     encoder_file = _only(files, "an encoder", lambda held: bool(held.encoder))
     identity_file = _only(files, "an identity network", lambda held: held.family is Family.ARCFACE)
     features = [held for held in files if held.family is Family.FEATURES]
-    generator = _generator(generator_file)
-    encoder = None if encoder_file is None else _encoder(encoder_file, generator)
-    identity = None
+    with laid_out(str(generator_file.path)):
+        generator = _generator(generator_file)
+    encoder = identity = lpips = None
+    if encoder_file is not None:
+        with laid_out(str(encoder_file.path)):
+            encoder = _encoder(encoder_file, generator)
     if identity_file is not None:
-        identity = encoders.identity_from(identity_file.others, str(identity_file.path))
+        with laid_out(str(identity_file.path)):
+            identity = encoders.identity_from(identity_file.others, str(identity_file.path))
+    if features:
+        with laid_out(_listed(features)):
+            lpips = _features(features)
     try:
-        return Networks(
-            generator,
-            encoder,
-            lpips=_features(features),
-            identity=identity,
-            compare_side=compare_side,
-        )
+        return Networks(generator, encoder, lpips=lpips, identity=identity, compare_side=compare_side)
     except ValueError as error:
-        raise error if isinstance(error, Refused) else Refused(f"{_listed(files)}: {error}") from error
+        raise Refused(f"these files do not fit each other: {error}") from error
 
 
-def _features(files: Sequence[Contents]) -> Lpips | None:
-    if not files:
-        return None
+def _features(files: Sequence[Contents]) -> Lpips:
     return perceptual.perceptual_from(
         *(held.others for held in files), names=[str(held.path) for held in files]
     )

@@ -42,6 +42,10 @@ _STYLE_CHANNELS, _CLIP_WIDTH = 1000, 512
 """StyleCLIP's `fs3.npy` has a row for each style channel (6048 at 1024 px), as wide as CLIP's embeddings."""
 
 
+class SpaceUntold(Refused):
+    """A single row that may be of W or of Z, in a file whose name does not tell which."""
+
+
 def read_directions(
     path: Path,
     layers: int,
@@ -198,7 +202,7 @@ def _space_of(path: Path) -> DirectionSpace:
     folder = path.parent.name.lower()
     if stem.startswith("boundary_") and folder.endswith(("_w", "_z")):
         return DirectionSpace(folder[-1])
-    raise Refused(
+    raise SpaceUntold(
         f"{path}: a single row does not tell its space: say whether it is of W or Z, or call it as "
         "InterFaceGAN does, NAME_w_boundary.npy for W and NAME_boundary.npy for Z"
     )

@@ -47,7 +47,7 @@ Tensors = Mapping[str, Tensor]
 Options = Mapping[str, Any]
 
 _POOLED_SIDE = 256
-"""Side of the images of an encoder that averages a map, which fits any."""
+"""Side of the images of an encoder that averages a map; less where the generator's are smaller."""
 
 _ALWAYS_FROM_MEAN = "WEncoder"
 """HyperStyle's encoder, whose code does not ask the option."""
@@ -76,7 +76,8 @@ def encoder_config(
     kind, letterboxed = find_kind(named, options, what), options.get("dataset_type") == "cars_encode"
     shape = ir_se_shape(named, what) if kind.backbone is Backbone.IR_SE else resnet_shape(named, what)
     if kind.reading is Reading.POOLED:
-        side, rows, width = _POOLED_SIDE, layers, axes(named, "linear.weight", 2, what)[0]
+        side, rows = min(_POOLED_SIDE, 2 << (layers // 2)), layers
+        width = axes(named, "linear.weight", 2, what)[0]
     else:
         halvings, rows = count_halvings(named, 0), count_rows(named)
         side, width = STRIDE << halvings, axes(named, "styles.0.linear.weight", 2, what)[0]

@@ -20,13 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from export.importers import genforce, perceptual
-from export.importers.errors import UnknownFile, UnsupportedFile
+from export.importers.errors import DamagedFile, UnknownFile, UnsupportedFile
 from export.importers.ganspace import is_ganspace
-from export.importers.named import under
+from export.importers.named import finite, under
 from export.importers.reading import PersistentObject, read_checkpoint
+from export.importers.reading.telling import laid_out
 from export.nets.stylegan1 import StyleGAN1Config
 
 Tensors = Mapping[str, Tensor]
@@ -108,7 +110,8 @@ def recognise(path: Path) -> Contents:
         return Contents(path, Family.DIRECTION)
     if not isinstance(data, Mapping):
         raise UnknownFile(f"{path}: expected a checkpoint or a direction, got a {type(data).__name__}")
-    return _of_mapping(path, data)
+    with laid_out(str(path)):
+        return _of_mapping(path, data)
 
 
 def _of_mapping(path: Path, data: Mapping[str, Any]) -> Contents:
@@ -117,24 +120,27 @@ def _of_mapping(path: Path, data: Mapping[str, Any]) -> Contents:
     if isinstance(data.get("G_ema"), PersistentObject):
         return _nvlabs(path, data["G_ema"].tensors())
     if "generator_smooth" in data:
-        return _genforce(path, _tensors(data["generator_smooth"]))
+        return _genforce(path, _tensors(path, data, "generator_smooth"))
     if "g_ema" in data:
-        mean = data.get("latent_avg")
-        return Contents(path, Family.ROSINALITY, generator=_tensors(data["g_ema"]), latent_avg=mean)
+        generator = _tensors(path, data, "g_ema")
+        return Contents(path, Family.ROSINALITY, generator=generator, latent_avg=_mean(path, data))
     if "state_dict" in data:
         return _encoder_and_decoder(path, data)
     if isinstance(data.get("encoder"), Mapping) and isinstance(data.get("decoder"), Mapping):
         # Its encoder is a module of its own, around the network and the mean latent.
-        encoder = _without_prefix(under(_tensors(data["encoder"]), "encoder."))
+        held = _tensors(path, data, "encoder")
+        encoder = _only_tensors(under(held, "encoder."))
+        if not encoder:
+            raise DamagedFile(f"{path}: encoder: expected tensors called 'encoder. ...', got none")
         return Contents(
             path,
             Family.GANINVERTER,
-            generator=_without_prefix(_tensors(data["decoder"])),
+            generator=_tensors(path, data, "decoder"),
             encoder=encoder,
-            latent_avg=data["encoder"].get("latent_avg"),
+            latent_avg=_mean(path, held),
             options=_options(data),
         )
-    return _bare(path, _tensors(data))
+    return _bare(path, _only_tensors(data))
 
 
 def _nvlabs(path: Path, tensors: Tensors) -> Contents:
@@ -155,13 +161,15 @@ def _genforce(path: Path, tensors: Tensors) -> Contents:
 
 def _encoder_and_decoder(path: Path, data: Mapping[str, Any]) -> Contents:
     """The layout that pSp began and e4e, ReStyle and HyperStyle took over."""
-    tensors, options = _tensors(data["state_dict"]), _options(data)
+    tensors, options = _tensors(path, data, "state_dict"), _options(data)
     if any(name.startswith("hypernet.") for name in tensors):
         raise UnsupportedFile(
             f"{path}: a HyperStyle checkpoint. It changes the generator's weights for every image, so that "
             "codes of two images belong to two generators; import the W encoder and the generator instead"
         )
-    encoder = _without_prefix(under(tensors, "encoder."))
+    encoder, decoder = _only_tensors(under(tensors, "encoder.")), _only_tensors(under(tensors, "decoder."))
+    if not encoder and not decoder:
+        return _bare(path, tensors)
     kind = str(options.get("encoder_type", ""))
     entry = encoder.get("input_layer.0.weight", encoder.get("conv1.weight"))
     if entry is not None and entry.shape[1] > 3:
@@ -171,16 +179,15 @@ def _encoder_and_decoder(path: Path, data: Mapping[str, Any]) -> Contents:
     return Contents(
         path,
         family,
-        generator=_without_prefix(under(tensors, "decoder.")),
+        generator=decoder,
         encoder=encoder,
-        latent_avg=data.get("latent_avg"),
+        latent_avg=_mean(path, data),
         options=options,
     )
 
 
 def _bare(path: Path, tensors: Tensors) -> Contents:
     """A state dict by itself."""
-    tensors = _without_prefix(tensors)
     if "style.1.weight" in tensors and "conv1.conv.weight" in tensors:
         return Contents(path, Family.ROSINALITY, generator=tensors)
     if "mapping.fc0.weight" in tensors or any(name.startswith("synthesis.input.") for name in tensors):
@@ -195,18 +202,41 @@ def _bare(path: Path, tensors: Tensors) -> Contents:
         return Contents(path, Family.IDINVERT_ENCODER, encoder=tensors)
     if "output_layer.3.weight" in tensors and "input_layer.0.weight" in tensors:
         return Contents(path, Family.ARCFACE, others=tensors)
-    known = ", ".join(sorted(tensors)[:3])
-    raise UnknownFile(f"{path}: tensors of no family we know ({known}, ...)")
+    known = ", ".join([*sorted(tensors)[:3], "..."]) if tensors else "no tensor at all"
+    raise UnknownFile(f"{path}: tensors of no family we know: {known}")
 
 
-def _tensors(data: Any) -> dict[str, Tensor]:
-    """A state dict's tensors; what is no tensor in it is the business of who trained it."""
-    return {str(name): value for name, value in data.items() if isinstance(value, Tensor)}
+def _tensors(path: Path, data: Mapping[str, Any], key: str) -> dict[str, Tensor]:
+    """A state dict's tensors, without what `DataParallel` puts before every name.
+
+    Raises:
+        DamagedFile: there is no state dict under the key, or an empty one.
+    """
+    held = data.get(key)
+    tensors = _only_tensors(held) if isinstance(held, Mapping) else {}
+    if not tensors:
+        raise DamagedFile(f"{path}: {key}: expected tensors by name, got none")
+    return tensors
 
 
-def _without_prefix(tensors: Tensors) -> dict[str, Tensor]:
-    """Without what `DataParallel` puts before every name."""
-    return under(tensors, "module.") if all(name.startswith("module.") for name in tensors) else dict(tensors)
+def _only_tensors(held: Mapping[str, Any]) -> dict[str, Tensor]:
+    """What is no tensor is the business of who trained it."""
+    tensors = {str(name): value for name, value in held.items() if isinstance(value, Tensor)}
+    return under(tensors, "module.") if all(name.startswith("module.") for name in tensors) else tensors
+
+
+def _mean(path: Path, held: Mapping[str, Any]) -> Tensor | None:
+    """The mean latent that came with tensors, if one did.
+
+    Raises:
+        DamagedFile: it is no latent.
+    """
+    mean = held.get("latent_avg")
+    if mean is None:
+        return None
+    if not isinstance(mean, Tensor) or mean.ndim not in (1, 2) or not mean.is_floating_point():
+        raise DamagedFile(f"{path}: latent_avg: expected a tensor of one row or several")
+    return finite(mean.to(torch.float32), f"{path}: latent_avg")
 
 
 def _options(data: Mapping[str, Any]) -> Mapping[str, Any]:

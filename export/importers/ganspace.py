@@ -11,7 +11,7 @@ rows, and this project off each row: the same for codes of W.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,20 @@ def read_edit(text: str) -> tuple[str, GanspaceEdit]:
         raise ValueError(f"--component: expected NAME=INDEX:FIRST-LAST, such as eyes=54:7-8, got {text!r}")
     component, first, last = (int(number) for number in found.groups()[1:])
     return found[1], GanspaceEdit(component, first, last)
+
+
+def read_edits(texts: Sequence[str]) -> dict[str, GanspaceEdit]:
+    """Read several, each of a name of its own.
+
+    Raises:
+        ValueError: one is not of that form, or a name is there twice.
+    """
+    edits: dict[str, GanspaceEdit] = {}
+    for name, edit in map(read_edit, texts):
+        if name in edits:
+            raise ValueError(f"--component: expected each name once, got {name!r} twice")
+        edits[name] = edit
+    return edits
 
 
 def is_ganspace(data: Any) -> bool:

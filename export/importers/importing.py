@@ -6,29 +6,30 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from export.importers.building import build_networks
-from export.importers.directions import read_directions
+from export.importers.directions import SpaceUntold, read_directions
 from export.importers.errors import Refused
 from export.importers.families import Contents, Family, recognise
 from export.importers.ganspace import GanspaceEdit
+from export.importers.reading.telling import laid_out
 from export.networks import AnyGenerator, Networks
 from export.pack import PackInfo, write_pack
 from relatent.directions import Direction, DirectionSpace
-from relatent.pack import file_digest
-
-_NAME = r"[a-z][a-z0-9_]*"
+from relatent.pack import NAME, file_digest
 
 _RATES = {"encoder": 0.01, "mean": 0.05}
 """Adam's step sizes along the code's own numbers: in-domain inversion's from an encoder's code, half the
 StyleGAN2 projector's highest from the mean."""
 
-_PERCEPTUAL = 0.8
-"""Weight of LPIPS beside the pixels', as pSp and e4e were trained with."""
+_PERCEPTUAL = 0.2
+"""Weight of LPIPS beside the pixels': the ratio that pSp and e4e were trained with, 0.8 to 1 for pixels in
+[-1, 1], whose squares are four times ours."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def import_pack(files: Sequence[Path], into: Path, name: str, stated: Stated) ->
         Refused: a file cannot be imported, or the files do not make one family.
         ValueError: the name is none, or taken.
     """
-    if not re.fullmatch(_NAME, name):
+    if not re.fullmatch(NAME, name):
         raise ValueError(f"--name: expected lower-case letters, digits and underscores, got {name!r}")
     folder, partial = into / name, into / f".{name}.partial"
     if folder.exists():
@@ -112,33 +113,48 @@ def _info(name: str, held: Sequence[Contents], networks: Networks, stated: State
 def _expand(files: Sequence[Path]) -> list[Path]:
     found = []
     for path in files:
-        found += sorted(child for child in path.iterdir() if child.is_file()) if path.is_dir() else [path]
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        if not inside:
+            raise Refused(f"{path}: expected a folder with files in it")
+        found += inside
     return found
 
 
 def _directions(held: Sequence[Contents], generator: AnyGenerator, stated: Stated) -> list[Direction]:
-    config = generator.config
     if stated.components and not any(contents.family is Family.GANSPACE for contents in held):
         raise ValueError("--component: expected a file of GANSpace's components, got none")
     found: dict[str, Direction] = {}
     for contents in held:
         if contents.family not in (Family.DIRECTION, Family.GANSPACE):
             continue
-        components = stated.components if contents.family is Family.GANSPACE else {}
-        directions = read_directions(
-            contents.path,
-            config.layers,
-            config.latent_width,
-            config.z_width,
-            space=stated.direction_space,
-            edits=components or None,
-            licence=stated.direction_licence or f"not stated; {contents.family.licence}",
-        )
-        for direction in directions:
+        for direction in _read_directions(contents, generator, stated):
             if direction.name in found:
                 raise Refused(f"{contents.path}: a second direction called {direction.name!r}")
             found[direction.name] = direction
     return list(found.values())
+
+
+def _read_directions(contents: Contents, generator: AnyGenerator, stated: Stated) -> list[Direction]:
+    config = generator.config
+    read = partial(
+        read_directions,
+        contents.path,
+        config.layers,
+        config.latent_width,
+        config.z_width,
+        edits=stated.components or None if contents.family is Family.GANSPACE else None,
+        licence=stated.direction_licence or f"not stated; {contents.family.licence}",
+    )
+    with laid_out(str(contents.path)):
+        try:
+            return read()
+        except SpaceUntold:
+            if stated.direction_space is None:
+                raise
+            return read(space=stated.direction_space)
 
 
 def _described(held: Sequence[Contents], networks: Networks) -> str:

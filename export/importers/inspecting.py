@@ -10,6 +10,7 @@ from torch import Tensor
 from export.importers.building import encoder_config, generator_config
 from export.importers.directions import describe_directions
 from export.importers.families import Contents, Family, recognise
+from export.importers.reading.telling import laid_out
 from export.nets.restyle import ReStyleConfig
 from export.nets.stylegan1 import StyleGAN1Config
 
@@ -22,14 +23,15 @@ def inspect(path: Path) -> str:
     """
     held = recognise(path)
     lines = {"family": held.family.label}
-    if held.generator:
-        lines |= _generator(held)
-    if held.encoder:
-        lines |= _encoder(held)
-    if held.others:
-        lines["holds"] = _counted(held.others)
-    if held.family in (Family.DIRECTION, Family.GANSPACE):
-        lines |= describe_directions(path)
+    with laid_out(str(path)):
+        if held.generator:
+            lines |= _generator(held)
+        if held.encoder:
+            lines |= _encoder(held)
+        if held.others:
+            lines["holds"] = _counted(held.others)
+        if held.family in (Family.DIRECTION, Family.GANSPACE):
+            lines |= describe_directions(path)
     lines["licence"] = held.family.licence
     width = max(map(len, lines))
     return "\n".join([str(path), *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
@@ -51,9 +53,11 @@ def _generator(held: Contents) -> dict[str, str]:
 
 def _encoder(held: Contents) -> dict[str, str]:
     config = encoder_config(held)
-    kind = str(held.options.get("encoder_type", "ResNet of in-domain inversion"))
+    own = "in-domain inversion's" if held.family is Family.IDINVERT_ENCODER else "of an unknown type"
+    kind = str(held.options.get("encoder_type", own))
     passes = f", {config.iterations} passes" if isinstance(config, ReStyleConfig) else ""
-    shape = f"{config.resolution} x {config.resolution} to {config.layers} rows{passes}"
+    rows = f" to {config.layers} rows" if config.layers else ""
+    shape = f"{config.resolution} x {config.resolution}{rows}{passes}"
     return {"encoder": f"{kind}, {shape}, {_counted(held.encoder)}"}
 
 

@@ -44,7 +44,7 @@ class NamedTensors:
         found = self.shape(name)
         if [side for side in found if side != 1] != [side for side in shape if side != 1]:
             raise DamagedFile(f"{self._what}: {name}: expected shape {list(shape)}, got {list(found)}")
-        return self._tensors.pop(name).to(torch.float32).reshape(shape)
+        return finite(self._tensors.pop(name).to(torch.float32), f"{self._what}: {name}").reshape(shape)
 
     def drop(self, pattern: str) -> dict[str, Tensor]:
         """Take everything whose whole name matches a pattern: constants that follow from the family."""
@@ -61,6 +61,17 @@ class NamedTensors:
             names = sorted(self._tensors)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise DamagedFile(f"{self._what}: nothing is known of tensor {names[0]!r}{more}")
+
+
+def finite(tensor: Tensor, what: str) -> Tensor:
+    """A tensor whose numbers are all numbers.
+
+    Raises:
+        DamagedFile: one is infinite, or not a number.
+    """
+    if not bool(torch.isfinite(tensor).all()):
+        raise DamagedFile(f"{what}: expected finite numbers, got others among them")
+    return tensor
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -108,6 +108,9 @@ def nvlabs_config(tensors: Tensors, what: str) -> GeneratorConfig:
 def from_nvlabs(tensors: Tensors, what: str) -> Generator:
     """Build a generator from tensors named as in NVIDIA's StyleGAN2-ADA (PyTorch).
 
+    What its mixed-precision networks clamp activations to, 256 times the gain, is left out: activations
+    of trained networks do not come near.
+
     Args:
         tensors: `mapping.*` and `synthesis.b{R}.*`.
         what: what they are, for errors; begins with the file.

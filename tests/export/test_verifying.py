@@ -61,3 +61,20 @@ def test_a_revision_that_is_not_the_weights_is_told(
     manifest = pack / "pack.toml"
     manifest.write_text(manifest.read_text().replace(small.revision, "0" * 64))
     assert f"revision: the manifest says {'0' * 64}, the weights have" in told(pack, capsys)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "what"),
+    [
+        ("resolution = 32", "resolution = 64", "resolution: the manifest says 64, the weights have 32"),
+        ("encoder = true", "encoder = false", "encoder: the manifest says False, the weights have True"),
+        ('    "perceptual",\n', "", "metrics: the manifest says"),
+    ],
+)
+def test_a_manifest_that_is_not_of_the_weights_is_told(
+    pack: Path, capsys: pytest.CaptureFixture[str], line: str, instead: str, what: str
+) -> None:
+    manifest = pack / "pack.toml"
+    assert line in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(line, instead, 1))
+    assert what in told(pack, capsys)

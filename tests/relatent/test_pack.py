@@ -105,3 +105,18 @@ def test_where_there_is_no_pack_the_folder_is_named(tmp_path: Path, folder: str)
     with pytest.raises(PackError, match="expected at least one folder") as caught:
         read_packs(tmp_path / folder)
     assert str(caught.value).startswith(f"{tmp_path / folder}: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "what"),
+    [
+        ('name = "tiny"', 'name = "../../tiny"', "name: expected lower-case letters"),
+        ('"latents.safetensors" =', '"../latents.safetensors" =', "files: expected names of files"),
+        ("encoder = 0.02", 'encoder = "fast"', "could not convert"),
+    ],
+)
+def test_a_manifest_that_leads_elsewhere_is_refused(pack: Path, line: str, instead: str, what: str) -> None:
+    manifest = pack / MANIFEST
+    assert line in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(line, instead, 1))
+    assert what in the_error_of(pack)

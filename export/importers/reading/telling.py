@@ -20,6 +20,24 @@ def one_line(text: str) -> str:
 
 
 @contextmanager
+def laid_out(what: str) -> Iterator[None]:
+    """While what was read is made sense of: no other error than a refusal.
+
+    Raises:
+        Refused: what was raised inside.
+        DamagedFile: anything else was: tensors with too few axes, sizes that cannot be, values of a type
+            that nobody thought of.
+    """
+    try:
+        yield
+    except Refused:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = one_line((str(error).splitlines() or [""])[0])
+        raise DamagedFile(f"{what}: not what its family holds ({type(error).__name__}: {reason})") from error
+
+
+@contextmanager
 def naming(path: Path) -> Iterator[None]:
     """While a file is read, once it is open: its path before every refusal, and no other error.
 
