@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import onnx
@@ -9,12 +10,13 @@ import onnxruntime
 import pytest
 import torch
 
-from export.graphs import build_graphs, reconstruction_objective
+from export.graphs import build_graphs, reconstruction_objective, roles
 from export.iterate import Iterate, assemble
 from export.nets.attributes import AttributeNetwork
 from export.nets.encoder import Encoder
 from export.nets.stylegan2 import Generator, GeneratorConfig
 from export.networks import Networks
+from export.onnx_export import clean
 from export.tracing import TracedStep, trace_step
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +52,9 @@ def graphs(small: Networks, traced: TracedStep) -> dict[str, onnx.ModelProto]:
     """Every graph of the small networks; refinement in both forms, and in the code's own coordinates."""
     plain = trace_step(reconstruction_objective(small), {})
     return {
-        **dict(build_graphs(small, max_steps=MAX_STEPS)),
+        # Without its last one, which would be traced again.
+        **dict(itertools.islice(build_graphs(small), len(roles(small)) - 1)),
+        "refine": clean(assemble(traced, MAX_STEPS, Iterate.LOOP)),
         "refine_unrolled": assemble(traced, MAX_STEPS, Iterate.UNROLL),
         "refine_plain": assemble(plain, MAX_STEPS, Iterate.LOOP),
     }
