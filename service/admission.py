@@ -1,64 +1,61 @@
-"""Bounded admission: so many calls at work, so many waiting, and none that would wait in vain.
+"""Admission by time: a call is let in if it, and those at work, can be answered before their deadlines.
 
-Work is counted in refinement steps; an image to synthesise counts as one. The engine's pace, seconds a
-step, is measured as it goes. From the two follows how long a newcomer would wait, which is held
-against its deadline before it is let in, and told to those turned away.
+A call says what work it is at most; the measured pace says what that costs; and as calls at work share
+the engine evenly, from the two follows when each of them will have ended (`service.forecast`). So
+
+- a newcomer that would end after its deadline is refused at once, and told when there will be time for it;
+- one that would make another miss its deadline waits, even where there is a place;
+- one at work that cannot be in time any more is ended before its next chunk, so that its share goes to the
+  others.
+
+Whatever the load, the engine's time goes to answers that somebody still waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 from service.call import Call
-from service.errors import NotReady, Overloaded
+from service.errors import NotReady, OutOfTime, Overloaded
+from service.forecast import CAUTION, HOPE, WAITING_CAUTION, Forecast, Place, Work
 from service.lifecycle import DRAINING_RETRY_SECONDS
-from service.running_mean import RunningMean
+from service.pace import Pace
 
-INITIAL_SECONDS_A_STEP = 0.02
-SMOOTHING = 0.1
-"""Weight of the newest measurement in the running mean of the pace."""
 MIN_RETRY_SECONDS = 0.1
 
 
-@dataclass(eq=False)
-class Place:
-    """A call's place, at work or in the queue.
-
-    Attributes:
-        work: steps it still has to do.
-        seconds_a_step: what its last chunk took, its neighbours' steps included; 0 before the first.
-    """
-
-    work: int
-    seconds_a_step: float = 0.0
-    ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
 class Admission:
-    """The one owner of who is at work, who waits, and of the measured pace.
+    """The one owner of who is at work, who waits, and who is set aside.
 
     Args:
         max_inflight: most calls at work.
-        max_queue: most calls waiting.
+        max_queue: most calls waiting or set aside.
+        pace: what graphs cost.
         on_entry: told of every call that gets a place how many seconds it waited.
+
+    Attributes:
+        pace: the same.
     """
 
     def __init__(
-        self, max_inflight: int, max_queue: int, on_entry: Callable[[float], None] = lambda _: None
+        self,
+        max_inflight: int,
+        max_queue: int,
+        pace: Pace,
+        on_entry: Callable[[float], None] = lambda _: None,
     ) -> None:
+        self.pace = pace
         self._max_inflight = max_inflight
         self._max_queue = max_queue
         self._on_entry = on_entry
+        self._forecast = Forecast(pace)
         self._at_work: set[Place] = set()
         self._queue: deque[Place] = deque()
-        self._outstanding = 0
-        self._pace = RunningMean(INITIAL_SECONDS_A_STEP, SMOOTHING)
+        self._aside: set[Place] = set()
         self._closed = False
 
     @property
@@ -72,118 +69,187 @@ class Admission:
         return len(self._queue)
 
     @property
-    def seconds_a_step(self) -> float:
-        """The engine's measured pace: seconds for one step of one call, all calls together."""
-        return self._pace.value
+    def aside(self) -> int:
+        """Calls whose places were given away because their readers do not read."""
+        return len(self._aside)
 
     def backlog_seconds(self) -> float:
-        """Seconds of work outstanding, at the measured pace."""
-        return self._outstanding * self.seconds_a_step
+        """Seconds of the engine's time that all calls together still need, at the measured pace."""
+        return self._forecast.total((*self._at_work, *self._queue, *self._aside))
 
-    def measure(self, steps: int, seconds: float) -> None:
-        """Take a chunk of one call as a measurement of the pace.
+    def estimated_wait(self) -> float:
+        """Seconds until a newcomer would have a place."""
+        if not self._full() and not self._queue:
+            return 0.0
+        return self._forecast.wait(self._at_work, self._queue)
 
-        The engine shares its time among the calls at work, so a step of one takes about their number
-        times as long as it would cost alone.
-        """
-        self._pace.measure(seconds / (steps * max(1, len(self._at_work))))
+    @asynccontextmanager
+    async def place(self, work: Work, call: Call) -> AsyncIterator[Place]:
+        """Wait for a place, and hold it.
 
-    def advance(self, place: Place, steps: int, seconds: float) -> None:
-        """Note that a call has done some of its work."""
-        self.measure(steps, seconds)
-        place.seconds_a_step = seconds / steps
-        self._outstanding -= min(steps, place.work)
-        place.work = max(0, place.work - steps)
-
-    def check(self, call: Call) -> None:
-        """Turn a call away that has no hope of a place, before anything is spent on it.
+        Args:
+            work: what the call will ask of the engine.
+            call: whose deadline counts and whose `queue_seconds` is set.
 
         Raises:
             NotReady: the server is draining.
-            Overloaded: the queue is full, or the wait longer than the call's deadline allows.
+            Overloaded: too many wait already, or there is no hope of an answer before the deadline.
         """
         if self._closed:
-            raise NotReady("this server is shutting down", DRAINING_RETRY_SECONDS, reason="DRAINING")
-        if len(self._at_work) < self._max_inflight and not self._queue:
+            raise _draining()
+        place = Place(work, call, dict(work.runs))
+        if not self._can_begin(place):
+            self._refuse_in_vain(place)
+        self._queue.append(place)
+        try:
+            await self._wait(place)
+            self._on_entry(call.queue_seconds)
+            began, before = time.monotonic(), call.engine_seconds()
+            yield place
+            self._forecast.measure_outside(time.monotonic() - began - (call.engine_seconds() - before))
+        finally:
+            self._leave(place)
+
+    def advance(self, place: Place, graph: str, runs: int, seconds: float) -> None:
+        """Note that a call has done some of its steps, in so many seconds."""
+        place.seconds_a_step = seconds / runs
+        place.runs[graph] = max(0, place.runs[graph] - runs)
+        self._let_in()
+
+    def check_in_time(self, place: Place) -> None:
+        """Called between chunks of a call at work.
+
+        Raises:
+            OutOfTime: it could not be answered in time even if it were alone.
+            Overloaded: nor can it beside the others.
+        """
+        left = place.call.remaining()
+        if left is None or place.work.least is not None:
             return
-        wait, remaining = self.estimated_wait(), call.remaining()
-        if len(self._queue) >= self._max_queue:
+        own = self._forecast.cost(place)
+        if HOPE * own > left:
+            raise OutOfTime(
+                f"what is left of it takes {own:.1f} s, and the call's deadline is in {left:.1f} s; "
+                "give it more time or fewer steps, or ask for the best at the deadline"
+            )
+        end = self._forecast.end_now(place, self._at_work)
+        if HOPE * end > left:
+            raise self._too_near(end, left)
+
+    @asynccontextmanager
+    async def away(self, place: Place, seconds: float) -> AsyncIterator[None]:
+        """Do something without the engine that may take long, such as sending to a reader that does not read.
+
+        After so many seconds the place is given away; when it is done, the call waits for another, before
+        all newcomers.
+
+        Raises:
+            NotReady, Overloaded: afterwards; as `place`.
+        """
+        timer = asyncio.get_running_loop().call_later(seconds, self._set_aside, place)
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if place in self._aside:
+            self._aside.remove(place)
+            if self._closed:
+                raise _draining()
+            place.ready = asyncio.get_running_loop().create_future()
+            self._queue.appendleft(place)
+            await self._wait(place)
+
+    def close(self) -> None:
+        """Let nobody in any more and send away those who wait."""
+        self._closed = True
+        while self._queue:
+            _refuse(self._queue.popleft(), _draining())
+
+    def _can_begin(self, place: Place) -> bool:
+        """Whether a newcomer would be let in at once."""
+        if not self._at_work and not self._queue:
+            return True  # it takes nobody's time, and how else should a pace be unlearnt that was too slow
+        return not self._full() and not self._queue and self._suits(place)
+
+    def _suits(self, place: Place) -> bool:
+        """Whether a call that began now would be in time, and would not make another late."""
+        forecast = self._forecast
+        return forecast.in_time(place, self._at_work) and not forecast.would_harm(place, self._at_work)
+
+    def _refuse_in_vain(self, place: Place) -> None:
+        """Refuse a newcomer that would wait, or be at work, in vain.
+
+        Raises:
+            Overloaded: see `place`.
+        """
+        if len(self._queue) + len(self._aside) >= self._max_queue:
+            wait = self.estimated_wait()
             raise Overloaded(
                 f"{len(self._at_work)} calls at work and {len(self._queue)} waiting, the most this server "
                 f"takes; a place is expected in {wait:.1f} s",
                 max(wait, MIN_RETRY_SECONDS),
                 reason="QUEUE_FULL",
             )
-        if remaining is not None and wait > remaining:
-            raise Overloaded(
-                f"a place is expected in {wait:.1f} s, and the call's deadline is in {remaining:.1f} s",
-                max(wait, MIN_RETRY_SECONDS),
-                reason="DEADLINE_TOO_NEAR",
-            )
-
-    def estimated_wait(self) -> float:
-        """Seconds until a newcomer would have a place.
-
-        Calls at work share the engine evenly. So in units of steps done by each of them, a place is
-        free when the shortest call ends; its place goes to the first in the queue, and so on.
-        """
-        if len(self._at_work) < self._max_inflight:
-            return 0.0
-        ends = [place.work for place in self._at_work]
-        heapq.heapify(ends)
-        for place in self._queue:
-            heapq.heapreplace(ends, ends[0] + place.work)
-        return ends[0] * len(ends) * self.seconds_a_step
-
-    @asynccontextmanager
-    async def place(self, work: int, call: Call) -> AsyncIterator[Place]:
-        """Wait for a place, and hold it.
-
-        Args:
-            work: steps the call will do at most, images included.
-            call: whose deadline counts and whose `queue_seconds` is set.
-
-        Raises:
-            NotReady, Overloaded: as `check`.
-        """
-        self.check(call)
-        place = Place(max(1, work))
-        self._outstanding += place.work
-        try:
-            await self._wait(place, call)
-            self._on_entry(call.queue_seconds)
-            yield place
-        finally:
-            self._leave(place)
-
-    def close(self) -> None:
-        """Let nobody in any more and send away those who wait."""
-        self._closed = True
-        while self._queue:
-            waiting = self._queue.popleft()
-            if not waiting.ready.done():
-                waiting.ready.set_exception(
-                    NotReady("this server is shutting down", DRAINING_RETRY_SECONDS, reason="DRAINING")
-                )
-
-    async def _wait(self, place: Place, call: Call) -> None:
-        if len(self._at_work) < self._max_inflight and not self._queue:
-            self._at_work.add(place)
+        left = place.call.remaining()
+        if left is None:
             return
+        if not self._forecast.in_time(place, self._at_work):
+            raise self._too_near(self._forecast.end_now(place, self._at_work), left)
+        end = self._forecast.end_after_wait(place, self._at_work, self._queue)
+        if (CAUTION if self._full() else WAITING_CAUTION) * end > left:
+            raise self._too_near(end, left)
+
+    async def _wait(self, place: Place) -> None:
         began = time.monotonic()
-        self._queue.append(place)
-        await place.ready
-        call.queue_seconds = time.monotonic() - began
+        self._let_in()
+        try:
+            await place.ready
+        finally:
+            place.call.queue_seconds += time.monotonic() - began
 
     def _leave(self, place: Place) -> None:
-        self._outstanding -= place.work
-        place.work = 0
+        self._at_work.discard(place)
+        self._aside.discard(place)
+        if place in self._queue:
+            self._queue.remove(place)
+        self._let_in()
+
+    def _set_aside(self, place: Place) -> None:
         if place in self._at_work:
             self._at_work.remove(place)
-        elif place in self._queue:
-            self._queue.remove(place)
-        while self._queue and len(self._at_work) < self._max_inflight:
-            following = self._queue.popleft()
-            if not following.ready.done():
-                self._at_work.add(following)
-                following.ready.set_result(None)
+            self._aside.add(place)
+            self._let_in()
+
+    def _let_in(self) -> None:
+        """Give places to those that wait, in their order, as long as that makes nobody late."""
+        while self._queue and not self._full():
+            place = self._queue[0]
+            if self._at_work and not place.ready.done() and not self._suits(place):
+                if self._forecast.in_time(place, self._at_work):
+                    return
+                end = self._forecast.end_now(place, self._at_work)
+                _refuse(place, self._too_near(end, place.call.remaining() or 0.0))
+            self._queue.popleft()
+            if not place.ready.done():
+                self._at_work.add(place)
+                place.ready.set_result(None)
+
+    def _full(self) -> bool:
+        return len(self._at_work) >= self._max_inflight
+
+    def _too_near(self, end: float, left: float) -> Overloaded:
+        """Sooner than what is here now has been done, another call like this would hardly fare better."""
+        return Overloaded(
+            f"an answer is expected in {end:.1f} s, and the call's deadline is in {max(0.0, left):.1f} s",
+            max(self._forecast.total((*self._at_work, *self._queue)), MIN_RETRY_SECONDS),
+            reason="DEADLINE_TOO_NEAR",
+        )
+
+
+def _refuse(place: Place, error: Exception) -> None:
+    if not place.ready.done():
+        place.ready.set_exception(error)
+
+
+def _draining() -> NotReady:
+    return NotReady("this server is shutting down", DRAINING_RETRY_SECONDS, reason="DRAINING")

@@ -22,12 +22,14 @@ class Call:
         arrived: when it came, by the same clock.
         queue_seconds: time spent waiting for a place.
         inference_seconds: time spent waiting for the engine.
+        turn_seconds: time spent waiting to go to the engine together with others.
     """
 
     deadline: float | None = None
     arrived: float = field(default_factory=time.monotonic)
     queue_seconds: float = 0.0
     inference_seconds: float = 0.0
+    turn_seconds: float = 0.0
 
     def remaining(self) -> float | None:
         """Seconds until the caller gives up, or None for no end."""
@@ -36,6 +38,10 @@ class Call:
     def elapsed(self) -> float:
         """Seconds since the call came."""
         return time.monotonic() - self.arrived
+
+    def engine_seconds(self) -> float:
+        """Seconds at the engine and on the way to it, which it shared with others."""
+        return self.inference_seconds + self.turn_seconds
 
     def engine_timeout(self) -> float | None:
         """Seconds to wait for the engine at most, such that a failure can still be told; None for no end."""

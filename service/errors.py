@@ -8,9 +8,11 @@
     ├── MalformedRequest        the request's bytes are not the message they claim to be
     ├── MessageTooLarge         the request or its answer exceeds the message-size limit
     ├── UnknownMethod           the server has no such method
+    ├── OutOfTime               the call's work takes longer than its deadline allows, even alone
     └── TryLater
         ├── Overloaded          no place within the time there is
-        └── NotReady            starting or draining
+        ├── NotReady            starting or draining
+        └── NotRead             a stream's answers that nobody reads
 
 `service.rpc.status` maps them, and the engine's, to gRPC statuses; nothing else does.
 """
@@ -81,6 +83,12 @@ class UnknownMethod(ServiceError):
     reason = "UNKNOWN_METHOD"
 
 
+class OutOfTime(ServiceError):
+    """The call's work takes longer than its deadline allows, whatever else the server does."""
+
+    reason = "TOO_LITTLE_TIME"
+
+
 class Diverged(InvalidField):
     """The refinement's loss stopped being finite."""
 
@@ -109,3 +117,9 @@ class NotReady(TryLater):
     """The server is starting or draining."""
 
     reason = "NOT_READY"
+
+
+class NotRead(TryLater):
+    """The answers of a stream were not read for too long."""
+
+    reason = "NOT_READ"

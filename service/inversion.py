@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relatent.pack import Pack
-from service.admission import Admission, Place
+from service.admission import Admission
 from service.call import Call
 from service.engine.engine import EngineTimedOut, EngineUnavailable
 from service.errors import Diverged
+from service.forecast import Place, Work
 from service.job import Job, Start
 from service.lifecycle import Lifecycle
 from service.lockstep import Lockstep
 from service.metrics import Metrics
-from service.models import Models, Quality
+from service.models import GraphKind, Models, Quality
 from service.refinement import Checkpoint, LossNotFinite, Objective, Refinement, starting_at
 from service.running_mean import RunningMean
 from service.stopping import StopReason, reached, steps_in_time, time_limit
@@ -34,8 +35,6 @@ SMOOTHING = 0.2
 REHEARSAL_SECONDS = 120.0
 CHUNK_SECONDS = 5.0
 """A chunk on a slow engine is cut to about this."""
-ANSWER_WORK = 3
-"""Encoder, synthesis and assessment, in refinement steps, as admission counts work."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Inverter:
         """How long an answer takes after the last step."""
 
     async def rehearse(self, pack: Pack) -> None:
-        """Refine the mean latent towards grey and answer, so that the first calls' time can be judged.
+        """Run every graph that calls need, so that the first calls' time can be judged.
 
         Raises:
             LossNotFinite: the pack's own defaults lead nowhere.
@@ -90,20 +89,27 @@ class Inverter:
         )
         refinement = Refinement(pack, objective, starting_at(pack, pack.mean), 1 + most)
         call = Call(deadline=monotonic() + REHEARSAL_SECONDS)
+        await self._models.map(pack, np.zeros((1, pack.z_width), np.float32), 1.0, call)
+        if pack.encoder:
+            await self._models.encode(pack, grey[None], call)
         # The first step is slower than any after it; it tells how many of them there is time for.
         seconds = await refinement.advance(self._models, 1, call, REHEARSAL_SECONDS)
         await self._answer(pack, refinement, grey, call)
         steps = _steps_of(seconds, most)
-        seconds = await refinement.advance(self._models, steps, call, REHEARSAL_SECONDS)
+        await refinement.advance(self._models, steps, call, REHEARSAL_SECONDS)
         await self._answer(pack, refinement, grey, call)
-        self._admission.measure(steps, seconds)
 
-    def work(self, job: Job) -> int:
-        """Steps that a job will do at most, as admission counts them."""
+    def work(self, job: Job, images_after: int = 0) -> Work:
+        """What a job will ask of the engine, with so many images to be made of its result."""
+        refine = GraphKind.REFINE.of(job.pack)
         steps = max(0, job.rules.steps - job.steps_before)
         if job.rules.time_budget is not None:  # for which there is hardly room in it
-            steps = min(steps, ceil(job.rules.time_budget / self._admission.seconds_a_step))
-        return steps + ANSWER_WORK
+            steps = min(steps, ceil(job.rules.time_budget / self._admission.pace.cost(refine)))
+        answer = {GraphKind.SYNTHESIZE.of(job.pack): 1 + images_after, GraphKind.ASSESS.of(job.pack): 1}
+        if job.start is Start.ENCODER:
+            answer[GraphKind.ENCODE.of(job.pack)] = 1
+        least = {**answer, refine: min(steps, 1)} if job.rules.may_end_early else None
+        return Work({**answer, refine: steps}, least)
 
     async def invert(self, job: Job, call: Call, place: Place) -> AsyncGenerator[Progress | Result, None]:
         """Invert an image.
@@ -114,6 +120,7 @@ class Inverter:
         Raises:
             Diverged: the loss stopped being finite.
             NotReady: the server is about to end; the last report's checkpoint is where to go on.
+            OutOfTime, Overloaded: it cannot be answered before its deadline any more; the same of these.
             EngineError: as the engine says.
         """
         start = await self._start(job, call)
@@ -129,7 +136,11 @@ class Inverter:
                 if reason is not None:
                     break
                 self._lifecycle.check_not_stopping()
+                if refinement.steps > first:
+                    self._admission.check_in_time(place)
+                came = monotonic()
                 async with lockstep.chunk():
+                    call.turn_seconds += monotonic() - came
                     reason = await self._advance(
                         job, refinement, call, place, first=refinement.steps == first
                     )
@@ -150,13 +161,17 @@ class Inverter:
     ) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""
         steps = min(job.pack.refinement.max_steps, job.rules.steps - refinement.steps)
-        steps = _steps_of(self._pace(place), steps)
+        steps = _steps_of(self._step_seconds(job, place), steps)
         timeout = call.engine_timeout()
-        reserve = self._answer_seconds.value + ANSWER_MARGIN_SECONDS + job.images_after * self._pace(place)
+        reserve = (
+            self._answer_seconds.value
+            + ANSWER_MARGIN_SECONDS
+            + job.images_after * self._step_seconds(job, place)
+        )
         limit, out_of_time = time_limit(job.rules, call, reserve), None
         if limit is not None:
             end, reason = limit
-            steps = steps_in_time(end, self._pace(place), steps, first=first)
+            steps = steps_in_time(end, self._step_seconds(job, place), steps, first=first)
             if steps == 0:
                 return reason
             left = end - monotonic()
@@ -170,7 +185,7 @@ class Inverter:
             if out_of_time is None:
                 raise
             return out_of_time  # with the best of the chunks before
-        self._admission.advance(place, steps, seconds)
+        self._admission.advance(place, GraphKind.REFINE.of(job.pack), steps, seconds)
         self._locksteps[job.pack.name].measure(seconds)
         self._metrics.steps.labels(job.pack.name).inc(steps)
         self._metrics.chunk.labels(job.pack.name).observe(seconds)
@@ -224,9 +239,10 @@ class Inverter:
         self._answer_seconds.measure(monotonic() - began)
         return image[0], quality
 
-    def _pace(self, place: Place) -> float:
+    def _step_seconds(self, job: Job, place: Place) -> float:
         """Seconds that a step of this call takes, its neighbours' included."""
-        return place.seconds_a_step or self._admission.seconds_a_step * max(1, self._admission.inflight)
+        alone = self._admission.pace.cost(GraphKind.REFINE.of(job.pack))
+        return place.seconds_a_step or alone * max(1, self._admission.inflight)
 
 
 def _steps_of(seconds_a_step: float, most: int) -> int:

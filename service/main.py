@@ -29,6 +29,7 @@ from service.lifecycle import Lifecycle
 from service.logs import set_up_logs
 from service.metrics import Metrics
 from service.models import Models
+from service.pace import Pace
 from service.readiness import Readiness
 from service.rpc.catalog import CatalogServicer
 from service.rpc.decoding import Decoder
@@ -81,9 +82,10 @@ class Server:
 def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: Metrics) -> Server:
     """Put a server together around an engine."""
     lifecycle = Lifecycle()
-    admission = Admission(settings.max_inflight, settings.max_queue, metrics.queue.observe)
+    pace = Pace()
+    admission = Admission(settings.max_inflight, settings.max_queue, pace, metrics.queue.observe)
     metrics.watch(admission)
-    models = Models(engine, metrics)
+    models = Models(engine, metrics, pace)
     inverter = Inverter(models, admission, lifecycle, metrics)
     decoder = Decoder(settings.image_limits)
     health = HealthServicer(SERVICES)

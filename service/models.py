@@ -16,6 +16,7 @@ from service.call import Call
 from service.engine.attempts import attempt_seconds, begin_attempt
 from service.engine.engine import Engine
 from service.metrics import Metrics
+from service.pace import Pace
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -56,11 +57,17 @@ class Models:
     """Runs packs' graphs for calls, within their deadlines.
 
     Batches larger than a graph takes are split. Every method may raise the engine's errors.
+
+    Args:
+        engine: what runs them.
+        metrics: told of every batch.
+        pace: told what every run costs.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, pace: Pace) -> None:
         self._engine = engine
         self._metrics = metrics
+        self._pace = pace
 
     async def encode(self, pack: Pack, image: Pixels, call: Call) -> Floats:
         """The encoder's code float32 [1, L, D] of an image uint8 [1, R, R, 3]."""
@@ -82,7 +89,8 @@ class Models:
 
         Also tells how many seconds it took, attempts that failed before left out.
         """
-        answer = await self._infer(GraphKind.REFINE.of(pack), inputs, call, timeout)
+        steps = int(inputs["steps"][0, 0])
+        answer = await self._infer(GraphKind.REFINE.of(pack), inputs, steps, call, timeout)
         return answer, attempt_seconds()
 
     async def assess(self, pack: Pack, image: Pixels, reference: Pixels, call: Call) -> Quality:
@@ -103,20 +111,26 @@ class Models:
         most = self._engine.graphs[graph].max_batch
         batch = len(next(iter(inputs.values())))
         if batch <= most:
-            return await self._infer(graph, inputs, call, call.engine_timeout())
+            return await self._infer(graph, inputs, batch, call, call.engine_timeout())
         parts = []
         for first in range(0, batch, most):
             part = {name: array[first : first + most] for name, array in inputs.items()}
-            parts.append(await self._infer(graph, part, call, call.engine_timeout()))
+            runs = len(next(iter(part.values())))
+            parts.append(await self._infer(graph, part, runs, call, call.engine_timeout()))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     async def _infer(
-        self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
+        self, graph: str, inputs: Mapping[str, NDArray[Any]], runs: int, call: Call, timeout: float | None
     ) -> Tensors:
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
-        began = time.monotonic()
+        began, entered = time.monotonic(), self._pace.enter()
         begin_attempt()
         try:
-            return await self._engine.infer(graph, inputs, timeout)
+            answer = await self._engine.infer(graph, inputs, timeout)
         finally:
-            call.inference_seconds += time.monotonic() - began
+            charged, seconds = self._pace.leave(entered), time.monotonic() - began
+            call.inference_seconds += seconds
+        # Attempts that failed before are an outage, not what the graph costs.
+        answered = min(1.0, attempt_seconds() / seconds) if seconds else 1.0
+        self._pace.measure(graph, runs, charged * answered)
+        return answer

@@ -53,6 +53,12 @@ class StopRules:
     time_budget: float | None = None
     best_at_deadline: bool = False
 
+    @property
+    def may_end_early(self) -> bool:
+        """Whether a rule besides the number of steps may end it."""
+        others = (self.target_loss, self.plateau, self.time_budget)
+        return self.best_at_deadline or any(rule is not None for rule in others)
+
 
 def reached(rules: StopRules, losses: NDArray[np.float32]) -> StopReason | None:
     """Why to end after the steps done so far, or None to go on.

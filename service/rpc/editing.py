@@ -14,9 +14,10 @@ from service.admission import Admission
 from service.call import Call
 from service.catalog import Catalog
 from service.errors import InvalidField
+from service.forecast import Work
 from service.images import Format
 from service.inversion import Inverter
-from service.models import Models
+from service.models import GraphKind, Models
 from service.rpc.deadlines import Context, call_of
 from service.rpc.decoding import Decoder
 from service.rpc.inversion import last_result, result_message
@@ -66,7 +67,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         pack = self.catalog.pack(request.latent.pack, "latent.pack")
         code = read_latent(pack, request.latent, "latent")
         edit = read_edit(pack, request.operations, self.settings.max_images)
-        async with self.admission.place(edit.images, call):
+        async with self.admission.place(Work({GraphKind.SYNTHESIZE.of(pack): edit.images}), call):
             codes = edit.run(code)
             pixels = await self.models.synthesize(pack, codes, call)
         return await _response(pack, edit, codes, pixels, layout, call)
@@ -77,7 +78,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         wish = read_wish(self.catalog, self.settings, source.image, source.options, "image.")
         pack = wish.job.pack
         edit = read_edit(pack, request.operations, self.settings.max_images)
-        async with self.admission.place(self.inverter.work(wish.job) + edit.images, call) as place:
+        async with self.admission.place(self.inverter.work(wish.job, edit.images), call) as place:
             job = replace(await self.decoder.read_pixels(wish), images_after=edit.images)
             result = await last_result(self.inverter, job, call, place)
             codes = edit.run(result.code)

@@ -17,7 +17,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from service.call import REQUEST_ID
-from service.errors import MalformedRequest, MessageTooLarge, TryLater, UnknownMethod
+from service.errors import MalformedRequest, MessageTooLarge, NotRead, TryLater, UnknownMethod
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.rpc.deadlines import Context
@@ -26,6 +26,8 @@ from service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_of, reques
 log = logging.getLogger(__name__)
 
 OURS = "/relatent.v1."
+WRITE_SECONDS = 60.0
+"""How long an answer of a stream may stay unread before the call is ended."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC has no types
@@ -143,9 +145,15 @@ async def _write(context: Context, data: bytes) -> None:
     """Send an answer of a stream.
 
     Raises:
+        NotRead: the caller does not read.
         asyncio.CancelledError: the caller has hung up, which gRPC notices here before it cancels the call.
     """
     try:
-        await context.write(data)
+        async with asyncio.timeout(WRITE_SECONDS):
+            await context.write(data)
+    except TimeoutError as error:
+        raise NotRead(
+            f"nothing of this call's answers has been read for {WRITE_SECONDS:.0f} s", 1.0
+        ) from error
     except grpc.aio.InternalError as error:
         raise asyncio.CancelledError from error

@@ -8,9 +8,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from relatent.v1 import inversion_pb2, inversion_pb2_grpc
-from service.admission import Admission, Place
+from service.admission import Admission
 from service.call import Call
 from service.catalog import Catalog
+from service.forecast import Place
 from service.images import Format
 from service.inversion import Inverter, Progress, Result
 from service.job import Job
@@ -26,6 +27,9 @@ from service.rpc.messages import (
 from service.rpc.options import Wish, read_wish
 from service.settings import Settings
 from service.stopping import StopReason
+
+READER_SECONDS = 1.0
+"""A reader that leaves a report unread for so long makes its call lose its place until it reads on."""
 
 _REASONS = {
     StopReason.STEPS: inversion_pb2.STOP_REASON_STEPS,
@@ -69,7 +73,8 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
                 async for event in events:
                     if isinstance(event, Progress):
                         progress = await _progress_message(job, event, wish.output_format)
-                        yield inversion_pb2.InvertStreamResponse(progress=progress)
+                        async with self.admission.away(place, READER_SECONDS):
+                            yield inversion_pb2.InvertStreamResponse(progress=progress)
                     else:
                         result = event
         answer = await result_message(result, wish.output_format, call)

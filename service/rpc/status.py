@@ -8,8 +8,8 @@
 | UnknownName | NOT_FOUND | BadRequest |
 | UnknownMethod | UNIMPLEMENTED | |
 | Overloaded | RESOURCE_EXHAUSTED | RetryInfo |
-| NotReady, EngineUnavailable | UNAVAILABLE | RetryInfo |
-| EngineTimedOut | DEADLINE_EXCEEDED | |
+| NotReady, NotRead, EngineUnavailable | UNAVAILABLE | RetryInfo |
+| EngineTimedOut, OutOfTime | DEADLINE_EXCEEDED | |
 | anything else | INTERNAL | |
 
 ErrorInfo carries the error's reason, the domain `relatent` and the request's identifier.
@@ -17,6 +17,7 @@ ErrorInfo carries the error's reason, the domain `relatent` and the request's id
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 
@@ -30,7 +31,9 @@ from service.errors import (
     InvalidField,
     MalformedRequest,
     MessageTooLarge,
+    NotRead,
     NotReady,
+    OutOfTime,
     Overloaded,
     RevisionMismatch,
     ServiceError,
@@ -45,6 +48,8 @@ DETAILS_KEY = "grpc-status-details-bin"
 REQUEST_ID_KEY = "x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 ENGINE_RETRY_SECONDS = 1.0
+ABORT_SECONDS = 5.0
+"""How long a caller is given to take its status."""
 MAX_LENGTH = 1000
 """Of a message, in bytes as it travels: a status goes in headers, which clients limit to 8 KiB in all, and
 there whatever is not printable ASCII takes three times its bytes."""
@@ -59,8 +64,10 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (UnknownMethod, grpc.StatusCode.UNIMPLEMENTED),
     (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotReady, grpc.StatusCode.UNAVAILABLE),
+    (NotRead, grpc.StatusCode.UNAVAILABLE),
     (EngineUnavailable, grpc.StatusCode.UNAVAILABLE),
     (EngineTimedOut, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (OutOfTime, grpc.StatusCode.DEADLINE_EXCEEDED),
 )
 
 
@@ -108,10 +115,20 @@ def request_id_of(context: Context) -> str:
 
 
 async def abort(context: Context, error: Exception, request_id: str) -> None:
-    """End a call with an error's status."""
+    """End a call with an error's status.
+
+    Raises:
+        grpc.aio.AbortError: always, if the caller is there to be told.
+        asyncio.CancelledError: it is not: it hung up meanwhile, or reads nothing; if it should read on, it
+            finds the status.
+    """
     status = status_of(error, request_id)
     metadata = ((DETAILS_KEY, status.SerializeToString()), (REQUEST_ID_KEY, request_id))
-    await context.abort(code_of(error), status.message, metadata)
+    try:
+        async with asyncio.timeout(ABORT_SECONDS):
+            await context.abort(code_of(error), status.message, metadata)
+    except (TimeoutError, grpc.aio.InternalError) as gone:
+        raise asyncio.CancelledError from gone
 
 
 def _message(error: Exception) -> str:

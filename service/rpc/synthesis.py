@@ -14,9 +14,10 @@ from relatent.v1 import synthesis_pb2, synthesis_pb2_grpc
 from service.admission import Admission
 from service.catalog import Catalog
 from service.errors import InvalidField
+from service.forecast import Work
 from service.images import Format
 from service.latents import noise
-from service.models import Models
+from service.models import GraphKind, Models
 from service.rpc.deadlines import Context, call_of
 from service.rpc.messages import (
     image_message,
@@ -56,7 +57,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         codes = np.stack(
             [read_latent(pack, latent, f"latents[{index}]") for index, latent in enumerate(request.latents)]
         )
-        async with self.admission.place(len(codes), call):
+        async with self.admission.place(Work({GraphKind.SYNTHESIZE.of(pack): len(codes)}), call):
             pixels = await self.models.synthesize(pack, codes, call)
         images = await asyncio.to_thread(_images, pack, codes, pixels, layout)
         return synthesis_pb2.SynthesizeResponse(images=images, timings=timings_message(call))
@@ -75,7 +76,8 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         moves = read_z_moves(pack, request.z_moves, "z_moves")
         z = np.stack([noise(seed, pack.z_width) for seed in request.seeds])
         z = run_in_order(moves, z[:, None])[:, 0]
-        async with self.admission.place(len(z), call):
+        work = Work({GraphKind.MAP.of(pack): len(z), GraphKind.SYNTHESIZE.of(pack): len(z)})
+        async with self.admission.place(work, call):
             codes = await self.models.map(pack, z, psi, call)
             pixels = await self.models.synthesize(pack, codes, call)
         images = await asyncio.to_thread(_images, pack, codes, pixels, layout)

@@ -10,7 +10,9 @@ from relatent.v1 import editing_pb2, inversion_pb2
 from service import metrics
 from service.admission import Admission
 from service.call import Call
+from service.forecast import Work
 from service.metrics import Metrics
+from service.pace import Pace
 from tests.fixtures.requests import code, details, image, latent, reason
 from tests.fixtures.running import running_server
 
@@ -37,12 +39,13 @@ def test_the_documented_labels_are_the_real_ones():
 
 
 async def test_the_gauges_follow_the_admission():
-    made, admission = Metrics(), Admission(1, 1)
-    admission.measure(10, 1.0)
+    pace = Pace()
+    made, admission = Metrics(), Admission(1, 1, pace)
+    pace.measure("tiny_refine", 10, 1.0)
     made.watch(admission)
-    async with admission.place(30, Call()):
+    async with admission.place(Work({"tiny_refine": 30}), Call()):
         assert made.registry.get_sample_value("relatent_inflight") == 1
-        assert made.registry.get_sample_value("relatent_backlog_seconds") == 3.0
+        assert made.registry.get_sample_value("relatent_backlog_seconds") == pytest.approx(3.0)
     assert made.registry.get_sample_value("relatent_inflight") == 0
 
 

@@ -4,9 +4,9 @@ import shutil
 import pytest
 
 from service import readiness
-from service.admission import INITIAL_SECONDS_A_STEP
 from service.engine.engine import EngineUnavailable
 from service.lifecycle import State
+from service.pace import INITIAL_SECONDS_A_RUN
 from tests.fixtures.running import running_server
 
 
@@ -40,9 +40,12 @@ async def test_an_engine_that_does_not_come_up_is_tried_again(tiny_root):
         assert running.server.lifecycle.state is State.SERVING
 
 
-async def test_the_pace_is_measured_before_the_first_call(tiny_root):
+async def test_what_every_graph_costs_is_measured_before_the_first_call(tiny_root):
     async with running_server(tiny_root, ready=False) as running:
         running.engine.delay = 0.1
         await running.server.readiness.start()
+        pace = running.server.admission.pace
         # A chunk of 4 steps; no guess is as high, and a busy machine only makes it higher.
-        assert running.server.admission.seconds_a_step >= 0.025 > INITIAL_SECONDS_A_STEP
+        assert pace.cost("tiny_refine") >= 0.025 > INITIAL_SECONDS_A_RUN
+        for kind in ("map", "encode", "synthesize", "assess"):
+            assert pace.cost(f"tiny_{kind}") >= 0.1

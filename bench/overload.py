@@ -1,0 +1,204 @@
+"""What a service answers in time when more is asked of it than it can do.
+
+The load is open: when calls arrive is drawn beforehand, and they do so whether or not those before them
+have been answered, as the callers of a public service do. A call's time counts from when it was to arrive.
+Its deadline is four times what a call takes alone. *Goodput* is what was answered in time, a second, over
+*capacity*, which is what callers who wait for their answers get done when there are as many of them as
+serve it best. Capacity is measured in every round, before and after the loads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import numpy as np
+
+from bench.clients import invert_all
+from bench.graphs import Array, Graphs
+from bench.serving import served
+from bench.settings import Settings
+from bench.targets import targets
+from bench.timing import significant, spread
+from relatent import AsyncClient
+from relatent.pack import read_pack
+from relatent.v1 import inversion_pb2, inversion_pb2_grpc, types_pb2
+from service.settings import read_settings
+
+LOADS = (0.5, 1.0, 2.0, 5.0)
+"""Arrivals a second, over capacity."""
+DEADLINE = 4.0
+"""Seconds that a call may take, over those it takes alone."""
+CALLERS = (4, 8, 16)
+"""How many callers at a time capacity is sought with."""
+ROUNDS, SECONDS, STEPS = 5, 15.0, 50
+"""Of the measurement; seconds are those of one load in one round."""
+SEED = 7
+PROMPT_SECONDS = 0.05
+"""How soon a call that is refused should know."""
+
+
+@dataclass
+class Outcomes:
+    """What became of the calls at one load.
+
+    Attributes:
+        offered, goodputs: arrivals and answers in time, a second, over capacity; one a round.
+        counts: calls by how they ended: in_time, refused, late, or a gRPC code.
+        refusals: seconds until a refused call knew.
+        answers: seconds until an answered call had its answer.
+    """
+
+    offered: list[float] = field(default_factory=list)
+    goodputs: list[float] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    refusals: list[float] = field(default_factory=list)
+    answers: list[float] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same, for a report."""
+        total = self.counts.total()
+        prompt = sum(seconds <= PROMPT_SECONDS for seconds in self.refusals)
+        report: dict[str, Any] = {
+            "offered_over_capacity": spread(self.offered).as_json(),
+            "goodput_over_capacity": spread(self.goodputs).as_json(),
+            "calls": total,
+            "shares": {name: significant(count / total) for name, count in sorted(self.counts.items())},
+        }
+        if self.answers:
+            report["answer_seconds"] = spread(self.answers).as_json()
+        if self.refusals:
+            report["refusal_seconds"] = spread(self.refusals).as_json()
+            report["refusal_seconds_95th"] = significant(float(np.percentile(self.refusals, 95)))
+            report["refused_promptly"] = significant(prompt / len(self.refusals))
+        return report
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Measure.
+
+    Returns:
+        For each load what became of its calls, and `goodput_at_2` and `goodput_at_5` of them, capacity,
+        and the seconds of a call alone and of its deadline.
+    """
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> dict[str, Any]:
+    rounds, seconds, steps = (1, 2.0, 8) if settings.quick else (ROUNDS, SECONDS, STEPS)
+    graphs = Graphs(read_pack(settings.packs / settings.pack), settings.repository)
+    images = list(targets(graphs, 16))
+    outcomes = {load: Outcomes() for load in LOADS}
+    capacities: list[float] = []
+    random = np.random.default_rng(SEED)
+    inflight = read_settings([], {}).max_inflight
+    async with served(settings, max_inflight=inflight) as service, AsyncClient(service.address) as client:
+        await invert_all(client, images[:8], concurrency=8, steps=steps)
+        alone = await _alone(client, images, steps)
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            caller = _Caller(channel, images, steps, DEADLINE * alone)
+            for turn in range(rounds):
+                before = await _capacity(client, images, steps)
+                met: dict[float, Counter[str]] = {}
+                for load in LOADS if turn % 2 == 0 else reversed(LOADS):
+                    arrivals = _arrivals(random, load * before, seconds)
+                    met[load] = await caller.meet(arrivals, outcomes[load])
+                capacity = (before + await _capacity(client, images, steps)) / 2
+                capacities.append(capacity)
+                for load, counts in met.items():
+                    outcomes[load].offered.append(counts.total() / seconds / capacity)
+                    outcomes[load].goodputs.append(counts["in_time"] / seconds / capacity)
+    goodputs = {f"goodput_at_{load:g}": _median(outcomes[load].goodputs) for load in LOADS if load > 1}
+    return {
+        **goodputs,
+        "loads": {f"{load:g}": outcome.as_json() for load, outcome in outcomes.items()},
+        "capacity_a_second": spread(capacities).as_json(),
+        "seconds_alone": significant(alone),
+        "deadline_seconds": significant(DEADLINE * alone),
+        "max_inflight": inflight,
+        "engine": settings.engine,
+        "steps": steps,
+        "rounds": rounds,
+        "seconds_a_load": seconds,
+    }
+
+
+async def _alone(client: AsyncClient, images: Sequence[Array], steps: int) -> float:
+    """Seconds of a call when there is no other."""
+    taken = [await invert_all(client, [image], concurrency=1, steps=steps) for image in images[:9]]
+    return float(np.median(taken))
+
+
+async def _capacity(client: AsyncClient, images: Sequence[Array], steps: int) -> float:
+    """Inversions a second with as many callers as get the most done."""
+    rates = []
+    for callers in CALLERS:
+        work = [images[index % len(images)] for index in range(2 * callers)]
+        rates.append(len(work) / await invert_all(client, work, concurrency=callers, steps=steps))
+    return max(rates)
+
+
+def _arrivals(random: np.random.Generator, rate: float, seconds: float) -> list[float]:
+    """When calls arrive that know nothing of each other, so many a second: a Poisson process."""
+    count = random.poisson(rate * seconds)
+    return sorted(random.uniform(0.0, seconds, count))
+
+
+def _median(figures: Sequence[float]) -> float:
+    return significant(float(np.median(figures)))
+
+
+class _Caller:
+    """Calls at given times, and what becomes of each; nothing is tried again."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, images: Sequence[Array], steps: int, deadline: float
+    ) -> None:
+        options = inversion_pb2.InversionOptions(refinement=inversion_pb2.Refinement(steps=steps))
+        self._stub: Any = inversion_pb2_grpc.InversionServiceStub(channel)
+        self._requests = [
+            inversion_pb2.InvertRequest(image=_message(image), options=options) for image in images
+        ]
+        self._deadline = deadline
+
+    async def meet(self, arrivals: Sequence[float], outcomes: Outcomes) -> Counter[str]:
+        """Call at each of the times; how many ended in which way."""
+        counts: Counter[str] = Counter()
+        began = time.perf_counter()
+        calls = []
+        for index, at in enumerate(arrivals):
+            await asyncio.sleep(max(0.0, began + at - time.perf_counter()))
+            calls.append(asyncio.create_task(self._call(index, began + at, outcomes, counts)))
+        await asyncio.gather(*calls)
+        outcomes.counts += counts
+        return counts
+
+    async def _call(self, index: int, arrived: float, outcomes: Outcomes, counts: Counter[str]) -> None:
+        left = arrived + self._deadline - time.perf_counter()
+        try:
+            await self._stub.Invert(self._requests[index % len(self._requests)], timeout=max(0.001, left))
+        except grpc.aio.AioRpcError as error:
+            code, seconds = error.code(), time.perf_counter() - arrived
+            match code:
+                case grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    counts["refused"] += 1
+                    outcomes.refusals.append(seconds)
+                case grpc.StatusCode.DEADLINE_EXCEEDED:
+                    counts["late"] += 1
+                case _:
+                    counts[code.name.lower()] += 1
+        else:
+            seconds = time.perf_counter() - arrived
+            counts["in_time" if seconds <= self._deadline else "late"] += 1
+            outcomes.answers.append(seconds)
+
+
+def _message(image: Array) -> types_pb2.Image:
+    height, width = image.shape[:2]
+    raw = types_pb2.IMAGE_FORMAT_RAW_RGB
+    return types_pb2.Image(data=image.tobytes(), format=raw, width=width, height=height)
