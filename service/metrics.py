@@ -15,6 +15,7 @@
 | `relatent_reconstruction_perceptual` | histogram | pack | of finished inversions |
 | `relatent_inflight` | gauge | | calls at work |
 | `relatent_waiting` | gauge | | calls waiting for a place |
+| `relatent_set_aside` | gauge | | calls whose places were given away because their readers do not read |
 | `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
 | `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
 | `relatent_backlog_seconds` | gauge | | outstanding steps times measured seconds a step: scale on this |
@@ -72,12 +73,14 @@ class Metrics:
         self.retries = counter("relatent_triton_retries", "Engine calls repeated.")
         self._inflight = Gauge("relatent_inflight", "Calls at work.", registry=self.registry)
         self._waiting = Gauge("relatent_waiting", "Calls waiting.", registry=self.registry)
+        self._aside = Gauge("relatent_set_aside", "Calls set aside.", registry=self.registry)
         self._backlog = Gauge("relatent_backlog_seconds", "Seconds of backlog.", registry=self.registry)
 
     def watch(self, admission: Admission) -> None:
         """Read the gauges off the admission whenever they are asked for."""
         self._inflight.set_function(lambda: admission.inflight)
         self._waiting.set_function(lambda: admission.waiting)
+        self._aside.set_function(lambda: admission.aside)
         self._backlog.set_function(admission.backlog_seconds)
 
     def serve(self, host: str, port: int) -> tuple[WSGIServer, Thread]:

@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from relatent.v1 import inversion_pb2 as v1
 from service.engine.engine import EngineTimedOut, EngineUnavailable
 from tests.fixtures import tiny
-from tests.fixtures.requests import image
+from tests.fixtures.requests import image, reason
 from tests.fixtures.running import running_server
 
 
@@ -119,3 +119,16 @@ async def test_chunks_of_a_slow_engine_are_cut_short(running, monkeypatch):
     await invert(running, refine(steps=12))
     chunks = [call for call in running.engine.calls if call[0] == "tiny_refine"]
     assert len(chunks) > 12 / tiny.MAX_STEPS + 2
+
+
+async def test_a_call_that_takes_longer_than_it_has_is_ended_at_its_next_chunk_and_says_what_would_help(running):
+    running.engine.delay = 0.05
+    began = time.monotonic()
+    with pytest.raises(grpc.RpcError) as caught:
+        await running.inversion.Invert(
+            v1.InvertRequest(image=image(), options=refine(steps=2000)), timeout=8.0
+        )
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert reason(caught.value) == "TOO_LITTLE_TIME"
+    assert "give it more time or fewer steps" in caught.value.details()
+    assert time.monotonic() - began < 3, "its 500 chunks take 25 s"

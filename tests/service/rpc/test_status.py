@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import string
 import urllib.parse
@@ -10,7 +11,7 @@ from relatent.v1 import inversion_pb2
 from service import errors
 from service.engine.engine import EngineRejected, EngineTimedOut, EngineUnavailable
 from service.rpc import inversion
-from service.rpc.status import code_of, reason_of, status_of
+from service.rpc.status import abort, code_of, reason_of, status_of
 from tests.fixtures.requests import REVISION, image, reason, violated
 
 Code = grpc.StatusCode
@@ -102,3 +103,14 @@ async def test_a_long_error_of_ours_in_any_script_reaches_the_caller(running, mo
         await running.inversion.Invert(inversion_pb2.InvertRequest(image=image()), timeout=10)
     assert caught.value.code() is Code.INVALID_ARGUMENT
     assert reason(caught.value) == "INVALID_FIELD"
+
+
+async def test_a_caller_that_hangs_up_while_it_is_told_its_error_ends_the_call_as_cancelled():
+    """Whatever else a handler raises, gRPC logs as a fault, with a traceback."""
+
+    class Gone:
+        async def abort(self, *_):
+            raise grpc.aio.InternalError("Failed \"execute_batch\"")
+
+    with pytest.raises(asyncio.CancelledError):
+        await abort(Gone(), errors.NotReady("m", 1.0), "one")
