@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from datetime import UTC, datetime
 
 from service.call import REQUEST_ID
+from service.stray_lines import divert
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request_id"}
 
@@ -32,7 +32,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up_logs(level: str) -> None:
-    """Send everything logged from `level` upwards to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send everything logged from `level` upwards to standard error, and what is written there by others.
+
+    Python's own warnings are logged, whoever gives them.
+    """
+    handler = logging.StreamHandler(divert())
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
 import grpc
 
@@ -39,6 +38,7 @@ from service.rpc.interceptors import CallInterceptor
 from service.rpc.inversion import InversionServicer
 from service.rpc.server import SERVICES, Servicers, make_server
 from service.rpc.synthesis import SynthesisServicer
+from service.scrapes import ScrapeServer
 from service.settings import Address, Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -119,11 +119,11 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
     if settings.stop_with_stdin:
         _stop_with_input(stop)
     port = _listen(server)
-    scrapes, _ = _serve_metrics(server)
+    scrapes = _serve_metrics(server)
     await server.grpc.start()
     addresses = {
         "grpc": str(Address(settings.listen.host, port)),
-        "metrics": str(Address(settings.metrics_listen.host, scrapes.server_port)),
+        "metrics": str(Address(settings.metrics_listen.host, scrapes.port)),
         "engine": choice.kind.value,
     }
     log.info("listening", extra=addresses)
@@ -135,8 +135,7 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
             await running
     finally:
         await server.drain()
-        await asyncio.to_thread(scrapes.shutdown)
-        scrapes.server_close()
+        await asyncio.to_thread(scrapes.stop)
 
 
 async def _run(server: Server, engine: Engine, addresses: dict[str, str], note: str) -> None:
@@ -162,7 +161,7 @@ def _listen(server: Server) -> int:
         raise CannotListen(f"--listen {address}: {error}") from error
 
 
-def _serve_metrics(server: Server) -> tuple[WSGIServer, Thread]:
+def _serve_metrics(server: Server) -> ScrapeServer:
     """Answer scrapes.
 
     Raises:
@@ -170,7 +169,7 @@ def _serve_metrics(server: Server) -> tuple[WSGIServer, Thread]:
     """
     address = server.settings.metrics_listen
     try:
-        return server.metrics.serve(address.host, address.port)
+        return ScrapeServer(server.metrics.registry, address.host, address.port)
     except OSError as error:
         raise CannotListen(f"--metrics-listen {address}: {error}") from error
 

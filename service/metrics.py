@@ -26,10 +26,7 @@ gRPC middlewares; health checks and reflection are not counted.
 
 from __future__ import annotations
 
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.admission import Admission
 
@@ -82,7 +79,3 @@ class Metrics:
         self._waiting.set_function(lambda: admission.waiting)
         self._aside.set_function(lambda: admission.aside)
         self._backlog.set_function(admission.backlog_seconds)
-
-    def serve(self, host: str, port: int) -> tuple[WSGIServer, Thread]:
-        """Answer scrapes at an address, from a thread; port 0 chooses one (`server.server_port`)."""
-        return start_http_server(port, host, self.registry)

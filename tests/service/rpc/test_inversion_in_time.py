@@ -121,7 +121,9 @@ async def test_chunks_of_a_slow_engine_are_cut_short(running, monkeypatch):
     assert len(chunks) > 12 / tiny.MAX_STEPS + 2
 
 
-async def test_a_call_that_takes_longer_than_it_has_is_ended_at_its_next_chunk_and_says_what_would_help(running):
+async def test_a_call_that_takes_longer_than_it_has_is_ended_at_its_next_chunk_and_says_what_would_help(
+    running,
+):
     running.engine.delay = 0.05
     began = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:

@@ -110,7 +110,7 @@ async def test_a_caller_that_hangs_up_while_it_is_told_its_error_ends_the_call_a
 
     class Gone:
         async def abort(self, *_):
-            raise grpc.aio.InternalError("Failed \"execute_batch\"")
+            raise grpc.aio.InternalError('Failed "execute_batch"')
 
     with pytest.raises(asyncio.CancelledError):
         await abort(Gone(), errors.NotReady("m", 1.0), "one")
