@@ -15,8 +15,7 @@ import pytest
 from PIL import Image, ImageFile
 
 import relatent
-from relatent import packing
-from relatent.images import image_message
+from relatent.images import image_message, packing
 from relatent.v1 import types_pb2
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)

@@ -12,9 +12,9 @@ from PIL import Image
 from relatent import filetypes
 from relatent.colour import for_png
 from relatent.damage import damage
-from relatent.decoding import decode, upright
 from relatent.errors import InputError
 from relatent.filetypes import Use
+from relatent.images.decoding import decode, upright
 from relatent.v1 import types_pb2
 
 _RAW_LIMIT = 4 << 20

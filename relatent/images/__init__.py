@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from relatent import files, packing
+from relatent import files
 from relatent.damage import damage
 from relatent.errors import ContractError, InputError
+from relatent.images import packing
 from relatent.v1 import types_pb2
 
 ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8] | Picture"
