@@ -187,7 +187,7 @@ def _as_text(head: bytes) -> FileType | None:
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # else the cut may go through a character
+        if len(head) < HEAD or error.start < HEAD - 3:  # else the cut may go through a character
             return None
         text = head[: error.start].decode("utf-8-sig")
     if re.search(r"[^\t\n\f\r\x1b -~\x80-\U0010ffff]", text):
