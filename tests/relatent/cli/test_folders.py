@@ -99,11 +99,11 @@ def test_a_folder_without_a_picture_beside_others_is_told(faces: Path) -> None:
     assert passed(faces, Path("empty"), faces) == {"empty": "no image in there"}
 
 
-def test_a_folder_that_cannot_be_looked_through_has_failed(
-    faces: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_folder_that_cannot_be_looked_through_has_failed(
+    command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    picture(faces / "a.png")
-    picture(faces / "locked/b.png")
+    picture(Path("faces/a.png"))
+    picture(Path("faces/locked/b.png"))
     scandir = os.scandir
 
     def locked(path: Any) -> Any:
@@ -112,10 +112,10 @@ def test_a_folder_that_cannot_be_looked_through_has_failed(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", locked)
-    a, b = collect([faces], Path("out")).items
-    assert (a.path, a.error) == (Path("faces/a.png"), None)
-    assert b.path == Path("faces/locked")
-    assert isinstance(b.error, PermissionError)
+    ran = await command("invert", "faces")
+    assert ran.code == 1
+    assert ran.err == "relatent: faces/locked: Permission denied\n"
+    assert "1 of 2 done, 1 failed" in ran.out
 
 
 async def test_every_file_is_accounted_for_as_text_and_as_json(

@@ -160,6 +160,17 @@ async def test_a_result_that_finds_no_room_is_named_and_the_others_are_written(
     assert Path("out/invert/c.png").is_file()
 
 
+@pytest.mark.parametrize("out", ["m.png", "m.gif"])
+async def test_a_morph_that_finds_no_room_leaves_what_was_there(
+    command: Command, saved_code: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    Path(out).write_bytes(b"before")
+    no_room_for(monkeypatch, out)
+    ran = await command("morph", str(saved_code), str(saved_code), "-o", out)
+    assert (ran.code, ran.err) == (1, f"relatent: {out}: No space left on device\n")
+    assert Path(out).read_bytes() == b"before"
+
+
 async def test_a_sample_that_finds_no_room_is_named_and_the_others_are_written(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
