@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from relatent.cli import arguments, demo_results, output
+from relatent.cli import arguments, demo_results, output, telling
 from relatent.cli.batch import work_through
 from relatent.cli.demo_results import MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
 from relatent.cli.inputs import Item, prepare_out
@@ -59,7 +59,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
-    say: Say = partial(print, flush=True, file=sys.stderr if args.json else sys.stdout)
+    say: Say = partial(print, flush=True, file=sys.stderr) if args.json else telling.say
     drawings = _drawings(args)
     prepare_out(args.out)
     log = args.out / "service.log"

@@ -12,7 +12,7 @@ from relatent.cli import arguments, operations, output, sheets
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
-from relatent.cli.telling import one_line
+from relatent.cli.telling import one_line, say
 from relatent.client import Client
 from relatent.images import save_image
 from relatent.latents import SUFFIX, LatentCode
@@ -128,8 +128,8 @@ def _report(outcomes: list[Outcome[_Done]], passed: Sequence[PassedOver], args: 
         inversion = value.edit.inversion
         inverted = f" (inverted: {output.inversion_line(inversion)})" if inversion else ""
         picture = value.files.strip or value.files.pictures[0]
-        print(f"{one_line(item.path)}: {one_line(picture)}{inverted}")
-    print(output.summary(outcomes, len(passed), args.out))
+        say(f"{one_line(item.path)}: {one_line(picture)}{inverted}")
+    say(output.summary(outcomes, len(passed), args.out))
 
 
 def _document(item: Item, value: _Done) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from relatent.cli import arguments, output
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
-from relatent.cli.telling import one_line
+from relatent.cli.telling import one_line, say
 from relatent.latents import SUFFIX
 from relatent.results import Inversion
 from relatent.resuming import ProgressCallback
@@ -79,5 +79,5 @@ def _report(
         output.print_json({"results": results, "failed": failed, "passed_over": skipped})
         return
     for item, inversion in done:
-        print(f"{one_line(item.path)}: {output.inversion_line(inversion)}")
-    print(output.summary(outcomes, len(passed), args.out))
+        say(f"{one_line(item.path)}: {output.inversion_line(inversion)}")
+    say(output.summary(outcomes, len(passed), args.out))

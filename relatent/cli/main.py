@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 
 from relatent.cli import catalog, demo, edit, invert, morph, sample, serve
-from relatent.cli.telling import flush_output, one_line, survive_any_encoding, told
+from relatent.cli.telling import one_line, survive_any_encoding, told
 from relatent.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
 
 
@@ -26,17 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     survive_any_encoding()
     _show_warnings()
-    code = _run(list(sys.argv[1:] if argv is None else argv))
-    try:
-        flush_output()
-    except BrokenPipeError:  # whoever read the answer has enough of it
-        return code or 1
-    except OSError as error:
-        return _fail(f"standard output: {told(error)}", 1)
-    return code
-
-
-def _run(words: list[str]) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] == ["serve"]:
             serve.run(words[1:])
@@ -53,7 +43,7 @@ def _run(words: list[str]) -> int:
         return _fail(f"{error}{reason}", 1)
     except UnicodeEncodeError as error:
         return _fail(f"expected text in UTF-8, got {error.object!r}", 2)
-    except BrokenPipeError:
+    except BrokenPipeError:  # whoever read the answer has enough of it
         return 1
     except (RelatentError, OSError) as error:
         return _fail(told(error), 1)

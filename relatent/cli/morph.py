@@ -11,7 +11,7 @@ from PIL import Image
 from relatent.cli import arguments, output, sheets
 from relatent.cli.batch import work_through
 from relatent.cli.inputs import Item, prepare_out, refuse_overwriting
-from relatent.cli.telling import one_line
+from relatent.cli.telling import one_line, say
 from relatent.client import Client
 from relatent.images import save_image, writable_format
 from relatent.latents import SUFFIX, LatentCode
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_json({"output": args.out, "frames": len(frames)})
     else:
         ends = f"from {one_line(args.first)} to {one_line(args.last)}"
-        print(f"{len(frames)} frames {ends}: {one_line(args.out)}")
+        say(f"{len(frames)} frames {ends}: {one_line(args.out)}")
     return 0
 
 

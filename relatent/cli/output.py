@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from relatent.cli.batch import Outcome
 from relatent.cli.folders import PassedOver
-from relatent.cli.telling import as_text, is_plain, one_line, told
+from relatent.cli.telling import as_text, is_plain, one_line, say, told
 from relatent.errors import CallError
 from relatent.results import Inversion
 
@@ -41,7 +41,7 @@ def json_text(document: Any) -> str:
 
 def print_json(document: Any) -> None:
     """Print the command's answer for programs."""
-    print(json_text(document))
+    say(json_text(document))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from relatent.cli import arguments, operations, output
 from relatent.cli.inputs import prepare_out
-from relatent.cli.telling import one_line, told
+from relatent.cli.telling import one_line, say, told
 from relatent.errors import RelatentError
 from relatent.latents import SUFFIX
 from relatent.results import SynthesizedImage
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_json({"results": results, "failed": failed})
     else:
         lost = f", {len(failed)} failed" if failed else ""
-        print(f"{len(results)} images and their codes are in {one_line(args.out)}/{lost}")
+        say(f"{len(results)} images and their codes are in {one_line(args.out)}/{lost}")
     return int(bool(failed))
 
 

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import PurePath
 
+from relatent.errors import RelatentError
+
 
 def survive_any_encoding() -> None:
     """Let standard output and error write what their encoding lacks as escapes, rather than fail."""
@@ -14,18 +16,25 @@ def survive_any_encoding() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def flush_output() -> None:
-    """Write what is left of standard output.
+class OutputError(RelatentError):
+    """The answer cannot be written."""
+
+
+def say(text: str) -> None:
+    """Write a line, or several, to standard output, and see that it gets there.
 
     Raises:
-        OSError: it cannot be written; nothing more will be tried.
+        BrokenPipeError: whoever read has enough of it.
+        OutputError: it cannot be written.
     """
     try:
-        sys.stdout.flush()
-    except OSError:
-        # Else Python would try again at its end, and fail once more with a traceback.
+        print(text, flush=True)
+    except OSError as error:
+        # What is left over Python would write at its end, and fail once more with a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputError(f"standard output: {error.strerror}") from error
 
 
 def told(error: BaseException) -> str:
