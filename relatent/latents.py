@@ -7,7 +7,9 @@ it belongs to.
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from relatent import files
 from relatent.errors import ContractError, InputError, LatentFileError
 from relatent.v1 import types_pb2
 
@@ -82,7 +84,7 @@ class LatentCode:
         return LatentCode(np.asarray(values, np.float32), self.pack, self.revision, self.space)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the code to a `.safetensors` file.
+        """Write the code to a `.safetensors` file, whole or not at all. Equal codes make equal files.
 
         Raises:
             LatentFileError: the name ends otherwise, or the file cannot be written.
@@ -97,10 +99,9 @@ class LatentCode:
             "relatent.space": self.space.value,
         }
         try:
-            # Not `save_file`, whose files only their owner may read.
-            path.write_bytes(save({_TENSOR: self.values}, metadata))
-        except (OSError, SafetensorError) as error:
-            raise LatentFileError(f"{path}: cannot be written: {error}") from error
+            files.write_file(path, _file_bytes(self.values, metadata))
+        except OSError as error:
+            raise LatentFileError(f"{path}: cannot be written: {error.strerror}") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LatentCode:
@@ -111,13 +112,16 @@ class LatentCode:
         """
         path = Path(path)
         try:
+            files.check_file(path)
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata() or {}
                 names = sorted(file.keys())
                 values = file.get_tensor(_TENSOR) if names == [_TENSOR] else None
         except FileNotFoundError:
             raise LatentFileError(f"{path}: no such file") from None
-        except (OSError, SafetensorError, TypeError) as error:
+        except OSError as error:
+            raise LatentFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except (SafetensorError, TypeError) as error:
             raise LatentFileError(f"{path}: not a {SUFFIX} file: {error}") from error
         space = _check_metadata(path, metadata)
         if values is None:
@@ -154,6 +158,20 @@ def latent_code(message: types_pb2.Latent) -> LatentCode:
         return LatentCode(values, message.pack, message.revision, _SPACE_OF_MESSAGE[message.space])
     except (KeyError, ValueError) as error:
         raise ContractError(f"latent: the answer's code cannot be read: {error}") from error
+
+
+def _file_bytes(values: NDArray[np.float32], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file of one tensor.
+
+    The library writes metadata in an order that differs from one run to the next; the format leaves it open:
+    the header's length in 8 bytes, the header as JSON, spaces up to a multiple of 8, the tensor's bytes.
+    """
+    data = values.astype("<f4").tobytes()
+    tensor = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [0, len(data)]}
+    document = {"__metadata__": dict(sorted(metadata.items())), _TENSOR: tensor}
+    header = json.dumps(document, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data
 
 
 def _check_metadata(path: Path, metadata: dict[str, str]) -> Space:

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from relatent import filetypes
+from relatent.damage import damage
 from service.colour import to_grey, to_rgb
 from service.errors import InvalidField
 
@@ -115,7 +117,7 @@ def _read(image: Encoded, limits: Limits, *, grey: bool) -> Image.Image:
     except (InvalidField, MemoryError):
         raise
     except Exception as error:  # the decoders raise nearly anything on broken bytes
-        raise _unreadable(image, f"it is broken: {error}") from error
+        raise _broken(image, error) from error
 
 
 def _read_raw(image: Encoded, limits: Limits) -> Image.Image:
@@ -137,7 +139,7 @@ def _open(image: Encoded, limits: Limits) -> Image.Image:
     """Read the header, with the one decoder that the first bytes call for."""
     found = _recognise(image.data)
     if found is None:
-        raise _unreadable(image, f"its first bytes are {image.data[:8].hex(' ')}")
+        raise _foreign(image)
     if image.format is not None and image.format is not found:
         raise InvalidField(
             f"{image.field}.format",
@@ -151,7 +153,7 @@ def _open(image: Encoded, limits: Limits) -> Image.Image:
     except (InvalidField, MemoryError):
         raise
     except Exception as error:  # the decoders raise nearly anything on broken bytes
-        raise _unreadable(image, f"its {found.value} header is broken: {error}") from error
+        raise _broken(image, error) from error
     _check_pixels(image, *picture.size, limits)
     return picture
 
@@ -190,6 +192,20 @@ def _check_pixels(image: Encoded, width: int, height: int, limits: Limits) -> No
         )
 
 
-def _unreadable(image: Encoded, why: str) -> InvalidField:
-    message = f"expected a PNG, JPEG or WebP image; {why}"
+def _foreign(image: Encoded) -> InvalidField:
+    known = filetypes.recognise(image.data[: filetypes.HEAD])
+    if known is not None:
+        return _unreadable(image, known.refusal(filetypes.SERVICE_TAKES))
+    begin = image.data[:8].hex(" ")
+    return _unreadable(image, f"expected {filetypes.SERVICE_TAKES}; its first bytes are {begin}")
+
+
+def _broken(image: Encoded, error: Exception) -> InvalidField:
+    known = filetypes.recognise(image.data[: filetypes.HEAD])
+    name = known.short if known else "image"
+    expected = f"expected {filetypes.SERVICE_TAKES}"
+    return _unreadable(image, f"{expected}; it is a broken {name}: {damage(image.data, error)}")
+
+
+def _unreadable(image: Encoded, message: str) -> InvalidField:
     return InvalidField(f"{image.field}.data", message, reason=_UNREADABLE)

@@ -13,6 +13,7 @@ from typing import Generic, Self, TypeVar
 from tqdm import tqdm
 
 from relatent.cli.inputs import Item
+from relatent.cli.telling import one_line, told
 from relatent.client import Client
 from relatent.errors import RelatentError
 from relatent.results import Progress
@@ -109,14 +110,14 @@ def work_through(
     outcomes: dict[int, Outcome[T]] = {}
     with StepsBar(title, len(items)) as bar, ThreadPoolExecutor(max_workers=jobs) as pool:
         futures: dict[Future[T], int] = {
-            pool.submit(work, item, bar.watch()): index for index, item in enumerate(items)
+            pool.submit(_work, work, item, bar.watch()): index for index, item in enumerate(items)
         }
         try:
             for future in as_completed(futures):
                 index = futures[future]
                 outcomes[index] = _outcome(items[index], future)
                 if (error := outcomes[index].error) is not None:
-                    bar.say(f"relatent: {items[index].path}: {error}")
+                    bar.say(f"relatent: {_named(items[index], error)}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             client.close()
@@ -127,6 +128,17 @@ def work_through(
 def exit_code(outcomes: Sequence[Outcome[T]]) -> int:
     """0 where all went well, 1 where something failed."""
     return int(any(outcome.error is not None for outcome in outcomes))
+
+
+def _work(work: Callable[[Item, ProgressCallback], T], item: Item, progress: ProgressCallback) -> T:
+    if item.error is not None:
+        raise item.error
+    return work(item, progress)
+
+
+def _named(item: Item, error: Exception) -> str:
+    text, path = told(error), one_line(item.path)
+    return text if path in text else f"{path}: {text}"
 
 
 def _outcome(item: Item, future: Future[T]) -> Outcome[T]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from relatent.cli import arguments, output
+from relatent.cli.telling import say
 from relatent.directions import DirectionSpace
 
 
@@ -46,7 +47,7 @@ def run_models(args: argparse.Namespace) -> int:
         )
         for pack in catalog.packs.values()
     ]
-    print(output.table(("PACK", "IMAGES", "CODE", "DIRECTIONS", "LICENCE", "REVISION", "WHAT"), rows))
+    say(output.table(("PACK", "IMAGES", "CODE", "DIRECTIONS", "LICENCE", "REVISION", "WHAT"), rows))
     return 0
 
 
@@ -70,5 +71,5 @@ def run_directions(args: argparse.Namespace) -> int:
         for each in pack.directions
     ]
     header = ("DIRECTION", "ATTRIBUTE", "SPACE", "LAYERS", "STRENGTHS", "ATTRIBUTE PER UNIT", "LICENCE")
-    print(output.table(header, rows))
+    say(output.table(header, rows))
     return 0

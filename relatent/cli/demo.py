@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from relatent.cli import arguments, demo_results, output
+from relatent.cli import arguments, demo_results, output, telling
 from relatent.cli.batch import work_through
 from relatent.cli.demo_results import MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
-from relatent.cli.inputs import Item
+from relatent.cli.inputs import Item, prepare_out
 from relatent.cli.local_service import LocalService
 from relatent.client import Client
 from relatent.errors import InputError
+from relatent.files import write_file
+from relatent.images import save_image
 from relatent.requests import Interpolate, InvertOptions, Move
 from relatent.results import Direction, EditedImage, Inversion
 from relatent.resuming import ProgressCallback
@@ -57,9 +59,9 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
-    say: Say = partial(print, flush=True, file=sys.stderr if args.json else sys.stdout)
+    say: Say = partial(print, flush=True, file=sys.stderr) if args.json else telling.say
     drawings = _drawings(args)
-    args.out.mkdir(parents=True, exist_ok=True)
+    prepare_out(args.out)
     log = args.out / "service.log"
     flags = ["--engine", args.engine, "--packs", str(args.packs), "--repository", str(args.repository)]
     began = time.monotonic()
@@ -75,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
     seconds["total"] = time.monotonic() - began
     numbers = report(portraits, engine, seconds)
     sheet, document = args.out / "contact_sheet.png", args.out / "report.json"
-    contact_sheet(portraits, numbers).save(sheet)
-    document.write_text(output.json_text(numbers) + "\n")
+    save_image(contact_sheet(portraits, numbers), sheet)
+    write_file(document, f"{output.json_text(numbers)}\n".encode())
     mean = numbers["mean"]
     say(
         f"Done in {seconds['total']:.0f} s. PSNR over {len(portraits)} drawings: "
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         f"  {sheet}  what it looks like\n  {document}  the numbers\n  {log}  what the service said"
     )
     if args.json:
-        output.print_json(numbers | {"output": str(sheet)})
+        output.print_json(numbers | {"output": sheet})
     return 0
 
 

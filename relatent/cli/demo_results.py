@@ -55,7 +55,7 @@ def report(portraits: Sequence[Portrait], engine: str, seconds: Mapping[str, flo
     """
     images = [
         {
-            "image": str(portrait.path),
+            "image": portrait.path,
             "encoder": asdict(portrait.encoded.quality),
             "hybrid": asdict(portrait.inverted.quality),
             "steps": portrait.inverted.steps,

@@ -10,8 +10,11 @@ from typing import Any
 
 from relatent.cli import arguments, operations, output, sheets
 from relatent.cli.batch import Outcome, exit_code, work_through
-from relatent.cli.inputs import IMAGE_SUFFIXES, Item, collect, refuse_overwriting
+from relatent.cli.folders import PassedOver
+from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
+from relatent.cli.telling import one_line, say
 from relatent.client import Client
+from relatent.images import save_image
 from relatent.latents import SUFFIX, LatentCode
 from relatent.requests import InvertOptions, Operation
 from relatent.results import Edit
@@ -60,7 +63,8 @@ class _Done:
 def run(args: argparse.Namespace) -> int:
     """Edit the sources; 1 where one of them failed."""
     wanted = operations.operations(args)
-    items = collect(args.sources, IMAGE_SUFFIXES | {SUFFIX}, args.out)
+    found = collect(args.sources, args.out, codes=True)
+    items = found.items
     others = [*operations.code_files(args), *arguments.inversion_files(args)]
     inputs = [*(item.path for item in items), *others]
     count = operations.image_count(wanted)
@@ -68,12 +72,14 @@ def run(args: argparse.Namespace) -> int:
     options = arguments.invert_options(args)
     with arguments.client(args) as client:
         arguments.check_service(client, args)
+        prepare_out(args.out)
+        output.tell_passed_over(found.passed_over)
 
         def work(item: Item, progress: ProgressCallback) -> _Done:
             return _write(_edit(client, item, wanted, options, progress, args.format), item, args)
 
         outcomes = work_through(items, work, title="editing", jobs=args.jobs, client=client)
-    _report(outcomes, args)
+    _report(outcomes, found.passed_over, args)
     return exit_code(outcomes)
 
 
@@ -96,7 +102,7 @@ def _write(edit: Edit, item: Item, args: argparse.Namespace) -> _Done:
         edited.image.save(file)
         edited.latent.save(file.with_suffix(SUFFIX))
     if files.strip:
-        sheets.strip([edited.image.image for edited in edit.images]).save(files.strip)
+        save_image(sheets.strip([edited.image.image for edited in edit.images]), files.strip)
     return _Done(edit, files)
 
 
@@ -111,27 +117,29 @@ def _files(item: Item, count: int, args: argparse.Namespace) -> _Files:
     return _Files(numbered, picture(f"{item.name}.strip"))
 
 
-def _report(outcomes: list[Outcome[_Done]], args: argparse.Namespace) -> None:
+def _report(outcomes: list[Outcome[_Done]], passed: Sequence[PassedOver], args: argparse.Namespace) -> None:
     done = [(outcome.item, outcome.value) for outcome in outcomes if outcome.value is not None]
     if args.json:
         documents = [_document(item, value) for item, value in done]
-        output.print_json({"results": documents, "failed": output.failures(outcomes)})
+        failed, skipped = output.failures(outcomes), output.passed_over(passed)
+        output.print_json({"results": documents, "failed": failed, "passed_over": skipped})
         return
     for item, value in done:
         inversion = value.edit.inversion
         inverted = f" (inverted: {output.inversion_line(inversion)})" if inversion else ""
-        print(f"{item.path}: {value.files.strip or value.files.pictures[0]}{inverted}")
-    print(output.summary(outcomes, args.out))
+        picture = value.files.strip or value.files.pictures[0]
+        say(f"{one_line(item.path)}: {one_line(picture)}{inverted}")
+    say(output.summary(outcomes, len(passed), args.out))
 
 
 def _document(item: Item, value: _Done) -> dict[str, Any]:
     inversion = value.edit.inversion
     return {
-        "input": str(item.path),
+        "input": item.path,
         "images": [
-            {"image": str(file), "latent": str(file.with_suffix(SUFFIX)), "strength": edited.strength}
+            {"image": file, "latent": file.with_suffix(SUFFIX), "strength": edited.strength}
             for file, edited in zip(value.files.pictures, value.edit.images, strict=True)
         ],
-        "strip": str(value.files.strip) if value.files.strip else None,
+        "strip": value.files.strip,
         "inversion": output.inversion_document(inversion) if inversion else None,
     }

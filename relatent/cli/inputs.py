@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from relatent.cli.folders import PassedOver, Unreadable, look_through
 from relatent.errors import InputError
 
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"}
-)
-"""What is taken from a folder as an image. Not all of them are served, but none is passed over in silence."""
+_LONGEST = 200
+"""Bytes of a result's name, without what is added to it; most systems take 255 in all."""
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -22,40 +24,85 @@ class Item:
     Attributes:
         path: where it is.
         name: what its results are called, without a suffix; may hold folders.
+        error: what kept a folder from being looked through; such an item has failed before any work.
     """
 
     path: Path
     name: str
+    error: OSError | None = None
 
 
-def collect(paths: Sequence[Path], suffixes: Iterable[str], out: Path) -> list[Item]:
+@dataclass(frozen=True)
+class Inputs:
+    """What became of the files and folders that were handed over.
+
+    Attributes:
+        items: what to work on.
+        passed_over: what is in the folders beside.
+    """
+
+    items: Sequence[Item]
+    passed_over: Sequence[PassedOver]
+
+
+def collect(paths: Sequence[Path], out: Path, *, codes: bool = False) -> Inputs:
     """List the files to work on.
 
     Args:
-        paths: files, and folders to look through.
-        suffixes: what to take from folders.
+        paths: files, and folders to look through, as `relatent.cli.folders` tells.
         out: where results go; what lies there is no input.
+        codes: whether latent codes are taken from folders too.
 
     Returns:
         Every file once, with names that differ even where case does not count.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or results would go among the files to look through.
     """
-    wanted = frozenset(suffixes)
-    found: dict[Path, tuple[Path, PurePath]] = {}
+    found: dict[str, tuple[Path, PurePath, OSError | None]] = {}
+    passed: list[PassedOver] = []
+
+    def take(path: Path, relative: PurePath, error: OSError | None = None) -> None:
+        first = found.setdefault(os.path.realpath(path), (path, relative, error))[0]
+        if first != path:
+            passed.append(PassedOver(path, f"the same file as {first}"))
+
     for path in paths:
-        if not path.is_dir():
-            found.setdefault(path.resolve(), (path, PurePath(path.name)))
+        if not os.path.isdir(path):  # pathlib's raises, as where a name is too long
+            take(path, PurePath(path.name))
             continue
-        for file in sorted(path.rglob("*")):
-            if _wanted(file, path, wanted, out):
-                found.setdefault(file.resolve(), (file, file.relative_to(path)))
+        inside = list(look_through(path, out, codes=codes))
+        for each in inside:
+            match each:
+                case Path():
+                    take(each, each.relative_to(path))
+                case Unreadable():
+                    take(each.path, PurePath(path.name or "folder"), each.error)
+                case PassedOver():
+                    passed.append(each)
+        if all(isinstance(each, PassedOver) for each in inside):
+            passed.append(PassedOver(path, "no image in there"))
     if not found:
-        raise InputError(f"{', '.join(map(str, paths))}: no image in there")
-    files = list(found.values())
-    names = _distinct([relative for _, relative in files])
-    return [Item(path, name) for (path, _), name in zip(files, names, strict=True)]
+        raise InputError(_nothing(paths, passed))
+    names = _distinct([relative for _, relative, _ in found.values()])
+    items = [Item(path, name, error) for (path, _, error), name in zip(found.values(), names, strict=True)]
+    return Inputs(items, passed)
+
+
+def prepare_out(folder: Path) -> None:
+    """Make the folder for results, before the work whose results would be lost without it.
+
+    Raises:
+        InputError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"--out: {folder}: expected a folder, got a file") from None
+    except OSError as error:
+        raise InputError(f"--out: {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"--out: {folder}: {os.strerror(errno.EACCES)}")
 
 
 def refuse_overwriting(inputs: Iterable[Path], results: Iterable[Path]) -> None:
@@ -82,23 +129,21 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _wanted(file: Path, folder: Path, suffixes: frozenset[str], out: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return (
-        not hidden
-        and file.suffix.lower() in suffixes
-        and not file.is_dir()  # a link to nowhere is an input too, one that fails
-        and out.resolve() not in file.resolve().parents
-    )
+def _nothing(paths: Sequence[Path], passed: Sequence[PassedOver]) -> str:
+    there = [f"{each.path} ({each.why})" for each in passed if each.path not in paths]
+    more = [f"{len(there) - _SHOWN:,} more"] if len(there) > _SHOWN else []
+    but = f", but {', '.join([*there[:_SHOWN], *more])}" if there else ""
+    return f"{', '.join(map(str, paths))}: no image in there{but}"
 
 
 def _distinct(files: Sequence[PurePath]) -> list[str]:
+    plain = [PurePath(*map(_plain, file.parts)) for file in files]
     ways: tuple[Callable[[PurePath], str], ...] = (
-        lambda file: file.with_suffix("").as_posix(),
-        lambda file: file.with_name(file.name.replace(".", "_")).as_posix(),
+        lambda file: _short(file.with_suffix("")),
+        lambda file: _short(file.with_name(file.name.replace(".", "_"))),
     )
     for way in ways:
-        names = [way(file) for file in files]
+        names = [way(file) for file in plain]
         if max(Counter(name.lower() for name in names).values()) == 1:
             return names
     taken = Counter(name.lower() for name in names)
@@ -112,3 +157,17 @@ def _distinct(files: Sequence[PurePath]) -> list[str]:
         seen.add(candidate.lower())
         distinct.append(candidate)
     return distinct
+
+
+def _plain(part: str) -> str:
+    """A part of a path as every system takes it: bytes that are no text, and control characters, as %XX."""
+    return "".join(
+        character
+        if character >= " " and not "\x7f" <= character <= "\x9f" and not "\ud800" <= character <= "\udfff"
+        else "".join(f"%{byte:02X}" for byte in os.fsencode(character))
+        for character in part
+    )
+
+
+def _short(file: PurePath) -> str:
+    return "/".join(part.encode()[:_LONGEST].decode(errors="ignore") for part in file.parts)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from relatent.cli import arguments, output
 from relatent.cli.batch import Outcome, exit_code, work_through
-from relatent.cli.inputs import IMAGE_SUFFIXES, Item, collect, refuse_overwriting
+from relatent.cli.folders import PassedOver
+from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
+from relatent.cli.telling import one_line, say
 from relatent.latents import SUFFIX
 from relatent.results import Inversion
 from relatent.resuming import ProgressCallback
@@ -34,13 +37,16 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Invert the images; 1 where one of them failed."""
-    items = collect(args.images, IMAGE_SUFFIXES, args.out)
+    found = collect(args.images, args.out)
+    items = found.items
     inputs = [*(item.path for item in items), *arguments.inversion_files(args)]
     refuse_overwriting(inputs, (file for item in items for file in _results(item, args)))
     options = arguments.invert_options(args)
     options["output_format"] = args.format
     with arguments.client(args) as client:
         arguments.check_service(client, args)
+        prepare_out(args.out)
+        output.tell_passed_over(found.passed_over)
 
         def invert(item: Item, progress: ProgressCallback) -> Inversion:
             inversion = client.invert(item.path, progress=progress, **options)
@@ -51,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             return inversion
 
         outcomes = work_through(items, invert, title="inverting", jobs=args.jobs, client=client)
-    _report(outcomes, args)
+    _report(outcomes, found.passed_over, args)
     return exit_code(outcomes)
 
 
@@ -59,16 +65,19 @@ def _results(item: Item, args: argparse.Namespace) -> tuple[Path, Path]:
     return args.out / f"{item.name}{SUFFIX}", args.out / f"{item.name}.{args.format}"
 
 
-def _report(outcomes: list[Outcome[Inversion]], args: argparse.Namespace) -> None:
+def _report(
+    outcomes: list[Outcome[Inversion]], passed: Sequence[PassedOver], args: argparse.Namespace
+) -> None:
     done = [(outcome.item, outcome.value) for outcome in outcomes if outcome.value is not None]
     if args.json:
         results = []
         for item, inversion in done:
-            code, picture = map(str, _results(item, args))
-            files = {"input": str(item.path), "latent": code, "reconstruction": picture}
+            code, picture = _results(item, args)
+            files = {"input": item.path, "latent": code, "reconstruction": picture}
             results.append(files | output.inversion_document(inversion))
-        output.print_json({"results": results, "failed": output.failures(outcomes)})
+        failed, skipped = output.failures(outcomes), output.passed_over(passed)
+        output.print_json({"results": results, "failed": failed, "passed_over": skipped})
         return
     for item, inversion in done:
-        print(f"{item.path}: {output.inversion_line(inversion)}")
-    print(output.summary(outcomes, args.out))
+        say(f"{one_line(item.path)}: {output.inversion_line(inversion)}")
+    say(output.summary(outcomes, len(passed), args.out))

@@ -10,9 +10,11 @@ import argparse
 import importlib.metadata
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 
 from relatent.cli import catalog, demo, edit, invert, morph, sample, serve
+from relatent.cli.telling import one_line, survive_any_encoding, told
 from relatent.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
 
 
@@ -22,8 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments, those of the process unless given.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    survive_any_encoding()
     _show_warnings()
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] == ["serve"]:
             serve.run(words[1:])
@@ -38,8 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CallError as error:
         reason = f" [{error.reason}]" if error.reason else ""
         return _fail(f"{error}{reason}", 1)
+    except UnicodeEncodeError as error:
+        return _fail(f"expected text in UTF-8, got {error.object!r}", 2)
+    except BrokenPipeError:  # whoever read the answer has enough of it
+        return 1
     except (RelatentError, OSError) as error:
-        return _fail(str(error), 1)
+        return _fail(told(error), 1)
     return code
 
 
@@ -79,6 +86,8 @@ class _OnceAnAddress(logging.Filter):
 
 
 def _show_warnings() -> None:
+    # Pillow warns of what is odd in a file that it reads all the same, in lines about its own code.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("relatent: %(message)s"))
     handler.addFilter(_OnceAnAddress())
@@ -86,5 +95,5 @@ def _show_warnings() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"relatent: {message}", file=sys.stderr)
+    print(f"relatent: {one_line(message)}", file=sys.stderr)
     return code

@@ -10,9 +10,10 @@ from PIL import Image
 
 from relatent.cli import arguments, output, sheets
 from relatent.cli.batch import work_through
-from relatent.cli.inputs import Item, refuse_overwriting
+from relatent.cli.inputs import Item, prepare_out, refuse_overwriting
+from relatent.cli.telling import one_line, say
 from relatent.client import Client
-from relatent.images import writable_format
+from relatent.images import save_image, writable_format
 from relatent.latents import SUFFIX, LatentCode
 from relatent.requests import Interpolate
 from relatent.resuming import ProgressCallback
@@ -43,17 +44,18 @@ def run(args: argparse.Namespace) -> int:
     writable_format(args.out)  # before any work is done
     refuse_overwriting([args.first, args.last, *arguments.inversion_files(args)], [args.out])
     with arguments.client(args) as client:
+        prepare_out(args.out.parent)
         first, last = _codes(client, args)
         frames = _interpolate(client, first, last, args.frames)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     if args.out.suffix.lower() == ".gif":
         sheets.animation(frames, args.out, args.seconds)
     else:
-        sheets.strip(frames).save(args.out)
+        save_image(sheets.strip(frames), args.out)
     if args.json:
-        output.print_json({"output": str(args.out), "frames": len(frames)})
+        output.print_json({"output": args.out, "frames": len(frames)})
     else:
-        print(f"{len(frames)} frames from {args.first} to {args.last}: {args.out}")
+        ends = f"from {one_line(args.first)} to {one_line(args.last)}"
+        say(f"{len(frames)} frames {ends}: {one_line(args.out)}")
     return 0
 
 

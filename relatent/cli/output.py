@@ -7,16 +7,21 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from relatent.cli.batch import Outcome
+from relatent.cli.folders import PassedOver
+from relatent.cli.telling import as_text, is_plain, one_line, say, told
 from relatent.errors import CallError
 from relatent.results import Inversion
 
 T = TypeVar("T")
+
+_SHOWN = 10
+"""How many files that are passed over are named on a terminal."""
 
 
 def progress(parts: Sequence[T], title: str) -> Iterable[T]:
@@ -26,13 +31,17 @@ def progress(parts: Sequence[T], title: str) -> Iterable[T]:
 
 
 def json_text(document: Any) -> str:
-    """A document as JSON; numbers that it cannot hold, such as NaN, become null."""
-    return json.dumps(_finite(document), indent=2, allow_nan=False)
+    """A document as JSON; numbers that it cannot hold, such as NaN, become null.
+
+    A path whose name holds bytes that are no text is given beside as a `file:` address, under its key with
+    `_uri`, since JSON holds nothing but text.
+    """
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
 
 
 def print_json(document: Any) -> None:
     """Print the command's answer for programs."""
-    print(json_text(document))
+    say(json_text(document))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -78,34 +87,59 @@ def inversion_document(inversion: Inversion) -> dict[str, Any]:
 def failures(outcomes: Sequence[Outcome[Any]]) -> list[dict[str, Any]]:
     """The files that failed, as JSON holds them."""
     return [
-        {"input": str(outcome.item.path), **_error_document(outcome.error)}
+        {"input": outcome.item.path, **error_document(outcome.error)}
         for outcome in outcomes
         if outcome.error is not None
     ]
 
 
-def summary(outcomes: Sequence[Outcome[Any]], out: Path) -> str:
-    """How many files went well, and where the results are."""
+def passed_over(files: Sequence[PassedOver]) -> list[dict[str, Any]]:
+    """What was passed over, as JSON holds it."""
+    return [{"input": each.path, "why": each.why} for each in files]
+
+
+def tell_passed_over(files: Sequence[PassedOver]) -> None:
+    """Say on standard error what is passed over, so that nothing is so in silence."""
+    for each in files[:_SHOWN]:
+        print(f"relatent: {one_line(each.path)}: passed over: {one_line(each.why)}", file=sys.stderr)
+    if len(files) > _SHOWN:
+        more = f"{len(files) - _SHOWN:,} more passed over; --json lists them all"
+        print(f"relatent: {more}", file=sys.stderr)
+
+
+def summary(outcomes: Sequence[Outcome[Any]], passed: int, out: Path) -> str:
+    """How many files went well, how many did not or were passed over, and where the results are."""
     failed = sum(outcome.error is not None for outcome in outcomes)
     done = len(outcomes) - failed
-    where = f"; results in {out}/" if done else ""
-    return f"{done} of {len(outcomes)} done{f', {failed} failed' if failed else ''}{where}"
+    parts = [f"{done} of {len(outcomes)} done"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{passed} passed over"] if passed else []
+    where = f"; results in {one_line(out)}/" if done else ""
+    return f"{', '.join(parts)}{where}"
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     match value:
         case float() if not math.isfinite(value):
             return None
         case dict():
-            return {key: _finite(each) for key, each in value.items()}
+            plain = {}
+            for key, each in value.items():
+                plain[key] = _plain(each)
+                if isinstance(each, PurePath) and not is_plain(each):
+                    plain[f"{key}_uri"] = Path(each).absolute().as_uri()
+            return plain
         case list() | tuple():
-            return [_finite(each) for each in value]
+            return [_plain(each) for each in value]
+        case str() | PurePath():
+            return as_text(str(value))
         case _:
             return value
 
 
-def _error_document(error: Exception) -> dict[str, Any]:
-    document: dict[str, Any] = {"error": str(error)}
+def error_document(error: Exception) -> dict[str, Any]:
+    """An error as JSON holds it."""
+    document: dict[str, Any] = {"error": told(error)}
     if isinstance(error, CallError):
         document |= {"code": error.code.name, "reason": error.reason}
     return document

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from relatent.cli import arguments, operations, output
+from relatent.cli.inputs import prepare_out
+from relatent.cli.telling import one_line, say, told
+from relatent.errors import RelatentError
 from relatent.latents import SUFFIX
 from relatent.results import SynthesizedImage
 
@@ -37,33 +41,41 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the images and write them, each with its code."""
+    """Make the images and write them, each with its code; 1 where one could not be written."""
     moves = operations.z_moves(args)
-    images: list[SynthesizedImage] = []
+    results: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     with arguments.client(args) as client:
         at_a_time = client.catalog().limits.max_images
+        prepare_out(args.out)
         for first in output.progress(range(0, len(args.seeds), at_a_time), "sampling"):
-            images += client.sample(
-                args.seeds[first : first + at_a_time],
+            seeds = args.seeds[first : first + at_a_time]
+            images = client.sample(
+                seeds,
                 moves=moves,
                 truncation=args.truncation,
                 pack=args.pack,
                 output_format=args.format,
             )
-    args.out.mkdir(parents=True, exist_ok=True)
-    results = [_write(seed, image, args) for seed, image in zip(args.seeds, images, strict=True)]
+            for seed, image in zip(seeds, images, strict=True):
+                try:
+                    results.append(_write(seed, image, args))
+                except (RelatentError, OSError) as error:
+                    print(f"relatent: {told(error)}", file=sys.stderr)
+                    failed.append({"seed": seed, **output.error_document(error)})
     if args.json:
-        output.print_json({"results": results})
+        output.print_json({"results": results, "failed": failed})
     else:
-        print(f"{len(results)} images and their codes are in {args.out}/")
-    return 0
+        lost = f", {len(failed)} failed" if failed else ""
+        say(f"{len(results)} images and their codes are in {one_line(args.out)}/{lost}")
+    return int(bool(failed))
 
 
 def _write(seed: int, sampled: SynthesizedImage, args: argparse.Namespace) -> dict[str, Any]:
     image: Path = args.out / f"seed-{seed:04d}.{args.format}"
     sampled.image.save(image)
     sampled.latent.save(image.with_suffix(SUFFIX))
-    return {"seed": seed, "image": str(image), "latent": str(image.with_suffix(SUFFIX))}
+    return {"seed": seed, "image": image, "latent": image.with_suffix(SUFFIX)}
 
 
 def _seeds(text: str) -> list[int]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from relatent.images import save_image
+
 _PAPER, _INK, _FAINT = (250, 250, 248), (30, 32, 36), (120, 124, 130)
 
 
@@ -38,7 +40,8 @@ def strip(images: Sequence[Image.Image], margin: int = 2) -> Image.Image:
 def animation(images: Sequence[Image.Image], path: Path, seconds: float) -> None:
     """Write a GIF that goes there and back for ever; one way takes so many seconds."""
     frames = [*images, *images[-2:0:-1]]
-    frames[0].save(
+    save_image(
+        frames[0],
         path,
         save_all=True,
         append_images=frames[1:],

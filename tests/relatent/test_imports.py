@@ -10,14 +10,23 @@ import pytest
 import relatent
 
 
-@pytest.mark.parametrize("module", ["relatent.v1.inversion_pb2_grpc", "relatent.pack"])
-def test_stubs_and_packs_load_no_client_code(module: str) -> None:
+@pytest.mark.parametrize(
+    "module",
+    [
+        "relatent.v1.inversion_pb2_grpc",
+        "relatent.pack",
+        "relatent.filetypes",
+        "relatent.damage",
+        "relatent.files",
+    ],
+)
+def test_what_the_service_shares_loads_no_client_code(module: str) -> None:
     program = f"import {module}, sys; print(*(m for m in sys.modules if m.startswith('relatent')))"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     foreign = [
         name
         for name in done.stdout.split()
-        if name not in ("relatent", "relatent.directions", "relatent.pack")
+        if name not in ("relatent", "relatent.directions", "relatent.pack", module)
         and not name.startswith("relatent.v1")
     ]
     assert foreign == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,27 @@ def test_a_file_says_what_its_code_belongs_to(tmp_path: Path) -> None:
     code().save(tmp_path / "a.safetensors")
     with safe_open(tmp_path / "a.safetensors", framework="np") as file:
         assert file.metadata() == METADATA
+
+
+def test_equal_codes_make_equal_files(tmp_path: Path) -> None:
+    written = set()
+    for number in range(8):
+        code().save(path := tmp_path / f"{number}.safetensors")
+        written.add(path.read_bytes())
+    [data] = written
+    length = int.from_bytes(data[:8], "little")
+    assert length % 8 == 0  # so that the tensor lies as the format recommends
+    assert data[8 + length :] == VALUES.tobytes()
+
+
+@pytest.mark.parametrize("pack", ["tiny", "größe", 'a"b\\c', "\N{SNOWMAN}"])
+def test_a_file_is_what_the_formats_own_library_reads(tmp_path: Path, pack: str) -> None:
+    path = tmp_path / "a.safetensors"
+    relatent.LatentCode(VALUES, pack, "ab").save(path)
+    with safe_open(path, framework="np") as file:
+        assert file.metadata() == METADATA | {"relatent.pack": pack}
+        assert file.get_tensor("latent").dtype == np.float32
+        assert np.array_equal(file.get_tensor("latent"), VALUES)
 
 
 def test_a_code_goes_over_the_wire_and_back() -> None:
@@ -119,6 +141,18 @@ def test_a_missing_file_is_told_so(tmp_path: Path) -> None:
         code().save(tmp_path / "nowhere" / "a.safetensors")
     with pytest.raises(relatent.LatentFileError, match=r"expected a name ending in \.safetensors"):
         code().save(tmp_path / "a.npy")
+
+
+def test_what_is_no_file_is_neither_waited_for_nor_written_over(tmp_path: Path) -> None:
+    folder, pipe = tmp_path / "folder.safetensors", tmp_path / "pipe.safetensors"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    for path, name in ((folder, "a folder"), (pipe, "a named pipe")):
+        with pytest.raises(relatent.LatentFileError, match=f"cannot be read: expected a file, got {name}"):
+            relatent.LatentCode.load(path)
+        with pytest.raises(relatent.LatentFileError, match=f"cannot be written: expected a file, got {name}"):
+            code().save(path)
+    assert pipe.is_fifo()
 
 
 def test_a_saved_code_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_code_of_other_weights_is_refused_by_name(client: relatent.Client) -> 
 
 def test_what_the_service_refuses_names_the_field(client: relatent.Client) -> None:
     with pytest.raises(relatent.InvalidArgumentError) as caught:
-        client.invert(b"not an image")
+        client.invert(b"\0 no image")
     assert caught.value.violations[0].field.startswith("image")
     with pytest.raises(relatent.CallError, match="steps"):
         client.invert(tiny.random_image(1), steps=10**6)

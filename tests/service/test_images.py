@@ -70,11 +70,52 @@ def test_too_many_bytes_are_refused():
     assert "20 bytes" in error.description
 
 
-@pytest.mark.parametrize("data", [b"GIF89a" + bytes(50), b"BM" + bytes(50), b"%PDF-1.7", b"\0" * 12, b"x"])
-def test_other_formats_are_refused_and_the_first_bytes_told(data):
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (encoded(PIXELS, "GIF"), "got a GIF picture; Relatent's client converts it when handed the file"),
+        (encoded(PIXELS, "TIFF"), "got a TIFF picture; Relatent's client converts it"),
+        (encoded(PIXELS, "BMP"), "got a BMP picture; Relatent's client converts it"),
+        (encoded(PIXELS, "AVIF"), "got an AVIF picture; Relatent's client converts it"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "got a HEIC picture; Relatent's client converts it"),
+        (b"%PDF-1.7", "got a PDF document; export the page as PNG"),
+        (b"<!DOCTYPE html><title>404</title>", "got an HTML page; it may be an error page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "git lfs pull"),
+        (b"x", "got a text file"),
+        (b"\0" * 12, "its first bytes are 00 00 00 00 00 00 00 00"),
+    ],
+)
+def test_other_formats_are_refused_by_name_with_the_cure(data, told):
     error = refusal(data)
     assert error.reason == "IMAGE_UNREADABLE"
-    assert data[:4].hex(" ") in error.description
+    assert error.description.startswith("expected a PNG, JPEG or WebP image")
+    assert told in error.description
+
+
+@pytest.mark.parametrize("layout", ["PNG", "JPEG", "WEBP"])
+def test_a_broken_image_is_called_broken_and_never_an_object_of_python(layout):
+    data = encoded(np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8), layout)
+    name = {"WEBP": "WebP"}.get(layout, layout)
+    for end in (16, 20, len(data) // 2, len(data) - 30):
+        error = refusal(data[:end])
+        assert f"it is a broken {name}: it ends after {end:,} bytes" in error.description
+    told = []
+    for at in range(12, 60):
+        spoilt = bytearray(data)
+        spoilt[at] ^= 0xFF
+        try:
+            rgb(bytes(spoilt))
+        except InvalidField as error:
+            told.append(error.description)
+    assert told
+    assert not [each for each in told if "object" in each]
+
+
+def test_a_png_that_was_changed_on_its_way_is_told_where():
+    data = bytearray(encoded(PIXELS))
+    data[60] ^= 0xFF
+    description = refusal(bytes(data)).description
+    assert "it is a broken PNG: the chunk IDAT at byte 33 does not fit its checksum" in description
 
 
 def test_an_image_that_is_not_what_it_claims_to_be_is_refused():

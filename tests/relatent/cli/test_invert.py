@@ -71,7 +71,9 @@ async def test_a_folder_is_inverted_whole(command: Command, image: Write, server
     for number in range(20):
         relatent.LatentCode.load(f"results/{number}.safetensors")
     relatent.LatentCode.load("results/deep/er/1.safetensors")
-    assert "21 of 21 done" in ran.out
+    assert "21 of 21 done, 2 passed over" in ran.out
+    assert "relatent: faces/.thumbnails: passed over: a hidden folder\n" in ran.err
+    assert "relatent: faces/notes.txt: passed over: a text file\n" in ran.err
 
 
 async def test_files_of_one_name_get_results_of_their_own(command: Command, image: Write) -> None:
@@ -127,7 +129,7 @@ async def test_a_failed_file_is_reported_and_the_others_go_on(
     command: Command, image: Write, server: FakeServer
 ) -> None:
     async def refuses_truncated(request: Any, context: Any) -> AsyncIterator[Any]:
-        if request.image.data == b"cut":
+        if request.image.data == b"\x89PNG cut":
             violation = error_details_pb2.BadRequest.FieldViolation(
                 field="image.data", description="truncated PNG"
             )
@@ -144,7 +146,7 @@ async def test_a_failed_file_is_reported_and_the_others_go_on(
     server.scripts = [refuses_truncated]
     for name in ("faces/a.png", "faces/c.png"):
         image(name)
-    Path("faces/b.png").write_bytes(b"cut")
+    Path("faces/b.png").write_bytes(b"\x89PNG cut")
     Path("faces/d.png").symlink_to("moved-away.png")
     ran = await command("invert", "faces", "nowhere.png")
     assert ran.code == 1

@@ -11,19 +11,24 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from relatent.colour import for_png
+from relatent import files
+from relatent.damage import damage
 from relatent.errors import ContractError, InputError
+from relatent.images import packing
 from relatent.v1 import types_pb2
 
 ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8] | Picture"
-"""A path to an image file, the file's bytes, a PIL image, uint8 [H, W, 3] RGB, or a `Picture`."""
+"""A path to an image file, the file's bytes, a PIL image, uint8 [H, W, 3] RGB, or a `Picture`.
+
+Files may be PNG, JPEG or WebP, AVIF, TIFF, BMP or GIF; and HEIC where `relatent[heif]` is installed.
+"""
 
 E = TypeVar("E", bound=StrEnum)
 
-_RAW_LIMIT = 4 << 20
-"""Bytes up to which pixels are sent as they are; larger ones as PNG, which is slower but smaller."""
+_FILE_LIMIT = 1 << 30
+"""Bytes of a file that is read at all; no message could hold more."""
 
 
 class ImageFormat(StrEnum):
@@ -76,11 +81,22 @@ class Picture:
 
     @property
     def image(self) -> Image.Image:
-        """The picture as a PIL image, RGB."""
-        if self.format is ImageFormat.RAW:
-            return Image.frombytes("RGB", (self.width, self.height), self.data)
-        with Image.open(io.BytesIO(self.data)) as image:
-            return image.convert("RGB")
+        """The picture as a PIL image, RGB.
+
+        Raises:
+            ContractError: its bytes are not what they should be.
+        """
+        try:
+            if self.format is ImageFormat.RAW:
+                return Image.frombytes("RGB", (self.width, self.height), self.data)
+            with Image.open(io.BytesIO(self.data), formats=[self.format.value]) as image:
+                return image.convert("RGB")
+        except MemoryError:
+            raise
+        except Exception as error:  # the decoders raise nearly anything on broken bytes
+            raise ContractError(
+                f"image: the answer's {self.format.value} is broken: {damage(self.data, error)}"
+            ) from error
 
     @property
     def array(self) -> NDArray[np.uint8]:
@@ -91,17 +107,37 @@ class Picture:
         return self.array if dtype is None else self.array.astype(dtype)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture; a suffix other than that of its own format converts it.
+        """Write the picture, whole or not at all; a suffix other than that of its own format converts it.
 
         Raises:
             InputError: the suffix is not one that Pillow writes.
+            OSError: the file cannot be written; it says which.
         """
         path = Path(path)
-        kind = writable_format(path)
-        if kind.lower() == self.format.value:
-            path.write_bytes(self.data)
+        if writable_format(path).lower() == self.format.value:
+            files.write_file(path, self.data)
         else:
-            self.image.save(path, format=kind)
+            save_image(self.image, path)
+
+
+def save_image(image: Image.Image, path: Path, **options: Any) -> None:
+    """Write a PIL image, whole or not at all, in the format that the path's suffix stands for.
+
+    Args:
+        image: what to write.
+        path: where to.
+        **options: of Pillow's writer.
+
+    Raises:
+        InputError: the suffix is not one that Pillow writes, or not of such an image.
+        OSError: the file cannot be written; it says which.
+    """
+    buffer, kind = io.BytesIO(), writable_format(path)
+    try:
+        image.save(buffer, kind, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: Pillow does not write this picture as {kind}: {error}") from error
+    files.write_file(path, buffer.getvalue())
 
 
 def writable_format(path: Path) -> str:
@@ -119,29 +155,32 @@ def writable_format(path: Path) -> str:
 def image_message(image: ImageInput, what: str = "image") -> types_pb2.Image:
     """Make a message of an image.
 
-    Files and bytes are sent as they are; the server recognises PNG, JPEG and WebP. Of a PIL image of
-    mode I, white is 65,535, and of mode F, 1.
+    Files and bytes of PNG, JPEG and WebP are sent as they are, and so is what is not recognised here, for
+    the server to judge. AVIF, TIFF, BMP and GIF are converted, and HEIC where `relatent[heif]` is installed:
+    upright, with colour profile, depth and transparency as far as PNG holds them. Of an animation or of
+    several pages the first counts. Of a PIL image of mode I, white is 65,535, and of mode F, 1.
 
     Args:
         image: see `ImageInput`.
         what: what to call it in errors.
 
     Raises:
-        InputError: no such file, an array that holds no picture, or an image of a mode that cannot be sent.
+        InputError: no such file, one of something else than a picture, a broken one that was to be converted,
+            an array that holds no picture, or an image of a mode that cannot be sent.
     """
     match image:
         case str() | os.PathLike():
-            return types_pb2.Image(data=_read(Path(image), what))
+            return packing.encoded_message(_read(Path(image), what), f"{what}: {os.fspath(image)}")
         case bytes() | bytearray() | memoryview():
-            return types_pb2.Image(data=bytes(image))
+            return packing.encoded_message(bytes(image), what)
         case Picture():
             return types_pb2.Image(
                 data=image.data, format=_FORMATS[image.format], width=image.width, height=image.height
             )
         case Image.Image():
-            return _pil_message(image, what)
+            return packing.pil_message(image, what)
         case np.ndarray():
-            return _array_message(image, what)
+            return packing.array_message(image, what)
         case _:
             raise InputError(
                 f"{what}: expected a path, bytes, a PIL image or a uint8 array [H, W, 3], "
@@ -193,33 +232,6 @@ def _member(kind: type[E], value: str, what: str) -> E:
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        return path.read_bytes()
+        return files.read_file(path, _FILE_LIMIT)
     except OSError as error:
         raise InputError(f"{what}: {path}: {error.strerror or error}") from error
-
-
-def _pil_message(image: Image.Image, what: str) -> types_pb2.Image:
-    upright = for_png(ImageOps.exif_transpose(image), what)
-    if upright.mode == "RGB" and not {"icc_profile", "transparency"} & upright.info.keys():
-        return _pixels_message(upright)
-    return types_pb2.Image(data=_png(upright), format=types_pb2.IMAGE_FORMAT_PNG)
-
-
-def _array_message(array: NDArray[Any], what: str) -> types_pb2.Image:
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise InputError(f"{what}: expected a uint8 array [H, W, 3], got {array.dtype} {list(array.shape)}")
-    return _pixels_message(Image.fromarray(np.ascontiguousarray(array)))
-
-
-def _pixels_message(image: Image.Image) -> types_pb2.Image:
-    if image.width * image.height * 3 > _RAW_LIMIT:
-        return types_pb2.Image(data=_png(image), format=types_pb2.IMAGE_FORMAT_PNG)
-    return types_pb2.Image(
-        data=image.tobytes(), format=types_pb2.IMAGE_FORMAT_RAW_RGB, width=image.width, height=image.height
-    )
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
