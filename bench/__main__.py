@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.report import FULLSIZE, NAMES, measure
+from bench.report import ALONE, FULLSIZE, NAMES, OVERLOAD, measure
 from bench.settings import Settings
 
 WORK = Path("out/fullsize")
@@ -17,7 +17,7 @@ WORK = Path("out/fullsize")
 def main() -> int:
     """Run one measurement, or all of them, each in a process of its own."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measured comparisons.")
-    parser.add_argument("name", choices=(*NAMES, FULLSIZE, "all"))
+    parser.add_argument("name", choices=(*NAMES, *ALONE, "all"))
     parser.add_argument("--packs", type=Path, default=Settings.packs)
     parser.add_argument("--repository", type=Path, default=Settings.repository)
     parser.add_argument("--pack", default=Settings.pack)
@@ -33,7 +33,12 @@ def main() -> int:
         settings = placed(settings, WORK)
     if name == "all":
         return _all(settings, out)
-    print(json.dumps(measure(name, settings, out)))
+    report = measure(name, settings, out)
+    if name == OVERLOAD:
+        from bench.overload_picture import draw
+
+        draw(report, out / f"{OVERLOAD}.png")
+    print(json.dumps(report))
     return 0
 
 

@@ -90,7 +90,7 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 async def _run(settings: Settings) -> dict[str, Any]:
-    rounds, seconds, steps = (1, 2.0, 8) if settings.quick else (ROUNDS, SECONDS, STEPS)
+    rounds, seconds, steps = (1, 0.5, 8) if settings.quick else (ROUNDS, SECONDS, STEPS)
     graphs = Graphs(read_pack(settings.packs / settings.pack), settings.repository)
     images = list(targets(graphs, 16))
     outcomes = {load: Outcomes() for load in LOADS}

@@ -16,7 +16,11 @@ from relatent.pack import file_digest
 NAMES = ("step", "overhead", "batching", "start", "coordinates", "invariance")
 """The measurements; each is a module with a `run`."""
 FULLSIZE = "fullsize"
-"""One more, by itself: it makes a pack of a published size, which takes long and much memory."""
+"""It makes a pack of a published size, which takes long and much memory."""
+OVERLOAD = "overload"
+"""It has its own comparison in its own run."""
+ALONE = (FULLSIZE, OVERLOAD)
+"""Two more, recorded each by itself."""
 
 
 def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:

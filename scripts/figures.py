@@ -9,6 +9,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "docs" / "bench.json"
 FULLSIZE = ROOT / "docs" / "fullsize.json"
+OVERLOAD = ROOT / "docs" / "overload.json"
 QUALITY = ROOT / "packs" / "demo" / "report.json"
 
 Report = dict[str, Any]
@@ -92,6 +93,32 @@ def fullsize() -> str:
     return "\n".join([told, "", *table, "", _where(measured["environment"])])
 
 
+def overload() -> str:
+    """The table of what a service answers in time beyond its capacity."""
+    if not OVERLOAD.exists():
+        return "Not measured yet: `python -m bench overload` measures, `make record` writes the figures here."
+    measured: Report = json.loads(OVERLOAD.read_text())
+    table = [
+        "| Arrivals, over capacity | Answered in time, over capacity | Refused | of them within 50 ms |",
+        "|---|---|---|---|",
+    ]
+    for load in measured["loads"].values():
+        offered, goodput = load["offered_over_capacity"], load["goodput_over_capacity"]
+        prompt = f"{load['refused_promptly']:.1%}" if "refused_promptly" in load else ""
+        refused = f"{load['shares'].get('refused', 0.0):.0%}"
+        table.append(f"| {offered['median']:.2f} | {_share(goodput)} | {refused} | {prompt} |")
+    told = (
+        f"Inversions of {measured['steps']} steps; a call alone takes {measured['seconds_alone']:.2f} s, its "
+        f"deadline is {measured['deadline_seconds']:.2f} s; capacity is "
+        f"{measured['capacity_a_second']['median']:.2f} a second."
+    )
+    return "\n".join([told, "", *table, "", _where(measured["environment"])])
+
+
+def _share(spread: Report) -> str:
+    return f"**{spread['median']:.0%}** ({spread['low']:.0%} to {spread['high']:.0%})"
+
+
 def _command(figures: Report) -> str:
     return f"**{figures['seconds']:.0f} s**, {figures['peak_gib']:.1f} GiB at its peak"
 
@@ -109,8 +136,7 @@ def _against_bar(spread: Report) -> str:
 
 
 def _efficiency(measured: Report) -> str:
-    spread = measured["overhead"]["efficiency_spread"]
-    return f"**{spread['median']:.0%}** ({spread['low']:.0%} to {spread['high']:.0%})"
+    return _share(measured["overhead"]["efficiency_spread"])
 
 
 def _shares(batch: Report) -> str:

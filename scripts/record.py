@@ -1,6 +1,6 @@
 """Take measured figures and the demo's picture from out/ into docs/: `make record`.
 
-The figures of the published size are a run of their own, and taken with or without the others.
+The figures of the published size and of overload are runs of their own, and taken with or without the others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.report import FULLSIZE, NAMES
+from bench.report import ALONE, FULLSIZE, NAMES
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,23 +20,20 @@ ROOT = Path(__file__).parent.parent
 def main() -> int:
     """Record what there is; says what is missing."""
     folder = ROOT / "out" / "bench"
-    fullsize = folder / f"{FULLSIZE}.json"
-    if fullsize.is_file():
-        if json.loads(fullsize.read_text())["quick"]:
-            print(f"{fullsize}: ran with --quick, which measures nothing", file=sys.stderr)
+    alone = [name for name in ALONE if (folder / f"{name}.json").is_file()]
+    for name in alone:
+        if why := _unfit(name, json.loads((folder / f"{name}.json").read_text())):
+            print(f"{folder}: {why}", file=sys.stderr)
             return 1
-        shutil.copyfile(fullsize, ROOT / "docs" / fullsize.name)
-        if not any((folder / f"{name}.json").exists() for name in NAMES):
-            return 0
+        for file in folder.glob(f"{name}.*"):
+            shutil.copyfile(file, ROOT / "docs" / file.name)
+    if alone and not any((folder / f"{name}.json").exists() for name in NAMES):
+        return 0
     missing = [name for name in NAMES if not (folder / f"{name}.json").is_file()]
     if missing:
         print(f"{folder}: no figures of {', '.join(missing)}: run make bench", file=sys.stderr)
         return 1
     figures = {name: json.loads((folder / f"{name}.json").read_text()) for name in NAMES}
-    quick = [name for name, report in figures.items() if report["quick"]]
-    if quick:
-        print(f"{folder}: {', '.join(quick)} ran with --quick, which measures nothing", file=sys.stderr)
-        return 1
     if strange := _strangers(figures):
         print(f"{folder}: {strange}", file=sys.stderr)
         return 1
@@ -49,13 +46,22 @@ def main() -> int:
     return 0
 
 
+def _unfit(name: str, report: Mapping[str, Any]) -> str:
+    """Why a report cannot be recorded; empty if it can."""
+    if report["quick"]:
+        return f"{name} ran with --quick, which measures nothing"
+    if name != FULLSIZE and report["pack"] != "demo":
+        return f"{name} was measured with pack {report['pack']}, not demo"
+    if report.get("engine", "embedded") != "embedded":
+        return f"{name} was measured with the {report['engine']} engine, not through Triton"
+    return ""
+
+
 def _strangers(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """Why the figures do not belong together, or not into the README; empty if they do."""
     for name, report in figures.items():
-        if report["pack"] != "demo":
-            return f"{name} was measured with pack {report['pack']}, not demo"
-        if report.get("engine", "embedded") != "embedded":
-            return f"{name} was measured with the {report['engine']} engine, not through Triton"
+        if why := _unfit(name, report):
+            return why
     for key, value in next(iter(figures.values()))["environment"].items():
         if key != "load_before" and any(report["environment"][key] != value for report in figures.values()):
             return f"the figures differ in their {key}: measure them together, by make bench"

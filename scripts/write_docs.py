@@ -12,7 +12,7 @@ import sys
 from typing import get_type_hints
 
 import service.metrics
-from scripts.figures import ROOT, fullsize, numbers, quality
+from scripts.figures import ROOT, fullsize, numbers, overload, quality
 from service.engine.engine import EngineTimedOut, EngineUnavailable
 from service.errors import InvalidField, ServiceError, TryLater
 from service.rpc.status import code_of, reason_of
@@ -78,6 +78,7 @@ PARTS = {
     "fullsize": fullsize,
     "metrics": metrics,
     "numbers": numbers,
+    "overload": overload,
     "quality": quality,
 }
 

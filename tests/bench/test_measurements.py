@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import batching, invariance, overhead, start
+from bench import batching, invariance, overhead, overload, start
 from bench.graphs import Array, Graphs
+from bench.overload_picture import draw
 from bench.settings import Settings
 from service.engine.embedded import why_not
 
@@ -107,3 +108,15 @@ def test_batching_measures_every_number_of_callers_and_the_batches_triton_made(e
     if engine.engine == "embedded":
         assert report["callers"]["1"]["mean_batch"] == 1
         assert 1 <= report["callers"]["8"]["mean_batch"] <= 8
+
+
+def test_overload_accounts_for_every_call_and_is_drawn(settings: Settings, tmp_path: Path) -> None:
+    report = overload.run(replace(settings, engine="local"))
+    for load, outcome in report["loads"].items():
+        assert sum(outcome["shares"].values()) == pytest.approx(1, rel=1e-2), load
+        assert set(outcome["shares"]) <= {"in_time", "refused", "late"}
+        assert outcome["goodput_over_capacity"]["median"] <= outcome["offered_over_capacity"]["median"]
+    assert report["goodput_at_5"] == report["loads"]["5"]["goodput_over_capacity"]["median"]
+    draw(report, tmp_path / "one.png")
+    draw(report, tmp_path / "two.png")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()

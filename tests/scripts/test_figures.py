@@ -139,3 +139,41 @@ def test_an_incomplete_set_is_not_recorded(checkout: Path, capsys: pytest.Captur
     (checkout / "out" / "bench" / "step.json").unlink()
     assert record.main() == 1
     assert "no figures of step: run make bench" in capsys.readouterr().err
+
+
+def _overload(reports: Reports) -> dict[str, Any]:
+    load = {
+        "offered_over_capacity": _spread(2.0),
+        "goodput_over_capacity": _spread(0.97),
+        "shares": {"in_time": 0.49, "refused": 0.51},
+        "refused_promptly": 0.996,
+    }
+    figures: dict[str, Any] = {"loads": {"2": load}, "steps": 50, "seconds_alone": 0.25}
+    figures |= {"deadline_seconds": 1.0, "capacity_a_second": _spread(6.1), "engine": "embedded"}
+    same = {key: reports["step"][key] for key in ("quick", "pack", "environment")}
+    return figures | same
+
+
+def test_what_is_answered_under_overload_is_told(
+    reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "OVERLOAD", tmp_path / "overload.json")
+    assert "Not measured yet" in figures.overload()
+    figures.OVERLOAD.write_text(json.dumps(_overload(reports)))
+    assert "| 2.00 | **97%** (87% to 107%) | 51% | 99.6% |" in figures.overload()
+
+
+def test_overload_is_recorded_by_itself_with_its_picture(
+    reports: Reports, checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = checkout / "out" / "bench"
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "overload.png").write_bytes(b"a picture")
+    (folder / "overload.json").write_text(json.dumps(_overload(reports) | {"quick": True}))
+    assert record.main() == 1
+    assert "overload ran with --quick" in capsys.readouterr().err
+    (folder / "overload.json").write_text(json.dumps(_overload(reports)))
+    assert record.main() == 0
+    assert (checkout / "docs" / "overload.png").read_bytes() == b"a picture"
+    assert json.loads((checkout / "docs" / "overload.json").read_text())["steps"] == 50
