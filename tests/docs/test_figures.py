@@ -48,3 +48,12 @@ def test_a_published_size_is_imported_exported_and_refined_within_what_is_promis
     first, last = measured["served"]["loss_first_and_last"]
     assert measured["served"]["engine"] == "embedded"
     assert last < first
+
+
+def test_overload_leaves_nine_tenths_of_capacity_and_the_refused_know_at_once() -> None:
+    measured = json.loads((ROOT / "docs/overload.json").read_text())
+    assert not measured["quick"]
+    assert measured["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
+    for load in ("2", "5"):
+        assert measured[f"goodput_at_{load}"] >= 0.9
+        assert measured["loads"][load]["refused_promptly"] >= 0.95
