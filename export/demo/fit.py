@@ -94,4 +94,5 @@ def _measure_one(networks: Networks, index: int, codes: Tensor) -> Tensor:
 
 
 def _chunks(w: Tensor, what: str) -> Iterable[Tensor]:
-    return progress(torch.split(w, _CHUNK), what, unit="batch", leave=False)
+    chunks: Iterable[Tensor] = progress(torch.split(w, _CHUNK), what, unit="batch", leave=False)
+    return chunks

@@ -1,10 +1,12 @@
-"""Zip archives. Files of PyTorch since 1.6 are such, with nothing in them compressed:
+"""Zip archives: files of PyTorch since 1.6, nothing in them compressed, and NumPy's `.npz`.
 
     NAME/data.pkl   the object, whose tensors refer to storages by key
     NAME/data/KEY   the numbers of each storage
 
-NumPy's `.npz` are arrays by name, compressed or not. Of a PyTorch file the tensors are not copied: they are views of the file, mapped into memory, and stay valid when it is deleted.
-A file that is cut short while it is in use ends the process.
+    NAME.npy        an array, compressed or not
+
+PyTorch's tensors are not copied: they are views of the file, mapped into memory, and stay valid when it is
+deleted. A file that is cut short while it is in use ends the process.
 """
 
 from __future__ import annotations

@@ -65,6 +65,8 @@ def array_of(file: IO[bytes]) -> Any:
         raise DamagedFile(f"{list(shape)} of {dtype} are {expected} bytes, and {found} follow its header")
     count = math.prod(shape)
     # NumPy's own reader takes no file that lies in memory.
-    flat = np.frombuffer(file.read(), dtype) if isinstance(file, io.BytesIO) else np.fromfile(file, dtype, count)
+    flat = (
+        np.frombuffer(file.read(), dtype) if isinstance(file, io.BytesIO) else np.fromfile(file, dtype, count)
+    )
     numbers = flat.reshape(shape, order="F" if by_column else "C")
     return numbers.astype(dtype.newbyteorder("="), copy=False)
