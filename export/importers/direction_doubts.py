@@ -14,8 +14,8 @@ import numpy as np
 
 from export.importers.direction_rows import MOST_ROWS, Numbers
 
-_SHARE = 1 / 4
-"""Of the square root of D: rows that are all as long are codes rather than directions."""
+_SHARE, _LEAST = 1 / 4, 2.0
+"""Of the square root of D, and of few numbers: rows that are all longer are codes rather than directions."""
 
 
 def doubt_of(path: Path, rows: Numbers) -> str:
@@ -30,7 +30,7 @@ def doubt_of(path: Path, rows: Numbers) -> str:
     """
     norms = np.linalg.norm(rows, axis=1)
     norms, width = norms[norms > 0], rows.shape[1]
-    if len(norms) and norms.min() > _SHARE * math.sqrt(width):
+    if len(norms) and norms.min() > max(_SHARE * math.sqrt(width), _LEAST):
         return (
             f"its rows are {norms.mean():.1f} long, as codes of {width} numbers are, and directions are "
             "about 1 long: perhaps a code"

@@ -65,7 +65,7 @@ def encoder_config(
         tensors: `input_layer.*` or `conv1.*`, `bn1.*` and `relu.*`; `body.*`; `styles.*` and
             `latlayer{1,2}.*`, or `linear.*`.
         options: of the checkpoint: `encoder_type`; `n_iters_per_batch` and `dataset_type` if there are.
-        layers: rows of the generator's codes.
+        layers: rows of the generator's codes; 0 if they are not known, where one code is read for all.
         what: what they are, for errors; begins with the file.
 
     Raises:
@@ -76,7 +76,7 @@ def encoder_config(
     kind, letterboxed = find_kind(named, options, what), options.get("dataset_type") == "cars_encode"
     shape = ir_se_shape(named, what) if kind.backbone is Backbone.IR_SE else resnet_shape(named, what)
     if kind.reading is Reading.POOLED:
-        side, rows = min(_POOLED_SIDE, 2 << (layers // 2)), layers
+        side, rows = min(_POOLED_SIDE, 2 << (layers // 2)) if layers else _POOLED_SIDE, layers
         width = axes(named, "linear.weight", 2, what)[0]
     else:
         halvings, rows = count_halvings(named, 0), count_rows(named)

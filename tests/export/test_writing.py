@@ -63,9 +63,14 @@ def quickly(
 def test_a_full_disk_is_told_with_the_file_and_leaves_the_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("earlier")
-    with pytest.raises(OSError, match="No space left on device") as caught, whole_file(path) as partial:
-        partial.symlink_to("/dev/full")
-        partial.write_bytes(b"x" * 100_000)
+
+    def write() -> None:
+        with whole_file(path) as partial:
+            partial.symlink_to("/dev/full")
+            partial.write_bytes(b"x" * 100_000)
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write()
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
     assert contents(tmp_path) == {"report.json": b"earlier"}
 
@@ -98,7 +103,7 @@ def test_an_interruption_of_any_rename_leaves_all_old_or_all_new(
                 (partial / name / "file").write_text("new")
         assert left[0] >= 0
         assert contents(tmp_path) == {
-            **{name: b"a folder" for name in ("a", "b", "c", "other")},
+            **dict.fromkeys(("a", "b", "c", "other"), b"a folder"),
             **{f"{name}/file": b"new" for name in ("a", "b", "c")},
             "other/file": b"old",
         }

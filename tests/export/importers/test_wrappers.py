@@ -153,7 +153,8 @@ def test_e4es_encoder_of_a_single_code_is_that_of_psp_by_another_name(tmp_path: 
         (
             {"model": {"conv.weight": torch.ones(1), "conv.bias": torch.ones(1)}, "epoch": 3},
             UnknownFile,
-            "tensors of no family we know: 'model' (a dict of 2 tensors: conv.weight, conv.bias); 'epoch' (int)",
+            "tensors of no family we know: 'model' (a dict of 2 tensors: conv.weight, conv.bias); "
+            "'epoch' (int)",
         ),
         (
             {"models": {"a": {"x": torch.ones(1)}, "b": [torch.ones(1)] * 9}, "opts": {"lr": 1}},
@@ -163,8 +164,8 @@ def test_e4es_encoder_of_a_single_code_is_that_of_psp_by_another_name(tmp_path: 
         (
             {"w": torch.ones(1), **{f"key{i}": None for i in range(9)}},
             UnknownFile,
-            "at its top w; 'key0' (NoneType); 'key1' (NoneType); 'key2' (NoneType); 'key3' (NoneType); 'key4' "
-            "(NoneType); 'key5' (NoneType); and 3 more",
+            "at its top w; 'key0' (NoneType); 'key1' (NoneType); 'key2' (NoneType); 'key3' (NoneType); "
+            "'key4' (NoneType); 'key5' (NoneType); and 3 more",
         ),
         ({"epoch": 3, "notes": []}, UnknownFile, "no tensor at all; it holds 'epoch' (int); 'notes' (a list"),
         (
