@@ -24,7 +24,7 @@ from torch import Tensor
 
 from export.importers import genforce, perceptual
 from export.importers.contents import Contents, Family, Tensors
-from export.importers.errors import DamagedFile, UnknownFile, UnsupportedFile
+from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
 from export.importers.ganspace import is_ganspace
 from export.importers.ganspace_exports import is_edit
 from export.importers.named import finite
@@ -101,11 +101,12 @@ def _of_mapping(path: Path, data: Mapping[str, Any]) -> Contents:
         return Contents(path, Family.GANSPACE)
     if is_edit(data):
         return Contents(path, Family.GANSPACE_EDIT)
-    for key in _HOLDERS:
-        if key in data and not tensors_of(data[key]):
-            raise DamagedFile(f"{path}: {key}: expected tensors by name, got none")
     tensors = tensors_of(data)
-    _refuse_others(path, data, tensors)
+    if any(".hypernet." in f".{name}" for name in tensors):
+        raise UnsupportedFile(
+            f"{path}: a HyperStyle checkpoint. It changes the generator's weights for every image, so that "
+            "codes of two images belong to two generators; import the W encoder and the generator instead"
+        )
     generator = the_one(find(tensors, _GENERATORS), "generator", str(path))
     encoders = [each for each in find(tensors, _ENCODERS) if _IDENTITY not in each.tensors]
     encoder = the_one(encoders, "encoder", str(path))
@@ -118,26 +119,6 @@ def _of_mapping(path: Path, data: Mapping[str, Any]) -> Contents:
     if "block0.conv.weight" in encoder.tensors and generator is None:
         return Contents(path, Family.IDINVERT_ENCODER, encoder=encoder.tensors)
     return _of_encoder(path, data, generator, encoder)
-
-
-def _refuse_others(path: Path, data: Mapping[str, Any], tensors: Tensors) -> None:
-    """What is known, and no checkpoint that can be imported."""
-    if any(".hypernet." in f".{name}" for name in tensors):
-        raise UnsupportedFile(
-            f"{path}: a HyperStyle checkpoint. It changes the generator's weights for every image, so that "
-            "codes of two images belong to two generators; import the W encoder and the generator instead"
-        )
-    if "eigvec" in data:
-        raise UnsupportedFile(
-            f"{path}: eigenvectors of rosinality's closed-form factorisation, from which a direction is yet "
-            "to be chosen; save the column that is meant, eigvec[:, I][None], as a .pt of its own"
-        )
-    if "synthesis.constant" in tensors and "mapping.mean" in tensors:
-        raise UnsupportedFile(
-            f"{path}: the generator of a pack, which was imported already; export the pack's folder"
-        )
-    if tensors.keys() == {"latent"}:
-        raise UnsupportedFile(f"{path}: a latent code, as `relatent invert` saves it, and no direction")
 
 
 def _of_generator(path: Path, data: Mapping[str, Any], generator: Found) -> Contents:
@@ -214,9 +195,28 @@ def _other_network(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Con
     network = the_one([*features, *identity], "network", str(path))
     if network is not None:
         return Contents(path, Family.FEATURES if features else Family.ARCFACE, others=network.tensors)
+    raise _none_we_know(path, data, tensors)
+
+
+def _none_we_know(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Refused:
+    """What to say of a file without a network that can be imported."""
+    for key in _HOLDERS:
+        if key in data and not tensors_of(data[key]):
+            return DamagedFile(f"{path}: {key}: expected tensors by name, got none")
+    if "eigvec" in data:
+        return UnsupportedFile(
+            f"{path}: eigenvectors of rosinality's closed-form factorisation, from which a direction is yet "
+            "to be chosen; save the column that is meant, eigvec[:, I][None], as a .pt of its own"
+        )
+    if "synthesis.constant" in tensors and "mapping.mean" in tensors:
+        return UnsupportedFile(
+            f"{path}: the generator of a pack, which was imported already; export the pack's folder"
+        )
+    if tensors.keys() == {"latent"}:
+        return UnsupportedFile(f"{path}: a latent code, as `relatent invert` saves it, and no direction")
     if not tensors:
-        raise UnknownFile(f"{path}: no tensor at all; it holds {outline(data)}")
-    raise UnknownFile(f"{path}: tensors of no family we know: {outline(data)}")
+        return UnknownFile(f"{path}: no tensor at all; it holds {outline(data)}")
+    return UnknownFile(f"{path}: tensors of no family we know: {outline(data)}")
 
 
 def _without_mean(tensors: Tensors) -> Tensors:

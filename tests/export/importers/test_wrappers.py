@@ -72,6 +72,7 @@ WRAPPERS: dict[str, Callable[[Tensors], Any]] = {
         "state_dict": prefixed("model.gan.netG_ema.", held) | prefixed("loss.lpips.", vgg16_tensors()),
         "callbacks": {},
     },
+    "an empty one beside": lambda held: {"g_ema": None, "generator": dict(held), "state_dict": {}},
     "a list": lambda held: [{"step": 1}, dict(held)],
 }
 
