@@ -67,18 +67,27 @@ def whole_folder(folder: Path, label: str, stale: Iterable[str] = ()) -> Iterato
     try:
         with _named_in(folder, partial):
             yield partial
-            if there:
+            if there or not _become(partial, folder):
                 _take_places(partial, replaced, folder, stale)
-            else:
-                partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _become(partial: Path, folder: Path) -> bool:
+    """Rename a folder, if nobody else has made one of that name meanwhile."""
+    try:
+        partial.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def _take_places(partial: Path, replaced: Path, folder: Path, stale: Iterable[str]) -> None:
     """Rename every entry into its place, or none."""
     new = sorted(entry.name for entry in partial.iterdir())
-    replaced.mkdir()
+    replaced.mkdir(exist_ok=True)
     try:
         for name in {*new, *stale}:
             if os.path.lexists(folder / name):
@@ -97,7 +106,7 @@ def _take_places(partial: Path, replaced: Path, folder: Path, stale: Iterable[st
 
 def _put_back(replaced: Path, folder: Path) -> None:
     """What had been taken away goes back where nothing has taken its place."""
-    if replaced.exists():
+    if replaced.exists() and folder.exists():
         for entry in list(replaced.iterdir()):
             if not os.path.lexists(folder / entry.name):
                 entry.rename(folder / entry.name)

@@ -111,6 +111,18 @@ def test_an_interruption_of_any_rename_leaves_all_old_or_all_new(
         assert contents(tmp_path) == old
 
 
+def test_two_packs_go_into_one_new_repository_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    with whole_folder(folder, "one") as one, whole_folder(folder, "other") as other:
+        (one / "a").write_text("of one")
+        (other / "b").write_text("of the other")
+    assert contents(tmp_path) == {
+        "repository": b"a folder",
+        "repository/a": b"of one",
+        "repository/b": b"of the other",
+    }
+
+
 def test_what_a_killed_run_had_put_aside_goes_back(tmp_path: Path) -> None:
     (tmp_path / ".x.replaced").mkdir()
     (tmp_path / ".x.replaced" / "a").write_text("finished")
