@@ -8,6 +8,7 @@ the system's names the file as it would have been called, which writing itself d
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -47,30 +48,57 @@ def whole_folder(folder: Path, label: str, stale: Iterable[str] = ()) -> Iterato
 
     Args:
         folder: that the entries belong into; made where there is none.
-        label: what is written, for the name of the place beside: two of them may be written at once.
+        label: what is written. At the same time others may be written into the folder, and the same
+            into other folders.
         stale: entries of an earlier result that are to go if no new ones take their place.
 
     Yields:
         An empty folder to write the entries into.
 
     Raises:
-        OSError: they cannot be written; names the file.
+        OSError: they cannot be written, or another process is writing the same; names the file.
     """
     there = folder.exists()
     # Inside a folder that is there, which may be a file system of its own.
     beside = folder if there else folder.parent
-    partial, replaced = (beside / f".{label}.{kind}" for kind in ("partial", "replaced"))
-    _put_back(replaced, folder)  # of a run that was killed
-    shutil.rmtree(partial, ignore_errors=True)
-    with named(folder):
-        partial.mkdir(parents=True)
-    try:
-        with _named_in(folder, partial):
+    name = label if there or folder.name == label else f"{folder.name}.{label}"
+    partial, replaced = (beside / f".{name}.{kind}" for kind in ("partial", "replaced"))
+    became = False
+    with _alone_in(partial, folder), _named_in(folder, partial):
+        _put_back(replaced, folder)  # of a run that was killed
+        try:
             yield partial
-            if there or not _become(partial, folder):
+            became = not there and _become(partial, folder)
+            if not became:
                 _take_places(partial, replaced, folder, stale)
+        finally:
+            if not became:  # or the name may be another's by now
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _alone_in(partial: Path, folder: Path) -> Iterator[None]:
+    """Have an empty folder to oneself; what a killed run left in it goes.
+
+    Raises:
+        OSError: another process has it.
+    """
+    with named(folder):
+        partial.mkdir(parents=True, exist_ok=True)
+        held = os.open(partial, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(errno.EBUSY, "another process is writing it", str(folder)) from error
+        for entry in list(partial.iterdir()):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        yield
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        os.close(held)
 
 
 def _become(partial: Path, folder: Path) -> bool:
@@ -115,7 +143,7 @@ def _put_back(replaced: Path, folder: Path) -> None:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """While a file is written: its path in an error that has none, or that of the place beside.
+    """While a file is written: its path in every error, for none or for that of the place beside.
 
     Raises:
         OSError: what was raised inside, safetensors' own among it.

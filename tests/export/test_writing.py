@@ -123,6 +123,26 @@ def test_two_packs_go_into_one_new_repository_at_once(tmp_path: Path) -> None:
     }
 
 
+def test_one_pack_goes_into_two_new_repositories_at_once(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "one", "x") as one, whole_folder(tmp_path / "other", "x") as other:
+        (one / "a").write_text("of one")
+        (other / "a").write_text("of the other")
+    assert (tmp_path / "one" / "a").read_text() == "of one"
+    assert (tmp_path / "other" / "a").read_text() == "of the other"
+
+
+def test_the_same_is_not_written_to_the_same_place_by_two_at_once(tmp_path: Path) -> None:
+    with whole_folder(tmp_path, "x") as partial:
+        (partial / "a").write_text("of the first")
+        with (
+            pytest.raises(OSError, match="another process is writing it") as caught,
+            whole_folder(tmp_path, "x"),
+        ):
+            raise AssertionError("two at once")
+        assert caught.value.filename == str(tmp_path)
+    assert contents(tmp_path) == {"a": b"of the first"}
+
+
 def test_what_a_killed_run_had_put_aside_goes_back(tmp_path: Path) -> None:
     (tmp_path / ".x.replaced").mkdir()
     (tmp_path / ".x.replaced" / "a").write_text("finished")
