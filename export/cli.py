@@ -8,6 +8,12 @@ import sys
 import warnings
 from pathlib import Path
 
+from export.importers.gathering import told
+from export.progress import tell
+
+_INTERRUPTED = 130
+"""What a shell gives for a command that Ctrl-C ended."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `relatent-export`; returns the exit code."""
@@ -16,20 +22,19 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
-        _run(options)
+        return 0 if _run(options) else 1
+    except KeyboardInterrupt:
+        _tell("interrupted; nothing half-written was left")
+        return _INTERRUPTED
     except ModuleNotFoundError as error:
-        print(f"relatent-export: {error}: pip install 'relatent[export]'", file=sys.stderr)
-        return 1
+        _tell(f"{error}: pip install 'relatent[export]'")
     except (OSError, ValueError) as error:
-        print(f"relatent-export: {_told(error)}", file=sys.stderr)
-        return 1
-    return 0
+        _tell(told(error))
+    return 1
 
 
-def _told(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+def _tell(line: str) -> None:
+    tell(f"relatent-export: {line}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,8 +43,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     _add_import(commands)
-    inspect = commands.add_parser("inspect", help="tell what checkpoints hold, without building anything")
-    inspect.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a checkpoint or a direction")
+    inspect = commands.add_parser(
+        "inspect",
+        help="tell what checkpoints hold, and whether they can be imported",
+        description="Tell what checkpoints hold, and whether they can be imported. Exits with 1 if a "
+        "file cannot, or if nothing in a folder can.",
+    )
+    inspect.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="a checkpoint, a direction, or a folder of them"
+    )
     verify = commands.add_parser("verify", help="check a pack: every file, and its revision")
     verify.add_argument("pack", type=Path, help="the pack's folder")
     _add_repository(commands)
@@ -55,9 +67,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "a generator, and others with an encoder, features to compare, an identity network, directions. No "
         "code in them is run.",
     )
-    command.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="a file, or a folder of directions"
-    )
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file, or a folder of them")
     command.add_argument("--name", required=True, help="of the pack: lower-case letters, digits, underscores")
     command.add_argument(
         "--into", type=Path, default=Path("packs"), help="folder of packs (default: %(default)s)"
@@ -124,15 +134,14 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> bool:
+    """Run a command; returns whether it found all as it should be, where it goes on if not."""
     # Imported here: --help and a wrong option should not wait for torch.
     match options.command:
         case "import":
             _run_import(options)
         case "inspect":
-            from export.importers.inspecting import inspect
-
-            print("\n\n".join(inspect(path) for path in options.files))
+            return _run_inspect(options.files)
         case "verify":
             from export.verifying import verify_pack
 
@@ -147,6 +156,20 @@ def _run(options: argparse.Namespace) -> None:
                 print(folder)
         case "demo":
             _run_demo(options)
+    return True
+
+
+def _run_inspect(files: list[Path]) -> bool:
+    from export.importers.inspecting import inspect_all
+
+    shown: list[str] = []
+
+    def show(description: str) -> None:
+        # At once, so that it stands before what is told of the next file.
+        print(f"\n{description}" if shown else description, flush=True)
+        shown.append(description)
+
+    return inspect_all(files, show, _tell)
 
 
 def _run_import(options: argparse.Namespace) -> None:
@@ -163,7 +186,7 @@ def _run_import(options: argparse.Namespace) -> None:
         direction_licence=options.direction_licence,
         components=read_edits(options.component),
     )
-    print(import_pack(options.files, options.into, options.name, stated))
+    print(import_pack(options.files, options.into, options.name, stated, _tell))
 
 
 def _run_demo(options: argparse.Namespace) -> None:

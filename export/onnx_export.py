@@ -12,6 +12,8 @@ import torch
 from onnxscript.optimizer import fold_constants_ir
 from torch import Tensor, nn
 
+from export.writing import whole_file
+
 EXAMPLES = 13
 """Samples of example inputs: as many as nothing else has of anything. A tracer takes sizes that are equal
 for the same, and maps of 2 pixels on a side for a batch of 2."""
@@ -124,6 +126,10 @@ def clean(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def save_graph(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model so that equal models give equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    """Write a model so that equal models give equal bytes.
+
+    Raises:
+        OSError: it cannot be written; names the file.
+    """
+    with whole_file(path) as partial:
+        partial.write_bytes(model.SerializeToString(deterministic=True))

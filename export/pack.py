@@ -14,7 +14,8 @@ from safetensors.numpy import save
 from export.graphs import MAX_STEPS, reconstruction_objective
 from export.networks import Networks
 from export.tracing import state_shapes
-from export.weights import save_networks
+from export.weights import FILES, save_networks
+from export.writing import named, whole_folder
 from relatent.directions import Direction, direction_entry
 from relatent.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, InitialState, file_digest
 
@@ -42,17 +43,27 @@ class PackInfo:
 
 
 def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: list[Direction]) -> None:
-    """Write a pack: weights, latent statistics, directions, and the manifest that seals them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a pack: weights, latent statistics, directions, and the manifest that seals them.
+
+    An earlier pack in the folder stays until all of the new one is written; what is no pack's own stays.
+
+    Raises:
+        OSError: it cannot be written; names the file.
+    """
+    with whole_folder(folder, info.name, stale=(*FILES, LATENTS, DIRECTIONS, MANIFEST)) as partial:
+        _write_files(partial, info, networks, directions)
+
+
+def _write_files(folder: Path, info: PackInfo, networks: Networks, directions: list[Direction]) -> None:
     weights = save_networks(networks, folder)
     config = networks.generator.config
     tensors = {LATENTS: {"mean": networks.generator.mean_code().contiguous().numpy()}}
     if directions:
         tensors[DIRECTIONS] = {d.name: np.ascontiguousarray(d.vector) for d in directions}
     for name, arrays in tensors.items():
-        # `save_file` makes files that only their owner may read; written over, such a file stays so.
-        (folder / name).unlink(missing_ok=True)
-        (folder / name).write_bytes(save(arrays))
+        # `save_file` makes files that only their owner may read.
+        with named(folder / name):
+            (folder / name).write_bytes(save(arrays))
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "name": info.name,
@@ -71,7 +82,8 @@ def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: lis
         "directions": [direction_entry(direction) for direction in directions],
         "files": {name: file_digest(folder / name) for name in (*weights, *tensors)},
     }
-    (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
+    with named(folder / MANIFEST):
+        (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
 
 
 def _refinement(info: PackInfo, networks: Networks) -> dict[str, Any]:

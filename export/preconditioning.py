@@ -20,7 +20,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
+
+from export.progress import progress
 
 Residuals = Callable[[Tensor, Tensor], Sequence[Tensor]]
 """Codes [B, ...] and targets [B, ...] to tensors [B, ...] whose squares add up to the loss of each."""
@@ -55,7 +56,7 @@ def gauss_newton(
     width = codes[0].numel()
     total = torch.zeros(width, width, dtype=torch.float64)
     pairs = list(zip(torch.split(codes, _CHUNK), torch.split(targets, _CHUNK), strict=True))
-    for code, target in tqdm(pairs, "measuring curvature", unit="batch", leave=False):
+    for code, target in progress(pairs, "measuring curvature", unit="batch", leave=False):
         leaf = code.detach().requires_grad_(True)
         compared = residuals(leaf, target)
         for _ in range(probes):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import onnx
-from tqdm import tqdm
 
 from export.graphs import ROLES, build_graphs, roles
 from export.model_config import ModelConfig, tensors
 from export.networks import Networks
 from export.onnx_export import save_graph
 from export.precision import Precision
+from export.progress import progress
 from export.targets import Target, configured, graph_precision
 from export.weights import load_networks
+from export.writing import whole_file, whole_folder
 from relatent.pack import read_pack
 
 _MAX_BATCH, _LEAST_BATCH, _BATCHED_SIDE = 16, 4, 256
@@ -48,6 +48,7 @@ def write_repository(
     Raises:
         RevisionMismatch: the manifest's revision is not that of the weights.
         ValueError: the target has no such precision.
+        OSError: a file cannot be read or written; names it.
     """
     manifest = read_pack(pack)
     networks = load_networks(pack, manifest.compare_side)
@@ -65,19 +66,26 @@ def write_models(
     target: Target = Target.CPU,
     precision: Precision = Precision.FLOAT32,
 ) -> list[Path]:
-    """Export networks as the models of a pack called `name`, in place of an earlier pack's of that name."""
-    for role in set(ROLES) - set(roles(networks)):
-        shutil.rmtree(into / f"{name}_{role}", ignore_errors=True)
-    folders, revision, most = [], networks.revision, _max_batch(networks.generator.config.resolution)
+    """Export networks as the models of a pack called `name`, in place of an earlier pack's of that name.
+
+    The earlier models stay until all new ones are written, and then go at once.
+
+    Raises:
+        OSError: they cannot be written; names the file.
+    """
+    models, revision, most = [], networks.revision, _max_batch(networks.generator.config.resolution)
     graphs = build_graphs(networks, target=target, precision=precision)
-    for role, model in tqdm(graphs, f"exporting {name}", total=len(roles(networks)), unit="graph"):
-        folder = into / f"{name}_{role}"
-        save_graph(model, folder / "1" / "model.onnx")
-        config = _config(name, role, model, revision, most)
-        config = configured(config, target, graph_precision(role, target, precision), model)
-        (folder / "config.pbtxt").write_text(config.to_text())
-        folders.append(folder)
-    return folders
+    earlier = [f"{name}_{role}" for role in ROLES]
+    with whole_folder(into, name, stale=earlier) as partial:
+        for role, model in progress(graphs, f"exporting {name}", total=len(roles(networks)), unit="graph"):
+            models.append(f"{name}_{role}")
+            folder = partial / models[-1]
+            save_graph(model, folder / "1" / "model.onnx")
+            config = _config(name, role, model, revision, most)
+            config = configured(config, target, graph_precision(role, target, precision), model)
+            with whole_file(folder / "config.pbtxt") as file:
+                file.write_text(config.to_text())
+    return [into / model for model in models]
 
 
 def _max_batch(resolution: int) -> int:

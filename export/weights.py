@@ -30,6 +30,7 @@ from export.nets.restyle import ReStyleConfig, ReStyleEncoder
 from export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from export.nets.stylegan2 import Generator, GeneratorConfig
 from export.networks import AnyEncoder, AnyGenerator, Networks
+from export.writing import named
 
 GENERATOR = "generator.safetensors"
 ENCODER = "encoder.safetensors"
@@ -151,11 +152,12 @@ def _fitting(path: Path) -> Iterator[None]:
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    path.touch()
-    rights = path.stat().st_mode
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
-    # `save_file` makes files that only their owner may read, whatever the user's mask says.
-    path.chmod(rights)
+    with named(path):
+        path.touch()
+        rights = path.stat().st_mode
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
+        # `save_file` makes files that only their owner may read, whatever the user's mask says.
+        path.chmod(rights)
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], _Header]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from PIL import Image
 
 from export.demo.factors import FACTORS
 from export.demo.fit import fit_basis, fit_directions
+from export.demo.pictures import save_picture
 from export.demo.report import REPORT, write_report
 from export.demo.train_attributes import train_attributes
 from export.demo.train_encoder import train_encoder
@@ -22,6 +22,7 @@ from export.pack import PackInfo, write_pack
 from export.repository import write_repository
 from export.training.checkpoint import load_state
 from export.weights import load_networks
+from export.writing import whole_file
 from relatent.pack import MANIFEST
 
 FIRST_RATES = {"encoder": 0.0007, "mean": 0.003}
@@ -62,10 +63,8 @@ def export(pack: Path, repository: Path) -> None:
     """Export the graphs, and draw the held-out portraits the demo shows."""
     write_repository(pack, repository)
     images, _ = draw(Drawings.HELD_OUT, _DRAWINGS, _DRAWING_SIZE)
-    folder = pack / "drawings"
-    folder.mkdir(parents=True, exist_ok=True)
     for index, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
-        Image.fromarray(image).save(folder / f"portrait-{index:02d}.png", optimize=True)
+        save_picture(image, pack / "drawings" / f"portrait-{index:02d}.png")
 
 
 def report(pack: Path, repository: Path) -> str:
@@ -88,4 +87,5 @@ def _manifest(pack: Path) -> dict[str, Any]:
 def _set_learning_rates(pack: Path, rates: dict[str, float]) -> None:
     manifest = _manifest(pack)
     manifest["refine"]["learning_rate"] = rates
-    (pack / MANIFEST).write_text(tomli_w.dumps(manifest))
+    with whole_file(pack / MANIFEST) as partial:
+        partial.write_text(tomli_w.dumps(manifest))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
+from export.progress import progress
 from export.refining import ExportedPack, Floats
 from relatent.directions import Direction
 
@@ -28,7 +28,7 @@ def edit_gain(exported: ExportedPack, codes: Floats) -> float:
         codes: [N, L, D].
     """
     gains = []
-    for direction in tqdm(exported.pack.directions.values(), "editing", leave=False):
+    for direction in progress(exported.pack.directions.values(), "editing", leave=False):
         reach = _SHARE * min(direction.max_strength, -direction.min_strength)
         if direction.calibration > 0 and reach > 0:
             ends = [_attribute(exported, direction, codes, strength) for strength in (reach, -reach)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from export.demo.parts import demo_parts
 from export.demo.world import Drawings, draw
@@ -16,6 +15,7 @@ from export.directions.calibration import calibrate
 from export.graphs import reconstruction_objective, to_float
 from export.networks import Networks
 from export.preconditioning import coordinates, gauss_newton
+from export.progress import progress
 from relatent.directions import Direction, DirectionSpace
 
 _SAMPLES = 20_000
@@ -36,7 +36,7 @@ def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Directio
         )
         codes = generator.broadcast(w[:_CALIBRATED_ON])
     directions = []
-    for index, name in enumerate(tqdm(networks.attribute_names, "fitting", unit="direction")):
+    for index, name in enumerate(progress(networks.attribute_names, "fitting", unit="direction")):
         boundary = fit_boundary(w, labels[:, index])
         with torch.no_grad():
             found = calibrate(codes, boundary.normal, partial(_measure_one, networks, index))
@@ -93,5 +93,6 @@ def _measure_one(networks: Networks, index: int, codes: Tensor) -> Tensor:
     return measure_attributes(networks, codes)[:, index]
 
 
-def _chunks(w: Tensor, what: str) -> tqdm[Tensor]:
-    return tqdm(torch.split(w, _CHUNK), what, unit="batch", leave=False)
+def _chunks(w: Tensor, what: str) -> Iterable[Tensor]:
+    chunks: Iterable[Tensor] = progress(torch.split(w, _CHUNK), what, unit="batch", leave=False)
+    return chunks

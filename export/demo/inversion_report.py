@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TypedDict
 
 import numpy as np
-from tqdm import tqdm
 
 from export.demo.editability import edit_gain, moved
 from export.demo.starts import Quality, Side
 from export.demo.world import Drawings, draw
+from export.progress import progress
 from export.refining import Bytes, ExportedPack
 
 HELD_OUT = 64
@@ -71,13 +71,13 @@ def choose_learning_rates(exported: ExportedPack) -> LearningRates:
     targets = _targets(Drawings.SWEEP, _SWEEP)
     codes, means = exported.encode(targets), exported.mean_codes(len(targets))
     hybrid = {}
-    for rate in tqdm(_ENCODER_RATES, "sweep, encoder start", leave=False):
+    for rate in progress(_ENCODER_RATES, "sweep, encoder start", leave=False):
         side = Side(exported, codes, targets, rate)
         side.advance(COMPARED_STEPS)
         hybrid[rate] = side.quality().perceptual
     encoder = min(hybrid, key=hybrid.__getitem__)
     mean = {}
-    for rate in tqdm(_MEAN_RATES, "sweep, mean start", leave=False):
+    for rate in progress(_MEAN_RATES, "sweep, mean start", leave=False):
         side = Side(exported, means, targets, rate)
         reached = side.advance_until(hybrid[encoder], MOST_STEPS)
         # Where none gets there, the nearest.

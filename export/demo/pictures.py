@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from export.refining import Bytes
+from export.writing import whole_file
 
 _GAP = 2
 
@@ -24,5 +25,10 @@ def save_sheet(rows: list[list[Bytes]], path: Path, zoom: int = 2) -> None:
             large = Image.fromarray(image).resize((width * zoom, height * zoom), Image.Resampling.BICUBIC)
             top, left = i * (height * zoom + _GAP), j * (width * zoom + _GAP)
             sheet[top : top + height * zoom, left : left + width * zoom] = np.asarray(large)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).save(path, optimize=True)
+    save_picture(sheet, path)
+
+
+def save_picture(image: Bytes, path: Path) -> None:
+    """Write an image, uint8 [H, W, 3], as PNG."""
+    with whole_file(path) as partial:
+        Image.fromarray(image).save(partial, "png", optimize=True)

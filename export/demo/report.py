@@ -19,6 +19,7 @@ from export.demo.world_report import measure_networks
 from export.networks import Networks
 from export.refining import ExportedPack, Refinement
 from export.weights import load_networks
+from export.writing import whole_file
 from relatent.pack import file_digest, read_pack
 
 REPORT = "report.json"
@@ -48,9 +49,11 @@ def write_report(pack: Path, repository: Path) -> dict[str, Any]:
     report["trained_images"] = int(training["images"])
     report["training_seconds"] = training["seconds"]
     report["seconds"] = time.monotonic() - started
-    (pack / REPORT).write_text(json.dumps(_rounded(report), indent=2) + "\n")
+    with whole_file(pack / REPORT) as partial:
+        partial.write_text(json.dumps(_rounded(report), indent=2) + "\n")
     _write_pictures(pack, networks, exported, rates)
-    (pack / "README.md").write_text(_readme(_rounded(report), exported))
+    with whole_file(pack / "README.md") as partial:
+        partial.write_text(_readme(_rounded(report), exported))
     return report
 
 

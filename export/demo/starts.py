@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from export.progress import progress
 from export.refining import Bytes, ExportedPack, Floats, Refinement
 
 _BATCH = 16
@@ -77,7 +77,7 @@ class Side:
         Returns:
             The steps at which it was reached; None if it was not.
         """
-        with tqdm(desc="refining", total=most, initial=self.steps, leave=False) as bar:
+        with progress(desc="refining", total=most, initial=self.steps, leave=False) as bar:
             while self.steps < most:
                 before, states = self.steps, [refinement.state for refinement in self._refinements]
                 self.advance(min(self._chunk, most - before))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from export.demo.factors import FACTORS
 from export.demo.world import RESOLUTION, TRAINING_DRAWINGS, Drawings, draw
 from export.nets.attributes import AttributeNetwork
+from export.progress import progress
 from export.training.attributes import AttributeSettings, AttributeTraining
 
 _SAVE_EVERY = 32_000
@@ -36,7 +36,7 @@ def train_attributes(work: Path, settings: AttributeSettings | None = None) -> A
         training.load(checkpoint)
     if training.images < settings.images:
         data, factors = draw(Drawings.TRAINING, TRAINING_DRAWINGS)
-        bar = tqdm(desc="attributes", unit="img", initial=training.images, total=settings.images)
+        bar = progress(desc="attributes", unit="img", initial=training.images, total=settings.images)
         with bar:
             for loss in training.run(data, factors):
                 bar.update(settings.batch)

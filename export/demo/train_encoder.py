@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from export.demo.train_attributes import train_attributes
 from export.demo.train_gan import train_gan
 from export.demo.world import GENERATOR, Drawings, draw
 from export.nets.discriminator import Discriminator
 from export.nets.encoder import Encoder
+from export.progress import progress
 from export.training.checkpoint import load_module, load_state
 from export.training.encoder import EncoderSettings, EncoderTraining
 
@@ -51,7 +51,7 @@ def train_encoder(work: Path, settings: EncoderSettings | None = None) -> Encode
 
 
 def _train(training: EncoderTraining, data: torch.Tensor, checkpoint: Path) -> None:
-    bar = tqdm(desc="encoder", unit="img", initial=training.images, total=training.settings.images)
+    bar = progress(desc="encoder", unit="img", initial=training.images, total=training.settings.images)
     with bar, checkpoint.with_suffix(".log").open("a") as log:
         for step in training.run(data):
             bar.update(training.settings.batch)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from torch import Tensor
-from tqdm import tqdm
 
 from export.demo.samples import save_samples
 from export.demo.world import GENERATOR, TRAINING_DRAWINGS, Drawings, draw
 from export.nets.stylegan2 import Generator
+from export.progress import progress
 from export.training.gan import GanSettings, GanTraining
 
 _SAVE_EVERY = 10_000
@@ -40,7 +40,7 @@ def train_gan(work: Path, settings: GanSettings | None = None) -> Generator:
 
 
 def _train(training: GanTraining, data: Tensor, work: Path, checkpoint: Path) -> None:
-    bar = tqdm(desc="gan", unit="img", initial=training.images, total=training.settings.images)
+    bar = progress(desc="gan", unit="img", initial=training.images, total=training.settings.images)
     with bar, (work / "gan.log").open("a") as log:
         for step in training.run(data):
             bar.update(training.settings.batch)

@@ -6,11 +6,11 @@ from enum import IntEnum
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from export.demo.factors import sample_factors
 from export.demo.portraits import draw_portraits
 from export.nets.stylegan2 import GeneratorConfig
+from export.progress import progress
 
 RESOLUTION = 64
 GENERATOR = GeneratorConfig(
@@ -45,6 +45,8 @@ def draw(which: Drawings, count: int, resolution: int = RESOLUTION) -> tuple[Ten
     factors = torch.cat([sample_factors(_CHUNK, generator) for _ in range(-(-count // _CHUNK))])[:count]
     images = torch.empty(count, 3, resolution, resolution, dtype=torch.uint8)
     starts = range(0, count, _CHUNK)
-    for start in tqdm(starts, f"drawing {which.name.lower()}", leave=False, disable=count < 5_000):
+    for start in progress(
+        starts, f"drawing {which.name.lower()}", leave=False, disable=True if count < 5_000 else None
+    ):
         images[start : start + _CHUNK] = draw_portraits(factors[start : start + _CHUNK], resolution)
     return images, factors

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from export.importers import encoders, genforce, idinvert, perceptual, stylegan2
+from export.importers.contents import Contents, Family, Tensors
 from export.importers.errors import Refused
-from export.importers.families import Contents, Family, Tensors
 from export.importers.reading.telling import laid_out
 from export.nets.gradual_style import GradualStyleConfig
 from export.nets.indomain_encoder import InDomainConfig
@@ -49,8 +49,28 @@ def encoder_config(held: Contents) -> GradualStyleConfig | InDomainConfig:
     """
     if held.family is Family.IDINVERT_ENCODER:
         return idinvert.encoder_config(held.encoder, str(held.path))
-    layers = generator_config(held).layers if held.generator else _rows(held.encoder)
+    layers = generator_config(held).layers if held.generator else _rows(held)
     return encoders.encoder_config(held.encoder, held.options, layers, str(held.path))
+
+
+def check(held: Contents) -> None:
+    """Judge a file by itself as its import would: by building what it holds.
+
+    Raises:
+        Refused: it cannot be built.
+    """
+    what = str(held.path)
+    with laid_out(what):
+        if held.generator:
+            build_networks([held])
+        elif held.family is Family.IDINVERT_ENCODER:
+            idinvert.encoder_from(held.encoder, what)
+        elif held.encoder:
+            encoders.check_encoder(held.encoder, held.latent_avg, held.options, _rows(held), what)
+        elif held.family is Family.FEATURES:
+            perceptual.check_features(held.others, what)
+        elif held.family is Family.ARCFACE:
+            encoders.identity_from(held.others, what)
 
 
 def build_networks(files: Sequence[Contents], compare_side: int = 0) -> Networks:
@@ -85,7 +105,8 @@ def build_networks(files: Sequence[Contents], compare_side: int = 0) -> Networks
     try:
         return Networks(generator, encoder, lpips=lpips, identity=identity, compare_side=compare_side)
     except ValueError as error:
-        raise Refused(f"these files do not fit each other: {error}") from error
+        together = "these files do not fit each other" if len(files) > 1 else str(files[0].path)
+        raise Refused(f"{together}: {error}") from error
 
 
 def _features(files: Sequence[Contents]) -> Lpips:
@@ -113,9 +134,15 @@ def _encoder(held: Contents, generator: AnyGenerator) -> AnyEncoder:
     return encoders.encoder_from(held.encoder, held.latent_avg, held.options, generator, str(held.path))
 
 
-def _rows(tensors: Tensors) -> int:
-    """Heads of an encoder that came without its generator, a row each."""
-    return sum(1 for name in tensors if re.fullmatch(r"styles\.\d+\.linear\.weight", name))
+def _rows(held: Contents) -> int:
+    """Rows of an encoder's codes that came without its generator: its heads', or its mean latent's.
+
+    0 where neither tells.
+    """
+    heads = sum(1 for name in held.encoder if re.fullmatch(r"styles\.\d+\.linear\.weight", name))
+    if heads or held.latent_avg is None or held.latent_avg.ndim == 1:
+        return heads
+    return len(held.latent_avg)
 
 
 def _listed(files: Sequence[Contents]) -> str:

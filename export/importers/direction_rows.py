@@ -16,6 +16,9 @@ from relatent.directions import Direction, DirectionSpace
 
 Numbers = NDArray[np.float64]
 
+MOST_ROWS = 18
+"""Of codes of a published generator: of 1024 pixels."""
+
 _UNIT = 1e-6
 """A length this near to 1 is 1: published unit vectors are so up to the rounding of their format."""
 
@@ -63,6 +66,20 @@ def numbers(data: Any, what: str) -> Numbers:
     return array
 
 
+def refuse_codes(array: Numbers, what: str) -> None:
+    """Refuse several codes in one array.
+
+    Raises:
+        UnsupportedFile: it is of three axes.
+    """
+    if array.ndim == 3:
+        count, rows, width = array.shape
+        raise UnsupportedFile(
+            f"{what}: shape {[count, rows, width]}: {count} codes of {rows} rows and no direction, which has "
+            "one row, or one a layer"
+        )
+
+
 def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers, DirectionSpace]:
     """The rows [L, D] of a direction of W or W+, given as [D], [L, D] or [L * D], and its space.
 
@@ -70,6 +87,7 @@ def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers
         UnsupportedFile: it belongs to codes of another shape.
     """
     count = array.shape[-1]
+    refuse_codes(array, what)
     if array.ndim == 1 and count == width:
         return np.tile(array, (layers, 1)), DirectionSpace.W
     if array.ndim == 1 and count % width == 0:
@@ -138,5 +156,6 @@ def direction(
 
 def _generator(rows: int) -> str:
     """So many rows, and the side of the StyleGAN that has them: two a resolution, from 4 pixels."""
-    side = f" (a generator of {2 << (rows // 2)} pixels)" if rows % 2 == 0 and 4 <= rows <= 22 else ""
-    return f"{rows} rows{side}"
+    if rows % 2 == 0 and 4 <= rows <= MOST_ROWS:
+        return f"{rows} rows (a generator of {2 << (rows // 2)} pixels)"
+    return f"{rows} rows (perhaps as many codes in one file)" if rows > 1 else "1 row"

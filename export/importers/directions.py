@@ -5,7 +5,8 @@
     idinvert              `.npy`, an object: boundary [1, L, D], rows to move    1 a row
     StyleFeatureEditor    `.npy` [1, L * D], unit norm as a whole                each row's part of 1
     e4e family            `.pt` [1, D] or [1, L, D]                              the rows' own norms
-    GANSpace              `.pt` of mean, components, deviations                  one standard deviation
+    GANSpace              `.pt` or `.npz` of mean, components, deviations        one standard deviation
+    GANSpace's viewer     `.pkl` of one component, with the rows to move         one standard deviation
 
 Whatever it is, a relative strength s adds s times the file's own numbers (`relatent.directions`). No file but
 GANSpace's holds a bias, so it is 0: the boundary through the origin, as InterFaceGAN's own code has it.
@@ -23,9 +24,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from export.importers.direction_rows import Description, Numbers, direction, numbers, rows_of
+from export.importers.direction_doubts import doubt_of
+from export.importers.direction_rows import (
+    Description,
+    Numbers,
+    direction,
+    numbers,
+    refuse_codes,
+    rows_of,
+)
 from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
-from export.importers.ganspace import SLIDER, GanspaceEdit, is_ganspace, read_components
+from export.importers.ganspace import (
+    SLIDER,
+    GanspaceEdit,
+    components_of,
+    is_ganspace,
+    read_components,
+)
+from export.importers.ganspace_exports import exported_edit, is_edit, read_exported
 from export.importers.reading import read_checkpoint
 from relatent.directions import Direction, DirectionSpace
 
@@ -86,8 +102,15 @@ def read_directions(
         return Description(name or _name_of(path), source or f"{kind}, {path.name}", licence, reach)
 
     if is_ganspace(data):
-        _check_space(space, DirectionSpace.W, what)
-        return read_components(data, layers, width, described("GANSpace", SLIDER), edits, what)
+        about = described("GANSpace", SLIDER)
+        components = read_components(data, layers, width, z_width, about, edits, what)
+        _check_space(space, components[0].space, what)
+        return components
+    if is_edit(data):
+        name = name or _slug(str(data.get("name", "")))
+        edit = read_exported(data, layers, width, z_width, described("GANSpace", SLIDER), what)
+        _check_space(space, edit.space, what)
+        return [edit]
     if isinstance(data, Mapping) and "boundary" in data:
         _check_space(space, DirectionSpace.W_PLUS, what)
         return [_idinvert(data, layers, width, described("idinvert", _INTERFACEGAN), what)]
@@ -115,24 +138,33 @@ def describe_directions(path: Path) -> dict[str, str]:
     """
     data, what = read_checkpoint(path), str(path)
     if is_ganspace(data):
-        components = numbers(data["comp"], f"{what}: comp")
-        count = len(components) if components.ndim > 1 else 1
-        return {"directions": f"GANSpace, {count} components", "space": f"W, {components.shape[-1]} numbers"}
+        count, width, of = components_of(data, what)
+        return {"directions": f"GANSpace, {count} components", "space": f"{of.upper()}, {width} numbers"}
+    if is_edit(data):
+        found = exported_edit(data, what)
+        rows_moved = f"rows {found.edit.first_layer} to {found.edit.last_layer}"
+        return {
+            "direction": f"GANSpace, component {found.edit.component}, {rows_moved}",
+            "space": f"{found.space.upper()}, {found.row.size} numbers",
+        }
     if isinstance(data, Mapping) and "boundary" in data:
         rows = numbers(data["boundary"], f"{what}: boundary")
         chosen = ", ".join(map(str, _chosen(data, what))) or "all"
         return {"direction": f"idinvert, moves layers {chosen}", "space": f"W+, {_rows_text(rows)}"}
     array = numbers(data, what)
     _refuse_style_relevance(array, what)
+    refuse_codes(array, what)
     single = array.ndim == 1 and not (array.size > _WIDTH and array.size % _WIDTH == 0)
     kind, _ = _published(data, array, single)
+    doubt = doubt_of(path, _rows(array))
+    doubts = {"doubt": doubt} if doubt else {}
     if not single:
-        return {"direction": kind, "space": f"W+, {_rows_text(array)}"}
+        return {"direction": kind, "space": f"W+, {_rows_text(array)}", **doubts}
     try:
         space = "W" if isinstance(data, torch.Tensor) else _space_of(path).upper()
     except Refused:
         space = "W or Z, which its name does not tell"
-    return {"direction": kind, "space": f"{space}, {array.size} numbers"}
+    return {"direction": kind, "space": f"{space}, {array.size} numbers", **doubts}
 
 
 def _published(data: Any, array: Numbers, single: bool) -> tuple[str, float]:
@@ -144,8 +176,12 @@ def _published(data: Any, array: Numbers, single: bool) -> tuple[str, float]:
     return ("StyleFeatureEditor", _STYLE_FEATURES) if array.ndim == 1 else ("a row a layer", _INTERFACEGAN)
 
 
+def _rows(array: Numbers) -> Numbers:
+    return array.reshape(-1, _WIDTH) if array.ndim == 1 and array.size % _WIDTH == 0 else np.atleast_2d(array)
+
+
 def _rows_text(array: Numbers) -> str:
-    rows = array.reshape(-1, _WIDTH) if array.ndim == 1 and array.size % _WIDTH == 0 else np.atleast_2d(array)
+    rows = _rows(array)
     return f"{len(rows)} rows of {rows.shape[-1]} numbers"
 
 
@@ -208,8 +244,12 @@ def _space_of(path: Path) -> DirectionSpace:
     )
 
 
+def _slug(text: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
 def _name_of(path: Path) -> str:
-    name = re.sub("[^a-z0-9]+", "_", path.stem.lower()).strip("_")
+    name = _slug(path.stem)
     if not name:
         raise Refused(f"{path}: expected a file name with letters a to z or digits, to call the direction by")
     return name

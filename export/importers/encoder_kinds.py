@@ -7,6 +7,7 @@
     ProgressiveBackboneEncoder (ReStyle)            IR-SE      the coarsest map, as offsets from the first
     ResNet...                                       ResNet     as without
     BackboneEncoderUsingLastLayerIntoW, WEncoder    IR-SE      the coarsest map's mean, one for all
+    SingleStyleCodeEncoder (e4e)                    IR-SE      the same
 
 The tensors tell all of this but whether rows are offsets.
 """
@@ -47,6 +48,7 @@ _KINDS = {
     "ResNetProgressiveBackboneEncoder": Kind(Backbone.RESNET, Reading.COARSEST, progressive=True),
     "BackboneEncoderUsingLastLayerIntoW": Kind(Backbone.IR_SE, Reading.POOLED),
     "WEncoder": Kind(Backbone.IR_SE, Reading.POOLED),
+    "SingleStyleCodeEncoder": Kind(Backbone.IR_SE, Reading.POOLED),
 }
 
 

@@ -65,7 +65,7 @@ def encoder_config(
         tensors: `input_layer.*` or `conv1.*`, `bn1.*` and `relu.*`; `body.*`; `styles.*` and
             `latlayer{1,2}.*`, or `linear.*`.
         options: of the checkpoint: `encoder_type`; `n_iters_per_batch` and `dataset_type` if there are.
-        layers: rows of the generator's codes.
+        layers: rows of the generator's codes; 0 if they are not known, where one code is read for all.
         what: what they are, for errors; begins with the file.
 
     Raises:
@@ -76,7 +76,7 @@ def encoder_config(
     kind, letterboxed = find_kind(named, options, what), options.get("dataset_type") == "cars_encode"
     shape = ir_se_shape(named, what) if kind.backbone is Backbone.IR_SE else resnet_shape(named, what)
     if kind.reading is Reading.POOLED:
-        side, rows = min(_POOLED_SIDE, 2 << (layers // 2)), layers
+        side, rows = min(_POOLED_SIDE, 2 << (layers // 2)) if layers else _POOLED_SIDE, layers
         width = axes(named, "linear.weight", 2, what)[0]
     else:
         halvings, rows = count_halvings(named, 0), count_rows(named)
@@ -143,14 +143,7 @@ def encoder_from(
         raise UnsupportedFile(
             f"{what}: gives rows of {config.latent_width} numbers, the generator takes {width}"
         )
-    named = NamedTensors(tensors, what)
-    named.drop(r".*\.num_batches_tracked")
-    starts_from_mean = options.get("start_from_latent_avg", latent_avg is not None)
-    if isinstance(config, ReStyleConfig) or options.get("encoder_type") == _ALWAYS_FROM_MEAN:
-        starts_from_mean = True
-    state = _encoder_state(named, config)
-    state["mean"] = _mean_rows(latent_avg if starts_from_mean else torch.zeros(width), config, what)
-    named.finish()
+    state = _state(tensors, config, latent_avg, options, what)
     if isinstance(config, ReStyleConfig):
         state = {f"network.{name}": tensor for name, tensor in state.items()}
         state["average"] = _average_image(state["network.mean"], config, generator, what)
@@ -159,6 +152,41 @@ def encoder_from(
         network = ReStyleEncoder(config) if isinstance(config, ReStyleConfig) else GradualStyleEncoder(config)
     assign(network, state)
     return network
+
+
+def check_encoder(
+    tensors: Tensors, latent_avg: Tensor | None, options: Options, layers: int, what: str = "encoder"
+) -> None:
+    """Check an encoder that came without its generator, by all that it does not take that to tell.
+
+    Args:
+        tensors: as for `encoder_from`.
+        latent_avg: likewise.
+        options: likewise.
+        layers: rows of its codes; 0 if that is not known.
+        what: what they are, for errors; begins with the file.
+
+    Raises:
+        DamagedFile, UnsupportedFile: as `encoder_from`.
+    """
+    config = encoder_config(tensors, options, layers, what)
+    _state(tensors, config, latent_avg if layers else torch.zeros(config.latent_width), options, what)
+
+
+def _state(
+    tensors: Tensors, config: GradualStyleConfig, latent_avg: Tensor | None, options: Options, what: str
+) -> State:
+    """Take all of an encoder's tensors."""
+    named = NamedTensors(tensors, what)
+    named.drop(r".*\.num_batches_tracked")
+    starts_from_mean = options.get("start_from_latent_avg", latent_avg is not None)
+    if isinstance(config, ReStyleConfig) or options.get("encoder_type") == _ALWAYS_FROM_MEAN:
+        starts_from_mean = True
+    state = _encoder_state(named, config)
+    mean = latent_avg if starts_from_mean else torch.zeros(config.latent_width)
+    state["mean"] = _mean_rows(mean, config, what)
+    named.finish()
+    return state
 
 
 def _encoder_state(named: NamedTensors, config: GradualStyleConfig) -> State:

@@ -6,6 +6,9 @@ mu (`mean`), orthonormal components c (`comp`) and the standard deviations sigma
 w + s * sigma * c, and an absolute one the e4e family's edit, which arrives at the coordinate s:
 (s - <w - mu, c> / sigma) * c * sigma. The e4e family reads that coordinate off a code's first row for all
 rows, and this project off each row: the same for codes of W.
+
+GANSpace's own `cache/components/*.npz` hold `lat_mean`, `lat_comp` and `lat_stdev` of the codes, of W or of
+Z, where the deviations are all 1; their `act_*`, of the activations, are not used.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ SLIDER = 10.0
 """How far GANSpace's own sliders go, in standard deviations."""
 
 _ORTHONORMAL = 1e-3
+
+_LAYOUTS = (("mean", "comp", "std"), ("lat_mean", "lat_comp", "lat_stdev"))
+"""Of the e4e family's files and of GANSpace's own."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,50 @@ def read_edits(texts: Sequence[str]) -> dict[str, GanspaceEdit]:
 
 
 def is_ganspace(data: Any) -> bool:
-    """Whether a checkpoint's data is components of the e4e family's layout."""
-    return isinstance(data, Mapping) and {"mean", "comp", "std"} <= data.keys()
+    """Whether a checkpoint's data is components, of the e4e family's layout or of GANSpace's own."""
+    return isinstance(data, Mapping) and any(set(layout) <= data.keys() for layout in _LAYOUTS)
+
+
+@dataclass(frozen=True)
+class _Components:
+    """Components [C, D] of unit norm, the deviations [C] along them, the mean [D] and their space."""
+
+    rows: Numbers
+    deviations: Numbers
+    mean: Numbers
+    space: DirectionSpace
+
+
+def components_of(data: Mapping[str, Any], what: str) -> tuple[int, int, DirectionSpace]:
+    """How many components a file has, of how many numbers and of which space.
+
+    Raises:
+        DamagedFile: they are none.
+    """
+    found = _components(data, what)
+    return len(found.rows), found.rows.shape[1], found.space
+
+
+def _components(data: Mapping[str, Any], what: str) -> _Components:
+    mean_key, key, deviations_key = next(layout for layout in _LAYOUTS if set(layout) <= data.keys())
+    rows = numbers(data[key], f"{what}: {key}")
+    rows = rows.reshape(len(rows), -1) if rows.ndim > 1 else rows[None]
+    mean = numbers(data[mean_key], f"{what}: {mean_key}").reshape(-1)
+    deviations = numbers(data[deviations_key], f"{what}: {deviations_key}").reshape(-1)
+    if len(deviations) != len(rows) or not (deviations > 0).all():
+        raise DamagedFile(f"{what}: {deviations_key}: expected {len(rows)} numbers above 0, one a component")
+    if np.abs(np.linalg.norm(rows, axis=1) - 1).max() > _ORTHONORMAL:
+        raise DamagedFile(f"{what}: {key}: expected components of unit norm")
+    # Its code leaves them so where codes are of Z, and measures them where they are of W.
+    of_z = key == "lat_comp" and bool((deviations == 1).all())
+    return _Components(rows, deviations, mean, DirectionSpace.Z if of_z else DirectionSpace.W)
 
 
 def read_components(
     data: Mapping[str, Any],
     layers: int,
     width: int,
+    z_width: int,
     description: Description,
     edits: Mapping[str, GanspaceEdit] | None,
     what: str,
@@ -87,33 +129,29 @@ def read_components(
     """Make directions of components.
 
     Args:
-        data: `mean` [1, D], `comp` [C, 1, D] and `std` [C].
+        data: `mean` [1, D], `comp` [C, 1, D] and `std` [C], or GANSpace's own names.
         layers: rows of the generator's codes.
         width: numbers of a row.
+        z_width: width of its mapping network's input.
         description: of the file; each component is called by its name and a number.
         edits: what to take, by name; every component on all layers if None.
         what: what it is, for errors; begins with the file.
 
     Raises:
-        Refused: the components are of another width, or an edit is of none of them.
+        Refused: the components are of another width, or an edit is of none of them, or of rows of Z.
         ValueError: an edit's name is none.
     """
-    components = numbers(data["comp"], f"{what}: comp")
-    components = components.reshape(len(components), -1) if components.ndim > 1 else components[None]
-    count = len(components)
-    mean, deviations = (
-        numbers(data["mean"], f"{what}: mean"),
-        numbers(data["std"], f"{what}: std").reshape(-1),
-    )
-    if components.shape[1] != width or mean.shape != (width,):
+    found = _components(data, what)
+    of_z = found.space is DirectionSpace.Z
+    expected, taker = (z_width, "mapping network takes") if of_z else (width, "codes have")
+    if found.rows.shape[1] != expected or found.mean.shape != (expected,):
         raise UnsupportedFile(
-            f"{what}: expected components and a mean of {width} numbers, as this generator's codes have, got "
-            f"{components.shape[1]} and {list(mean.shape)}"
+            f"{what}: expected components and a mean of {expected} numbers, as this generator's {taker}, got "
+            f"{found.rows.shape[1]} and {list(found.mean.shape)}"
         )
-    if len(deviations) != count or not (deviations > 0).all():
-        raise DamagedFile(f"{what}: std: expected {count} numbers above 0, one a component")
-    if np.abs(np.linalg.norm(components, axis=1) - 1).max() > _ORTHONORMAL:
-        raise DamagedFile(f"{what}: comp: expected components of unit norm")
+    if of_z and edits is not None:
+        raise Refused(f"{what}: its components are of Z, which has no rows to choose with --component")
+    count = len(found.rows)
     if edits is None:
         digits = max(2, len(str(count - 1)))
         edits = {
@@ -122,48 +160,49 @@ def read_components(
         }
     made = []
     for name, edit in edits.items():
-        _check(edit, name, count, layers, what)
-        made.append(
-            _component(
-                components[edit.component],
-                float(deviations[edit.component]),
-                mean,
-                edit,
-                layers,
-                replace(
-                    description,
-                    name=name,
-                    source=f"{description.source}, component {edit.component}",
-                    reach=abs(edit.strength),
-                ),
-                what,
-            )
+        check_edit(edit, name, count, layers, what)
+        row = found.rows[edit.component]
+        about = replace(
+            description,
+            name=name,
+            source=f"{description.source}, component {edit.component}",
+            reach=abs(edit.strength),
         )
+        deviation, mean = float(found.deviations[edit.component]), found.mean
+        made.append(component_direction(row, deviation, mean, edit, found.space, layers, about, what))
     return made
 
 
-def _component(
+def component_direction(
     component: Numbers,
     deviation: float,
     mean: Numbers,
     edit: GanspaceEdit,
+    space: DirectionSpace,
     layers: int,
     description: Description,
     what: str,
 ) -> Direction:
+    """Make a direction of one component [D], with the deviation along it and the mean it starts from."""
     unit = component / np.linalg.norm(component)
+    rows = 1 if space is DirectionSpace.Z else layers
     return direction(
-        np.tile(unit, (layers, 1)),
-        DirectionSpace.W,
+        np.tile(unit, (rows, 1)),
+        space,
         description,
         what,
-        lengths=(deviation,) * layers,
+        lengths=(deviation,) * rows,
         bias=-float(mean @ unit),
-        layers=(edit.first_layer, edit.last_layer),
+        layers=(0, 0) if space is DirectionSpace.Z else (edit.first_layer, edit.last_layer),
     )
 
 
-def _check(edit: GanspaceEdit, name: str, count: int, layers: int, what: str) -> None:
+def check_edit(edit: GanspaceEdit, name: str, count: int, layers: int, what: str) -> None:
+    """Check an edit against the number of components and the generator's rows.
+
+    Raises:
+        Refused: it is of none of them.
+    """
     if not 0 <= edit.component < count:
         raise Refused(
             f"{what}: edit {name!r}: expected a component from 0 to {count - 1}, got {edit.component}"

@@ -15,7 +15,7 @@ from torch import Tensor
 from export.importers import stylegan1
 from export.importers.errors import UnsupportedFile
 from export.importers.mean_latent import estimated_mean
-from export.importers.named import NamedTensors
+from export.importers.named import NamedTensors, check_colours
 from export.nets.assigning import assign
 from export.nets.layers import fir_kernel
 from export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
@@ -98,6 +98,7 @@ def _stylegan2_config(tensors: Tensors, what: str) -> GeneratorConfig:
             f"{what}: its synthesis is not of the skip architecture, which is StyleGAN2's own; 'origin' and "
             "'resnet' are not supported"
         )
+    check_colours(named.shape("synthesis.output0.bias"), what)
     width, layers = named.shape("synthesis.layer0.style.weight")[1], 1
     while f"mapping.dense{layers}.weight" in named:
         layers += 1

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from tqdm import tqdm
+import numpy as np
 
 from export.importers.building import build_networks
+from export.importers.contents import Contents, Family
+from export.importers.direction_doubts import doubt_of
+from export.importers.direction_rows import Numbers
 from export.importers.directions import SpaceUntold, read_directions
 from export.importers.errors import Refused
-from export.importers.families import Contents, Family, recognise
+from export.importers.families import recognise
 from export.importers.ganspace import GanspaceEdit
+from export.importers.gathering import Named, Tell, expand, nothing_in, passed_over
 from export.importers.reading.telling import laid_out
 from export.networks import AnyGenerator, Networks
 from export.pack import PackInfo, write_pack
+from export.progress import progress
+from export.progress import tell as progress_line
 from relatent.directions import Direction, DirectionSpace
 from relatent.pack import NAME, file_digest
 
@@ -53,7 +57,9 @@ class Stated:
     components: Mapping[str, GanspaceEdit] = field(default_factory=dict)
 
 
-def import_pack(files: Sequence[Path], into: Path, name: str, stated: Stated) -> Path:
+def import_pack(
+    files: Sequence[Path], into: Path, name: str, stated: Stated, tell: Tell = progress_line
+) -> Path:
     """Make a pack of published files.
 
     Args:
@@ -61,6 +67,7 @@ def import_pack(files: Sequence[Path], into: Path, name: str, stated: Stated) ->
         into: the folder of packs.
         name: of the pack, lower-case letters, digits and underscores.
         stated: what the files do not say.
+        tell: takes a line of what was passed over in a folder, or is doubtful.
 
     Returns:
         The pack's folder.
@@ -68,35 +75,42 @@ def import_pack(files: Sequence[Path], into: Path, name: str, stated: Stated) ->
     Raises:
         Refused: a file cannot be imported, or the files do not make one family.
         ValueError: the name is none, or taken.
+        OSError: a file cannot be read or written; names it.
     """
     if not re.fullmatch(NAME, name):
         raise ValueError(f"--name: expected lower-case letters, digits and underscores, got {name!r}")
-    folder, partial = into / name, into / f".{name}.partial"
+    folder = into / name
     if folder.exists():
         raise ValueError(f"{folder}: there is one already; remove it, or choose another --name")
-    with tqdm(total=len(_expand(files)) + 2, desc=f"importing {name}", unit="step", leave=False) as bar:
-        held = [_read(path, bar) for path in _expand(files)]
+    named = list(expand(files, tell))
+    with progress(total=len(named) + 2, desc=f"importing {name}", unit="step", leave=False) as bar:
+        held = {}
+        for file in named:
+            bar.set_postfix_str(file.path.name)
+            try:
+                held[file] = recognise(file.path)
+            except (Refused, OSError) as error:
+                if file.folder is None:
+                    raise
+                tell(passed_over(error))
+            bar.update()
+        _check_folders(named, held)
         bar.set_postfix_str("building")
-        networks = build_networks(held, stated.compare_side)
-        directions = _directions(held, networks.generator, stated)
+        networks = build_networks(list(held.values()), stated.compare_side)
+        directions = _directions(held, networks.generator, stated, tell)
         bar.update()
         bar.set_postfix_str("writing")
-        info = _info(name, held, networks, stated)
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            write_pack(partial, info, networks, directions)
-            partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        _check_folders(named, held)
+        write_pack(folder, _info(name, list(held.values()), networks, stated), networks, directions)
         bar.update()
     return folder
 
 
-def _read(path: Path, bar: tqdm[Any]) -> Contents:
-    bar.set_postfix_str(path.name)
-    held = recognise(path)
-    bar.update()
-    return held
+def _check_folders(named: Sequence[Named], held: Mapping[Named, Contents]) -> None:
+    """Refuse a folder in which all was passed over."""
+    for folder in {file.folder for file in named if file.folder is not None}:
+        if not any(file.folder == folder for file in held):
+            raise nothing_in(folder)
 
 
 def _info(name: str, held: Sequence[Contents], networks: Networks, stated: Stated) -> PackInfo:
@@ -110,31 +124,40 @@ def _info(name: str, held: Sequence[Contents], networks: Networks, stated: State
     )
 
 
-def _expand(files: Sequence[Path]) -> list[Path]:
-    found = []
-    for path in files:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
-        if not inside:
-            raise Refused(f"{path}: expected a folder with files in it")
-        found += inside
-    return found
-
-
-def _directions(held: Sequence[Contents], generator: AnyGenerator, stated: Stated) -> list[Direction]:
-    if stated.components and not any(contents.family is Family.GANSPACE for contents in held):
+def _directions(
+    held: dict[Named, Contents], generator: AnyGenerator, stated: Stated, tell: Tell
+) -> list[Direction]:
+    """Read all directions; files of a folder that hold none of this generator's are taken out of `held`."""
+    if stated.components and not any(contents.family is Family.GANSPACE for contents in held.values()):
         raise ValueError("--component: expected a file of GANSpace's components, got none")
     found: dict[str, Direction] = {}
-    for contents in held:
-        if contents.family not in (Family.DIRECTION, Family.GANSPACE):
+    for file, contents in list(held.items()):
+        if not contents.family.is_direction:
             continue
-        for direction in _read_directions(contents, generator, stated):
+        try:
+            read = _read_directions(contents, generator, stated)
+        except SpaceUntold:
+            raise  # whoever imports can tell
+        except Refused as error:
+            if file.folder is None:
+                raise
+            tell(passed_over(error))
+            del held[file]
+            continue
+        for direction in read:
             if direction.name in found:
                 raise Refused(f"{contents.path}: a second direction called {direction.name!r}")
             found[direction.name] = direction
+        doubt = doubt_of(file.path, _rows(read[0])) if contents.family is Family.DIRECTION else ""
+        if doubt:
+            tell(f"{file.path}: taken as a direction, but {doubt}")
     return list(found.values())
+
+
+def _rows(direction: Direction) -> Numbers:
+    """What a unit of strength adds to each row."""
+    rows: Numbers = direction.vector.astype(np.float64) * np.array(direction.lengths)[:, None]
+    return rows
 
 
 def _read_directions(contents: Contents, generator: AnyGenerator, stated: Stated) -> list[Direction]:

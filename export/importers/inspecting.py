@@ -1,36 +1,76 @@
-"""What a file holds, in lines to read; nothing is built."""
+"""What files hold, in lines to read, and whether they can be imported: nothing is written."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
-from export.importers.building import encoder_config, generator_config
+from export.importers.building import check, encoder_config, generator_config
+from export.importers.contents import Contents, Family
 from export.importers.directions import describe_directions
-from export.importers.families import Contents, Family, recognise
+from export.importers.errors import Refused
+from export.importers.families import recognise
+from export.importers.gathering import Tell, expand, nothing_in, passed_over, told
 from export.importers.reading.telling import laid_out
 from export.nets.restyle import ReStyleConfig
 from export.nets.stylegan1 import StyleGAN1Config
+
+
+def inspect_all(paths: Sequence[Path], show: Callable[[str], None], tell: Tell) -> bool:
+    """Describe files, one after another, whatever becomes of the others.
+
+    Args:
+        paths: files, or folders of them.
+        show: takes the description of a file.
+        tell: takes the line that says why a file cannot be imported.
+
+    Returns:
+        Whether every file that was named can be imported, and of every folder at least one.
+    """
+    usable = [_inspect_named(path, show, tell) for path in paths]
+    return all(usable)
+
+
+def _inspect_named(path: Path, show: Callable[[str], None], tell: Tell) -> bool:
+    shown = refused = 0
+    try:
+        for file in expand([path], tell):
+            try:
+                description = inspect(file.path)
+            except (Refused, OSError) as error:
+                tell(told(error) if file.folder is None else passed_over(error))
+                refused += 1
+            else:
+                show(description)
+                shown += 1
+    except (Refused, OSError) as error:
+        tell(told(error))
+        return False
+    if path.is_dir() and not shown:
+        tell(str(nothing_in(path)))
+    return shown > 0 if path.is_dir() else not refused
 
 
 def inspect(path: Path) -> str:
     """Describe a file: family, resolution, widths, spaces, encoder, licence.
 
     Raises:
-        Refused: it cannot be imported; the message says why.
+        Refused: it cannot be imported; the message says why, and is that which its import would give.
+        OSError: it cannot be opened.
     """
     held = recognise(path)
     lines = {"family": held.family.label}
     with laid_out(str(path)):
+        check(held)
         if held.generator:
             lines |= _generator(held)
         if held.encoder:
             lines |= _encoder(held)
         if held.others:
             lines["holds"] = _counted(held.others)
-        if held.family in (Family.DIRECTION, Family.GANSPACE):
+        if held.family.is_direction:
             lines |= describe_directions(path)
     lines["licence"] = held.family.licence
     width = max(map(len, lines))

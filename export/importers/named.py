@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from export.importers.errors import DamagedFile
+from export.importers.errors import DamagedFile, UnsupportedFile
 
 
 class NamedTensors:
@@ -72,6 +73,22 @@ def finite(tensor: Tensor, what: str) -> Tensor:
     if not bool(torch.isfinite(tensor).all()):
         raise DamagedFile(f"{what}: expected finite numbers, got others among them")
     return tensor
+
+
+def check_colours(bias: tuple[int, ...], what: str) -> None:
+    """Check that a generator draws in colour.
+
+    Args:
+        bias: shape of the bias of a layer that gives colours.
+        what: what it is of, for errors; begins with the file.
+
+    Raises:
+        UnsupportedFile: it does not have three channels.
+    """
+    count = math.prod(bias)
+    if count != 3:
+        told = {1: "one colour channel", 2: "two colour channels", 4: "four colour channels"}
+        raise UnsupportedFile(f"{what}: {told.get(count, f'{count} colour channels')}; three are needed")
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -109,6 +109,23 @@ def perceptual_from(*files: Tensors, names: Sequence[str] = ()) -> Lpips:
     return network
 
 
+def check_features(tensors: Tensors, what: str) -> None:
+    """Check a file by itself: one with a stack as if it were imported alone, linear weights number by number.
+
+    Raises:
+        DamagedFile, UnknownFile, UnsupportedFile: as `perceptual_from`.
+    """
+    _check_supported(tensors, what)
+    if _layout_of(tensors) is not None:
+        perceptual_from(tensors, names=[what])
+        return
+    named, i = NamedTensors(tensors, what), 0
+    while _linear_name(i, named) in named:
+        _linear_weight(named, _linear_name(i, named), axes(named, _linear_name(i, named), 4, what)[1], what)
+        i += 1
+    named.finish()
+
+
 def _check_supported(tensors: Tensors, what: str) -> None:
     if _linear_name(5, tensors) in tensors or any(".squeeze." in name for name in tensors):
         raise UnsupportedFile(f"{what}: SqueezeNet's: features are supported of VGG16 and of AlexNet")
@@ -183,10 +200,12 @@ def _linear(named: NamedTensors, config: LpipsConfig, what: str) -> _State:
             f"{what}: linear weights for maps of widths {list(widths)}, and {config.stack} has "
             f"{list(config.compared)}"
         )
-    state = {}
-    for i, (name, width) in enumerate(zip(names, widths, strict=True)):
-        weight = named.take(name, (width,))
-        if not bool((weight >= 0).all()):
-            raise DamagedFile(f"{what}: {name}: expected no negative weights, got {float(weight.min()):.3g}")
-        state[f"linear.{i}"] = weight
-    return state
+    pairs = enumerate(zip(names, widths, strict=True))
+    return {f"linear.{i}": _linear_weight(named, name, width, what) for i, (name, width) in pairs}
+
+
+def _linear_weight(named: NamedTensors, name: str, width: int, what: str) -> Tensor:
+    weight = named.take(name, (width,))
+    if not bool((weight >= 0).all()):
+        raise DamagedFile(f"{what}: {name}: expected no negative weights, got {float(weight.min()):.3g}")
+    return weight

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from export.importers.errors import UnsupportedFile
 from export.importers.mean_latent import estimated_mean
-from export.importers.named import NamedTensors
+from export.importers.named import NamedTensors, check_colours
 from export.nets.assigning import assign
 from export.nets.stylegan1 import StyleGAN1, StyleGAN1Config, blur_kernel
 
@@ -54,7 +54,7 @@ def read_config(tensors: Tensors, what: str, spelling: Spelling, *, tanh: bool) 
 
     Raises:
         DamagedFile: a tensor is missing.
-        UnsupportedFile: it is class-conditional.
+        UnsupportedFile: it is class-conditional, or does not draw in three colours.
     """
     named = NamedTensors(tensors, what)
     refuse_classes(named, what)
@@ -64,6 +64,7 @@ def read_config(tensors: Tensors, what: str, spelling: Spelling, *, tanh: bool) 
     channels = [named.shape("synthesis.layer0.const")[1]]
     while f"synthesis.layer{2 * len(channels) + 1}.{spelling.convolution}" in named:
         channels.append(named.shape(f"synthesis.layer{2 * len(channels) + 1}.{spelling.convolution}")[0])
+    check_colours(named.shape(f"synthesis.output{len(channels) - 1}.{spelling.colour[1]}"), what)
     width = named.shape(f"synthesis.layer0.{spelling.style[0]}")[1]
     reached = tensors.get("truncation.truncation", torch.ones(1)).flatten() != 1
     return StyleGAN1Config(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from export.importers.errors import UnsupportedFile
 from export.importers.mean_latent import estimated_mean
-from export.importers.named import NamedTensors
+from export.importers.named import NamedTensors, check_colours
 from export.nets.assigning import assign
 from export.nets.layers import fir_kernel
 from export.nets.stylegan2 import Generator, GeneratorConfig
@@ -26,8 +26,10 @@ def rosinality_config(tensors: Tensors, what: str) -> GeneratorConfig:
 
     Raises:
         DamagedFile: a tensor is missing.
+        UnsupportedFile: it does not draw in three colours.
     """
     named = NamedTensors(tensors, what)
+    check_colours(named.shape("to_rgb1.bias"), what)
     channels = [named.shape("conv1.conv.weight")[1]]
     while f"convs.{2 * len(channels) - 2}.conv.weight" in named:
         channels.append(named.shape(f"convs.{2 * len(channels) - 2}.conv.weight")[1])
@@ -83,7 +85,7 @@ def nvlabs_config(tensors: Tensors, what: str) -> GeneratorConfig:
 
     Raises:
         DamagedFile: a tensor is missing.
-        UnsupportedFile: it is class-conditional.
+        UnsupportedFile: it is class-conditional, not of the skip architecture, or not of three colours.
     """
     named = NamedTensors(tensors, what)
     if "mapping.embed.weight" in named:
@@ -91,6 +93,12 @@ def nvlabs_config(tensors: Tensors, what: str) -> GeneratorConfig:
             f"{what}: a class-conditional generator ({named.shape('mapping.embed.weight')[1]} classes), and "
             "a pack has no classes; train or convert it without labels"
         )
+    if "synthesis.b8.torgb.weight" not in tensors or "synthesis.b8.skip.weight" in tensors:
+        raise UnsupportedFile(
+            f"{what}: its synthesis is not of the skip architecture, which is StyleGAN2's own; 'orig' and "
+            "'resnet' are not supported"
+        )
+    check_colours(named.shape("synthesis.b4.torgb.bias"), what)
     channels = [named.shape("synthesis.b4.conv1.weight")[0]]
     while f"synthesis.b{4 << len(channels)}.conv0.weight" in named:
         channels.append(named.shape(f"synthesis.b{4 << len(channels)}.conv0.weight")[0])
@@ -117,14 +125,9 @@ def from_nvlabs(tensors: Tensors, what: str) -> Generator:
 
     Raises:
         DamagedFile: a tensor is missing, has another shape, or nothing is known of it.
-        UnsupportedFile: it is class-conditional, or not of the skip architecture.
+        UnsupportedFile: as `nvlabs_config`.
     """
     config = nvlabs_config(tensors, what)
-    if "synthesis.b8.torgb.weight" not in tensors or "synthesis.b8.skip.weight" in tensors:
-        raise UnsupportedFile(
-            f"{what}: its synthesis is not of the skip architecture, which is StyleGAN2's own; 'orig' and "
-            "'resnet' are not supported"
-        )
     named, width, channels = NamedTensors(tensors, what), config.latent_width, config.channels
     state: dict[str, Tensor] = {}
     for i in range(config.mapping_layers):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,18 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from export.writing import whole_file
+
 
 def save_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and JSON-able facts; a file of that name is replaced in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    """Write tensors and JSON-able facts; a file of that name is replaced in one step.
+
+    Raises:
+        OSError: they cannot be written; names the file.
+    """
     contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(contiguous, partial, metadata={"facts": json.dumps(dict(facts), sort_keys=True)})
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        save_file(contiguous, partial, metadata={"facts": json.dumps(dict(facts), sort_keys=True)})
 
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

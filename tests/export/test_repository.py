@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +27,31 @@ PACK, COMMITTED = ROOT / "packs/demo", ROOT / "model_repository"
 ROLES = ("encode", "map", "synthesize", "refine", "assess", "attributes")
 
 
+@dataclass(frozen=True)
+class Written:
+    """A repository, and what was said while it was written."""
+
+    folder: Path
+    out: str
+    err: str
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder = tmp_path_factory.mktemp("repository")
-    assert main(["repository", str(PACK), "--into", str(folder)]) == 0
-    return folder
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        assert main(["repository", str(PACK), "--into", str(folder)]) == 0
+    return Written(folder, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def written(exported: Written) -> Path:
+    return exported.folder
+
+
+def test_an_export_tells_its_folders_and_draws_no_bar_where_no_terminal_is(exported: Written) -> None:
+    assert exported.err == ""
+    assert set(exported.out.splitlines()) == {str(exported.folder / f"demo_{role}") for role in ROLES}
 
 
 def feed(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:

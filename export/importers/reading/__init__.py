@@ -7,7 +7,8 @@ function and call it. So a file is read twice over by readers that cannot do tha
     zip, as PyTorch writes                its pickle by `machine`        `torch.load`, weights only, mapped
     PyTorch before 1.6                    its pickles by `machine`       `torch.load`, weights only
     a pickle by itself, as NVIDIA's       by `machine`                   its tensors' bytes: as the row above
-    `.npy`                                its header against its size    NumPy; object arrays by `machine`
+    `.npy`, alone or in an `.npz`         its header against its size    NumPy; object arrays by `machine`
+    safetensors                           -                              its own library; it holds no code
 
 The machine has no way to import or call anything: it knows a short list of names (`known`), refuses every
 other by name, and makes records of them (`inert`). Afterwards `plain` turns what was read into plain data and

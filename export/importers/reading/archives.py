@@ -1,10 +1,12 @@
-"""Files of PyTorch since 1.6: a zip archive, nothing in it compressed.
+"""Zip archives: files of PyTorch since 1.6, nothing in them compressed, and NumPy's `.npz`.
 
     NAME/data.pkl   the object, whose tensors refer to storages by key
     NAME/data/KEY   the numbers of each storage
 
-The tensors are not copied: they are views of the file, mapped into memory, and stay valid when it is deleted.
-A file that is cut short while it is in use ends the process.
+    NAME.npy        an array, compressed or not
+
+PyTorch's tensors are not copied: they are views of the file, mapped into memory, and stay valid when it is
+deleted. A file that is cut short while it is in use ends the process.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from export.importers.errors import DamagedFile, UnknownFile, UnsupportedFile
+from export.importers.reading import arrays
 from export.importers.reading.inert import Storage
 from export.importers.reading.machine import run
 from export.importers.reading.streams import load, storage_of
@@ -25,6 +28,9 @@ MAGIC = b"PK\x03\x04"
 
 _MOST_DIRECTORY = 1 << 24
 """Bytes of the archive's directory, at about a hundred an entry."""
+
+_MOST_SHRUNK, _LITTLE = 4, 1 << 20
+"""An `.npz` may unpack to so many times its size, or to so many bytes."""
 
 _END, _END_64, _LOCATOR = struct.Struct("<4s8xI6x"), struct.Struct("<4s36xQ8x"), struct.Struct("<4s16x")
 
@@ -37,22 +43,23 @@ def read_archive(path: Path, file: IO[bytes]) -> Any:
         file: the file, open.
 
     Returns:
-        What `torch.load` makes of it, on the CPU, before `plain`.
+        What `torch.load` makes of it, on the CPU, before `plain`; of an `.npz` its arrays by name.
 
     Raises:
-        UnsafeFile, UnsupportedFile: see `machine.run`; a TorchScript program; an archive of something else.
+        UnsafeFile, UnsupportedFile: see `machine.run`; a program of PyTorch's.
+        UnknownFile: an archive of something else.
         DamagedFile, or any other error: it is not as it should be, such as one that would unpack to more than
             it holds.
     """
     if path.suffix == ".safetensors":
         raise UnsupportedFile("a file of PyTorch's in spite of its name; rename it to .pt")
-    entries = _entries(file)
+    directory = _directory(file)
+    _refuse_programs(directory)
+    if directory and all(entry.filename.endswith(".npy") for entry in directory):
+        return _arrays(file, directory)
+    entries = _checked(file, directory)
     prefix = next(iter(entries)).split("/")[0]
     names = {name.removeprefix(f"{prefix}/"): entry for name, entry in entries.items()}
-    if "constants.pkl" in names:
-        raise UnsupportedFile("a TorchScript program; save the state_dict of what it was made from")
-    if any(name.endswith(".npy") for name in entries):
-        raise UnsupportedFile("a NumPy archive (.npz); save its arrays as .npy")
     if "data.pkl" not in names:
         raise UnknownFile("a zip archive, but none of PyTorch's; if checkpoints are in it, unpack it first")
 
@@ -70,8 +77,8 @@ def read_archive(path: Path, file: IO[bytes]) -> Any:
     return load(path, mapped=True)
 
 
-def _entries(file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
-    """The directory, checked: no entry is compressed, none is there twice, all fit into the file."""
+def _directory(file: IO[bytes]) -> list[zipfile.ZipInfo]:
+    """What the archive says is in it."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(size - _END_64.size - _LOCATOR.size - _END.size, 0))
     tail = file.read()
@@ -84,18 +91,50 @@ def _entries(file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
         raise DamagedFile(f"a zip archive with a directory of {directory} bytes")
     file.seek(0)
     with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-    total = sum(entry.file_size for entry in entries)
+        return archive.infolist()
+
+
+def _refuse_programs(directory: list[zipfile.ZipInfo]) -> None:
+    """Archives of PyTorch's that hold a program, whose tensors come out by running it."""
+    names = {entry.filename.partition("/")[2] for entry in directory}
+    if "constants.pkl" in names or any(name.startswith("code/__torch__") for name in names):
+        raise UnsupportedFile(
+            "a TorchScript program, and no program is run; where you trust it, save its tensors with "
+            "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt') and import those"
+        )
+    if "models/model.json" in names and "archive_format" in names:
+        raise UnsupportedFile(
+            "a program of torch.export (.pt2), and no program is run; where you trust it, save its tensors "
+            "with torch.save(torch.export.load(FILE).state_dict, 'weights.pt') and import those"
+        )
+
+
+def _arrays(file: IO[bytes], directory: list[zipfile.ZipInfo]) -> dict[str, Any]:
+    """NumPy's arrays by name. Floating-point numbers hardly shrink, so that none unpacks to much more."""
+    size, total = file.seek(0, io.SEEK_END), sum(entry.file_size for entry in directory)
+    if total > max(_MOST_SHRUNK * size, _LITTLE):
+        raise DamagedFile(f"a NumPy archive of {size} bytes that would unpack to {total}")
+    found = {}
+    with zipfile.ZipFile(file) as archive:
+        for entry in directory:
+            with archive.open(entry) as packed:
+                found[entry.filename.removesuffix(".npy")] = arrays.array_of(io.BytesIO(packed.read()))
+    return found
+
+
+def _checked(file: IO[bytes], directory: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """The entries by name: none is compressed, none is there twice, all fit into the file."""
+    size, total = file.seek(0, io.SEEK_END), sum(entry.file_size for entry in directory)
     if total > size:
         raise DamagedFile(
             f"a zip archive of {size} bytes that would unpack to {total}, and PyTorch compresses nothing"
         )
-    if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in directory):
         raise DamagedFile("a zip archive with compressed or encrypted entries, and PyTorch writes none")
     # PyTorch finds an entry whatever the case of its letters.
-    if not entries or len({entry.filename.lower() for entry in entries}) != len(entries):
+    if not directory or len({entry.filename.lower() for entry in directory}) != len(directory):
         raise DamagedFile("a zip archive that is empty or holds an entry twice")
-    return {entry.filename: entry for entry in entries}
+    return {entry.filename: entry for entry in directory}
 
 
 def _content(file: IO[bytes], entry: zipfile.ZipInfo) -> bytes:

@@ -14,7 +14,7 @@ from export.importers.errors import DamagedFile, UnknownFile, UnsupportedFile
 from export.importers.reading.inert import Array
 from export.importers.reading.machine import run
 from export.importers.reading.plain import plain
-from export.importers.reading.telling import naming, one_line
+from export.importers.reading.telling import check_regular, naming, one_line
 
 _npy: Any = npy
 """It has no types."""
@@ -37,6 +37,7 @@ def read_array(path: Path) -> Any:
         UnsupportedFile: an array of records or of objects in several axes.
         OSError: it cannot be opened.
     """
+    check_regular(path)
     with path.open("rb") as file, naming(path):
         if file.read(len(MAGIC)) != MAGIC:
             raise UnknownFile("expected a NumPy array (.npy), and it does not begin like one")
@@ -62,5 +63,10 @@ def array_of(file: IO[bytes]) -> Any:
     expected, found = math.prod(shape) * dtype.itemsize, size - file.tell()
     if min(shape, default=0) < 0 or expected != found:
         raise DamagedFile(f"{list(shape)} of {dtype} are {expected} bytes, and {found} follow its header")
-    numbers = np.fromfile(file, dtype, math.prod(shape)).reshape(shape, order="F" if by_column else "C")
+    count = math.prod(shape)
+    # NumPy's own reader takes no file that lies in memory.
+    flat = (
+        np.frombuffer(file.read(), dtype) if isinstance(file, io.BytesIO) else np.fromfile(file, dtype, count)
+    )
+    numbers = flat.reshape(shape, order="F" if by_column else "C")
     return numbers.astype(dtype.newbyteorder("="), copy=False)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
-from export.importers.reading import archives, arrays, streams
+from export.importers.reading import archives, arrays, flat, streams
 from export.importers.reading.machine import run
 from export.importers.reading.plain import plain
-from export.importers.reading.telling import naming
+from export.importers.reading.telling import check_regular, naming
 
 _HEAD = 512
 
@@ -33,13 +33,13 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 def read_checkpoint(path: Path) -> Any:
     """Read a file of weights or directions without running anything that it holds.
 
-    PyTorch's files, old and new, NVIDIA's pickles and NumPy's arrays, told apart by their first bytes,
-    whatever they are called.
+    PyTorch's files, old and new, safetensors, NVIDIA's pickles, NumPy's arrays and archives of them, told
+    apart by their first bytes, whatever they are called.
 
     Returns:
         Plain data: dict with keys str or int, list, tuple, frozenset, str, bytes, int, float, bool, None,
-        tensors (CPU, no gradient; of PyTorch's zip files they are views of the file mapped into memory, to be
-        copied before they are changed), NumPy arrays, `PersistentObject`.
+        tensors (CPU, no gradient; of PyTorch's zip files and of safetensors they are views of the file mapped
+        into memory, to be copied before they are changed), NumPy arrays, `PersistentObject`.
 
     Raises:
         UnsafeFile: it asks to run code; the message names what.
@@ -48,6 +48,7 @@ def read_checkpoint(path: Path) -> Any:
         UnsupportedFile: it is recognised, and of a kind that cannot be read; says why.
         OSError: it cannot be opened.
     """
+    check_regular(path)
     with path.open("rb") as file, naming(path):
         head = file.read(_HEAD)
         file.seek(0)
@@ -56,6 +57,8 @@ def read_checkpoint(path: Path) -> Any:
         size = path.stat().st_size
         if head.startswith(archives.MAGIC):
             return plain(archives.read_archive(path, file), size)
+        if flat.is_flat(head):
+            return plain(flat.read_flat(path), size)
         if streams.is_stream(head):
             return plain(streams.read_stream(file), size)
         if head.startswith(pickle.PROTO):
@@ -77,8 +80,6 @@ def _foreign(head: bytes) -> Refused:
             return UnsupportedFile(what)
     if head[_TAR_AT:].startswith(_TAR):
         return UnsupportedFile("a tar archive; unpack it first, or load and save it with a newer PyTorch")
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 27:
-        return UnsupportedFile("a safetensors file; published checkpoints are PyTorch's")
     if head.startswith(_LFS):
         return UnknownFile("a pointer of Git LFS in place of the file itself; fetch it with git lfs pull")
     if _is_text(head):

@@ -13,6 +13,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,6 +111,8 @@ class _Unfolding:
                 return frozenset(part(inner) for inner in value)
             case Array():
                 return _array(value, part)
+            case np.ndarray():
+                return value  # of an `.npz`, whose arrays were read one by one
             case Scalar():
                 return value.number()
             case Persistent():

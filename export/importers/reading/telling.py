@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from export.importers.errors import DamagedFile, Refused
+from export.importers.errors import DamagedFile, Refused, UnsupportedFile
 
 _LONGEST = 160
 """Characters of a text out of a file that a message quotes."""
@@ -17,6 +18,26 @@ def one_line(text: str) -> str:
     """A text out of a file for a message: without line ends and what would steer a terminal."""
     shown = text[:_LONGEST].encode("unicode_escape").decode("ascii")
     return shown if len(text) <= _LONGEST else f"{shown}..."
+
+
+_NO_FILES = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what has no beginning to go back to and may never end, before it is opened.
+
+    Raises:
+        UnsupportedFile: it is a pipe, a socket or a device.
+        OSError: there is nothing of that name.
+    """
+    what = _NO_FILES.get(stat.S_IFMT(path.stat().st_mode))
+    if what is not None:
+        raise UnsupportedFile(f"{path}: {what}, expected a file; write what comes out of it to one first")
 
 
 @contextmanager

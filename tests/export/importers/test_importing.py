@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -213,7 +214,7 @@ TENSORS = rosinality_tensors((8, 6, 6), WIDTH)
         ({"g_ema": {}}, "g_ema: expected tensors by name, got none"),
         ({"generator_smooth": None}, "generator_smooth: expected tensors by name"),
         ({"state_dict": [1]}, "state_dict: expected tensors by name"),
-        ({"encoder": {"a": torch.ones(1)}, "decoder": TENSORS}, "expected tensors called 'encoder. ...'"),
+        ({"encoder": {"a": torch.ones(1)}, "decoder": TENSORS}, "encoder: tensors of no encoder we know"),
         ({}, "no tensor at all"),
     ],
 )
@@ -266,3 +267,34 @@ def test_the_space_of_a_single_row_is_told_where_its_name_does_not(
     directions = read_pack(here / "packs" / "own").directions
     spaces = {name: direction.space for name, direction in directions.items()}
     assert spaces == {"smile_w_boundary": "w", "age": "w", "pose": "z"}
+
+
+def test_what_is_hardly_a_direction_is_taken_with_a_word_of_doubt(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (generator,) = FAMILIES["rosinality"](here)
+    torch.save(torch.full((1, 6, WIDTH), 2.0), "face.pt")
+    np.save("pggan_age_boundary.npy", np.ones((1, WIDTH)) / WIDTH**0.5)
+    files = [str(generator), "face.pt", "pggan_age_boundary.npy"]
+    assert main(["import", *files, "--name", "own"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "relatent-export: face.pt: taken as a direction, but its rows are 5.7 long, as codes of 8 numbers "
+        "are, and directions are about 1 long: perhaps a code",
+        "relatent-export: pggan_age_boundary.npy: taken as a direction, but of a PGGAN by its name, which "
+        "has no W: it means nothing in the Z of another generator",
+    ]
+    assert set(read_pack(here / "packs" / "own").directions) == {"face", "pggan_age_boundary"}
+
+
+def test_ganspaces_own_files_are_imported(here: Path) -> None:
+    (generator,) = FAMILIES["rosinality"](here)
+    component = np.eye(WIDTH, dtype=np.float32)[:2, None]
+    own = {"lat_comp": component, "lat_mean": component[0], "lat_stdev": np.array([9.0, 4.0], np.float32)}
+    np.savez_compressed("pca_w.npz", **own)
+    exported = {"name": "Age", "sigma_range": 3.0, "component_index": 1, "lat_comp": component[1]}
+    exported |= {"latent_space": "W", "lat_stdev": 4.0, "edit_type": "latent", "edit_start": 2, "edit_end": 5}
+    Path("edit.pkl").write_bytes(pickle.dumps(exported))
+    assert main(["import", str(generator), "pca_w.npz", "edit.pkl", "--name", "own"]) == 0
+    directions = read_pack(here / "packs" / "own").directions
+    assert set(directions) == {"pca_w_00", "pca_w_01", "age"}
+    assert (directions["age"].first_layer, directions["age"].last_layer) == (2, 4)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save as safetensors
 from torch import nn
 
 from tests.export.importers.reading.hostile import array, saved
@@ -52,6 +53,12 @@ def numbers() -> bytes:
     return file.getvalue()
 
 
+def archive() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, comp=np.arange(12.0).reshape(3, 4), std=np.ones(3))
+    return file.getvalue()
+
+
 CONTAINERS: dict[str, Callable[[Nvidia], bytes]] = {
     "zip": lambda nvidia: saved(checkpoint()),
     "before 1.6": lambda nvidia: saved(checkpoint(), zipped=False),
@@ -61,5 +68,7 @@ CONTAINERS: dict[str, Callable[[Nvidia], bytes]] = {
     "pickle, protocol 5": lambda nvidia: pickle.dumps(checkpoint(), 5),
     "network": lambda nvidia: pickled(nvidia.generator()),
     "array": lambda nvidia: numbers(),
+    "archive of arrays": lambda nvidia: archive(),
+    "safetensors": lambda nvidia: safetensors({"w": torch.arange(3.0), "half": torch.ones(2).half()}),
     "object array": lambda nvidia: array({"boundary": np.ones((1, 2, 3), np.float32)}),
 }

@@ -62,6 +62,15 @@ def array(value: Any) -> bytes:
     return file.getvalue()
 
 
+def archive(value: Any) -> bytes:
+    """As `numpy.savez` writes it, in an object array."""
+    file = io.BytesIO()
+    holder = np.empty((), dtype=object)
+    holder[()] = value
+    np.savez(file, hidden=holder)
+    return file.getvalue()
+
+
 def storage(data: bytes) -> Calls:
     """What a tensor's numbers are pickled as outside of PyTorch's files: such a file in a call."""
     return Calls(torch.storage._load_from_bytes, (data,))
@@ -141,6 +150,7 @@ HOSTILE: dict[str, tuple[str, Callable[[Nvidia, Path], bytes]]] = {
         ),
     ),
     "object array": (SYSTEM, lambda _, canary: array({"boundary": np.zeros(2), "x": system(canary)})),
+    "object array in an archive": (SYSTEM, lambda _, canary: archive(system(canary))),
     "object array, eval": ("builtins.eval", lambda _, canary: array([evaluation(canary)])),
 }
 """By name: what the refusal has to name, and the file."""
@@ -148,7 +158,9 @@ HOSTILE: dict[str, tuple[str, Callable[[Nvidia, Path], bytes]]] = {
 
 def carelessly(data: bytes) -> None:
     """Read a file as one should not. Whatever it makes of it afterwards does not matter."""
-    if data.startswith(b"\x93NUMPY"):
+    if data.startswith(b"PK") and b".npy" in data:
+        np.load(io.BytesIO(data), allow_pickle=True)["hidden"]
+    elif data.startswith(b"\x93NUMPY"):
         np.load(io.BytesIO(data), allow_pickle=True)
     elif data.startswith(b"PK") or b"protocol_version" in data[:100]:
         torch.load(io.BytesIO(data), weights_only=False)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import socket
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from export.importers.errors import DamagedFile, UnknownFile, UnsupportedFile
-from export.importers.reading import read_checkpoint
+from export.importers.reading import read_array, read_checkpoint
 from tests.export.importers.reading.containers import CONTAINERS, checkpoint
 from tests.export.importers.reading.hostile import saved
 from tests.export.importers.reading.nvidia import Nvidia
@@ -144,18 +148,80 @@ def test_what_pytorch_reads_but_in_part_is_refused_with_what_to_do(tmp_path: Pat
     assert "save it again" in refusal(tmp_path, file.getvalue(), UnsupportedFile)
 
 
-def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("net/data.pkl", b"\x80\x02N.")
-        archive.writestr("net/constants.pkl", b"\x80\x02).")
-    assert "TorchScript" in refusal(tmp_path, packed.getvalue(), UnsupportedFile)
+class Doubled(torch.nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2
+
+
+def test_a_program_of_pytorchs_is_called_so_with_the_cure(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its deprecation; files of it stay
+        torch.jit.trace(Doubled(), torch.zeros(1)).save(tmp_path / "scripted.pt")
+    told = refusal(tmp_path, (tmp_path / "scripted.pt").read_bytes(), UnsupportedFile)
+    assert told.startswith("a TorchScript program, and no program is run; ")
+    assert "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')" in told
+    torch.export.save(torch.export.export(Doubled(), (torch.zeros(2),)), tmp_path / "exported.pt2")
+    told = refusal(tmp_path, (tmp_path / "exported.pt2").read_bytes(), UnsupportedFile)
+    assert "torch.save(torch.export.load(FILE).state_dict, 'weights.pt')" in told
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_an_archive_of_arrays_is_read_by_name(tmp_path: Path, write: Any) -> None:
+    file = io.BytesIO()
+    arrays = {
+        "comp": np.arange(6.0).reshape(2, 3),
+        "std": np.ones(2, np.float32),
+        "turned": np.eye(3)[::-1].T,
+    }
+    write(file, **arrays)
+    got = read(tmp_path, file.getvalue())
+    assert got.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert got[name].dtype == array.dtype
+        np.testing.assert_array_equal(got[name], array)
+
+
+def test_an_archive_of_arrays_does_not_swell(tmp_path: Path) -> None:
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, a=np.zeros(1 << 22))
+    assert "would unpack to" in refusal(tmp_path, bomb.getvalue(), DamagedFile)
+
+
+def test_safetensors_are_read_by_name_and_mapped(tmp_path: Path) -> None:
+    path, size = tmp_path / "weights.bin", 1 << 26
+    save_file({"w": torch.ones(size // 4), "half": torch.ones(2).half()}, path)
+    before = resident("RssAnon")
+    got = read_checkpoint(path)
+    assert resident("RssAnon") - before < size // 4
+    path.unlink()
+    assert float(got["w"].sum()) == size // 4
+    assert got["half"].dtype == torch.float16
+
+
+def test_damaged_safetensors_are_told_as_such(tmp_path: Path) -> None:
+    save_file({"w": torch.ones(64)}, tmp_path / "weights")
+    data = (tmp_path / "weights").read_bytes()
+    for damaged in (data[:-1], data[:40], data[:9] + b"}" * 30 + data[39:]):
+        assert "cut off or damaged" in refusal(tmp_path, damaged, DamagedFile)
+
+
+def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pt")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket.pt"))
+        for path, what in (
+            (tmp_path / "pipe.pt", "a named pipe"),
+            (tmp_path / "socket.pt", "a socket"),
+            (Path("/dev/zero"), "a character device"),
+        ):
+            for reader in (read_checkpoint, read_array):
+                with pytest.raises(UnsupportedFile) as caught:
+                    reader(path)
+                expected = f"{path}: {what}, expected a file; write what comes out of it to one first"
+                assert str(caught.value) == expected
 
 
 def test_other_zip_files_are_told_apart(tmp_path: Path) -> None:
-    arrays = io.BytesIO()
-    np.savez(arrays, comp=np.ones(3))
-    assert ".npz" in refusal(tmp_path, arrays.getvalue(), UnsupportedFile)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("weights.pt", saved({}))
@@ -200,7 +266,6 @@ FOREIGN = {
     "gzip": (b"\x1f\x8b\x08\x00rest", UnsupportedFile, "gzip"),
     "hdf5": (b"\x89HDF\r\n\x1a\n", UnsupportedFile, "HDF5"),
     "tar": (b"storages".ljust(257, b"\0") + b"ustar\0", UnsupportedFile, "tar archive"),
-    "safetensors": (b"\x02\0\0\0\0\0\0\0{}", UnsupportedFile, "safetensors"),
 }
 
 
