@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import onnx
 from tqdm import tqdm
 
@@ -25,6 +26,9 @@ _QUEUE_DELAY = {"refine": 4_000}
 well spent on company."""
 
 _SHORT_DELAY = 1_000
+
+_ONE_STEP = {"steps": np.array([1], "<i4").tobytes()}
+"""What refinement is warmed up with: of no steps it would not have to compute any."""
 
 
 class RevisionMismatch(ValueError):
@@ -75,7 +79,7 @@ def write_models(
         save_graph(model, folder / "1" / "model.onnx")
         config = _config(name, role, model, revision, most)
         config = configured(config, target, graph_precision(role, target, precision), model)
-        (folder / "config.pbtxt").write_text(config.to_text())
+        config.write(folder)
         folders.append(folder)
     return folders
 
@@ -93,5 +97,6 @@ def _config(pack: str, role: str, model: onnx.ModelProto, revision: str, most: i
         outputs=tensors(list(model.graph.output)),
         queue_delay=_QUEUE_DELAY.get(role, _SHORT_DELAY),
         warmup=(1, most // 2, most),
+        warmup_data=_ONE_STEP if role == "refine" else {},
         parameters={"relatent.pack": pack, "relatent.revision": revision},
     )

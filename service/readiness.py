@@ -57,11 +57,11 @@ class Readiness:
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _is_engine_healthy(self) -> bool:
-        """Whether it is; one of which this cannot be told, as no file descriptor is left to ask with, is not."""
+        """Whether it is; one that cannot be asked, for want of file descriptors or the like, is not."""
         try:
             return await self._engine.healthy()
         except Exception as error:
-            log.error("cannot tell whether the engine answers: %s", error)
+            log.warning("cannot tell whether the engine answers: %s", error)
             return False
 
     async def _try_start(self) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import urllib.request
 
 import grpc
 
@@ -49,8 +48,8 @@ def proxy_variable(address: str) -> str | None:
     if proxy is None or is_here(address):
         return None
     exceptions = next((os.environ[name] for name in EXCEPTIONS if os.environ.get(name)), "")
-    bypassed = urllib.request.proxy_bypass_environment(_host(address), {"no": exceptions})
-    return None if bypassed else proxy
+    endings = [ending.strip().lower() for ending in exceptions.split(",") if ending.strip()]
+    return None if _host(address).lower().endswith(tuple(endings)) else proxy
 
 
 def _host(address: str) -> str:

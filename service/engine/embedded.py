@@ -141,7 +141,7 @@ class EmbeddedTriton:
         self._sayings = Sayings(self._process)
 
     def _metrics_port(self) -> int:
-        """The port for metrics, another one if somebody has taken it, as Triton would not start without it."""
+        """The port for metrics; another one if somebody has taken it, as Triton would not start then."""
         if self._reserved is not None and is_taken(port_of(self._reserved)):
             log.error("%s, Triton's for metrics, was taken by another program", self.metrics_address)
             self._reserved.close()
@@ -189,7 +189,8 @@ class EmbeddedTriton:
     async def _keep_running(self, installation: Installation, claim: Claim) -> None:
         """Start Triton again whenever it is of no use any more.
 
-        Whatever goes wrong here, such as a lack of memory or of file descriptors, it goes on: nobody else would.
+        Whatever goes wrong here, such as a lack of memory or of file descriptors, it goes on: nobody else
+        would.
         """
         backoff = FIRST_BACKOFF_SECONDS
         clock = asyncio.get_running_loop().time
@@ -202,7 +203,7 @@ class EmbeddedTriton:
                 reason = f"Triton cannot be watched: {error}"
                 if self._process is not None and self._process.poll() is None:
                     if reason != trouble:
-                        log.error("%s; it is left running", reason)
+                        log.warning("%s; it is left running", reason)
                     trouble = reason
                     await asyncio.sleep(WATCH_AGAIN_SECONDS)
                     continue
@@ -214,8 +215,8 @@ class EmbeddedTriton:
                 await asyncio.sleep(backoff)
                 claim.remove_regions()
                 self._spawn(installation, claim)
-            except Exception as error:
-                log.error("Triton cannot be started: %s", error)
+            except Exception:
+                log.exception("Triton cannot be started")
             else:
                 self.restarts += 1
             backoff = min(2 * backoff, LAST_BACKOFF_SECONDS)
@@ -245,9 +246,8 @@ class EmbeddedTriton:
                 await asyncio.wait({hangs, ended}, return_when=asyncio.FIRST_COMPLETED)
                 if hangs.done():
                     return hangs.result()
-                return (
-                    "Triton ended" if ended.result() == triton else f"Triton's worker {ended.result()} ended"
-                )
+                first = ended.result()
+                return "Triton ended" if first == triton else f"Triton's worker {first} ended"
             finally:
                 hangs.cancel()
                 ended.cancel()

@@ -41,7 +41,7 @@ class EmbeddedEngine:
             raise
 
     async def healthy(self) -> bool:
-        """Whether every graph would answer now, as far as can be told: no process of Triton's seems to hang."""
+        """Whether every graph would answer now: Triton does, and nothing of it seems to hang."""
         return self._engine is not None and not self.triton.hangs and await self._engine.healthy()
 
     async def infer(

@@ -41,7 +41,8 @@ def _dtype(value: triton.DataType.ValueType) -> np.dtype[Any]:
 
 def size_of(tensor: Any) -> int:
     """Bytes of a configured input or output, of one sample; axes of any length count as 1."""
-    return _dtype(tensor.data_type).itemsize * math.prod(max(1, side) for side in tensor.dims)
+    numbers: int = math.prod(max(1, side) for side in tensor.dims)
+    return _dtype(tensor.data_type).itemsize * numbers
 
 
 def find_graph(graphs: Mapping[str, Graph], name: str) -> Graph:

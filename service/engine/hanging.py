@@ -1,8 +1,8 @@
 """Telling processes that hang from those that take their time.
 
 A worker may rightly be busy for minutes, so time alone says nothing. One that hangs is stopped, or it sleeps,
-every thread of it, though somebody waits for it. A process that the machine is too busy to run does not sleep: it
-is ready to run.
+every thread of it, though somebody waits for it. A process that the machine is too busy to run does not
+sleep: it is ready to run.
 """
 
 from __future__ import annotations

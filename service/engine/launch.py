@@ -23,22 +23,10 @@ BLOCK = 4096
 STUB = "/triton_python_backend_stub"
 UNUSED_PROTOCOLS = ("shared-memory", "logging", "trace", "statistics")
 """What Triton's gRPC can do besides, and nobody shall ask it for."""
-PASSED_ON = frozenset(
-    (
-        "HOME",
-        "LANG",
-        "LANGUAGE",
-        "TZ",
-        "TMPDIR",
-        "LD_PRELOAD",
-        "GLIBC_TUNABLES",
-        "PYTHONHOME",
-        "PYTHONUSERBASE",
-    )
-)
-PASSED_ON_BEGINNINGS = ("LC_", "ORT_", "OMP_", "KMP_", "GOMP_", "OPENBLAS_", "MKL_", "MALLOC_")
-"""What Triton gets of this process's environment: how to compute and how to find Python's packages. Neither proxies
-nor anybody's secrets."""
+PASSED_ON = ("HOME", "PYTHONHOME", "PYTHONUSERBASE", "TMPDIR", "LANG", "LANGUAGE", "TZ", "LD_PRELOAD")
+PASSED_ON_BEGINNINGS = ("LC_", "ORT_", "OMP_", "KMP_", "GOMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_")
+"""What Triton gets of this process's environment: how to find Python's packages, and how to compute. Neither
+proxies nor anybody's secrets."""
 
 
 def reserve_port() -> socket.socket:
@@ -141,7 +129,7 @@ def workers_of(triton: int) -> dict[int, str]:
 
 
 def _environment(installation: Installation) -> dict[str, str]:
-    """What Triton needs of this process's, with the stub's libraries, this Python's packages and this package."""
+    """What is passed on, with the stub's libraries, this Python's packages and this package."""
     folders = [str(folder) for folder in installation.library_folders]
     passed_on = {
         name: value

@@ -7,9 +7,9 @@ second child, the guard, which kills the group when the caller or the program is
 not always notice by themselves. Should the guard be killed as well, the kernel still ends the program with
 the caller.
 
-Files that the program makes are for this user alone. What Triton shares with its workers is pictures of people,
-and the library that makes these regions lets everybody read them, whatever the umask: it changes their mode
-after it has made them. A filter in the kernel answers that call without doing it.
+Files that the program makes are for this user alone. What Triton shares with its workers is pictures of
+people, and the library that makes these regions lets everybody read them, whatever the umask: it changes
+their mode after it has made them. A filter in the kernel answers that call without doing it.
 
 All this is done here rather than between fork and exec of the caller, where threads make code unsafe.
 """
@@ -30,7 +30,7 @@ SECCOMP, FCHMOD = 317, 91
 """Numbers of calls on x86-64, the only machine that the embedded Triton is made for."""
 ARCHITECTURE = 0xC000003E
 SET_MODE_FILTER, SPEC_ALLOW = 1, 4
-"""The flag keeps older kernels from slowing down whatever has a filter: ours guards against no such attack."""
+"""The flag keeps older kernels from slowing down what has a filter, as if it were there against Spectre."""
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, ANSWER_ZERO = 0x7FFF0000, 0x00050000
 FILTER = (

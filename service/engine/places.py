@@ -58,8 +58,8 @@ def check_shared_memory(needed: int) -> None:
     reason = _why_not(REGIONS, needed, programs=False)
     if reason is not None:
         raise InstallationError(
-            f"it needs {_mib(needed)} of shared memory, and {REGIONS} {reason}: give the container more, with "
-            "docker --shm-size, or in Kubernetes with an emptyDir of medium Memory mounted there"
+            f"it needs {_mib(needed)} of shared memory, and {REGIONS} {reason}: give the container more, "
+            "with docker --shm-size, or in Kubernetes with an emptyDir of medium Memory mounted there"
         )
 
 

@@ -73,7 +73,7 @@ def activity_of(process: int) -> Activity | None:
 
 
 def _fields(stat: Path) -> list[str]:
-    """State, parent and so on: "pid (command) state parent …", where the command may hold blanks and brackets."""
+    """State, parent and so on of "pid (command) state parent …"; the command may hold blanks and brackets."""
     return stat.read_text(errors="replace").rpartition(")")[2].split()
 
 

@@ -25,8 +25,8 @@ WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 10.0
 """A server that leaves such a question unanswered for so long is given up. gRPC's own pings would not do:
 Triton takes more than one in five minutes as an attack and hangs up."""
-# What Triton says, with the code of an internal error, when a worker of its Python backend has died (it starts
-# another), or when others have filled the memory that it shares with its workers.
+# What Triton says, with the code of an internal error, when a worker of its Python backend has died (it
+# starts another), or when others have filled the memory that it shares with its workers.
 PASSING = ("Stub process", "shared memory pool size")
 
 
@@ -191,8 +191,7 @@ def _engine_error(error: grpc.aio.AioRpcError) -> EngineError:
     message = f"{code.name}: {text}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return EngineTimedOut(message)
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED) or any(
-        part in text for part in PASSING
-    ):
+    gone = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    if gone or any(part in text for part in PASSING):
         return EngineUnavailable(message)
     return EngineRejected(message)
