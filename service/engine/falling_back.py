@@ -57,7 +57,7 @@ class FallingBackEngine:
         failure, self._failure = self._failure, ""
         await self._second.start()
         self.engine = self._second
-        reason = "; ".join(line.strip() for line in failure.splitlines() if line.strip())
+        reason = "; ".join(line.strip() for line in failure.splitlines() if line.strip()).replace(":;", ":")
         self.note = f"no embedded Triton, graphs run in this process, unbatched: {reason}"
         log.warning("%s", self.note)
         return None

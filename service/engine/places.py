@@ -44,7 +44,7 @@ def find_folder(folders: Sequence[Path], size: int) -> Path:
             return folder
         reasons.append(f"{folder} {reason}")
     raise InstallationError(
-        "it needs a temporary folder in which files can be written and programs started "
+        f"it needs a temporary folder with {_mib(size)} free in which programs may be started "
         f"({', '.join(reasons)}): mount one, with docker --tmpfs /tmp:exec, or name one in TMPDIR"
     )
 
