@@ -14,14 +14,16 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from service.engine.places import REGIONS
+from service.engine.places import REGIONS, SCRATCH
 
 PREFIX = "relatent-"
 LOCK = ".lock"
 SOCKET = ".socket"
 SOCKET_PORT = 1
 """Triton puts a colon and a port behind every address, which then belong to the socket's name."""
-LONGEST_PATH = 4096
+LONGEST_CONTENT = 1 << 20
+SCRATCHED = "python_env_"
+"""How the names of those folders begin that Triton's Python backend makes, and leaves when it is killed."""
 
 
 class Claim:
@@ -45,6 +47,8 @@ class Claim:
         self._socket = REGIONS / (name + SOCKET)
         self.listen = f"unix:{self._socket}/grpc"
         self.address = f"{self.listen}:{SOCKET_PORT}"
+        self._before: set[Path] = set()
+        self._scratched: set[Path] = set()
         self._lock = REGIONS / (name + LOCK)
         # Locked under a name that no sweep looks at, then shown.
         hidden = REGIONS / f".{name}{LOCK}"
@@ -60,21 +64,30 @@ class Claim:
             self.release()
             raise
 
-    def close_regions(self) -> None:
-        """Let nobody but this user open the regions, where Triton could not be kept from letting others."""
+    def begin(self) -> None:
+        """A Triton is about to be started: what it makes under names of its own is what comes now."""
+        self._before = set(SCRATCH.glob(SCRATCHED + "*"))
+
+    def take(self) -> None:
+        """A Triton has started, or failed to: what it made is the claim's, and no other user's to open."""
         for region in REGIONS.glob(self.prefix + "*"):
             with suppress(FileNotFoundError):
-                region.chmod(0o600)
+                region.chmod(0o600)  # where it could not be kept from letting others
+        for folder in set(SCRATCH.glob(SCRATCHED + "*")) - self._before - self._scratched:
+            self._scratched.add(folder)
+            os.write(self._descriptor, b"\n" + os.fsencode(folder))
 
-    def remove_regions(self) -> None:
-        """Remove what a Triton that ended left in shared memory."""
+    def clear(self) -> None:
+        """Remove what a Triton that ended left: regions, and the folders that it made."""
         for region in REGIONS.glob(self.prefix + "*"):
             region.unlink(missing_ok=True)
+        while self._scratched:
+            _remove_empty(self._scratched.pop())
 
     def release(self) -> None:
         """Remove everything; the claim is over."""
         with suppress(OSError):  # the next sweep would find it
-            self.remove_regions()
+            self.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self._socket, ignore_errors=True)
         self._lock.unlink(missing_ok=True)
@@ -92,18 +105,27 @@ def sweep() -> None:
             # Another user's would name a folder of this one.
             if os.fstat(descriptor).st_uid == os.geteuid():
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(lock, Path(os.fsdecode(os.read(descriptor, LONGEST_PATH))))
+                _remove(lock, os.fsdecode(os.read(descriptor, LONGEST_CONTENT)).split("\n"))
         except OSError:  # it is held
             continue
         finally:
             os.close(descriptor)
 
 
-def _remove(lock: Path, folder: Path) -> None:
-    name = lock.name.removesuffix(LOCK)
+def _remove(lock: Path, content: list[str]) -> None:
+    name, folder = lock.name.removesuffix(LOCK), Path(content[0])
     for region in REGIONS.glob(name + "-*"):
         region.unlink(missing_ok=True)
     if folder.name == name:
         shutil.rmtree(folder, ignore_errors=True)
+    for scratched in map(Path, content[1:]):
+        if scratched.name.startswith(SCRATCHED):
+            _remove_empty(scratched)
     shutil.rmtree(REGIONS / (name + SOCKET), ignore_errors=True)
     lock.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder, unless it is gone, another user's, or something was put into it."""
+    with suppress(OSError):
+        folder.rmdir()

@@ -105,7 +105,6 @@ class EmbeddedTriton:
             lay_out_backends(self._claim.folder / "backends", installation)
             self._spawn(installation, self._claim)
             await self._become_ready()
-            self._claim.close_regions()
         except (InstallationError, OSError) as error:
             await self.stop()
             raise EngineUnavailable(f"Triton cannot start: {error}") from error
@@ -131,6 +130,7 @@ class EmbeddedTriton:
 
     def _spawn(self, installation: Installation, claim: Claim) -> None:
         port = self._metrics_port()
+        claim.begin()
         self._process = spawn(installation, self._repository, claim, port)
         log.info(
             "started Triton, process %d, gRPC on %s, metrics on %s",
@@ -182,6 +182,8 @@ class EmbeddedTriton:
             ready.cancel()
             ended.cancel()
             await asyncio.gather(ready, ended, return_exceptions=True)
+            if self._claim is not None:
+                self._claim.take()
         await self._end_process()
         complaints = self._sayings.complaints if self._sayings is not None else ()
         raise EngineUnavailable("\n".join([f"Triton did not start: {reason}; it said:", *complaints]))
@@ -213,7 +215,7 @@ class EmbeddedTriton:
             try:
                 await self._end_process()
                 await asyncio.sleep(backoff)
-                claim.remove_regions()
+                claim.clear()
                 self._spawn(installation, claim)
             except Exception:
                 log.exception("Triton cannot be started")
@@ -234,9 +236,6 @@ class EmbeddedTriton:
         except EngineUnavailable as error:
             return str(error)
         triton = self._process.pid
-        if self._claim is not None:
-            with suppress(OSError):
-                self._claim.close_regions()
         async with open_channel(self.address) as channel:
             stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
             self._watch = Watch(triton, workers_of(triton), self.calls, lambda: _answers(stub))

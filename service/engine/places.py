@@ -15,7 +15,10 @@ from service.engine.installation import InstallationError
 
 REGIONS = Path("/dev/shm")
 """Where Linux keeps shared memory that has names; Triton cannot be told of another place."""
+SCRATCH = Path("/tmp")
+"""Where Triton's Python backend makes a folder, empty, whatever the environment says."""
 MIB = 2**20
+MOUNT = "mount one, with docker --tmpfs /tmp:exec, or in Kubernetes an emptyDir"
 REGION_BYTES = MIB
 """A region's size at first, and what it grows by multiples of."""
 
@@ -35,8 +38,11 @@ def find_folder(folders: Sequence[Path], size: int) -> Path:
         size: bytes that it must have room for.
 
     Raises:
-        InstallationError: none of them will do.
+        InstallationError: none of them will do, or SCRATCH cannot be written to.
     """
+    scratch = _why_not(SCRATCH, 0, programs=False)
+    if scratch is not None:
+        raise InstallationError(f"it needs {SCRATCH}, which {scratch}: {MOUNT}")
     reasons = []
     for folder in folders:
         reason = _why_not(folder, size)
@@ -45,7 +51,7 @@ def find_folder(folders: Sequence[Path], size: int) -> Path:
         reasons.append(f"{folder} {reason}")
     raise InstallationError(
         f"it needs a temporary folder with {_mib(size)} free in which programs may be started "
-        f"({', '.join(reasons)}): mount one, with docker --tmpfs /tmp:exec, or name one in TMPDIR"
+        f"({', '.join(reasons)}): {MOUNT}, or name one in TMPDIR"
     )
 
 

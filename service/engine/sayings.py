@@ -45,5 +45,5 @@ class Sayings:
                 serious = stamped and text[0] in LEVELS and HARMLESS not in text
                 log.log(LEVELS[text[0]] if serious else logging.DEBUG, "%s", text)
                 # Lines without a stamp are tables, or sentences from Triton's main or the loader.
-                if serious or (not stamped and text[:1].isalpha()):
+                if serious or (not stamped and text.lstrip()[:1].isalpha()):
                     self.complaints.append(text)

@@ -28,6 +28,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     regions, folders = tmp_path / "regions", tmp_path / "folders"
     regions.mkdir()
     folders.mkdir()
+    monkeypatch.setattr(claim, "SCRATCH", folders)
     monkeypatch.setattr(claim, "REGIONS", regions)
     return regions, folders
 
@@ -71,7 +72,7 @@ def test_a_claim_shuts_out_other_users(places: tuple[Path, Path]) -> None:
     mine = Claim(folders)
     region = regions / (mine.prefix + "region")
     region.touch(0o644)
-    mine.close_regions()
+    mine.take()
     socket = Path(mine.address.removeprefix("unix:"))
     assert [path.stat().st_mode & 0o077 for path in (region, socket.parent, mine.folder)] == [0, 0, 0]
     assert len(str(Path("/dev/shm") / socket.relative_to(regions))) < 108, "a socket's name may not be longer"
@@ -104,3 +105,24 @@ def test_a_claim_that_cannot_be_made_leaves_nothing(places: tuple[Path, Path]) -
     with pytest.raises(FileNotFoundError):
         Claim(folders / "absent")
     assert not list(regions.iterdir())
+
+
+def test_the_folders_that_triton_scratches_together_are_removed_by_the_owner_or_by_a_sweep(
+    places: tuple[Path, Path],
+) -> None:
+    regions, folders = places
+    old, own, full, left = (folders / f"python_env_{name}" for name in ("old", "own", "full", "left"))
+    old.mkdir()
+    mine = Claim(folders)
+    mine.begin()
+    own.mkdir()
+    full.mkdir()
+    (full / "somebody").touch()
+    mine.take()
+    mine.clear()
+    assert (old.exists(), own.exists(), full.exists()) == (True, False, True)
+    mine.release()
+    left.mkdir()
+    leave(regions, f"{folders / 'relatent-00'}\n{left}\n{folders}")
+    sweep()
+    assert (left.exists(), folders.exists()) == (False, True)

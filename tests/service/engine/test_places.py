@@ -55,8 +55,11 @@ def test_the_first_folder_that_will_do_is_taken(tmp_path: Path, mounted: Mounted
         "it needs a temporary folder with 1.0 MiB free in which programs may be started "
         f"({tmp_path}/absent does not exist, {tmp_path}/readonly cannot be written to, "
         f"{tmp_path}/noexec is mounted noexec, {tmp_path}/full has 1.0 MiB free): "
-        "mount one, with docker --tmpfs /tmp:exec, or name one in TMPDIR"
+        "mount one, with docker --tmpfs /tmp:exec, or in Kubernetes an emptyDir, or name one in TMPDIR"
     )
+    mounted.flags[Path("/tmp")] = os.ST_RDONLY
+    with pytest.raises(InstallationError, match=r"it needs /tmp, which cannot be written to: mount one"):
+        find_folder(folders, MIB)
 
 
 def test_the_environments_folders_come_before_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
