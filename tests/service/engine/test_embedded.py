@@ -23,7 +23,7 @@ from service.engine.engine import Array, EngineUnavailable
 from service.engine.processes import children_of
 from service.engine.retrying import RetryingEngine
 from tests.service.engine.family import gone, regions_of, wait_until, workers_of
-from tests.service.engine.models import double, work, write_model
+from tests.service.engine.models import choosy, double, work, write_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -167,6 +167,16 @@ async def test_what_triton_says_is_told_when_it_cannot_load_a_model(tmp_path: Pa
     with pytest.raises(EngineUnavailable, match=r"(?s)Triton did not start.*toy_double"):
         await EmbeddedTriton(tmp_path).start()
     assert set(regions_of(claim.PREFIX)) <= before
+
+
+async def test_triton_warms_a_graph_up_with_a_step_at_every_batch_size(tmp_path: Path) -> None:
+    write_model(tmp_path, "toy_choosy", choosy(), warmup={"steps": np.array([1], "<i4").tobytes()})
+    engine = EmbeddedTriton(tmp_path)
+    await engine.start()
+    await engine.stop()
+    (tmp_path / "toy_choosy" / "warmup" / "steps").write_bytes(bytes(4))
+    with pytest.raises(EngineUnavailable, match=r"(?s)Triton did not start.*toy_choosy"):
+        await engine.start()
 
 
 async def test_an_empty_repository_is_refused(tmp_path: Path) -> None:
