@@ -124,8 +124,8 @@ def write_model(
 ) -> None:
     """Write a model and its configuration.
 
-    With a warm-up, it is warmed up at three batch sizes, on zeros but for the inputs named, of which the bytes
-    of one sample are given.
+    With a warm-up, it is warmed up at three batch sizes, on zeros but for the inputs named, of which the
+    bytes of one sample are given.
     """
     folder = repository / name
     (folder / "1").mkdir(parents=True)
