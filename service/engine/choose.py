@@ -51,14 +51,15 @@ def describe(engine: Engine) -> dict[str, str]:
 
     Returns:
         `engine`, any kind but AUTO; `note`, what AUTO could not have, why, and the cure, or empty; and of an
-        embedded Triton, `triton_metrics`.
+        embedded Triton, `triton`, its gRPC address for this user's programs, and `triton_metrics`.
     """
     match engine:
         case FallingBackEngine():
             return {**describe(engine.engine), "note": engine.note}
         case EmbeddedEngine():
-            metrics = engine.triton.metrics_address
-            return {"engine": EngineKind.EMBEDDED.value, "note": "", "triton_metrics": metrics}
+            triton, metrics = engine.triton.address, engine.triton.metrics_address
+            kind = EngineKind.EMBEDDED.value
+            return {"engine": kind, "note": "", "triton": triton, "triton_metrics": metrics}
         case TritonEngine():
             return {"engine": EngineKind.TRITON.value, "note": ""}
     return {"engine": EngineKind.LOCAL.value, "note": ""}

@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 BACKENDS = Path(__file__).parent / "backends"
 BLOCK = 4096
 STUB = "/triton_python_backend_stub"
-UNUSED_PROTOCOLS = ("shared-memory", "logging", "trace", "statistics")
+UNUSED_PROTOCOLS = ("shared-memory", "logging", "trace")
 """What Triton's gRPC can do besides, and nobody shall ask it for."""
 PASSED_ON = ("HOME", "PYTHONHOME", "PYTHONUSERBASE", "TMPDIR", "LANG", "LANGUAGE", "TZ", "LD_PRELOAD")
 PASSED_ON_BEGINNINGS = ("LC_", "ORT_", "OMP_", "KMP_", "GOMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_")

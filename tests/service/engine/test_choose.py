@@ -35,10 +35,10 @@ def test_each_kind_is_what_its_name_says(
     [
         (TritonEngine(["127.0.0.1:1"]), {"engine": "triton", "note": ""}),
         (LocalEngine(REPOSITORY), {"engine": "local", "note": ""}),
-        (EmbeddedEngine(REPOSITORY), {"engine": "embedded", "note": "", "triton_metrics": ""}),
+        (EmbeddedEngine(REPOSITORY), {"engine": "embedded", "note": "", "triton": "", "triton_metrics": ""}),
         (
             FallingBackEngine(EmbeddedEngine(REPOSITORY), LocalEngine(REPOSITORY)),
-            {"engine": "embedded", "note": "", "triton_metrics": ""},
+            {"engine": "embedded", "note": "", "triton": "", "triton_metrics": ""},
         ),
     ],
 )

@@ -101,14 +101,18 @@ async def test_auto_serves_from_this_process_whatever_keeps_triton_from_starting
         await engine.stop()
 
 
-async def test_told_to_embed_triton_it_says_what_is_in_the_way_and_leaves_nothing(
-    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("message", FAULTS)
+async def test_told_to_embed_triton_it_says_what_is_in_the_way(
+    message: str, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "temporary_folders", lambda: [tmp_path / "absent"])
-    engine = choose_engine(EngineKind.EMBEDDED, toy, [])
-    with pytest.raises(EngineUnavailable, match=r"Triton cannot start: it needs a temporary folder.*--tmpfs"):
+    if "it was not ready" in message:
+        monkeypatch.setattr(embedded, "START_SECONDS", 1)
+    FAULTS[message](monkeypatch, tmp_path)
+    engine = EmbeddedEngine(toy)
+    with pytest.raises(EngineUnavailable) as caught:
         await engine.start()
-    assert not await engine.healthy()
+    assert message in str(caught.value).replace("\n", " ")
+    assert (await engine.healthy(), engine.triton.pid) == (False, None)
 
 
 async def test_where_neither_starts_the_fault_is_told_and_triton_is_tried_again_once_it_is_mended(
