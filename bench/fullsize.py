@@ -36,7 +36,7 @@ from export.refining import Refinement
 from export.weights import load_networks
 from relatent import AsyncClient
 from relatent.pack import read_pack
-from service.engine.sessions import available_cores
+from service.engine.cores import available_cores
 
 PACK = "fullsize"
 ROUNDS, STEPS = 7, 2

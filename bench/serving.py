@@ -1,9 +1,9 @@
-"""A real service for measurements: Triton and `python -m service`, each a process of its own."""
+"""A real service for measurements: `python -m service` and its Triton, each a process of its own."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from tritonclient.grpc.aio import InferenceServerClient
 from bench.settings import Settings
 from bench.timing import significant
 from relatent.cli.local_service import LocalService, StartError
-from service.engine.embedded import EmbeddedTriton
 
 START_SECONDS = 120.0
 
@@ -96,38 +95,29 @@ class Served:
 async def served(settings: Settings, *, max_inflight: int) -> AsyncIterator[Served]:
     """Start a service, with the embedded Triton or the local engine, and end it again.
 
-    Both also end with this process, should that be killed. Triton is started here rather than by the
-    service, so that its statistics can be read.
+    Both also end with this process, should that be killed.
 
     Raises:
-        EngineUnavailable: Triton cannot start here; the message holds the cure.
         RuntimeError: the service did not come up; its last words are in the message.
     """
-    triton = EmbeddedTriton(settings.repository) if settings.engine == "embedded" else None
-    if triton is not None:
-        await triton.start()
-    try:
-        engine = ["--triton", triton.address, "--engine", "triton"] if triton else ["--engine", "local"]
-        with _service(settings, [*engine, "--max-inflight", str(max_inflight)]) as address:
-            service = Served(address, triton.address if triton else None)
-            try:
-                yield service
-            finally:
-                await service.close()
-    finally:
-        if triton is not None:
-            await triton.stop()
+    flags = ["--engine", settings.engine, "--max-inflight", str(max_inflight)]
+    with _service(settings, flags) as ready:
+        service = Served(ready["grpc"], ready.get("triton"))
+        try:
+            yield service
+        finally:
+            await service.close()
 
 
 @contextmanager
-def _service(settings: Settings, flags: list[str]) -> Iterator[str]:
-    """Run the service; its address. The event loop stands still while it starts and stops."""
+def _service(settings: Settings, flags: list[str]) -> Iterator[Mapping[str, str]]:
+    """Run the service; what its ready file tells. The event loop stands still while it starts and stops."""
     where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         try:
             with LocalService([*where, *flags], log, START_SECONDS) as service:
-                yield service.address
+                yield service.ready
         except StartError as error:
             # The log goes with its folder.
             raise RuntimeError(f"the service did not come up:\n{log.read_text()}") from error

@@ -27,7 +27,7 @@ from export.networks import Networks
 from export.refining import Refinement
 from export.weights import load_networks
 from relatent.pack import read_pack
-from service.engine.sessions import available_cores
+from service.engine.cores import available_cores
 
 BATCHES = (1, 8)
 ROUNDS = 60

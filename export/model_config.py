@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -11,12 +13,17 @@ from google.protobuf import text_format
 from onnx import TensorProto
 from tritonclient.grpc import model_config_pb2
 
+from export.writing import named
+
 _TYPES: dict[int, Any] = {
     TensorProto.FLOAT: model_config_pb2.TYPE_FP32,
     TensorProto.UINT8: model_config_pb2.TYPE_UINT8,
     TensorProto.INT32: model_config_pb2.TYPE_INT32,
     TensorProto.INT64: model_config_pb2.TYPE_INT64,
 }
+
+_WARMUP = "warmup"
+"""Triton's own name for the folder that warm-up data lies in."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class ModelConfig:
         inputs, outputs: in the graph's order.
         queue_delay: microseconds the dynamic batcher waits for more requests.
         warmup: batch sizes that are run before the model counts as ready.
+        warmup_data: of inputs that must not be zero then, the bytes of one sample.
         parameters: free text for whoever reads the configuration, and some of the backend's options.
         gpu: whether the model must run on a GPU; if not, it runs on whatever the server has.
         accelerators: in the order in which they may take nodes.
@@ -68,6 +76,7 @@ class ModelConfig:
     queue_delay: int
     warmup: tuple[int, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    warmup_data: Mapping[str, bytes] = field(default_factory=dict)
     gpu: bool = False
     accelerators: tuple[Accelerator, ...] = ()
 
@@ -101,11 +110,29 @@ class ModelConfig:
             sample = config.model_warmup.add(name=f"batch_{size}", batch_size=size)
             for tensor in self.inputs:
                 entry = sample.inputs[tensor.name]
-                entry.data_type, entry.zero_data = _TYPES[tensor.data_type], True
+                entry.data_type = _TYPES[tensor.data_type]
                 entry.dims.extend(tensor.dims)
+                if tensor.name in self.warmup_data:
+                    entry.input_data_file = tensor.name
+                else:
+                    entry.zero_data = True
         for key, value in sorted(self.parameters.items()):
             config.parameters[key].string_value = value
         return str(text_format.MessageToString(config))
+
+    def write(self, folder: Path) -> None:
+        """Write the configuration, and what the warm-up reads, into a model's folder.
+
+        Raises:
+            OSError: a file cannot be written; names it.
+        """
+        shutil.rmtree(folder / _WARMUP, ignore_errors=True)
+        data = {Path(_WARMUP) / name: data for name, data in self.warmup_data.items()}
+        for place, content in {Path("config.pbtxt"): self.to_text().encode(), **data}.items():
+            path = folder / place
+            path.parent.mkdir(exist_ok=True)
+            with named(path):
+                path.write_bytes(content)
 
 
 def parse_config(text: str) -> model_config_pb2.ModelConfig:

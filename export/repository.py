@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from export.graphs import ROLES, build_graphs, roles
@@ -14,7 +15,7 @@ from export.precision import Precision
 from export.progress import progress
 from export.targets import Target, configured, graph_precision
 from export.weights import load_networks
-from export.writing import whole_file, whole_folder
+from export.writing import whole_folder
 from relatent.pack import read_pack
 
 _MAX_BATCH, _LEAST_BATCH, _BATCHED_SIDE = 16, 4, 256
@@ -25,6 +26,9 @@ _QUEUE_DELAY = {"refine": 4_000}
 well spent on company."""
 
 _SHORT_DELAY = 1_000
+
+_ONE_STEP = {"steps": np.array([1], "<i4").tobytes()}
+"""What refinement is warmed up with: of no steps it would not have to compute any."""
 
 
 class RevisionMismatch(ValueError):
@@ -83,8 +87,7 @@ def write_models(
             save_graph(model, folder / "1" / "model.onnx")
             config = _config(name, role, model, revision, most)
             config = configured(config, target, graph_precision(role, target, precision), model)
-            with whole_file(folder / "config.pbtxt") as file:
-                file.write_text(config.to_text())
+            config.write(folder)
     return [into / model for model in models]
 
 
@@ -101,5 +104,6 @@ def _config(pack: str, role: str, model: onnx.ModelProto, revision: str, most: i
         outputs=tensors(list(model.graph.output)),
         queue_delay=_QUEUE_DELAY.get(role, _SHORT_DELAY),
         warmup=(1, most // 2, most),
+        warmup_data=_ONE_STEP if role == "refine" else {},
         parameters={"relatent.pack": pack, "relatent.revision": revision},
     )

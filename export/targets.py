@@ -32,7 +32,8 @@ _WORKSPACE = 4 << 30
 # Where a configuration has `parameters`, and ours do, the backend sets four of CUDA's options from them,
 # or else to their defaults, over what an accelerator `cuda` says: this one must stand among them. Its
 # default, "0", tries every algorithm for each new shape, and with batches formed on the fly shapes are
-# always new; "1" asks cuDNN's heuristic.
+# always new; "1" asks cuDNN's heuristic. A model exported for processors runs on a GPU where there is one,
+# so it stands among all models'.
 _CUDA = {"cudnn_conv_algo_search": "1"}
 
 _FIXED = frozenset({"map", "assess"})
@@ -81,17 +82,17 @@ def configured(
     """A model's configuration for a target.
 
     Args:
-        config: for processors.
+        config: as it is for every target.
         target: where the model runs.
         precision: that its graph was exported in.
         model: the graph, as it is saved.
     """
+    config = replace(config, parameters={**config.parameters, **_CUDA})
     if target is Target.CPU:
         return config
-    parameters = {**config.parameters, **_CUDA}
     # The backend itself puts CUDA's provider last; an accelerator of that name would only add options.
     accelerators = (_tensorrt(config, precision, model),) if target is Target.TENSORRT else ()
-    return replace(config, gpu=True, parameters=parameters, accelerators=accelerators)
+    return replace(config, gpu=True, accelerators=accelerators)
 
 
 def _tensorrt(config: ModelConfig, precision: Precision, model: onnx.ModelProto) -> Accelerator:

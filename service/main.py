@@ -19,8 +19,7 @@ import grpc
 from relatent.pack import PackError, read_packs
 from service.admission import Admission
 from service.catalog import Catalog
-from service.engine.choose import EngineKind, choose_engine, settle
-from service.engine.embedded_engine import EmbeddedEngine
+from service.engine.choose import EngineKind, choose_engine, describe
 from service.engine.engine import Engine
 from service.engine.retrying import RetryingEngine
 from service.inversion import Inverter
@@ -112,8 +111,7 @@ def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: 
 async def serve(settings: Settings, catalog: Catalog) -> None:
     """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
-    choice = settle(EngineKind(settings.engine), settings.triton)
-    chosen = choose_engine(choice.kind, settings.repository, settings.triton)
+    chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
     server = put_together(settings, catalog, RetryingEngine(chosen, metrics.retries.inc), metrics)
     stop = _stop_signal()
     if settings.stop_with_stdin:
@@ -124,10 +122,9 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
     addresses = {
         "grpc": str(Address(settings.listen.host, port)),
         "metrics": str(Address(settings.metrics_listen.host, scrapes.port)),
-        "engine": choice.kind.value,
     }
     log.info("listening", extra=addresses)
-    running = asyncio.create_task(_run(server, chosen, addresses, choice.note))
+    running = asyncio.create_task(_run(server, chosen, addresses))
     await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()  # an engine that is still starting must not go on to
     try:
@@ -138,13 +135,12 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
         await asyncio.to_thread(scrapes.stop)
 
 
-async def _run(server: Server, engine: Engine, addresses: dict[str, str], note: str) -> None:
+async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> None:
     await server.readiness.start()
-    if isinstance(engine, EmbeddedEngine):  # its ports are chosen as it starts
-        addresses["triton_metrics"] = engine.triton.metrics_address
-    log.info("serving", extra=addresses)
+    serving = {**addresses, **describe(engine)}  # which engine it is, and its ports, are settled as it starts
+    log.info("serving", extra=serving)
     if server.settings.ready_file is not None:
-        _write(server.settings.ready_file, {**addresses, "note": note})
+        _write(server.settings.ready_file, serving)
     await server.readiness.watch()
 
 

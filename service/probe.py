@@ -21,7 +21,9 @@ def probe(port: int) -> str | None:
     Returns:
         Why it does not serve; None if it does.
     """
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    # The environment may name a proxy, which would look for the port on a machine of its own.
+    options = [("grpc.enable_http_proxy", 0)]
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS)

@@ -52,9 +52,17 @@ class Readiness:
     async def watch(self) -> None:
         """Keep telling whether the server takes calls and the engine answers; never returns."""
         while True:
-            healthy = self._lifecycle.state is State.SERVING and await self._engine.healthy()
+            healthy = self._lifecycle.state is State.SERVING and await self._is_engine_healthy()
             await self._tell(healthy and self._lifecycle.state is State.SERVING)
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def _is_engine_healthy(self) -> bool:
+        """Whether it is; one that cannot be asked, for want of file descriptors or the like, is not."""
+        try:
+            return await self._engine.healthy()
+        except Exception as error:
+            log.warning("cannot tell whether the engine answers: %s", error)
+            return False
 
     async def _try_start(self) -> str | None:
         """What keeps the server from being ready, or None."""

@@ -8,7 +8,13 @@ from service.engine.embedded import why_not
 
 NEED_TRITON = tuple(
     Path(__file__).parent / path
-    for path in ("system", "service/engine/test_batching.py", "service/engine/test_embedded.py")
+    for path in (
+        "system",
+        "service/engine/test_batching.py",
+        "service/engine/test_embedded.py",
+        "service/engine/test_embedded_faults.py",
+        "service/engine/test_falling_back.py",
+    )
 )
 
 

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from service.engine.embedded import why_not
 from service.engine.embedded_engine import EmbeddedEngine
 from service.engine.engine import Engine
+from service.engine.falling_back import FallingBackEngine
 from service.engine.local import LocalEngine
 from service.engine.triton import TritonEngine
-
-log = logging.getLogger(__name__)
 
 
 class EngineKind(StrEnum):
     """What runs the graphs."""
 
     AUTO = "auto"
-    """The Triton servers given; else an embedded one; else, where that cannot start, this process."""
+    """The Triton servers given; else an embedded one; else, where that does not start, this process."""
     TRITON = "triton"
     EMBEDDED = "embedded"
     LOCAL = "local"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a kind comes to on this machine.
-
-    Attributes:
-        kind: any but AUTO.
-        note: what AUTO could not have, why, and the cure; empty where there is no better kind.
-    """
-
-    kind: EngineKind
-    note: str = ""
 
 
 def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) -> Engine:
@@ -51,24 +34,32 @@ def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) 
     Raises:
         ValueError: TRITON without addresses.
     """
-    match settle(kind, addresses).kind:
+    match kind:
         case EngineKind.TRITON:
             return TritonEngine(addresses)
         case EngineKind.EMBEDDED:
             return EmbeddedEngine(repository)
-        case _:
+        case EngineKind.LOCAL:
             return LocalEngine(repository)
+        case EngineKind.AUTO if addresses:
+            return TritonEngine(addresses)
+    return FallingBackEngine(EmbeddedEngine(repository), LocalEngine(repository))
 
 
-def settle(kind: EngineKind, addresses: Sequence[str]) -> Choice:
-    """What AUTO comes to here; any other kind stays as it is."""
-    if kind is not EngineKind.AUTO:
-        return Choice(kind)
-    if addresses:
-        return Choice(EngineKind.TRITON)
-    reason = why_not()
-    if reason is None:
-        return Choice(EngineKind.EMBEDDED)
-    note = f"no embedded Triton, graphs run in this process, unbatched: {reason}"
-    log.warning("%s", note)
-    return Choice(EngineKind.LOCAL, note)
+def describe(engine: Engine) -> dict[str, str]:
+    """What is told of an engine that has started: its kind, a note, and where its Triton's metrics are.
+
+    Returns:
+        `engine`, any kind but AUTO; `note`, what AUTO could not have, why, and the cure, or empty; and of an
+        embedded Triton, `triton`, its gRPC address for this user's programs, and `triton_metrics`.
+    """
+    match engine:
+        case FallingBackEngine():
+            return {**describe(engine.engine), "note": engine.note}
+        case EmbeddedEngine():
+            triton, metrics = engine.triton.address, engine.triton.metrics_address
+            kind = EngineKind.EMBEDDED.value
+            return {"engine": kind, "note": "", "triton": triton, "triton_metrics": metrics}
+        case TritonEngine():
+            return {"engine": EngineKind.TRITON.value, "note": ""}
+    return {"engine": EngineKind.LOCAL.value, "note": ""}

@@ -41,8 +41,8 @@ class EmbeddedEngine:
             raise
 
     async def healthy(self) -> bool:
-        """Whether every graph would answer now."""
-        return self._engine is not None and await self._engine.healthy()
+        """Whether every graph would answer now: Triton does, and nothing of it seems to hang."""
+        return self._engine is not None and not self.triton.hangs and await self._engine.healthy()
 
     async def infer(
         self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
@@ -50,7 +50,8 @@ class EmbeddedEngine:
         """Run a graph; see `Engine.infer`."""
         if self._engine is None:
             raise EngineUnavailable("Triton is not started")
-        return await self._engine.infer(graph, inputs, timeout)
+        with self.triton.calls.under_way(graph):
+            return await self._engine.infer(graph, inputs, timeout)
 
     async def stop(self) -> None:
         """End Triton and let go of everything."""

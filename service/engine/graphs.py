@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,12 @@ def _specs(tensors: Sequence[Any]) -> dict[str, TensorSpec]:
 
 def _dtype(value: triton.DataType.ValueType) -> np.dtype[Any]:
     return np.dtype(triton_to_np_dtype(triton.DataType.Name(value).removeprefix("TYPE_")))
+
+
+def size_of(tensor: Any) -> int:
+    """Bytes of a configured input or output, of one sample; axes of any length count as 1."""
+    numbers: int = math.prod(max(1, side) for side in tensor.dims)
+    return _dtype(tensor.data_type).itemsize * numbers
 
 
 def find_graph(graphs: Mapping[str, Graph], name: str) -> Graph:

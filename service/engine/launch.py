@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import service
 from service.engine import leash
-from service.engine.claim import Claim
+from service.engine.claim import SOCKET_PORT, Claim
 from service.engine.installation import Installation
+from service.engine.processes import arguments_of, children_of
 
 HOST = "127.0.0.1"
 BACKENDS = Path(__file__).parent / "backends"
+BLOCK = 4096
+STUB = "/triton_python_backend_stub"
+UNUSED_PROTOCOLS = ("shared-memory", "logging", "trace")
+"""What Triton's gRPC can do besides, and nobody shall ask it for."""
+PASSED_ON = ("HOME", "PYTHONHOME", "PYTHONUSERBASE", "TMPDIR", "LANG", "LANGUAGE", "TZ", "LD_PRELOAD")
+PASSED_ON_BEGINNINGS = ("LC_", "ORT_", "OMP_", "KMP_", "GOMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_")
+"""What Triton gets of this process's environment: how to find Python's packages, and how to compute. Neither
+proxies nor anybody's secrets."""
 
 
 def reserve_port() -> socket.socket:
@@ -36,6 +46,23 @@ def port_of(reserved: socket.socket) -> int:
     return int(reserved.getsockname()[1])
 
 
+def is_taken(port: int) -> bool:
+    """Whether somebody listens at a port that was reserved, which no reservation keeps another user from."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((HOST, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def size_of_backends(installation: Installation) -> int:
+    """Bytes that the folder of backends takes, or a little more."""
+    files = [*installation.python_backend.rglob("*"), installation.stub, *BACKENDS.rglob("*")]
+    return sum(-(-file.stat().st_size // BLOCK) * BLOCK for file in files)
+
+
 def lay_out_backends(folder: Path, installation: Installation) -> Path:
     """Fill a folder of backends: Triton's Python backend and our `onnxruntime`.
 
@@ -49,7 +76,7 @@ def lay_out_backends(folder: Path, installation: Installation) -> Path:
 
 
 def spawn(
-    installation: Installation, repository: Path, claim: Claim, ports: Sequence[int]
+    installation: Installation, repository: Path, claim: Claim, metrics_port: int
 ) -> subprocess.Popen[str]:
     """Start Triton in a process group of its own, tied to this thread.
 
@@ -57,12 +84,11 @@ def spawn(
         installation: where its parts are.
         repository: the model repository.
         claim: owns what it leaves behind; its folder holds the backends.
-        ports: of gRPC and of metrics.
+        metrics_port: of Prometheus metrics, on loopback.
 
     Returns:
         The process, its output on a pipe as lines of text.
     """
-    grpc_port, metrics_port = ports
     command = [
         str(installation.server),
         f"--model-repository={repository.resolve()}",
@@ -72,8 +98,10 @@ def spawn(
         "--backend-config=python,stub-timeout-seconds=120",
         "--disable-auto-complete-config",
         "--allow-http=false",
-        f"--grpc-address={HOST}",
-        f"--grpc-port={grpc_port}",
+        # Of TCP ports, others could take one while Triton is away, and ask whoever has it for anything.
+        f"--grpc-address={claim.listen}",
+        f"--grpc-port={SOCKET_PORT}",
+        f"--grpc-restricted-protocol={','.join(UNUSED_PROTOCOLS)}:unused={secrets.token_hex(16)}",
         f"--metrics-address={HOST}",
         f"--metrics-port={metrics_port}",
         "--allow-gpu-metrics=false",
@@ -90,11 +118,26 @@ def spawn(
     )
 
 
+def workers_of(triton: int) -> dict[int, str]:
+    """Triton's workers: the graph of each, by process id."""
+    workers = {}
+    for child in children_of(triton):
+        match arguments_of(child):
+            case [program, model, *_] if program.endswith(STUB):
+                workers[child] = Path(model).parent.parent.name  # it is GRAPH/VERSION/FILE
+    return workers
+
+
 def _environment(installation: Installation) -> dict[str, str]:
-    """This process's, with the stub's libraries, this Python's packages and this package."""
+    """What is passed on, with the stub's libraries, this Python's packages and this package."""
     folders = [str(folder) for folder in installation.library_folders]
+    passed_on = {
+        name: value
+        for name, value in os.environ.items()
+        if name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS)
+    }
     return {
-        **os.environ,
+        **passed_on,
         "PATH": _before(str(Path(sys.executable).parent), "PATH"),
         "LD_LIBRARY_PATH": _before(":".join(folders), "LD_LIBRARY_PATH"),
         "PYTHONPATH": _before(str(Path(service.__file__).parent.parent), "PYTHONPATH"),

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import onnxruntime as ort
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
-from service.engine.graphs import FREE, check_inputs, find_graph, graph_of
+from service.engine.graphs import check_inputs, find_graph, graph_of
 from service.engine.sessions import open_session
+from service.engine.warming import warmup_sample
 
 THREADS = 2
 """Each run uses every core; a second one fills the gaps of the first."""
@@ -91,23 +91,24 @@ def _new_threads() -> ThreadPoolExecutor:
 def _open_all(repository: Path) -> tuple[dict[str, Graph], dict[str, ort.InferenceSession]]:
     graphs, sessions = {}, {}
     for path in sorted(repository.glob("*/config.pbtxt")):
-        graph = _read_config(path)
+        config = _read_config(path)
+        graph = graph_of(config)
         if graph is not None:
             graphs[graph.name] = graph
             sessions[graph.name] = _open(path.parent / "1" / "model.onnx", graph)
-            _warm_up(sessions[graph.name], graph)
+            _warm_up(sessions[graph.name], graph, warmup_sample(config, graph, path.parent))
     if not graphs:
         raise EngineUnavailable(f"{repository}: expected at least one graph of a pack")
     return graphs, sessions
 
 
-def _read_config(path: Path) -> Graph | None:
+def _read_config(path: Path) -> model_config_pb2.ModelConfig:
     try:
         config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise EngineUnavailable(f"{path}: not a model configuration: {error}") from error
     config.name = path.parent.name
-    return graph_of(config)
+    return config
 
 
 def _open(path: Path, graph: Graph) -> ort.InferenceSession:
@@ -129,13 +130,9 @@ def _open(path: Path, graph: Graph) -> ort.InferenceSession:
     return session
 
 
-def _warm_up(session: ort.InferenceSession, graph: Graph) -> None:
-    """Run a graph on one sample of zeros, as Triton does before it calls a model ready."""
-    zeros = {
-        name: np.zeros([1, *(1 if side == FREE else side for side in spec.shape)], spec.dtype)
-        for name, spec in graph.inputs.items()
-    }
+def _warm_up(session: ort.InferenceSession, graph: Graph, sample: Mapping[str, Array]) -> None:
+    """Run a graph once, as Triton does before it calls a model ready."""
     try:
-        session.run(list(graph.outputs), zeros)
+        session.run(list(graph.outputs), dict(sample))
     except Exception as error:  # ONNX Runtime's exceptions share no narrower class
         raise EngineUnavailable(f"{graph.name}: cannot be run: {error}") from error

@@ -1,4 +1,4 @@
-"""Linux processes: who is whose child, and waiting for one of several to end."""
+"""Linux processes: who is whose child, what one does, and waiting for one of several to end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,34 @@ import contextlib
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a process does.
+
+    Attributes:
+        states: of its threads, in the kernel's letters.
+        seconds: of processor time that it has had, all threads together.
+    """
+
+    states: frozenset[str]
+    seconds: float
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was sent SIGSTOP or the like."""
+        return "T" in self.states
+
+    @property
+    def asleep(self) -> bool:
+        """Whether no thread runs, is ready to, or waits for a disk."""
+        return not self.states & {"R", "D"}
 
 
 def children_of(parent: int) -> list[int]:
@@ -17,13 +42,39 @@ def children_of(parent: int) -> list[int]:
     children = []
     for stat in PROC.glob("[0-9]*/stat"):
         try:
-            # "pid (command) state parent …", where the command may hold blanks and parentheses.
-            state, its_parent = stat.read_text().rpartition(")")[2].split()[:2]
+            state, its_parent, *_ = _fields(stat)
         except (OSError, ValueError):  # it ended meanwhile
             continue
         if int(its_parent) == parent and state != "Z":
             children.append(int(stat.parent.name))
     return children
+
+
+def arguments_of(process: int) -> list[str]:
+    """The words of the command that a process was started with; none if it has ended."""
+    try:
+        return (PROC / str(process) / "cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def activity_of(process: int) -> Activity | None:
+    """What a process does; None if it has ended, or cannot be looked at now."""
+    folder = PROC / str(process)
+    states = set()
+    try:
+        fields = _fields(folder / "stat")
+        for thread in (folder / "task").iterdir():
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                states.add(_fields(thread / "stat")[0])
+    except OSError:
+        return None
+    return Activity(frozenset(states), (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND)
+
+
+def _fields(stat: Path) -> list[str]:
+    """State, parent and so on of "pid (command) state parent …"; the command may hold blanks and brackets."""
+    return stat.read_text(errors="replace").rpartition(")")[2].split()
 
 
 async def first_to_end(processes: Sequence[int]) -> int:

@@ -12,6 +12,7 @@ import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from service.engine.attempts import begin_attempt
+from service.engine.channels import open_channel, proxy_variable
 from service.engine.engine import EngineError, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
 from service.engine.graphs import graph_of
 
@@ -24,39 +25,28 @@ WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 10.0
 """A server that leaves such a question unanswered for so long is given up. gRPC's own pings would not do:
 Triton takes more than one in five minutes as an attack and hangs up."""
-CHANNEL_OPTIONS = [
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    # Left alone, gRPC waits up to two minutes before it tries a server again that was away.
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.max_reconnect_backoff_ms", 250),
-    ("grpc.use_local_subchannel_pool", 1),
-]
-# What Triton says, with the code of an internal error, when a worker of its Python backend has died; it
-# starts another.
-DEAD_WORKER = "Stub process"
-
-
-def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to a Triton server, with no limit on the size of messages."""
-    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+# What Triton says, with the code of an internal error, when a worker of its Python backend has died (it
+# starts another), or when others have filled the memory that it shares with its workers.
+PASSING = ("Stub process", "shared memory pool size")
 
 
 class Replica:
     """One server and the connection to it.
 
     Args:
-        address: host:port.
+        address: host:port, or unix:PATH.
         accept: says why a server with these graphs must not be used; None if it may.
 
     Attributes:
+        name: the address, and the variable with the proxy that leads to it, if one does.
         arrived: set while it answers with the graphs expected.
         reason: why it does not, otherwise.
     """
 
     def __init__(self, address: str, accept: Callable[[dict[str, Graph]], str | None]) -> None:
         self.address = address
+        proxy = proxy_variable(address)
+        self.name = f"{address} (through the proxy that {proxy} names)" if proxy else address
         self.arrived = asyncio.Event()
         self.reason = "not tried yet"
         self._accept = accept
@@ -120,7 +110,7 @@ class Replica:
 
     def _lose(self, reason: str) -> None:
         if self.arrived.is_set():
-            log.warning("Triton server %s is gone: %s", self.address, reason)
+            log.warning("Triton server %s is gone: %s", self.name, reason)
         self.reason = reason
         self.arrived.clear()
         self._lost.set()
@@ -156,7 +146,7 @@ class Replica:
         if refusal is not None:
             self.reason = refusal
             return False
-        log.info("Triton server %s is ready", self.address)
+        log.info("Triton server %s is ready", self.name)
         self._graphs = frozenset(graphs)
         self._lost.clear()
         self.arrived.set()
@@ -201,6 +191,7 @@ def _engine_error(error: grpc.aio.AioRpcError) -> EngineError:
     message = f"{code.name}: {text}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return EngineTimedOut(message)
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED) or DEAD_WORKER in text:
+    gone = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    if gone or any(part in text for part in PASSING):
         return EngineUnavailable(message)
     return EngineRejected(message)

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import os
 from pathlib import Path
 
 import onnxruntime as ort
 
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity, and its container's quota rounded up."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = CPU_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
+from service.engine.cores import available_cores
 
 
 def open_session(model: Path | bytes) -> ort.InferenceSession:

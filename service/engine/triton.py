@@ -25,7 +25,7 @@ class TritonEngine:
     same graphs as before; calls under way at one that falls silent go to the next.
 
     Args:
-        addresses: host:port each.
+        addresses: host:port or unix:PATH each.
     """
 
     def __init__(self, addresses: Sequence[str]) -> None:
@@ -91,7 +91,7 @@ class TritonEngine:
         self._graphs = {}
 
     def _absence(self) -> EngineUnavailable:
-        reasons = (f"{replica.address}: {replica.reason}" for replica in self._replicas)
+        reasons = (f"{replica.name}: {replica.reason}" for replica in self._replicas)
         return EngineUnavailable("; ".join(["no Triton server is ready", *reasons]))
 
     def _in_turn(self) -> list[Replica]:

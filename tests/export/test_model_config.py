@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from google.protobuf import text_format
 from onnx import TensorProto
@@ -42,3 +45,18 @@ def test_a_field_triton_does_not_know_is_refused() -> None:
 def test_a_warmup_outside_the_batch_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="warmup: expected sizes from 1 to 8"):
         ModelConfig("x", 8, (), (), 0, (size,))
+
+
+def test_an_input_that_must_not_be_zero_is_warmed_up_from_a_file_beside_the_configuration(
+    tmp_path: Path,
+) -> None:
+    steps = Tensor("steps", TensorProto.INT32, (1,))
+    config = replace(CONFIG, inputs=(*CONFIG.inputs, steps), warmup_data={"steps": b"\1\0\0\0"})
+    config.write(tmp_path)
+    written = parse_config((tmp_path / "config.pbtxt").read_text())
+    for sample in written.model_warmup:
+        assert sample.inputs["image"].zero_data
+        file = sample.inputs["steps"].input_data_file
+        assert (tmp_path / "warmup" / file).read_bytes() == b"\1\0\0\0"
+    CONFIG.write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.pbtxt"], "nothing is left of another one's"

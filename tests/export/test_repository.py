@@ -88,6 +88,24 @@ def test_the_committed_configuration_is_the_exporters(written: Path, role: str) 
     assert len(config.model_warmup) == 3
 
 
+def test_refinement_is_warmed_up_with_a_step_at_every_batch_size_and_stays_finite(written: Path) -> None:
+    for repository in (written, COMMITTED):
+        folder = repository / "demo_refine"
+        config = parse_config((folder / "config.pbtxt").read_text())
+        files = {sample.inputs["steps"].input_data_file for sample in config.model_warmup}
+        (steps,) = {(folder / "warmup" / file).read_bytes() for file in files}
+        assert np.frombuffer(steps, "<i4").tolist() == [1]
+    session = onnxruntime.InferenceSession(COMMITTED / "demo_refine" / "1" / "model.onnx")
+    for sample in config.model_warmup:
+        zeros = {
+            value.name: np.zeros([sample.batch_size, *value.shape[1:]], feed(session)[value.name].dtype)
+            for value in session.get_inputs()
+        }
+        answer = run(session, {**zeros, "steps": np.ones((sample.batch_size, 1), np.int32)})
+        assert np.isfinite(answer.pop("losses")[:, 0]).all(), "a step was done"
+        assert all(np.isfinite(value).all() for value in answer.values())
+
+
 def test_the_served_graph_draws_what_pytorch_draws() -> None:
     import torch
 

@@ -73,18 +73,23 @@ def parsed(target: Target, precision: Precision = FLOAT32) -> model_config_pb2.M
 # ---- what is written for Triton
 
 
-def test_for_processors_nothing_is_added() -> None:
-    model = small_graph()
-    assert configured(config(model), Target.CPU, FLOAT32, model) == config(model)
+def test_for_processors_no_gpu_is_asked_for() -> None:
+    written = parsed(Target.CPU)
+    assert [g.kind for g in written.instance_group] == [model_config_pb2.ModelInstanceGroup.KIND_AUTO]
+    assert not written.HasField("optimization")
 
 
-def test_for_cuda_a_gpu_is_needed_and_cudnn_searches_no_algorithm_for_each_new_batch() -> None:
+@pytest.mark.parametrize("target", Target)
+def test_cudnn_searches_no_algorithm_for_each_new_batch_on_whatever_gpu_a_model_meets(target: Target) -> None:
+    # Among the model's parameters: the backend overrides what an accelerator "cuda" says of this one.
+    assert parsed(target).parameters["cudnn_conv_algo_search"].string_value == "1"
+
+
+def test_for_cuda_a_gpu_is_needed() -> None:
     written = parsed(Target.CUDA)
     assert [(g.count, g.kind) for g in written.instance_group] == [
         (1, model_config_pb2.ModelInstanceGroup.KIND_GPU)
     ]
-    # Among the model's parameters: the backend overrides what an accelerator "cuda" says of this one.
-    assert written.parameters["cudnn_conv_algo_search"].string_value == "1"
     assert written.parameters["relatent.revision"].string_value == "abc"
     assert not written.HasField("optimization")
 

@@ -36,6 +36,14 @@ def test_a_server_that_is_not_ready_fails_with_its_status(
     assert capsys.readouterr().err == "NOT_SERVING\n"
 
 
+def test_no_proxy_comes_between_the_probe_and_its_server(
+    servicer: health.HealthServicer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert main() == 0
+
+
 def test_no_server_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("RELATENT_LISTEN", "127.0.0.1:1")
     assert main() == 1

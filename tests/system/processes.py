@@ -43,6 +43,7 @@ class ServiceProcess:
         with self._log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self.address = self.triton_metrics = ""
+        self.ready: dict[str, str] = {}
         self._metrics = ""
 
     def wait_ready(self) -> None:
@@ -52,9 +53,9 @@ class ServiceProcess:
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, self._log.read_text()
             time.sleep(0.02)
-        addresses = json.loads(self._ready.read_text())
-        self.address, self._metrics = addresses["grpc"], addresses["metrics"]
-        self.triton_metrics = addresses.get("triton_metrics", "")
+        self.ready = json.loads(self._ready.read_text())
+        self.address, self._metrics = self.ready["grpc"], self.ready["metrics"]
+        self.triton_metrics = self.ready.get("triton_metrics", "")
 
     def log_lines(self, message: str) -> list[dict[str, Any]]:
         """What it logged that begins so."""

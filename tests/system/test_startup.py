@@ -1,11 +1,14 @@
 """What a server does that cannot start as it was told, or is told to end before it has started."""
 
+import resource
 import socket
 import subprocess
 import sys
 import urllib.request
 
 import pytest
+
+from service import probe
 
 
 def start(tiny_root, *flags):
@@ -48,3 +51,25 @@ def test_the_embedded_tritons_metrics_are_found_through_the_ready_file_and_the_l
         assert f'{name}{{model="tiny_refine"' in text
     (line,) = service.log_lines("serving")
     assert line["triton_metrics"] == service.triton_metrics
+
+
+def test_no_proxy_comes_between_a_server_its_own_triton_and_its_probe(start_service, monkeypatch):
+    for variable in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    (service,) = start_service(1)
+    monkeypatch.setenv("RELATENT_LISTEN", service.address)
+    assert probe.main() == 0
+
+
+def test_where_triton_cannot_start_auto_serves_all_the_same_and_the_ready_file_says_why(start_service):
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # too little for Triton's libraries
+    try:
+        (service,) = start_service(1, "--engine", "auto")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    assert service.ready["engine"] == "local"
+    assert "no embedded Triton, graphs run in this process" in service.ready["note"]
+    assert "File too large" in service.ready["note"]
+    (line,) = service.log_lines("no embedded Triton")
+    assert line["message"] == service.ready["note"]

@@ -106,10 +106,27 @@ def work() -> onnx.ModelProto:
     return model
 
 
+def choosy() -> onnx.ModelProto:
+    """`value` = `table` at `steps` - 1, which fails for a sample of no steps."""
+    g = GraphBuilder("choosy")
+    table, steps = g.input("table", [4]), g.input("steps", [1], TensorProto.INT32)
+    rest = g.op("Mul", g.op("Sub", np.array(1, np.int32), steps), np.array(9, np.int32))
+    g.output(g.op("GatherElements", table, rest, axis=1), "value", [1])
+    return g.model()
+
+
 def write_model(
-    repository: Path, name: str, model: onnx.ModelProto, parameters: Mapping[str, str] = PACK
+    repository: Path,
+    name: str,
+    model: onnx.ModelProto,
+    parameters: Mapping[str, str] = PACK,
+    warmup: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a model and its configuration."""
+    """Write a model and its configuration.
+
+    With a warm-up, it is warmed up at three batch sizes, on zeros but for the inputs named, of which the
+    bytes of one sample are given.
+    """
     folder = repository / name
     (folder / "1").mkdir(parents=True)
     (folder / "1" / "model.onnx").write_bytes(model.SerializeToString())
@@ -123,7 +140,24 @@ def write_model(
     config.instance_group.add(count=1)
     for key, text in parameters.items():
         config.parameters[key].string_value = text
+    if warmup is not None:
+        _add_warmup(config, folder / "warmup", warmup)
     (folder / "config.pbtxt").write_text(text_format.MessageToString(config))
+
+
+def _add_warmup(config: triton.ModelConfig, folder: Path, data: Mapping[str, bytes]) -> None:
+    folder.mkdir()
+    for size in (1, 2, MAX_BATCH):
+        sample = config.model_warmup.add(name=f"batch_{size}", batch_size=size)
+        for tensor in config.input:
+            entry = sample.inputs[tensor.name]
+            entry.data_type = tensor.data_type
+            entry.dims.extend(tensor.dims)
+            if tensor.name in data:
+                entry.input_data_file = tensor.name
+                (folder / tensor.name).write_bytes(data[tensor.name])
+            else:
+                entry.zero_data = True
 
 
 def write_repository(repository: Path) -> Path:

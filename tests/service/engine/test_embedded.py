@@ -9,51 +9,25 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from service.engine import claim, installation, launch, replica
+from service.engine import claim, installation, launch
 from service.engine import embedded as embedded_module
 from service.engine.embedded import EmbeddedTriton, why_not
 from service.engine.embedded_engine import EmbeddedEngine
 from service.engine.engine import Array, EngineUnavailable
 from service.engine.processes import children_of
 from service.engine.retrying import RetryingEngine
-from tests.service.engine.models import double, work, write_model
+from tests.service.engine.family import gone, regions_of, wait_until, workers_of
+from tests.service.engine.models import choosy, double, work, write_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 X: dict[str, Array] = {"x": np.ones((1, 3), np.float32)}
-
-
-async def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about in time"
-        await asyncio.sleep(0.02)
-
-
-def regions_of(prefix: str) -> list[Path]:
-    return list(claim.REGIONS.glob(prefix + "*"))
-
-
-def gone(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state in "ZX"
-
-
-def workers_of(triton: int) -> list[int]:
-    """Its children that run Python for it; the guard is another one."""
-    stub = b"triton_python_backend_stub"
-    return [child for child in children_of(triton) if stub in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 async def test_calls_under_way_when_triton_is_killed_fail_as_unavailable_and_later_ones_go_through(
@@ -106,25 +80,6 @@ async def test_repeated_calls_lose_nothing_when_triton_is_killed(embedded: Embed
     await asyncio.gather(*jobs)
     assert answers == 1600
     assert retries >= 16
-
-
-async def test_calls_at_a_triton_that_hangs_fail_as_unavailable_and_go_through_once_it_goes_on(
-    embedded: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replica, "SILENCE_SECONDS", 2.0)
-    pid, restarts = embedded.triton.pid, embedded.triton.restarts
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(EngineUnavailable):
-            async with asyncio.timeout(20):
-                await embedded.infer("toy_double", X)
-        assert not await embedded.healthy()
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    answer = await RetryingEngine(embedded, lambda: None).infer("toy_double", X, timeout=30)
-    np.testing.assert_array_equal(answer["y"], 2 * X["x"])
-    assert (embedded.triton.pid, embedded.triton.restarts) == (pid, restarts)
 
 
 async def test_triton_is_started_again_when_a_worker_dies_even_if_it_takes_two_attempts(
@@ -212,6 +167,16 @@ async def test_what_triton_says_is_told_when_it_cannot_load_a_model(tmp_path: Pa
     with pytest.raises(EngineUnavailable, match=r"(?s)Triton did not start.*toy_double"):
         await EmbeddedTriton(tmp_path).start()
     assert set(regions_of(claim.PREFIX)) <= before
+
+
+async def test_triton_warms_a_graph_up_with_a_step_at_every_batch_size(tmp_path: Path) -> None:
+    write_model(tmp_path, "toy_choosy", choosy(), warmup={"steps": np.array([1], "<i4").tobytes()})
+    engine = EmbeddedTriton(tmp_path)
+    await engine.start()
+    await engine.stop()
+    (tmp_path / "toy_choosy" / "warmup" / "steps").write_bytes(bytes(4))
+    with pytest.raises(EngineUnavailable, match=r"(?s)Triton did not start.*toy_choosy"):
+        await engine.start()
 
 
 async def test_an_empty_repository_is_refused(tmp_path: Path) -> None:

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from service.engine.processes import children_of, first_to_end, kill_group, reap_group
+from service.engine.processes import (
+    activity_of,
+    arguments_of,
+    children_of,
+    first_to_end,
+    kill_group,
+    reap_group,
+)
 
 
 async def test_the_first_of_several_to_end_is_told_even_if_it_has_ended_already() -> None:
@@ -75,3 +83,29 @@ def test_elsewhere_orphans_are_not_ours_to_wait_for() -> None:
     ended = subprocess.Popen(["true"], start_new_session=True)
     ended.wait()
     reap_group(ended.pid)
+
+
+def test_what_a_process_does_tells_a_stopped_one_from_one_that_sleeps_and_one_that_works() -> None:
+    program = "import sys, threading, time; threading.Thread(target=sys.stdin.read).start()\nwhile True: pass"
+    busy = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
+    idle = subprocess.Popen(["sleep", "60"])
+    try:
+        while arguments_of(idle.pid)[0] != "sleep":
+            pass
+        while (works := activity_of(busy.pid)) is None or works.seconds < 0.1:
+            pass
+        sleeps = activity_of(idle.pid)
+        assert sleeps is not None
+        assert (works.asleep, works.stopped) == (False, False), "one thread of two works"
+        assert (sleeps.asleep, sleeps.stopped, sleeps.seconds < 0.1) == (True, False, True)
+        os.kill(busy.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, busy.pid, os.WSTOPPED)
+        stopped = activity_of(busy.pid)
+        assert stopped is not None
+        assert stopped.stopped
+    finally:
+        for process in (busy, idle):
+            process.kill()
+            process.communicate()
+    assert activity_of(idle.pid) is None
+    assert arguments_of(idle.pid) == []

@@ -172,6 +172,11 @@ async def test_start_waits_for_models_and_gives_up_with_the_reason(monkeypatch: 
     [
         (grpc.StatusCode.UNAVAILABLE, "unloading", EngineUnavailable),
         (grpc.StatusCode.INTERNAL, "Stub process 'toy_half_0_0' is not healthy.", EngineUnavailable),
+        (
+            grpc.StatusCode.INTERNAL,
+            "Failed to increase the shared memory pool size",
+            EngineUnavailable,
+        ),
         (grpc.StatusCode.DEADLINE_EXCEEDED, "late", EngineTimedOut),
         (grpc.StatusCode.INVALID_ARGUMENT, "unexpected shape", EngineRejected),
         (grpc.StatusCode.INTERNAL, "onnxruntime failed", EngineRejected),
