@@ -11,9 +11,10 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -59,9 +60,8 @@ def whole_folder(folder: Path, label: str, stale: Iterable[str] = ()) -> Iterato
         OSError: they cannot be written, or another process is writing the same; names the file.
     """
     there = folder.exists()
-    # Inside a folder that is there, which may be a file system of its own.
-    beside = folder if there else folder.parent
-    name = label if there or folder.name == label else f"{folder.name}.{label}"
+    beside = folder.parent if not there or _reaches(folder.parent, folder) else folder
+    name = label if beside == folder or folder.name == label else f"{folder.name}.{label}"
     partial, replaced = (beside / f".{name}.{kind}" for kind in ("partial", "replaced"))
     became = False
     with _alone_in(partial, folder), _named_in(folder, partial):
@@ -74,6 +74,25 @@ def whole_folder(folder: Path, label: str, stale: Iterable[str] = ()) -> Iterato
         finally:
             if not became:  # or the name may be another's by now
                 shutil.rmtree(partial, ignore_errors=True)
+
+
+def _reaches(parent: Path, folder: Path) -> bool:
+    """Whether what is written beside a folder can be renamed into it: either may be a mount, or read-only.
+
+    If so, it is the place to write. Inside, what a killed run leaves would be taken for an entry: Triton
+    refuses to start on a repository that holds one.
+    """
+    name = f".{secrets.token_hex(8)}.probe"
+    try:
+        (parent / name).mkdir()
+        (parent / name).rename(folder / name)
+    except OSError:
+        return False
+    finally:
+        for place in (parent, folder):
+            with suppress(OSError):
+                (place / name).rmdir()
+    return True
 
 
 @contextmanager

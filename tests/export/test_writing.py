@@ -18,6 +18,7 @@ import onnx
 import pytest
 import torch
 
+from export import writing
 from export.cli import main
 from export.graphs import roles
 from export.networks import Networks
@@ -76,13 +77,14 @@ def test_a_full_disk_is_told_with_the_file_and_leaves_the_earlier_one(tmp_path: 
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("count", range(7))
+@pytest.mark.parametrize("count", range(8))
 def test_an_interruption_of_any_rename_leaves_all_old_or_all_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, after: bool
 ) -> None:
+    folder = tmp_path / "repository"
     for name in ("a", "b", "stale", "other"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "file").write_text("old")
+        (folder / name).mkdir(parents=True)
+        (folder / name / "file").write_text("old")
     old = contents(tmp_path)
     rename, left = Path.rename, [count]
 
@@ -97,12 +99,13 @@ def test_an_interruption_of_any_rename_leaves_all_old_or_all_new(
 
     monkeypatch.setattr(Path, "rename", interrupted)
     try:
-        with whole_folder(tmp_path, "x", stale=["a", "stale"]) as partial:
+        with whole_folder(folder, "x", stale=["a", "stale"]) as partial:
             for name in ("a", "b", "c"):
                 (partial / name).mkdir()
                 (partial / name / "file").write_text("new")
         assert left[0] >= 0
-        assert contents(tmp_path) == {
+        assert set(tmp_path.iterdir()) == {folder}
+        assert contents(folder) == {
             **dict.fromkeys(("a", "b", "c", "other"), b"a folder"),
             **{f"{name}/file": b"new" for name in ("a", "b", "c")},
             "other/file": b"old",
@@ -143,13 +146,33 @@ def test_the_same_is_not_written_to_the_same_place_by_two_at_once(tmp_path: Path
     assert contents(tmp_path) == {"a": b"of the first"}
 
 
-def test_what_a_killed_run_had_put_aside_goes_back(tmp_path: Path) -> None:
-    (tmp_path / ".x.replaced").mkdir()
-    (tmp_path / ".x.replaced" / "a").write_text("finished")
-    (tmp_path / ".x.partial").mkdir()
-    with pytest.raises(ZeroDivisionError), whole_folder(tmp_path, "x"):
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_a_killed_run_had_put_aside_goes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
+) -> None:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    if inside:
+        monkeypatch.setattr(writing, "_reaches", lambda *_: False)
+    hidden = folder / ".x" if inside else tmp_path / ".repository.x"
+    for kind, file in (("replaced", "a"), ("partial", "half")):
+        left = hidden.with_name(f"{hidden.name}.{kind}")
+        left.mkdir()
+        (left / file).write_text("finished")
+    with pytest.raises(ZeroDivisionError), whole_folder(folder, "x"):
         raise ZeroDivisionError
-    assert contents(tmp_path) == {"a": b"finished"}
+    assert contents(tmp_path) == {"repository": b"a folder", "repository/a": b"finished"}
+
+
+def test_while_it_is_written_a_repository_holds_nothing_that_triton_would_take_for_a_model(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    with whole_folder(folder, "x") as partial:
+        (partial / "a").mkdir()
+        assert contents(folder) == {}
+    assert contents(folder) == {"a": b"a folder"}
 
 
 def test_an_import_that_fills_the_disk_names_the_file_and_leaves_nothing(
@@ -248,7 +271,8 @@ def test_ctrl_c_ends_an_export_with_130_and_one_line_and_leaves_the_earlier_repo
     before = contents(tmp_path)
     command = [sys.executable, "-c", CHILD, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ, stderr=subprocess.PIPE, text=True) as child:
-        while not (tmp_path / ".demo.partial" / "demo_map" / "config.pbtxt").exists():
+        partial = tmp_path.with_name(f".{tmp_path.name}.demo.partial")
+        while not (partial / "demo_map" / "config.pbtxt").exists():
             assert child.poll() is None
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
