@@ -157,7 +157,7 @@ class UnavailableError(CallError):
 
 
 class DeadlineError(CallError):
-    """No answer within the call's timeout."""
+    """No answer within the call's timeout; where an attempt before was refused, caused by that error."""
 
 
 class UnimplementedError(CallError):
@@ -222,7 +222,7 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
 def _message(details: str) -> str:
     if details.startswith("failed to connect to all addresses"):
         return f"cannot connect: {details.rpartition(': ')[2]}"
-    return details
+    return "no answer in time" if "Deadline Exceeded" in details else details
 
 
 def _details(error: grpc.RpcError) -> list[any_pb2.Any]:

@@ -23,20 +23,21 @@ from tests.relatent import fake
 SECONDS = 60
 Copy = Callable[[Any], Any]
 
+
+def pickled(protocol: int) -> Copy:
+    return lambda value: pickle.loads(pickle.dumps(value, protocol))
+
+
 COPIES: dict[str, Copy] = {
-    **{
-        f"pickle-{protocol}": lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol))
-        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
-    },
+    **{f"pickle-{protocol}": pickled(protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)},
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
 
 
-@pytest.fixture(params=COPIES.values(), ids=COPIES.keys())
+@pytest.fixture(params=list(COPIES))
 def copied(request: pytest.FixtureRequest) -> Copy:
-    made: Copy = request.param
-    return made
+    return COPIES[request.param]
 
 
 def every_class(base: type[relatent.RelatentError] = relatent.RelatentError) -> Iterator[Any]:
@@ -91,13 +92,17 @@ def test_every_code_comes_back_as_itself(code: grpc.StatusCode, copied: Copy) ->
 
 
 VALUES = {
-    "LatentCode": relatent.LatentCode(np.ones(fake.SHAPE), fake.PACK, fake.REVISION),
+    "LatentCode": relatent.LatentCode(np.ones(fake.SHAPE, np.float32), fake.PACK, fake.REVISION),
     "Checkpoint": relatent.Checkpoint(fake.checkpoint(5)),
-    "Progress": answers.progress(fake.progress(5, preview=fake.picture(), checkpoint=fake.checkpoint(5)).progress),
+    "Progress": answers.progress(
+        fake.progress(5, preview=fake.picture(), checkpoint=fake.checkpoint(5)).progress
+    ),
     "Inversion": answers.inversion(fake.result(20, [0.5]).result, (0.5,), 1),
     "Catalog": answers.catalog(fake.catalog()),
     "Move": relatent.Move("age", [1.0], keep=["smile"]),
-    "Mix": relatent.Mix(relatent.LatentCode(np.ones(fake.SHAPE), fake.PACK, fake.REVISION), (0, 1)),
+    "Mix": relatent.Mix(
+        relatent.LatentCode(np.ones(fake.SHAPE, np.float32), fake.PACK, fake.REVISION), (0, 1)
+    ),
     "Plateau": relatent.Plateau(5, 0.1),
     "RetryPolicy": RetryPolicy(initial=1.0),
     "FieldViolation": relatent.FieldViolation("steps", "expected less"),
