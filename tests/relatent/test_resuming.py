@@ -188,7 +188,7 @@ async def test_an_inversion_beyond_its_timeout_fails_as_such(call: Call, server:
         await asyncio.sleep(30)
 
     server.scripts = [slow]
-    with pytest.raises(relatent.DeadlineError, match="^no answer in time$"):
+    with pytest.raises(relatent.DeadlineError, match=r"^no answer in time$"):
         await call(server.address, "invert", PIXELS, timeout=0.3)
 
 
@@ -242,8 +242,8 @@ async def test_whatever_ends_an_inversion_its_error_says_where_to_go_on_from(
     kind: type[relatent.RelatentError],
 ) -> None:
     server.scripts = list(scripts)
+    timeout = 0.8 if kind is relatent.DeadlineError else 20.0
     with pytest.raises(kind) as caught:
-        timeout = 0.8 if kind is relatent.DeadlineError else 20.0
         await call(server.address, "invert", PIXELS, timeout=timeout, progress=lambda report: None)
     assert type(caught.value) is kind
     assert caught.value.checkpoint == relatent.Checkpoint(fake.checkpoint(5))
@@ -263,7 +263,8 @@ async def test_streams_that_time_ran_out_for_after_a_server_left_say_so_and_why(
         await call([server.address, second.address], "invert", PIXELS, timeout=1.0)
     error = caught.value
     assert str(error) == (
-        f"time ran out after 1 s, in attempt 2: no answer in time; the one before: draining ({server.address})"
+        "time ran out after 1 s, in attempt 2: no answer in time; "
+        f"the one before: draining ({server.address})"
     )
     assert isinstance(error.__cause__, relatent.UnavailableError)
     assert error.address == second.address
