@@ -141,3 +141,18 @@ def test_a_wheel_brings_neither_tests_nor_measurements(wheel: zipfile.ZipFile) -
         "service",
         "export",
     }
+
+
+def test_what_an_editable_install_brings_is_found_by_type_checkers(tmp_path: Path) -> None:
+    """They read the path that an environment states, and run no import hooks of an installer's."""
+    (tmp_path / "caller.py").write_text(
+        "import relatent\nfrom relatent.v1 import types_pb2\n"
+        "reveal_type(relatent.Client().sample)\nreveal_type(types_pb2.Image().data)\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "caller.py"]
+    cache = ["--cache-dir", str(ROOT / ".mypy_cache" / "caller")]
+    done = subprocess.run([*command, *cache], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SynthesizedImage" in done.stdout
+    assert 'Revealed type is "bytes"' in done.stdout
+    assert "[import-" not in done.stdout

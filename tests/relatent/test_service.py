@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import relatent
+from relatent.cli import serve
 from relatent.cli.local_service import LocalService, StartError
 from relatent.cli.main import main
 from service import probe
@@ -227,3 +229,14 @@ def test_a_sockets_rights_are_those_of_the_umask(flags: list[str], tmp_path: Pat
             assert (tmp_path / "a.sock").stat().st_mode & 0o777 == 0o750
     finally:
         os.umask(before)
+
+
+def test_a_python_that_the_service_does_not_run_on_is_told_with_the_cure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serve, "sys", SimpleNamespace(version_info=(3, 13, 0), executable=sys.executable))
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        "relatent: the service runs on Python 3.11 and 3.12, and this is Python 3.13: make an environment "
+        "with one of those and, in it, pip install 'relatent[serve]'\n"
+    )
