@@ -242,7 +242,7 @@ async def test_whatever_ends_an_inversion_its_error_says_where_to_go_on_from(
     kind: type[relatent.RelatentError],
 ) -> None:
     server.scripts = list(scripts)
-    timeout = 0.8 if kind is relatent.DeadlineError else 20.0
+    timeout = 0.5 if kind is relatent.DeadlineError else 20.0
     with pytest.raises(kind) as caught:
         await call(server.address, "invert", PIXELS, timeout=timeout, progress=lambda report: None)
     assert type(caught.value) is kind
@@ -260,10 +260,10 @@ async def test_streams_that_time_ran_out_for_after_a_server_left_say_so_and_why(
     """One of two servers is told to stop; the other one is slower than the clients are patient."""
     server.scripts, second.scripts = [breaks_at_5], [ends_with()]
     with pytest.raises(relatent.DeadlineError) as caught:
-        await call([server.address, second.address], "invert", PIXELS, timeout=1.0)
+        await call([server.address, second.address], "invert", PIXELS, timeout=0.5)
     error = caught.value
     assert str(error) == (
-        "time ran out after 1 s, in attempt 2: no answer in time; "
+        "time ran out after 0.5 s, in attempt 2: no answer in time; "
         f"the one before: draining ({server.address})"
     )
     assert isinstance(error.__cause__, relatent.UnavailableError)
@@ -329,7 +329,7 @@ def refines(steps: int, every: int, cut: int, whole_curve: bool) -> fake.Script:
 
 
 @pytest.mark.parametrize("whole_curve", [True, False], ids=["whole curve", "remaining curve"])
-@pytest.mark.parametrize("cut", [1, 3, 4, 5, 8, 11, 12])
+@pytest.mark.parametrize("cut", [1, 4, 7, 12])
 async def test_a_stream_cut_at_or_between_checkpoints_ends_as_an_uncut_one(
     call: Call, server: FakeServer, cut: int, whole_curve: bool
 ) -> None:
