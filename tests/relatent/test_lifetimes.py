@@ -231,7 +231,9 @@ def test_one_client_serves_many_threads(address: str) -> None:
         assert list(threads.map(lambda _: packs(client), range(64))) == [1] * 64
 
 
-def test_a_client_closed_in_another_thread_ends_its_calls_and_says_so(address: str) -> None:
+def test_a_client_closed_in_another_thread_ends_its_calls_and_says_so(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     client, begun = relatent.Client(address), threading.Event()
 
     def report(progress: relatent.Progress) -> None:
@@ -248,6 +250,7 @@ def test_a_client_closed_in_another_thread_ends_its_calls_and_says_so(address: s
         assert isinstance(error, RuntimeError)
         assert "closed" in str(error)
     assert any(isinstance(error, relatent.RelatentError) and error.checkpoint for error in errors)
+    assert caplog.records == [], "it was taken for a server that was lost"
 
 
 async def test_an_async_client_closed_under_a_call_ends_it_and_says_so(address: str) -> None:

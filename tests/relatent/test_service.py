@@ -120,10 +120,10 @@ def test_a_killed_service_costs_nothing_done(flags: list[str], tmp_path: Path, s
                 os.kill(doomed.pid, signal.SIGKILL)
 
         with relatent.Client([doomed.address, service.address], timeout=60.0) as client:
-            broken = client.invert(image, steps=400, progress=kill_in_the_middle)
-            whole = client.invert(image, steps=400)
+            broken = client.invert(image, steps=2000, progress=kill_in_the_middle)
+            whole = client.invert(image, steps=2000)
     assert broken.resumed == 1
-    assert broken.steps == whole.steps == 400
+    assert broken.steps == whole.steps == 2000
     assert np.allclose(broken.losses, whole.losses, rtol=1e-4, atol=1e-7)
     assert np.allclose(broken.latent.values, whole.latent.values, atol=1e-4)
     steps = [report.steps for report in reports]
