@@ -19,6 +19,7 @@ from grpc import aio
 
 from relatent.errors import ClientStateError
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
+from relatent.forks import check_fork
 from relatent.images import ImageFormat, ImageInput
 from relatent.latents import LatentCode
 from relatent.requests import InvertOptions, Move, Operation
@@ -254,6 +255,7 @@ class _AsyncTransport:
             )
         channels = self._here().channels
         if address not in channels:
+            check_fork()
             channels[address] = aio.insecure_channel(*self._settings.channel(address))
             _open_channels.add(channels[address])
         return channels[address]

@@ -20,6 +20,7 @@ import grpc
 
 from relatent.errors import ClientStateError
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
+from relatent.forks import check_fork
 from relatent.images import ImageFormat, ImageInput
 from relatent.latents import LatentCode
 from relatent.requests import InvertOptions, Move, Operation
@@ -276,5 +277,6 @@ class _BlockingTransport:
         with own.lock:
             self.check_open()
             if address not in own.channels:
+                check_fork()
                 own.channels[address] = grpc.insecure_channel(*self._settings.channel(address))
             return own.channels[address]

@@ -56,8 +56,8 @@ def blocking_packs(client):
     return len(client.catalog(timeout=20.0).packs)
 
 
-def in_a_fork(work):
-    "Prints what came of it in a forked process, and its exit status: by Python's own way out."
+def in_a_fork(work, leave=sys.exit):
+    "Prints what came of it in a forked process, and its exit status: by Python's own way out unless told."
     sys.stdout.flush()
     if (child := os.fork()) == 0:
         signal.alarm(30)  # nothing may hang
@@ -65,17 +65,19 @@ def in_a_fork(work):
             print(work())
         except relatent.ClientStateError as error:
             print(error)
-        sys.exit(0)
+        sys.stdout.flush()
+        leave(0)
     print("status", os.waitpid(child, 0)[1])
 """
 
 
-def run(program: str, address: str) -> str:
+def run(program: str, address: str, **environment: str) -> str:
     """Run a program with every warning shown; what it printed, nothing else having been said."""
+    inherited = {name: value for name, value in os.environ.items() if name != "GRPC_ENABLE_FORK_SUPPORT"}
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "always", "-c", PROGRAM + program, address],
         cwd=ROOT,
-        env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+        env={**inherited, "GRPC_VERBOSITY": "NONE", **environment},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -197,6 +199,26 @@ in_a_fork(lambda: asyncio.run(packs(relatent.AsyncClient(address))))
     assert run(program, address).splitlines() == [
         *("1", refused, "status 0", refused, "status 0", "1", "status 0", "True", "status 0", "1", "status 0")
     ]
+
+
+@needs_fork
+def test_a_fork_that_grpc_does_not_survive_is_told_rather_than_left_to_hang(address: str) -> None:
+    program = """
+import relatent.forks
+relatent.forks._PATIENCE_SECONDS = 0.5
+client = relatent.Client(address)
+print(blocking_packs(client))
+# They leave as multiprocessing's children do: where gRPC does not run, Python's own way out may abort in it.
+in_a_fork(lambda: blocking_packs(client), os._exit)
+in_a_fork(lambda: asyncio.run(packs(relatent.AsyncClient(address))), os._exit)
+print(blocking_packs(client))
+"""
+    refused = (
+        "gRPC does not run in this process, which was forked from one that had used it: leave "
+        "GRPC_ENABLE_FORK_SUPPORT unset, or start processes by 'spawn' or 'forkserver'"
+    )
+    said = run(program, address, GRPC_ENABLE_FORK_SUPPORT="0").splitlines()
+    assert said == ["1", refused, "status 0", refused, "status 0", "1"]
 
 
 @needs_fork
