@@ -10,9 +10,15 @@ BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STUBS := relatent/v1
 
+# What generates relatent/v1. Not the newest: its code demands protobuf and grpcio of its own version or
+# later, and this one's, the last that makes no demands, runs with all since. It needs an old protobuf
+# itself, hence an environment of its own.
+PROTOC       := $(VENV)/protoc/bin/python -m grpc_tools.protoc
+PROTOC_TOOLS := 'grpcio-tools==1.62.3' 'setuptools<81'
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types imports contract unit proto format docs bench bench-fullsize record serve clean
+.PHONY: help demo test test-client lint types imports contract unit proto format docs bench bench-fullsize record serve clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,7 +49,7 @@ types: $(VENV)/.all ## types (mypy, strict)
 imports: $(VENV)/.all ## the walls between service, export and client (import-linter)
 	$(BIN)/lint-imports
 
-contract: $(VENV)/.all ## the proto files: style, compatibility with main, generated code current
+contract: $(VENV)/.all $(VENV)/.protoc ## the proto files: style, compatibility with main, generated code current
 	$(BIN)/buf lint proto
 	BUF=$(BIN)/buf scripts/check-breaking
 	@rm -rf out/stubs && mkdir -p out/stubs
@@ -55,11 +61,14 @@ unit: $(VENV)/.all ## the tests alone (pytest)
 
 # ---- what a developer runs
 
+test-client: $(VENV)/.all ## the client alone, as a wheel, on every Python at hand, with its oldest and newest libraries
+	$(BIN)/python -m scripts.try_client
+
 format: $(VENV)/.all ## format the code and sort its imports
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-proto: $(VENV)/.all ## generate relatent/v1 from proto/
+proto: $(VENV)/.all $(VENV)/.protoc ## generate relatent/v1 from proto/
 	$(call generate,.)
 
 docs: $(VENV)/.all ## write the documentation's tables from the code and the recorded figures
@@ -82,7 +91,7 @@ clean: ## remove what was built, cached and measured; keeps .venv and out/traini
 
 # protoc finds its plugins on PATH.
 define generate
-PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
+PATH="$(abspath $(BIN)):$$PATH" $(PROTOC) -Iproto \
 	--python_out=$(1) --mypy_out=quiet:$(1) --grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) proto/$(STUBS)/*.proto
 endef
 
@@ -104,3 +113,9 @@ $(VENV)/.all: pyproject.toml $(VENV)/.created
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH_VERSION)
 	@$(PIP) --editable '.[serve,export,dev]'
 	@touch $(VENV)/.serve $@
+
+$(VENV)/.protoc: Makefile $(VENV)/.created
+	@echo "Installing what generates $(STUBS) into $(VENV)/protoc"
+	@$(BIN)/python -m venv --clear $(VENV)/protoc
+	@$(VENV)/protoc/bin/python -m pip install --quiet --disable-pip-version-check $(PROTOC_TOOLS)
+	@touch $@

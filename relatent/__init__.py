@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from relatent.errors import (
         CallError,
+        ClientStateError,
         ContractError,
         DeadlineError,
         FieldViolation,
@@ -93,6 +94,7 @@ __all__ = [
     "Catalog",
     "Checkpoint",
     "Client",
+    "ClientStateError",
     "ContractError",
     "DeadlineError",
     "Direction",

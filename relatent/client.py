@@ -4,11 +4,13 @@
         inversion = client.invert("portrait.jpg", steps=100)
         inversion.latent.save("portrait.safetensors")
 
-It may be used from several threads at once.
+It may be used from several threads at once, and in processes forked or spawned after it was made: each
+process has connections of its own.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -16,7 +18,9 @@ from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 
+from relatent.errors import ClientStateError
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
+from relatent.forks import check_fork
 from relatent.images import ImageFormat, ImageInput
 from relatent.latents import LatentCode
 from relatent.requests import InvertOptions, Move, Operation
@@ -33,13 +37,19 @@ class Client:
     A call that finds no server, or a full one, is tried again, on another address if there are
     several, until its timeout; an inversion whose server is lost goes on from its last checkpoint.
     Every method raises `CallError` of the class that `relatent.errors` shows, and `InputError`
-    where nothing could be sent.
+    where nothing could be sent. An error of an inversion that had got somewhere has the last
+    `checkpoint`, with which as `start` it can be gone on with.
+
+    A client can be pickled: what comes back is a client of the same settings.
 
     Args:
-        addresses: host:port, one or several; or several in one string, with commas.
+        addresses: host:port or unix:/path, one or several; or several in one string, with commas.
         timeout: seconds of a call unless it says otherwise, all its attempts together.
         max_message_bytes: bytes of one message, either way; set it as the service's is.
         retry: how long to wait between attempts.
+
+    Raises:
+        InputError: no address, one of a form that can never be reached, or a size out of range.
     """
 
     def __init__(
@@ -50,9 +60,19 @@ class Client:
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
     ) -> None:
-        settings = Settings.of(addresses, timeout, max_message_bytes, retry)
+        self._set_up(Settings.of(addresses, timeout, max_message_bytes, retry))
+
+    def _set_up(self, settings: Settings) -> None:
+        self._settings = settings
         self._flows = Flows(settings)
         self._transport = _BlockingTransport(settings)
+
+    def __getstate__(self) -> Settings:
+        self._transport.check_open()
+        return self._settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        self._set_up(settings)
 
     def invert(
         self,
@@ -74,6 +94,10 @@ class Client:
 
         Returns:
             The code, its reconstruction and how good that is.
+
+        Raises:
+            DeadlineError: the time ran out; its `checkpoint` is where to go on from, as `start`. So is
+                that of every other `RelatentError` after the first report.
         """
         return self._transport.run(self._flows.invert(image, options, progress, preview_every, timeout))
 
@@ -145,7 +169,7 @@ class Client:
         return self._transport.run(self._flows.pack(name, timeout))
 
     def close(self) -> None:
-        """Let go of the connections; calls under way fail."""
+        """Let go of the connections of this process; calls under way raise `ClientStateError`."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -157,14 +181,25 @@ class Client:
         self.close()
 
 
+class _Connections:
+    """The channels of one process, one an address, made when first needed."""
+
+    def __init__(self, closed: bool) -> None:
+        self.channels: dict[str, grpc.Channel] = {}
+        self.lock = threading.Lock()
+        self.closed = threading.Event()
+        if closed:
+            self.closed.set()
+
+
 class _BlockingTransport:
-    """Drives flows over blocking channels, one an address, made when first needed."""
+    """Drives flows over blocking channels."""
 
     def __init__(self, settings: Settings) -> None:
-        self._options = settings.channel_options()
-        self._channels: dict[str, grpc.Channel] = {}
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
+        self._settings = settings
+        # By process: a forked one can use neither the channels nor the locks that it finds, nor let go of
+        # them, so it leaves them alone.
+        self._connections = {os.getpid(): _Connections(closed=False)}
 
     def run(self, flow: Flow[T]) -> T:
         try:
@@ -172,7 +207,7 @@ class _BlockingTransport:
             while True:
                 try:
                     outcome = self._perform(effect)
-                except grpc.RpcError as error:
+                except (grpc.RpcError, ClientStateError) as error:
                     effect = flow.throw(error)
                 else:
                     effect = flow.send(outcome)
@@ -183,40 +218,65 @@ class _BlockingTransport:
             flow.close()
 
     def close(self) -> None:
-        with self._lock:
-            self._closed.set()
-            for channel in self._channels.values():
+        own = self._own()
+        with own.lock:
+            own.closed.set()
+            for channel in own.channels.values():
                 channel.close()
-            self._channels.clear()
+            own.channels.clear()
+
+    def check_open(self) -> None:
+        if self._own().closed.is_set():
+            raise ClientStateError("the client is closed")
+
+    def _own(self) -> _Connections:
+        process = os.getpid()
+        if process not in self._connections:
+            closed = any(connections.closed.is_set() for connections in self._connections.values())
+            self._connections.setdefault(process, _Connections(closed))
+        return self._connections[process]
 
     def _perform(self, effect: Effect) -> Any:
-        if self._closed.is_set():
-            raise RuntimeError("the client is closed")
-        match effect:
-            case Sleep():
-                return self._closed.wait(effect.seconds)
-            case Unary():
-                return self._method(effect, "unary_unary")(effect.request, timeout=effect.timeout)
-            case Stream():
-                call = self._method(effect, "unary_stream")(effect.request, timeout=effect.timeout)
-                try:
-                    for message in call:
-                        effect.receive(message)
-                finally:
-                    call.cancel()  # frees the place on the server where a callback raised
+        self.check_open()
+        try:
+            match effect:
+                case Sleep():
+                    return self._own().closed.wait(effect.seconds)
+                case Unary():
+                    return self._begin(effect, "unary_unary")
+                case Stream():
+                    return self._receive(effect)
+        except grpc.RpcError as error:
+            if self._own().closed.is_set():
+                raise ClientStateError("the client was closed during the call") from error
+            raise
 
-    def _method(self, effect: Unary | Stream, kind: str) -> Callable[..., Any]:
+    def _receive(self, effect: Stream) -> None:
+        call = self._begin(effect, "unary_stream")
+        try:
+            for message in call:
+                effect.receive(message)
+        finally:
+            call.cancel()  # frees the place on the server where a callback raised
+
+    def _begin(self, effect: Unary | Stream, kind: str) -> Any:
         make: Callable[..., Callable[..., Any]] = getattr(self._channel(effect.address), kind)
-        return make(
+        method = make(
             effect.path,
             request_serializer=type(effect.request).SerializeToString,
             response_deserializer=effect.answer.FromString,
         )
+        try:
+            return method(effect.request, timeout=effect.timeout)
+        except ValueError:  # what gRPC says of a channel that another thread has just closed
+            self.check_open()
+            raise
 
     def _channel(self, address: str) -> grpc.Channel:
-        with self._lock:
-            if self._closed.is_set():
-                raise RuntimeError("the client is closed")
-            if address not in self._channels:
-                self._channels[address] = grpc.insecure_channel(address, self._options)
-            return self._channels[address]
+        own = self._own()
+        with own.lock:
+            self.check_open()
+            if address not in own.channels:
+                check_fork()
+                own.channels[address] = grpc.insecure_channel(*self._settings.channel(address))
+            return own.channels[address]

@@ -1,8 +1,9 @@
 """What can go wrong between a caller and a server, as one tree of exceptions.
 
-RelatentError
+RelatentError                   checkpoint: where an inversion that failed can be gone on with
 ├── InputError                  what was handed in cannot be sent; nothing was (also a ValueError)
 │   └── LatentFileError         a file that holds no usable latent code
+├── ClientStateError            the client is closed, or forked while in use (also a RuntimeError)
 ├── ContractError               the server's answer breaks the contract
 └── CallError                   the call failed: code, reason, violations, retry_after, address
     ├── InvalidArgumentError    INVALID_ARGUMENT, OUT_OF_RANGE: a field of the request is wrong
@@ -13,17 +14,26 @@ RelatentError
     ├── DeadlineError           DEADLINE_EXCEEDED: no answer in time
     ├── UnimplementedError      UNIMPLEMENTED: the server is another one, or older
     └── ServerError             INTERNAL, UNKNOWN, DATA_LOSS and all others: a fault of the server
+
+Every one of them can be pickled and copied whole, so that it comes back from a worker process as it
+was raised there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
+
+if TYPE_CHECKING:
+    from relatent.results import Checkpoint
+
+E = TypeVar("E", bound=BaseException)
 
 _DETAILS_KEY = "grpc-status-details-bin"
 
@@ -42,7 +52,21 @@ class FieldViolation:
 
 
 class RelatentError(Exception):
-    """Anything that Relatent's client raises of its own."""
+    """Anything that Relatent's client raises of its own.
+
+    Attributes:
+        checkpoint: of an inversion that failed, alone or in an edit, after it got somewhere: the last
+            one that a server sent. With the same image and options, `start=error.checkpoint` goes on.
+    """
+
+    checkpoint: Checkpoint | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = self.__dict__.copy()
+        # An exception's cause is no part of its dictionary. One that is not ours may not be picklable.
+        if isinstance(self.__cause__, RelatentError):
+            state["__cause__"] = self.__cause__
+        return _remake, (type(self), self.args), state
 
 
 class InputError(RelatentError, ValueError):
@@ -51,6 +75,10 @@ class InputError(RelatentError, ValueError):
 
 class LatentFileError(InputError):
     """A file holds no usable latent code."""
+
+
+class ClientStateError(RelatentError, RuntimeError):
+    """The client is closed, or belongs to the process that this one was forked from."""
 
 
 class ContractError(RelatentError):
@@ -129,7 +157,7 @@ class UnavailableError(CallError):
 
 
 class DeadlineError(CallError):
-    """No answer within the call's timeout."""
+    """No answer within the call's timeout; where an attempt before was refused, caused by that error."""
 
 
 class UnimplementedError(CallError):
@@ -152,6 +180,11 @@ _CLASSES: dict[grpc.StatusCode, type[CallError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
     grpc.StatusCode.UNIMPLEMENTED: UnimplementedError,
 }
+
+
+def _remake(kind: type[E], args: tuple[Any, ...]) -> E:
+    """An exception without its constructor, which may want more than `args`; the rest is its state."""
+    return kind.__new__(kind, *args)
 
 
 def call_error(error: grpc.RpcError, address: str) -> CallError:
@@ -189,7 +222,7 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
 def _message(details: str) -> str:
     if details.startswith("failed to connect to all addresses"):
         return f"cannot connect: {details.rpartition(': ')[2]}"
-    return details
+    return "no answer in time" if "Deadline Exceeded" in details else details
 
 
 def _details(error: grpc.RpcError) -> list[any_pb2.Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,14 @@ import grpc
 from google.protobuf.message import Message
 
 from relatent import answers
+from relatent.addresses import AddressError, parse_address, parse_addresses
 from relatent.errors import InputError, UnavailableError
 from relatent.images import ImageFormat, ImageInput, format_message, image_message
 from relatent.latents import LatentCode, latent_message
 from relatent.requests import InvertOptions, Move, Operation, inversion_options, operation_message
 from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.resuming import ProgressCallback, RunningInversion
-from relatent.retrying import Addresses, Flow, RetryPolicy, Stream, Unary, retrying
+from relatent.retrying import Addresses, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:8500"
@@ -42,13 +43,13 @@ class Settings:
     """A client's settings.
 
     Attributes:
-        addresses: host:port, one or several; or several in one string, with commas.
+        addresses: of servers, as `relatent.addresses` writes them.
         timeout: seconds of a call unless it says otherwise, all its attempts together.
         max_message_bytes: bytes of one message, either way; the service's setting of the same name.
         retry: how long to wait between attempts.
 
     Raises:
-        InputError: no address, or a size that is none.
+        InputError: no address, one that can never be reached, or a size that is none.
     """
 
     addresses: Sequence[str]
@@ -65,19 +66,22 @@ class Settings:
         retry: RetryPolicy | None,
     ) -> Settings:
         """Settings of a client's arguments."""
-        parts = addresses.split(",") if isinstance(addresses, str) else addresses
-        listed = [part.strip() for part in parts if part.strip()]
-        if not listed:
-            raise InputError("addresses: expected at least one host:port")
+        try:
+            listed = tuple(map(str, parse_addresses(addresses)))
+        except AddressError as error:
+            raise InputError(f"addresses: {error}") from error
         if not 1 <= max_message_bytes <= MOST_MESSAGE_BYTES:
             raise InputError(
                 f"max_message_bytes: expected 1 to {MOST_MESSAGE_BYTES:,}, got {max_message_bytes:,}"
             )
         return cls(listed, timeout, max_message_bytes, retry or RetryPolicy())
 
-    def channel_options(self) -> list[tuple[str, int]]:
-        """Options of a channel of either kind."""
-        return [
+    def channel(self, address: str) -> tuple[str, list[tuple[str, int]]]:
+        """What to make a channel of either kind with: its target and its options."""
+        place = parse_address(address)
+        return place.target, [
+            # What is on this machine is never behind a proxy, whatever the environment says.
+            ("grpc.enable_http_proxy", int(not place.local)),
             ("grpc.max_send_message_length", self.max_message_bytes),
             ("grpc.max_receive_message_length", self.max_message_bytes),
             # Attempts are ours, so gRPC's own would only hide them.
@@ -114,14 +118,14 @@ class Flows:
         timeout: float | None,
     ) -> Flow[Inversion]:
         """Invert an image; see `Client.invert`."""
-        deadline = self._deadline(timeout)
+        limit = self._limit(timeout)
         request = inversion_pb2.InvertStreamRequest(
             image=image_message(image),
             options=inversion_options(options),
             preview_every=preview_every,
             checkpoint_every=1,
         )
-        return (yield from self._invert(request, progress, deadline))
+        return (yield from self._invert(RunningInversion(request, progress), limit))
 
     def edit(
         self,
@@ -133,26 +137,27 @@ class Flows:
         timeout: float | None,
     ) -> Flow[Edit]:
         """Edit a code, or an image that is inverted first; see `Client.edit`."""
-        deadline = self._deadline(timeout)
+        limit = self._limit(timeout)
         request = editing_pb2.EditRequest(
             operations=[operation_message(operation) for operation in operations],
             output_format=format_message(output_format),
         )
         inverted = None
+        keeping: AbstractContextManager[None] = nullcontext()
         if isinstance(source, LatentCode):
             request.latent.CopyFrom(latent_message(source))
         else:
-            kept = EDIT_SHARE * (deadline - time.monotonic()) if options.get("best_at_deadline") else 0.0
-            inverted = yield from self._invert(
-                inversion_pb2.InvertStreamRequest(
-                    image=image_message(source), options=inversion_options(options), checkpoint_every=1
-                ),
-                progress,
-                deadline - kept,
+            stream = inversion_pb2.InvertStreamRequest(
+                image=image_message(source), options=inversion_options(options), checkpoint_every=1
             )
+            running = RunningInversion(stream, progress)
+            kept = EDIT_SHARE * limit.left if options.get("best_at_deadline") else 0.0
+            inverted = yield from self._invert(running, limit.sooner(kept))
             request.latent.CopyFrom(latent_message(inverted.latent))
-        answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, deadline)
-        return answers.edit(answer, inverted)
+            keeping = running.checkpoint_kept()
+        with keeping:
+            answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, limit)
+            return answers.edit(answer, inverted)
 
     def synthesize(
         self,
@@ -169,7 +174,7 @@ class Flows:
             "SynthesisService/Synthesize",
             request,
             synthesis_pb2.SynthesizeResponse,
-            self._deadline(timeout),
+            self._limit(timeout),
         )
         return answers.synthesized(answer)
 
@@ -193,7 +198,7 @@ class Flows:
             z_moves=[operation_message(move).direction for move in moves],
         )
         answer = yield from self._call(
-            "SynthesisService/Sample", request, synthesis_pb2.SampleResponse, self._deadline(timeout)
+            "SynthesisService/Sample", request, synthesis_pb2.SampleResponse, self._limit(timeout)
         )
         return answers.synthesized(answer)
 
@@ -203,7 +208,7 @@ class Flows:
             "CatalogService/ListPacks",
             catalog_pb2.ListPacksRequest(),
             catalog_pb2.ListPacksResponse,
-            self._deadline(timeout),
+            self._limit(timeout),
         )
         return answers.catalog(answer)
 
@@ -213,18 +218,11 @@ class Flows:
             "CatalogService/GetPack",
             catalog_pb2.GetPackRequest(pack=name),
             catalog_pb2.GetPackResponse,
-            self._deadline(timeout),
+            self._limit(timeout),
         )
         return answers.pack_info(answer.pack)
 
-    def _invert(
-        self,
-        request: inversion_pb2.InvertStreamRequest,
-        progress: ProgressCallback | None,
-        deadline: float,
-    ) -> Flow[Inversion]:
-        running = RunningInversion(request, progress)
-
+    def _invert(self, running: RunningInversion, limit: TimeLimit) -> Flow[Inversion]:
         def attempt(address: str, left: float) -> Flow[Inversion]:
             message = running.next_request()
             self._check_size(message)
@@ -237,25 +235,25 @@ class Flows:
                 )
             return result
 
-        return (
-            yield from retrying(attempt, self._addresses, self._settings.retry, deadline, running.progressed)
-        )
+        retry = self._settings.retry
+        with running.checkpoint_kept():
+            return (yield from retrying(attempt, self._addresses, retry, limit, running.progressed))
 
-    def _call(self, method: str, request: Message, answer: type[Message], deadline: float) -> Flow[Any]:
+    def _call(self, method: str, request: Message, answer: type[Message], limit: TimeLimit) -> Flow[Any]:
         self._check_size(request)
 
         def attempt(address: str, left: float) -> Flow[Any]:
             return (yield Unary(address, _PREFIX + method, request, answer, left))
 
-        return (yield from retrying(attempt, self._addresses, self._settings.retry, deadline))
+        return (yield from retrying(attempt, self._addresses, self._settings.retry, limit))
 
     def _check_size(self, request: Message) -> None:
         size, limit = request.ByteSize(), self._settings.max_message_bytes
         if size > limit:
             raise InputError(f"the request has {size:,} bytes; max_message_bytes is {limit:,}")
 
-    def _deadline(self, timeout: float | None) -> float:
+    def _limit(self, timeout: float | None) -> TimeLimit:
         seconds = self._settings.timeout if timeout is None else timeout
         if not seconds > 0:
             raise InputError(f"timeout: expected more than 0 seconds, got {seconds}")
-        return time.monotonic() + seconds
+        return TimeLimit.of(seconds)

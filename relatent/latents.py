@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,6 +73,10 @@ class LatentCode:
             raise InputError("latent: expected finite values only")
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew, as NumPy's arrays come back from a pickle or a deep copy writeable.
+        return LatentCode, (self.values, self.pack, self.revision, self.space)
 
     def __repr__(self) -> str:
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
@@ -67,6 +68,9 @@ class Checkpoint:
     def steps(self) -> int:
         """Steps done so far."""
         return self.message.steps
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Checkpoint.from_bytes, (self.to_bytes(),)
 
     def to_bytes(self) -> bytes:
         """The checkpoint for a file or a queue."""

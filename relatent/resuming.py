@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from relatent import answers
+from relatent.errors import RelatentError
 from relatent.requests import duration
-from relatent.results import Inversion, Progress
+from relatent.results import Checkpoint, Inversion, Progress
 from relatent.v1 import inversion_pb2
 
 ProgressCallback = Callable[[Progress], None]
@@ -50,6 +52,19 @@ class RunningInversion:
         """Whether there is a checkpoint that no call has gone on from yet."""
         return self._checkpoint is not self._resumed_from
 
+    @contextmanager
+    def checkpoint_kept(self) -> Iterator[None]:
+        """Have every error of ours in the block carry the last checkpoint, if there is one."""
+        try:
+            yield
+        except RelatentError as error:
+            if self._checkpoint is not None:
+                error.checkpoint = Checkpoint(self._checkpoint)
+                error.add_note(
+                    f"{self._checkpoint.steps} steps are done: start=error.checkpoint goes on from there"
+                )
+            raise
+
     def receive(self, response: inversion_pb2.InvertStreamResponse) -> None:
         """Take in one message of the stream."""
         match response.WhichOneof("event"):
@@ -59,7 +74,9 @@ class RunningInversion:
                 if response.progress.HasField("checkpoint"):
                     self._checkpoint = response.progress.checkpoint
                 if self._on_progress is not None:
-                    self._on_progress(answers.progress(response.progress))
+                    with self.checkpoint_kept():
+                        report = answers.progress(response.progress)
+                    self._on_progress(report)
 
     def result(self) -> Inversion | None:
         """The inversion, once the result has come.

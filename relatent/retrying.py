@@ -17,7 +17,9 @@ from typing import Any, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from relatent.errors import CallError, DeadlineError, call_error
+from relatent.addresses import parse_address
+from relatent.errors import CallError, DeadlineError, UnavailableError, call_error
+from relatent.proxies import proxy_hint
 
 logger = logging.getLogger("relatent")
 logger.addHandler(logging.NullHandler())
@@ -87,6 +89,33 @@ class RetryPolicy:
         return seconds * (1 + random.uniform(-self.jitter, self.jitter))
 
 
+@dataclass(frozen=True)
+class TimeLimit:
+    """Until when a call may take, all its attempts together.
+
+    Attributes:
+        seconds: its timeout.
+        end: on the monotonic clock.
+    """
+
+    seconds: float
+    end: float
+
+    @classmethod
+    def of(cls, seconds: float) -> TimeLimit:
+        """So many seconds from now."""
+        return cls(seconds, time.monotonic() + seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds; negative when it has passed."""
+        return self.end - time.monotonic()
+
+    def sooner(self, seconds: float) -> TimeLimit:
+        """One that ends so much earlier."""
+        return TimeLimit(self.seconds - seconds, self.end - seconds)
+
+
 class Addresses:
     """The servers of a client; the one that answered last is asked first."""
 
@@ -112,7 +141,7 @@ def retrying(
     attempt: Callable[[str, float], Flow[T]],
     addresses: Addresses,
     policy: RetryPolicy,
-    deadline: float,
+    limit: TimeLimit,
     progressed: Callable[[], bool] = lambda: False,
 ) -> Flow[T]:
     """Try until it goes through, cannot, or the time is up.
@@ -124,41 +153,82 @@ def retrying(
         attempt: from an address and the seconds left to one try.
         addresses: where to try.
         policy: how long to wait.
-        deadline: on the monotonic clock.
+        limit: when to give up.
         progressed: whether the failed try got anywhere; if so, waits begin from the shortest again.
 
     Raises:
-        CallError: the last failure.
+        DeadlineError: the time ran out in an attempt, or between two of which one had got somewhere;
+            caused by the refusal before, if there was one.
+        CallError: any other failure that is final; the last refusal, where no attempt got anywhere or
+            the next one is asked to come too late.
     """
-    failures, asked_wait = 0, 0.0
+    attempts, failures, asked_wait, got_somewhere = 0, 0, 0.0, False
     refused: CallError | None = None
     while True:
         address = addresses.preferred
+        attempts += 1
         try:
-            return (yield from attempt(address, max(deadline - time.monotonic(), 0.001)))
+            return (yield from attempt(address, max(limit.left, 0.001)))
         except grpc.RpcError as error:
-            failure = call_error(error, address)
+            failure = _explained(call_error(error, address))
         except CallError as error:
             failure = error
-        if isinstance(failure, DeadlineError) and refused is not None:
-            # The last attempt had next to no time; the one before it knows what was wrong.
-            raise _given_up(refused, failures)
+        if isinstance(failure, DeadlineError):
+            raise _out_of_time(failure, refused, limit, attempts) from refused
         if not failure.retriable:
             raise failure
         refused = failure
-        failures = 1 if progressed() else failures + 1
+        new = progressed()
+        got_somewhere, failures = got_somewhere or new, 1 if new else failures + 1
         asked_wait = max(asked_wait, failure.retry_after or 0.0)
-        wait = 0.0
-        if failures % len(addresses) == 0:
-            wait, asked_wait = max(policy.backoff(failures // len(addresses)), asked_wait), 0.0
-        if time.monotonic() + wait >= deadline:
-            raise _given_up(failure, failures)
+        round_is_over = failures % len(addresses) == 0
+        wait = policy.backoff(failures // len(addresses)) if round_is_over else 0.0
+        if wait >= limit.left:
+            words = f"time ran out after {limit.seconds:g} s and {attempts} attempts"
+            if got_somewhere:
+                raise _deadline_error(f"{words}; the last: {failure}", failure) from failure
+            failure.add_note(words)
+            raise failure
+        if round_is_over:
+            if asked_wait >= limit.left:
+                failure.add_note(
+                    f"gave up after {attempts} attempts: asked to come back in {asked_wait:g} s, when the "
+                    f"call's {limit.seconds:g} s are over"
+                )
+                raise failure
+            wait, asked_wait = max(wait, asked_wait), 0.0
         addresses.give_up(address)
         logger.warning("%s: %s; trying on until the timeout", address, failure.message)
         if wait:
             yield Sleep(wait)
 
 
-def _given_up(failure: CallError, attempts: int) -> CallError:
-    failure.add_note(f"gave up after {attempts} attempts: the call's time is up")
+def _out_of_time(
+    failure: DeadlineError, refused: CallError | None, limit: TimeLimit, attempts: int
+) -> DeadlineError:
+    """What to say of an attempt that the time ran out in: also what was wrong before it."""
+    if refused is None:
+        return failure
+    words = (
+        f"time ran out after {limit.seconds:g} s, in attempt {attempts}: {failure.message}; "
+        f"the one before: {refused}"
+    )
+    return _deadline_error(words, refused, failure.address)
+
+
+def _deadline_error(message: str, refused: CallError, address: str = "") -> DeadlineError:
+    return DeadlineError(
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        message,
+        reason=refused.reason,
+        violations=refused.violations,
+        address=address or refused.address,
+    )
+
+
+def _explained(failure: CallError) -> CallError:
+    """Name the proxy, where it may be what failed: a failure with a reason is the service's own."""
+    if isinstance(failure, UnavailableError | DeadlineError) and not failure.reason:
+        hint = proxy_hint(parse_address(failure.address))
+        failure.message = f"{failure.message}; {hint}" if hint else failure.message
     return failure

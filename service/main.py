@@ -10,12 +10,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 
 import grpc
 
+from relatent.addresses import Address
 from relatent.pack import PackError, read_packs
 from service.admission import Admission
 from service.catalog import Catalog
@@ -38,7 +39,8 @@ from service.rpc.inversion import InversionServicer
 from service.rpc.server import SERVICES, Servicers, make_server
 from service.rpc.synthesis import SynthesisServicer
 from service.scrapes import ScrapeServer
-from service.settings import Address, Settings, read_settings
+from service.settings import Settings, read_settings
+from service.sockets import make_way
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ LAST_CHUNK_SECONDS = 10.0
 
 
 class CannotListen(Exception):
-    """A port that cannot be had; the message names the setting."""
+    """An address that cannot be had; the message names the setting."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,12 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
     stop = _stop_signal()
     if settings.stop_with_stdin:
         _stop_with_input(stop)
-    port = _listen(server)
+    listening = _listen(server)
     scrapes = _serve_metrics(server)
     await server.grpc.start()
     addresses = {
-        "grpc": str(Address(settings.listen.host, port)),
-        "metrics": str(Address(settings.metrics_listen.host, scrapes.port)),
+        "grpc": str(listening),
+        "metrics": str(replace(settings.metrics_listen, port=scrapes.port)),
     }
     log.info("listening", extra=addresses)
     running = asyncio.create_task(_run(server, chosen, addresses))
@@ -144,17 +146,20 @@ async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> Non
     await server.readiness.watch()
 
 
-def _listen(server: Server) -> int:
-    """Take the port for calls.
+def _listen(server: Server) -> Address:
+    """Take the port, or the socket, for calls; returns it as it was had.
 
     Raises:
         CannotListen: it cannot be had.
     """
     address = server.settings.listen
     try:
-        return int(server.grpc.add_insecure_port(str(address)))
-    except RuntimeError as error:
+        if address.path:
+            make_way(Path(address.path))
+        port = int(server.grpc.add_insecure_port(address.target))
+    except (RuntimeError, OSError) as error:
         raise CannotListen(f"--listen {address}: {error}") from error
+    return address if address.path else replace(address, port=port)
 
 
 def _serve_metrics(server: Server) -> ScrapeServer:

@@ -1,29 +1,31 @@
 """`python -m service.probe`: whether the server of this machine serves, for an image's health check.
 
-Exit code 0 if it does. Its port is that of RELATENT_LISTEN, as the server takes it.
+Exit code 0 if it does. It is asked where RELATENT_LISTEN says, as the server takes it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from relatent.addresses import Address, AddressError, parse_address
+
 DEFAULT_LISTEN = "127.0.0.1:8500"
 TIMEOUT_SECONDS = 3.0
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def probe(port: int) -> str | None:
-    """Ask the server on a loopback port for its health.
+def probe(address: Address) -> str | None:
+    """Ask a server for its health, which is never behind a proxy.
 
     Returns:
         Why it does not serve; None if it does.
     """
-    # The environment may name a proxy, which would look for the port on a machine of its own.
-    options = [("grpc.enable_http_proxy", 0)]
-    with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+    with grpc.insecure_channel(address.target, [("grpc.enable_http_proxy", 0)]) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS)
@@ -36,8 +38,12 @@ def probe(port: int) -> str | None:
 
 def main() -> int:
     """Probe the server; print and tell by the exit code what is wrong."""
-    port = os.environ.get("RELATENT_LISTEN", DEFAULT_LISTEN).rpartition(":")[2]
-    reason = probe(int(port))
+    try:
+        listen = parse_address(os.environ.get("RELATENT_LISTEN", DEFAULT_LISTEN))
+    except AddressError as error:
+        print(f"RELATENT_LISTEN: {error}", file=sys.stderr)
+        return 2
+    reason = probe(replace(listen, host=_LOOPBACK.get(listen.host, listen.host)))
     if reason is not None:
         print(reason, file=sys.stderr)
     return 0 if reason is None else 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+from relatent.addresses import FORMS, Address, AddressError, parse_address, parse_addresses
 from service.images import Limits
 
 PREFIX = "RELATENT_"
@@ -21,27 +22,38 @@ MOST_BYTES, MOST_SECONDS = 2**30 - 1, 1_000_000
 """gRPC counts bytes, twice as many, and milliseconds in 32 bits."""
 
 
-@dataclass(frozen=True)
-class Address:
-    """A host and a port; port 0 lets the system choose."""
+def _listen(text: str) -> Address:
+    """A socket's path is made absolute, so that it holds for who reads it off the ready file."""
+    address = _address(text)
+    return _address(f"unix:{os.path.abspath(address.path)}") if address.path else address
 
-    host: str
-    port: int
 
-    def __str__(self) -> str:
-        """As it is written in flags and URLs."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+def _host_and_port(text: str) -> Address:
+    if (address := _address(text)).path:
+        raise argparse.ArgumentTypeError(f"expected host:port, got {text!r}: here it can be no socket")
+    return address
 
 
 def _address(text: str) -> Address:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"expected host:port, got {text!r}")
-    return Address(host.strip("[]"), int(port))
+    try:
+        address = parse_address(text, any_port=True)
+    except AddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if address.resolver:
+        raise argparse.ArgumentTypeError(
+            f"expected {FORMS}, got {text!r}: without {address.resolver}, as no name is looked up here"
+        )
+    return address
 
 
-def _addresses(text: str) -> tuple[str, ...]:
-    return tuple(str(_address(part.strip())) for part in text.split(",") if part.strip())
+def _tritons(text: str) -> tuple[str, ...]:
+    try:
+        addresses = parse_addresses(text) if text.strip() else []
+    except AddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    for address in addresses:
+        _host_and_port(str(address))
+    return tuple(map(str, addresses))
 
 
 def _choice(*names: str) -> Callable[[str], str]:
@@ -107,9 +119,16 @@ _LEVELS = _choice("debug", "info", "warning", "error")
 class Settings:
     """How a server runs; `python -m service --help` explains each."""
 
-    listen: Annotated[Address, _Flag("127.0.0.1:8500", _address, "where gRPC is served; port 0 chooses one")]
+    listen: Annotated[
+        Address,
+        _Flag(
+            "127.0.0.1:8500",
+            _listen,
+            "where gRPC is served: host:port, of which port 0 chooses one, or unix:/path",
+        ),
+    ]
     metrics_listen: Annotated[
-        Address, _Flag("127.0.0.1:8501", _address, "where Prometheus metrics are served")
+        Address, _Flag("127.0.0.1:8501", _host_and_port, "where Prometheus metrics are served")
     ]
     packs: Annotated[Path, _Flag("packs", Path, "folder of packs")]
     repository: Annotated[
@@ -124,9 +143,7 @@ class Settings:
             "process), or auto: the first of these that can be had",
         ),
     ]
-    triton: Annotated[
-        tuple[str, ...], _Flag("", _addresses, "gRPC addresses of Triton, host:port[,host:port]")
-    ]
+    triton: Annotated[tuple[str, ...], _Flag("", _tritons, "gRPC addresses of Triton, host:port[,host:port]")]
     max_message_bytes: Annotated[int, _Flag(str(32 * MIB), _bytes, "bytes of one message, either way")]
     max_image_bytes: Annotated[int, _Flag(str(20 * MIB), _count, "bytes of one encoded image")]
     max_image_pixels: Annotated[int, _Flag("50000000", _count, "pixels of one image, told from its header")]

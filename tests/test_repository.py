@@ -92,7 +92,7 @@ def test_the_wall_round_the_client_names_every_module_of_it() -> None:
     """A new client module must be forbidden to the service like the others."""
     paths = [path for path in (ROOT / "relatent").iterdir() if path.suffix in ("", ".py")]
     modules = {f"relatent.{path.stem}" for path in paths if not path.name.startswith("__")}
-    shared = {"relatent.v1", "relatent.pack", "relatent.directions"}
+    shared = {"relatent.v1", "relatent.addresses", "relatent.pack", "relatent.directions"}
     shared |= {"relatent.filetypes", "relatent.damage", "relatent.files"}
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     walls = [contract for contract in contracts if contract["source_modules"] == ["service"]]
@@ -142,3 +142,18 @@ def test_a_wheel_brings_neither_tests_nor_measurements(wheel: zipfile.ZipFile) -
         "service",
         "export",
     }
+
+
+def test_what_an_editable_install_brings_is_found_by_type_checkers(tmp_path: Path) -> None:
+    """They read the path that an environment states, and run no import hooks of an installer's."""
+    (tmp_path / "caller.py").write_text(
+        "import relatent\nfrom relatent.v1 import types_pb2\n"
+        "reveal_type(relatent.Client().sample)\nreveal_type(types_pb2.Image().data)\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "caller.py"]
+    cache = ["--cache-dir", str(ROOT / ".mypy_cache" / "caller")]
+    done = subprocess.run([*command, *cache], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SynthesizedImage" in done.stdout
+    assert 'Revealed type is "bytes"' in done.stdout
+    assert "[import-" not in done.stdout

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from relatent.addresses import AddressError, parse_addresses
 from relatent.client import Client
 from relatent.errors import InputError
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
@@ -21,8 +22,9 @@ def add_connection(parser: argparse.ArgumentParser, timeout: float) -> None:
     group = parser.add_argument_group("service")
     group.add_argument(
         "--address",
+        type=addresses,
         default=os.environ.get("RELATENT_ADDRESS", DEFAULT_ADDRESS),
-        metavar="HOST:PORT[,…]",
+        metavar="HOST:PORT|unix:PATH[,…]",
         help="where the service listens; with several, another takes over where one is lost "
         "(RELATENT_ADDRESS; default: %(default)s)",
     )
@@ -150,6 +152,14 @@ def inversion_files(args: argparse.Namespace) -> list[Path]:
     """The files that the inversion's arguments name, beside the images."""
     start = [] if args.start in (None, "encoder", "mean") else [Path(args.start)]
     return start if args.mask is None else [*start, args.mask]
+
+
+def addresses(text: str) -> list[str]:
+    """Where servers listen, with commas."""
+    try:
+        return [str(address) for address in parse_addresses(text)]
+    except AddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive(text: str) -> float:

@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 
 from relatent.errors import InputError
 
+_LAST_PYTHON = (3, 12)
+"""That has NumPy 1, which Triton needs; the client runs on later ones."""
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to the list; its flags are the service's own."""
@@ -20,8 +23,13 @@ def command(flags: Sequence[str]) -> list[str]:
     """The command line of a service.
 
     Raises:
-        InputError: the service is not installed.
+        InputError: the service is not installed, or this Python is too new for it.
     """
+    if (version := sys.version_info[:2]) > _LAST_PYTHON:
+        raise InputError(
+            f"the service runs on Python 3.11 and 3.12, and this is Python {version[0]}.{version[1]}: "
+            "make an environment with one of those and, in it, pip install 'relatent[serve]'"
+        )
     missing = [name for name in ("service", "prometheus_client", "onnxruntime") if not _installed(name)]
     if missing:
         raise InputError(f"the service needs {', '.join(missing)}: pip install 'relatent[serve]'")

@@ -216,7 +216,7 @@ class FakeServer(
         )
 
     async def ListPacks(self, request: Any, context: Context) -> Any:  # noqa: N802
-        return catalog_pb2.ListPacksResponse(packs=[_pack()], limits=_limits())
+        return catalog()
 
     async def GetPack(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)
@@ -232,6 +232,10 @@ class FakeServer(
     async def _maybe_fail(self, request: Any, context: Context) -> None:
         async for _ in self._next_script(request, context, nothing)(request, context):
             pass
+
+
+def catalog() -> catalog_pb2.ListPacksResponse:
+    return catalog_pb2.ListPacksResponse(packs=[_pack()], limits=_limits())
 
 
 def _pack() -> catalog_pb2.Pack:

@@ -13,6 +13,7 @@ import pytest
 import relatent
 from relatent import flows
 from relatent.resuming import whole_curve
+from relatent.v1 import types_pb2
 from tests.fixtures.wire import Wire
 from tests.relatent import fake
 from tests.relatent.fake import Call, FakeServer
@@ -187,8 +188,160 @@ async def test_an_inversion_beyond_its_timeout_fails_as_such(call: Call, server:
         await asyncio.sleep(30)
 
     server.scripts = [slow]
-    with pytest.raises(relatent.DeadlineError):
+    with pytest.raises(relatent.DeadlineError, match=r"^no answer in time$"):
         await call(server.address, "invert", PIXELS, timeout=0.3)
+
+
+async def breaks_at_5(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield fake.progress(5, checkpoint=fake.checkpoint(5))
+    await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining")
+
+
+def ends_with(*events: Any) -> fake.Script:
+    """Reports step 5 of an inversion, whatever it starts from; then ends so, or never."""
+
+    async def script(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fake.progress(5, checkpoint=fake.checkpoint(5))
+        for event in events:
+            if isinstance(event, grpc.StatusCode):
+                await fake.abort(context, event, "so it is")
+            yield event
+        if not events:
+            await asyncio.sleep(30)
+
+    return script
+
+
+def unreadable() -> Any:
+    broken = fake.result(20, [])
+    broken.result.latent.shape[:] = [3, 3]
+    return broken
+
+
+def picture_without_a_size() -> Any:
+    return fake.progress(10, preview=types_pb2.Image(data=b"?"))
+
+
+FAILURES: dict[str, tuple[list[fake.Script], type[relatent.RelatentError]]] = {
+    "out of time": ([ends_with()], relatent.DeadlineError),
+    "out of time after a refusal": ([breaks_at_5, fake.hangs], relatent.DeadlineError),
+    "out of time between attempts": ([breaks_at_5, breaks_at_5], relatent.DeadlineError),
+    "refused for good": ([ends_with(grpc.StatusCode.FAILED_PRECONDITION)], relatent.PreconditionError),
+    "a fault of the server": ([ends_with(grpc.StatusCode.INTERNAL)], relatent.ServerError),
+    "no place": ([ends_with(grpc.StatusCode.RESOURCE_EXHAUSTED)], relatent.OverloadedError),
+    "an unreadable result": ([ends_with(unreadable())], relatent.ContractError),
+    "an unreadable report": ([ends_with(picture_without_a_size())], relatent.ContractError),
+}
+
+
+@pytest.mark.parametrize(("scripts", "kind"), FAILURES.values(), ids=FAILURES.keys())
+async def test_whatever_ends_an_inversion_its_error_says_where_to_go_on_from(
+    call: Call,
+    server: FakeServer,
+    scripts: list[fake.Script],
+    kind: type[relatent.RelatentError],
+) -> None:
+    server.scripts = list(scripts)
+    timeout = 0.5 if kind is relatent.DeadlineError else 20.0
+    with pytest.raises(kind) as caught:
+        await call(server.address, "invert", PIXELS, timeout=timeout, progress=lambda report: None)
+    assert type(caught.value) is kind
+    assert caught.value.checkpoint == relatent.Checkpoint(fake.checkpoint(5))
+    assert caught.value.__notes__[-1] == "5 steps are done: start=error.checkpoint goes on from there"
+    server.scripts = [fake.inverts]
+    inversion = await call(server.address, "invert", PIXELS, start=caught.value.checkpoint)
+    assert server.requests[-1].options.checkpoint.steps == 5
+    assert inversion.losses == WHOLE
+
+
+async def test_streams_that_time_ran_out_for_after_a_server_left_say_so_and_why(
+    call: Call, server: FakeServer, second: FakeServer
+) -> None:
+    """One of two servers is told to stop; the other one is slower than the clients are patient."""
+    server.scripts, second.scripts = [breaks_at_5], [ends_with()]
+    with pytest.raises(relatent.DeadlineError) as caught:
+        await call([server.address, second.address], "invert", PIXELS, timeout=0.5)
+    error = caught.value
+    assert str(error) == (
+        "time ran out after 0.5 s, in attempt 2: no answer in time; "
+        f"the one before: draining ({server.address})"
+    )
+    assert isinstance(error.__cause__, relatent.UnavailableError)
+    assert error.address == second.address
+
+
+async def test_time_that_runs_out_between_attempts_is_told_as_such_once_there_was_a_report(
+    call: Call, server: FakeServer
+) -> None:
+    server.scripts = [breaks_at_5]
+    with pytest.raises(
+        relatent.DeadlineError, match=r"^time ran out after 0\.4 s and \d+ attempts; the last: "
+    ):
+        await call(server.address, "invert", PIXELS, timeout=0.4)
+
+
+async def test_an_edit_that_fails_loses_nothing_of_its_inversion(call: Call, server: FakeServer) -> None:
+    server.scripts = [fake.inverts, fake.fails(grpc.StatusCode.INTERNAL, "so it is")]
+    with pytest.raises(relatent.ServerError) as caught:
+        await call(server.address, "edit", PIXELS, [relatent.Move("brightness", 1.0)])
+    assert caught.value.checkpoint == relatent.Checkpoint(fake.checkpoint(20))
+
+
+async def test_an_error_before_the_first_report_has_no_checkpoint(call: Call, server: FakeServer) -> None:
+    server.scripts = [fake.fails(grpc.StatusCode.INTERNAL, "so it is")]
+    with pytest.raises(relatent.ServerError) as caught:
+        await call(server.address, "invert", PIXELS)
+    assert caught.value.checkpoint is None
+    assert not hasattr(caught.value, "__notes__")
+
+
+def refines(steps: int, every: int, cut: int, whole_curve: bool) -> fake.Script:
+    """A server that computes each loss from the one before, as kept in the checkpoint alone.
+
+    Args:
+        steps: in all.
+        every: how many steps apart checkpoints are; every step is reported.
+        cut: the step after which the first call breaks off.
+        whole_curve: whether the result has the checkpoint's losses too.
+    """
+    calls = 0
+
+    async def script(request: Any, context: Any) -> AsyncIterator[Any]:
+        nonlocal calls
+        calls += 1
+        kept = request.options.checkpoint
+        value = float(np.frombuffer(kept.state[0].values, "<f8")[0]) if kept.state else 1.0
+        losses = list(kept.losses)
+        for done in range(kept.steps + 1, steps + 1):
+            losses.append(value)
+            value = value * 0.75 + 0.01 * done
+            at = fake.checkpoint(done)
+            at.state[0].values = np.float64(value).tobytes()
+            at.losses[:] = losses
+            yield fake.progress(done, checkpoint=at if done % every == 0 else None)
+            if calls == 1 and done == cut:
+                await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining")
+        answer = fake.result(steps, losses if whole_curve else losses[kept.steps :])
+        answer.result.quality.mse = value
+        yield answer
+
+    return script
+
+
+@pytest.mark.parametrize("whole_curve", [True, False], ids=["whole curve", "remaining curve"])
+@pytest.mark.parametrize("cut", [1, 4, 7, 12])
+async def test_a_stream_cut_at_or_between_checkpoints_ends_as_an_uncut_one(
+    call: Call, server: FakeServer, cut: int, whole_curve: bool
+) -> None:
+    server.scripts = [refines(12, every=4, cut=0, whole_curve=whole_curve)]
+    uncut = await call(server.address, "invert", PIXELS)
+    server.scripts = [refines(12, every=4, cut=cut, whole_curve=whole_curve)]
+    resumed = await call(server.address, "invert", PIXELS)
+    assert server.requests[-1].options.checkpoint.steps == cut - cut % 4
+    assert resumed.losses == uncut.losses
+    assert len(resumed.losses) == resumed.steps == 12
+    assert resumed.quality == uncut.quality
+    assert resumed.resumed == (cut >= 4)
 
 
 def test_curves_join_without_gap_or_overlap() -> None:

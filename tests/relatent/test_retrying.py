@@ -49,17 +49,27 @@ async def test_it_gives_up_when_the_time_is_up_with_the_last_failure(call: Call,
         await call(server.address, "pack", timeout=2.0)
     assert time.monotonic() - began < 20
     assert len(server.requests) > 2
-    assert "attempts" in caught.value.__notes__[0]
+    assert caught.value.__notes__ == [f"time ran out after 2 s and {len(server.requests)} attempts"]
 
 
-async def test_what_kept_a_server_from_answering_outlives_a_last_attempt_with_hardly_any_time(
+async def test_time_that_runs_out_in_an_attempt_is_told_together_with_what_was_refused_before(
     call: Call, server: FakeServer
 ) -> None:
-    server.scripts = [UNAVAILABLE, fake.hangs]
-    with pytest.raises(relatent.UnavailableError, match="engine is starting") as caught:
+    info = error_details_pb2.ErrorInfo(reason="NOT_READY", domain="relatent")
+    starting = fake.fails(grpc.StatusCode.UNAVAILABLE, "not ready: the engine is starting", info)
+    server.scripts = [starting, fake.hangs]
+    with pytest.raises(relatent.DeadlineError) as caught:
         await call(server.address, "pack", timeout=1.0)
     assert len(server.requests) == 2
-    assert "gave up after 1 attempts" in caught.value.__notes__[0]
+    error = caught.value
+    assert str(error) == (
+        "time ran out after 1 s, in attempt 2: no answer in time; "
+        f"the one before: not ready: the engine is starting ({server.address})"
+    )
+    assert (error.code, error.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "NOT_READY")
+    assert error.address == server.address
+    assert isinstance(error.__cause__, relatent.UnavailableError)
+    assert error.__cause__.message == "not ready: the engine is starting"
 
 
 async def test_a_full_server_is_called_again_no_sooner_than_it_asks(call: Call, server: FakeServer) -> None:
@@ -77,6 +87,9 @@ async def test_a_wait_beyond_the_timeout_fails_at_once(call: Call, server: FakeS
         await call(server.address, "pack", timeout=20.0)
     assert time.monotonic() - began < 10
     assert caught.value.retry_after == 30.0
+    assert caught.value.__notes__ == [
+        "gave up after 1 attempts: asked to come back in 30 s, when the call's 20 s are over"
+    ]
 
 
 async def test_exhaustion_without_a_time_to_come_back_is_final(call: Call, server: FakeServer) -> None:

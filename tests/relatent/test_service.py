@@ -6,19 +6,23 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import relatent
+from relatent.cli import serve
 from relatent.cli.local_service import LocalService, StartError
 from relatent.cli.main import main
+from service import probe
 from tests.fixtures import tiny
 
 
@@ -116,10 +120,10 @@ def test_a_killed_service_costs_nothing_done(flags: list[str], tmp_path: Path, s
                 os.kill(doomed.pid, signal.SIGKILL)
 
         with relatent.Client([doomed.address, service.address], timeout=60.0) as client:
-            broken = client.invert(image, steps=400, progress=kill_in_the_middle)
-            whole = client.invert(image, steps=400)
+            broken = client.invert(image, steps=2000, progress=kill_in_the_middle)
+            whole = client.invert(image, steps=2000)
     assert broken.resumed == 1
-    assert broken.steps == whole.steps == 400
+    assert broken.steps == whole.steps == 2000
     assert np.allclose(broken.losses, whole.losses, rtol=1e-4, atol=1e-7)
     assert np.allclose(broken.latent.values, whole.latent.values, atol=1e-4)
     steps = [report.steps for report in reports]
@@ -178,3 +182,61 @@ def test_a_local_service_ends_with_its_block(flags: list[str], tmp_path: Path) -
         pid = running.pid
         assert Path(f"/proc/{pid}").exists()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_service_of_our_own_is_never_behind_a_proxy(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("grpc_proxy", "https_proxy", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with LocalService(flags, tmp_path / "log") as running:
+        assert main(["models", "--address", running.address]) == 0
+        monkeypatch.setenv("RELATENT_LISTEN", running.address)
+        assert probe.main() == 0
+    assert "tiny" in capsys.readouterr().out
+
+
+async def test_a_service_on_a_socket_is_reached_by_its_path_and_takes_it_along(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "of a service.sock"  # a space would end it in a URI
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    flags = [*flags, "--listen", f"unix:{path.name}"]
+    with LocalService(flags, tmp_path / "log") as running:
+        assert running.address == f"unix:{path}"
+        with relatent.Client(f"unix:{path.name}") as client:
+            assert client.invert(tiny.random_image(1), steps=4).steps == 4
+        async with relatent.AsyncClient(f"unix:gone.sock,unix:{path}") as other:
+            assert "tiny" in (await other.catalog(timeout=20.0)).packs
+        assert main(["models", "--address", f"unix:gone.sock,unix://{path}"]) == 0
+        monkeypatch.setenv("RELATENT_LISTEN", running.address)
+        assert probe.main() == 0
+        with pytest.raises(StartError, match=r"--listen unix:.*another server listens there"):
+            LocalService(flags, tmp_path / "second").__enter__()
+        assert path.is_socket(), "the second took the first one's socket away"
+    assert not path.exists()
+    assert "tiny" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="whether a socket's rights count differs elsewhere")
+def test_a_sockets_rights_are_those_of_the_umask(flags: list[str], tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with LocalService([*flags, "--listen", f"unix:{tmp_path}/a.sock"], tmp_path / "log"):
+            assert (tmp_path / "a.sock").stat().st_mode & 0o777 == 0o750
+    finally:
+        os.umask(before)
+
+
+def test_a_python_that_the_service_does_not_run_on_is_told_with_the_cure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serve, "sys", SimpleNamespace(version_info=(3, 13, 0), executable=sys.executable))
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        "relatent: the service runs on Python 3.11 and 3.12, and this is Python 3.13: make an environment "
+        "with one of those and, in it, pip install 'relatent[serve]'\n"
+    )

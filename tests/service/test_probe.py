@@ -7,6 +7,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from service import probe
 from service.probe import main
 
 
@@ -48,3 +49,30 @@ def test_no_server_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("RELATENT_LISTEN", "127.0.0.1:1")
     assert main() == 1
     assert capsys.readouterr().err == "UNAVAILABLE\n"
+
+
+@pytest.mark.parametrize(
+    ("listen", "asked"),
+    [
+        ("0.0.0.0:8500", "127.0.0.1:8500"),
+        ("[::]:8500", "[::1]:8500"),
+        ("127.0.0.2:8500", "127.0.0.2:8500"),
+        ("unix:/run/relatent.sock", "unix:/run/relatent.sock"),
+    ],
+)
+def test_the_server_is_asked_where_it_listens(
+    monkeypatch: pytest.MonkeyPatch, listen: str, asked: str
+) -> None:
+    monkeypatch.setenv("RELATENT_LISTEN", listen)
+    places: list[str] = []
+    monkeypatch.setattr(probe, "probe", lambda address: places.append(str(address)))
+    assert probe.main() == 0
+    assert places == [asked]
+
+
+def test_an_address_that_is_none_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RELATENT_LISTEN", "http://0.0.0.0:8500")
+    assert probe.main() == 2
+    assert "RELATENT_LISTEN: expected host:port" in capsys.readouterr().err

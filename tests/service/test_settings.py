@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Address, Settings, read_settings
+from relatent.addresses import Address
+from service.settings import Settings, read_settings
 
 
 def test_defaults_are_those_that_the_command_line_promises():

@@ -1,0 +1,58 @@
+"""Which proxy gRPC goes through, so that an error can name it.
+
+gRPC reads the environment itself: the first of `grpc_proxy`, `https_proxy` and `http_proxy` that is set,
+and of `no_grpc_proxy` and `no_proxy`, all in lower case only. A client never has it do so for addresses of
+this machine; see `Address.local`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+from relatent.addresses import Address
+
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
+_EXCEPTIONS = ("no_grpc_proxy", "no_proxy")
+
+
+def proxy_hint(address: Address, environment: Mapping[str, str] = os.environ) -> str:
+    """What to know about a failed call's proxy: which variable names it, and how to go without it.
+
+    Returns:
+        Half a sentence; empty where there is no proxy.
+    """
+    variable = _first_set(_PROXIES, environment)
+    if address.local or variable is None:
+        return ""
+    proxy = urlsplit(environment[variable])
+    if proxy.scheme != "http" or not proxy.hostname:
+        return ""  # gRPC takes no other, and goes without
+    exceptions = _first_set(_EXCEPTIONS, environment)
+    if exceptions is not None and _excepted(address.host, environment[exceptions].split(",")):
+        return ""
+    # Not the whole of it, which may hold a password.
+    where = proxy.netloc.rpartition("@")[2]
+    cure = exceptions or "no_proxy"
+    step = f"add {address.host} to {cure}" if environment.get(cure) else f"set {cure}={address.host}"
+    return f"it goes through the proxy {where} of {variable}: {step} to go without"
+
+
+def _first_set(names: Iterable[str], environment: Mapping[str, str]) -> str | None:
+    return next((name for name in names if name in environment), None)
+
+
+def _excepted(host: str, entries: Iterable[str]) -> bool:
+    return any(_covers(entry.strip(), host) for entry in entries if entry)
+
+
+def _covers(entry: str, host: str) -> bool:
+    """Whether gRPC takes an entry for a host: the end of its name, or a network that it is in."""
+    if host.endswith(entry):
+        return True
+    try:
+        return ip_address(host) in ip_network(entry, strict=False)
+    except ValueError:
+        return False
