@@ -25,7 +25,7 @@ from relatent.latents import LatentCode
 from relatent.requests import InvertOptions, Move, Operation
 from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.resuming import ProgressCallback
-from relatent.retrying import Effect, Flow, RetryPolicy, Sleep, Stream, Unary
+from relatent.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
 
 T = TypeVar("T")
 
@@ -209,6 +209,8 @@ class _AsyncTransport:
         self.check_open()
         try:
             match effect:
+                case Convert():  # which must not hold up everything else that the loop does
+                    return await asyncio.to_thread(effect.work)
                 case Sleep():
                     pause = asyncio.ensure_future(asyncio.sleep(effect.seconds))
                     with self._cancelled_by_close(pause):

@@ -26,7 +26,7 @@ from relatent.latents import LatentCode
 from relatent.requests import InvertOptions, Move, Operation
 from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.resuming import ProgressCallback
-from relatent.retrying import Effect, Flow, RetryPolicy, Sleep, Stream, Unary
+from relatent.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
 
 T = TypeVar("T")
 
@@ -240,6 +240,8 @@ class _BlockingTransport:
         self.check_open()
         try:
             match effect:
+                case Convert():
+                    return effect.work()
                 case Sleep():
                     return self._own().closed.wait(effect.seconds)
                 case Unary():

@@ -18,7 +18,7 @@ from relatent.latents import LatentCode, latent_message
 from relatent.requests import InvertOptions, Move, Operation, inversion_options, operation_message
 from relatent.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.resuming import ProgressCallback, RunningInversion
-from relatent.retrying import Addresses, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
+from relatent.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:8500"
@@ -119,12 +119,7 @@ class Flows:
     ) -> Flow[Inversion]:
         """Invert an image; see `Client.invert`."""
         limit = self._limit(timeout)
-        request = inversion_pb2.InvertStreamRequest(
-            image=image_message(image),
-            options=inversion_options(options),
-            preview_every=preview_every,
-            checkpoint_every=1,
-        )
+        request = yield Convert(lambda: _stream_request(image, options, preview_every))
         return (yield from self._invert(RunningInversion(request, progress), limit))
 
     def edit(
@@ -147,10 +142,7 @@ class Flows:
         if isinstance(source, LatentCode):
             request.latent.CopyFrom(latent_message(source))
         else:
-            stream = inversion_pb2.InvertStreamRequest(
-                image=image_message(source), options=inversion_options(options), checkpoint_every=1
-            )
-            running = RunningInversion(stream, progress)
+            running = RunningInversion((yield Convert(lambda: _stream_request(source, options))), progress)
             kept = EDIT_SHARE * limit.left if options.get("best_at_deadline") else 0.0
             inverted = yield from self._invert(running, limit.sooner(kept))
             request.latent.CopyFrom(latent_message(inverted.latent))
@@ -191,7 +183,7 @@ class Flows:
         if not all(0 <= seed < 2**64 for seed in seeds):
             raise InputError("seeds: expected whole numbers from 0 to 2**64 - 1")
         request = synthesis_pb2.SampleRequest(
-            pack=pack,
+            pack=_text(pack, "pack"),
             seeds=seeds,
             truncation=truncation,
             output_format=format_message(output_format),
@@ -216,7 +208,7 @@ class Flows:
         """Describe a pack; see `Client.pack`."""
         answer = yield from self._call(
             "CatalogService/GetPack",
-            catalog_pb2.GetPackRequest(pack=name),
+            catalog_pb2.GetPackRequest(pack=_text(name, "pack")),
             catalog_pb2.GetPackResponse,
             self._limit(timeout),
         )
@@ -257,3 +249,27 @@ class Flows:
         if not seconds > 0:
             raise InputError(f"timeout: expected more than 0 seconds, got {seconds}")
         return TimeLimit.of(seconds)
+
+
+def _stream_request(
+    image: ImageInput, options: InvertOptions, preview_every: int = 0
+) -> inversion_pb2.InvertStreamRequest:
+    return inversion_pb2.InvertStreamRequest(
+        image=image_message(image),
+        options=inversion_options(options),
+        preview_every=preview_every,
+        checkpoint_every=1,
+    )
+
+
+def _text(text: str, what: str) -> str:
+    """Text that a message can hold.
+
+    Raises:
+        InputError: it has bytes of a file's name that are none.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{what}: expected text in UTF-8, got {text!r}") from None
+    return text

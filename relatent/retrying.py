@@ -1,6 +1,6 @@
 """When and where a call is tried again.
 
-The logic of a client is written as generators, `Flow`s, that yield what must be done (`Unary`,
+The logic of a client is written as generators, `Flow`s, that yield what must be done (`Convert`, `Unary`,
 `Stream`, `Sleep`) and are sent what came of it. So it exists once, though there are two clients:
 `relatent.client` does it with blocking channels, `relatent.aio` with asyncio's.
 """
@@ -25,6 +25,13 @@ logger = logging.getLogger("relatent")
 logger.addHandler(logging.NullHandler())
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Convert:
+    """Do work of the processor's, such as decoding a picture; send back what it gives."""
+
+    work: Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Sleep:
     seconds: float
 
 
-Effect: TypeAlias = Unary | Stream | Sleep
+Effect: TypeAlias = Convert | Unary | Stream | Sleep
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 

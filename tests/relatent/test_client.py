@@ -14,6 +14,7 @@ from PIL import Image
 
 import relatent
 from relatent import answers
+from relatent.images import image_message
 from relatent.retrying import RetryPolicy
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, types_pb2
 from tests.relatent import fake
@@ -285,3 +286,29 @@ async def test_an_edit_of_an_image_leaves_time_for_itself_where_the_inversion_ta
     inverted, edited = server.timeouts
     assert inverted < 16.5
     assert edited > 16.5
+
+
+async def test_text_that_no_message_can_hold_is_refused_by_name(call: Call, server: FakeServer) -> None:
+    with pytest.raises(relatent.InputError, match="pack: expected text in UTF-8"):
+        await call(server.address, "pack", "\udce9")
+    with pytest.raises(relatent.InputError, match="pack: expected text in UTF-8"):
+        await call(server.address, "sample", [1], pack="\udce9")
+
+
+async def test_a_picture_that_takes_long_to_convert_does_not_hold_up_the_loop(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(image: Any) -> Any:
+        time.sleep(0.3)
+        return image_message(image)
+
+    monkeypatch.setattr("relatent.flows.image_message", slowly)
+    longest = 0.0
+    async with relatent.AsyncClient(server.address) as client:
+        work = asyncio.create_task(client.invert(PIXELS))
+        while not work.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - began)
+        await work
+    assert longest < 0.25
