@@ -169,7 +169,7 @@ class Settings:
             "",
             _optional_path,
             "written when serving: JSON with the addresses, keys grpc, metrics and, of an embedded Triton, "
-            "triton_metrics, the engine, and a note, empty unless a better engine could be had",
+            "triton and triton_metrics, the engine, and a note, empty unless a better engine could be had",
         ),
     ]
     stop_with_stdin: Annotated[
