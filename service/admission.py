@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import islice
 
 from service.call import Call
 from service.errors import NotReady, OutOfTime, Overloaded
@@ -26,6 +27,12 @@ from service.lifecycle import DRAINING_RETRY_SECONDS
 from service.pace import Pace
 
 MIN_RETRY_SECONDS = 0.1
+PASSING_SECONDS = 10.0
+"""One that waits only for others' sake may be passed by those who come after it for so long."""
+LOOKED_AT = 8
+"""How many of those who wait are tried when somebody leaves; the others' turn comes."""
+AWAY_SHARE = 0.1
+"""Of a call's time, what it may be away in all without losing its place."""
 
 
 class Admission:
@@ -106,14 +113,14 @@ class Admission:
             self._on_entry(call.queue_seconds)
             began, before = time.monotonic(), call.engine_seconds()
             yield place
-            self._forecast.measure_outside(time.monotonic() - began - (call.engine_seconds() - before))
+            elapsed = time.monotonic() - began
+            self._forecast.measure_outside(work, elapsed - (call.engine_seconds() - before) - place.away)
         finally:
             self._leave(place)
 
-    def advance(self, place: Place, graph: str, runs: int, seconds: float) -> None:
-        """Note that a call has done some of its steps, in so many seconds."""
-        place.seconds_a_step = seconds / runs
-        place.runs[graph] = max(0, place.runs[graph] - runs)
+    def advance(self, place: Place, graph: str, runs: int) -> None:
+        """Note that a call has done some of its work."""
+        place.runs[graph] = max(0, place.runs.get(graph, 0) - runs)
         self._let_in()
 
     def check_in_time(self, place: Place) -> None:
@@ -126,7 +133,7 @@ class Admission:
         left = place.call.remaining()
         if left is None or place.work.least is not None:
             return
-        own = self._forecast.cost(place)
+        own = self._forecast.left(place)
         if HOPE * own > left:
             raise OutOfTime(
                 f"what is left of it takes {own:.1f} s, and the call's deadline is in {left:.1f} s; "
@@ -140,24 +147,29 @@ class Admission:
     async def away(self, place: Place, seconds: float) -> AsyncIterator[None]:
         """Do something without the engine that may take long, such as sending to a reader that does not read.
 
-        After so many seconds the place is given away; when it is done, the call waits for another, before
-        all newcomers.
+        After so many seconds in all of a call's times away, and a share of how long it is here, the place
+        is given away; when what is done is done, the call waits for another, before all newcomers.
 
         Raises:
             NotReady, Overloaded: afterwards; as `place`.
         """
-        timer = asyncio.get_running_loop().call_later(seconds, self._set_aside, place)
+        left = time.monotonic()
+        allowed = seconds + AWAY_SHARE * (left - place.came) - place.away
+        timer = asyncio.get_running_loop().call_later(max(0.0, allowed), self._set_aside, place)
         try:
             yield
         finally:
             timer.cancel()
+            place.away += time.monotonic() - left
         if place in self._aside:
             self._aside.remove(place)
             if self._closed:
                 raise _draining()
             place.ready = asyncio.get_running_loop().create_future()
             self._queue.appendleft(place)
+            before = place.call.queue_seconds
             await self._wait(place)
+            place.away += place.call.queue_seconds - before
 
     def close(self) -> None:
         """Let nobody in any more and send away those who wait."""
@@ -169,12 +181,25 @@ class Admission:
         """Whether a newcomer would be let in at once."""
         if not self._at_work and not self._queue:
             return True  # it takes nobody's time, and how else should a pace be unlearnt that was too slow
-        return not self._full() and not self._queue and self._suits(place)
+        return not self._full() and self._may_pass_all() and self._suits(place)
 
     def _suits(self, place: Place) -> bool:
-        """Whether a call that began now would be in time, and would not make another late."""
+        """Whether a call that began now would be in time, and would not make another late.
+
+        One whose cost is not known any more is tried, beside whatever is at work: else a pace that was too
+        slow once would be believed for ever.
+        """
         forecast = self._forecast
+        if forecast.is_unknown(place, self._at_work):
+            return True
         return forecast.in_time(place, self._at_work) and not forecast.would_harm(place, self._at_work)
+
+    def _may_pass_all(self) -> bool:
+        """Whether nobody has waited for so long that all others must wait behind."""
+        return not self._queue or not self._impassable(self._queue[0])
+
+    def _impassable(self, place: Place) -> bool:
+        return time.monotonic() - place.came > PASSING_SECONDS
 
     def _refuse_in_vain(self, place: Place) -> None:
         """Refuse a newcomer that would wait, or be at work, in vain.
@@ -193,10 +218,11 @@ class Admission:
         left = place.call.remaining()
         if left is None:
             return
-        if not self._forecast.in_time(place, self._at_work):
-            raise self._too_near(self._forecast.end_now(place, self._at_work), left)
-        end = self._forecast.end_after_wait(place, self._at_work, self._queue)
-        if (CAUTION if self._full() else WAITING_CAUTION) * end > left:
+        end = CAUTION * self._forecast.end_now(place, self._at_work)
+        if end <= left:
+            caution = CAUTION if self._full() else WAITING_CAUTION
+            end = caution * self._forecast.end_after_wait(place, self._at_work, self._queue)
+        if end > left:
             raise self._too_near(end, left)
 
     async def _wait(self, place: Place) -> None:
@@ -222,14 +248,17 @@ class Admission:
 
     def _let_in(self) -> None:
         """Give places to those that wait, in their order, as long as that makes nobody late."""
-        while self._queue and not self._full():
-            place = self._queue[0]
+        for place in list(islice(self._queue, LOOKED_AT)):
+            if self._full():
+                return
             if self._at_work and not place.ready.done() and not self._suits(place):
                 if self._forecast.in_time(place, self._at_work):
-                    return
-                end = self._forecast.end_now(place, self._at_work)
+                    if self._impassable(place):
+                        return
+                    continue
+                end = CAUTION * self._forecast.end_now(place, self._at_work)
                 _refuse(place, self._too_near(end, place.call.remaining() or 0.0))
-            self._queue.popleft()
+            self._queue.remove(place)
             if not place.ready.done():
                 self._at_work.add(place)
                 place.ready.set_result(None)
@@ -240,7 +269,7 @@ class Admission:
     def _too_near(self, end: float, left: float) -> Overloaded:
         """Sooner than what is here now has been done, another call like this would hardly fare better."""
         return Overloaded(
-            f"an answer is expected in {end:.1f} s, and the call's deadline is in {max(0.0, left):.1f} s",
+            f"an answer may take {end:.1f} s, and the call's deadline is in {max(0.0, left):.1f} s",
             max(self._forecast.total((*self._at_work, *self._queue)), MIN_RETRY_SECONDS),
             reason="DEADLINE_TOO_NEAR",
         )

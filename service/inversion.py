@@ -25,7 +25,7 @@ from service.metrics import Metrics
 from service.models import GraphKind, Models, Quality
 from service.refinement import Checkpoint, LossNotFinite, Objective, Refinement, starting_at
 from service.running_mean import RunningMean
-from service.stopping import StopReason, reached, steps_in_time, time_limit
+from service.stopping import StopReason, even_chunk, reached, steps_in_time, time_limit
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -101,15 +101,16 @@ class Inverter:
 
     def work(self, job: Job, images_after: int = 0) -> Work:
         """What a job will ask of the engine, with so many images to be made of its result."""
-        refine = GraphKind.REFINE.of(job.pack)
+        refine, most = GraphKind.REFINE.of(job.pack), job.pack.refinement.max_steps
         steps = max(0, job.rules.steps - job.steps_before)
-        if job.rules.time_budget is not None:  # for which there is hardly room in it
-            steps = min(steps, ceil(job.rules.time_budget / self._admission.pace.cost(refine)))
+        previews = ceil(steps / most) // job.preview_every if job.preview_every else 0
         answer = {GraphKind.SYNTHESIZE.of(job.pack): 1 + images_after, GraphKind.ASSESS.of(job.pack): 1}
         if job.start is Start.ENCODER:
             answer[GraphKind.ENCODE.of(job.pack)] = 1
-        least = {**answer, refine: min(steps, 1)} if job.rules.may_end_early else None
-        return Work({**answer, refine: steps}, least)
+        runs = {**answer, refine: steps}
+        runs[GraphKind.SYNTHESIZE.of(job.pack)] += previews
+        least = {**answer, refine: min(steps, 1)} if job.rules.answers_when_time_is_up else None
+        return Work(runs, least, job.rules.time_budget)
 
     async def invert(self, job: Job, call: Call, place: Place) -> AsyncGenerator[Progress | Result, None]:
         """Invert an image.
@@ -123,7 +124,7 @@ class Inverter:
             OutOfTime, Overloaded: it cannot be answered before its deadline any more; the same of these.
             EngineError: as the engine says.
         """
-        start = await self._start(job, call)
+        start = await self._start(job, call, place)
         objective = Objective(job.image, job.mask, job.learning_rate, job.weights)
         refinement = Refinement(job.pack, objective, start, job.rules.steps)
         first, reports = refinement.steps, 0
@@ -132,7 +133,7 @@ class Inverter:
         with lockstep.member():
             while True:
                 reports += 1
-                yield await self._report(job, refinement, reports, call)
+                yield await self._report(job, refinement, reports, call, place)
                 if reason is not None:
                     break
                 self._lifecycle.check_not_stopping()
@@ -146,12 +147,13 @@ class Inverter:
                     )
         yield await self._finish(job, refinement, reason, call)
 
-    async def _start(self, job: Job, call: Call) -> Checkpoint:
+    async def _start(self, job: Job, call: Call, place: Place) -> Checkpoint:
         start = job.start
         if isinstance(start, Checkpoint):
             return start
         if start is Start.ENCODER:
             start = (await self._models.encode(job.pack, job.image[None], call))[0]
+            self._admission.advance(place, GraphKind.ENCODE.of(job.pack), 1)
         elif start is Start.MEAN:
             start = job.pack.mean
         return starting_at(job.pack, start)
@@ -160,8 +162,8 @@ class Inverter:
         self, job: Job, refinement: Refinement, call: Call, place: Place, *, first: bool
     ) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""
-        steps = min(job.pack.refinement.max_steps, job.rules.steps - refinement.steps)
-        steps = _steps_of(self._step_seconds(job, place), steps)
+        most = _steps_of(self._step_seconds(job, place), job.pack.refinement.max_steps)
+        steps = even_chunk(job.rules.steps - refinement.steps, most)
         timeout = call.engine_timeout()
         reserve = (
             self._answer_seconds.value
@@ -185,16 +187,20 @@ class Inverter:
             if out_of_time is None:
                 raise
             return out_of_time  # with the best of the chunks before
-        self._admission.advance(place, GraphKind.REFINE.of(job.pack), steps, seconds)
+        place.seconds_a_step = seconds / steps
+        self._admission.advance(place, GraphKind.REFINE.of(job.pack), steps)
         self._locksteps[job.pack.name].measure(seconds)
         self._metrics.steps.labels(job.pack.name).inc(steps)
         self._metrics.chunk.labels(job.pack.name).observe(seconds)
         return reached(job.rules, refinement.losses)
 
-    async def _report(self, job: Job, refinement: Refinement, number: int, call: Call) -> Progress:
+    async def _report(
+        self, job: Job, refinement: Refinement, number: int, call: Call, place: Place
+    ) -> Progress:
         preview = checkpoint = None
         if job.preview_every and number % job.preview_every == 0:
             preview = (await self._models.synthesize(job.pack, refinement.best_code, call))[0]
+            self._admission.advance(place, GraphKind.SYNTHESIZE.of(job.pack), 1)
         if job.checkpoint_every and number % job.checkpoint_every == 0:
             checkpoint = refinement.checkpoint()
         losses = refinement.losses

@@ -18,7 +18,7 @@
 | `relatent_set_aside` | gauge | | calls whose places were given away because their readers do not read |
 | `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
 | `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
-| `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls still need, as measured: scale on this |
+| `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls need: scale on this |
 
 The `grpc_server_*` labels are `grpc_type`, `grpc_service`, `grpc_method` and `grpc_code`, as in the public
 gRPC middlewares; health checks and reflection are not counted.

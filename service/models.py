@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from relatent.pack import Pack
 from service.call import Call
 from service.engine.attempts import attempt_seconds, begin_attempt
-from service.engine.engine import Engine
+from service.engine.engine import Engine, EngineTimedOut
 from service.metrics import Metrics
 from service.pace import Pace
 
@@ -125,12 +126,20 @@ class Models:
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
         began, entered = time.monotonic(), self._pace.enter()
         begin_attempt()
+        learn: Callable[[str, int, float], None] | None = self._pace.measure
         try:
-            answer = await self._engine.infer(graph, inputs, timeout)
+            return await self._engine.infer(graph, inputs, timeout)
+        except (asyncio.CancelledError, EngineTimedOut):
+            # Else an engine that is too slow for any call to end would pass for as fast as it was.
+            learn = self._pace.at_least
+            raise
+        except Exception:
+            learn = None
+            raise
         finally:
             charged, seconds = self._pace.leave(entered), time.monotonic() - began
             call.inference_seconds += seconds
-        # Attempts that failed before are an outage, not what the graph costs.
-        answered = min(1.0, attempt_seconds() / seconds) if seconds else 1.0
-        self._pace.measure(graph, runs, charged * answered)
-        return answer
+            if learn is not None:
+                # Attempts that failed before are an outage, not what the graph costs.
+                answered = min(1.0, attempt_seconds() / seconds) if seconds else 1.0
+                learn(graph, runs, charged * answered)

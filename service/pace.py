@@ -16,7 +16,30 @@ from service.running_mean import RunningMean
 INITIAL_SECONDS_A_RUN = 0.02
 """What a graph is taken to cost before it was measured."""
 SMOOTHING = 0.1
-"""Weight of the newest measurement in the running mean of a graph's cost."""
+"""Weight of the newest measurement among all of a graph's."""
+STALE_SECONDS = 60.0
+"""A cost that was not measured for so long may have changed."""
+
+
+class _Cost:
+    """What a graph was charged and the runs it did, both smoothed: a short chunk counts for less.
+
+    A graph computes as many steps as the sample of its batch that has most, so one step in company of ten
+    is charged nearly as much as they are; of what all of them are charged it is the smallest part.
+    """
+
+    def __init__(self) -> None:
+        self._charged = RunningMean(0.0, SMOOTHING)
+        self._runs = RunningMean(0.0, SMOOTHING)
+        self.measured = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self._charged.value / self._runs.value
+
+    def measure(self, runs: int, charged: float) -> None:
+        self._charged.measure(charged)
+        self._runs.measure(runs)
 
 
 class Pace:
@@ -30,7 +53,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._costs: dict[str, RunningMean] = {}
+        self._costs: dict[str, _Cost] = {}
         self._present = 0
         self._charged = 0.0
         """What a call would have been charged that was at the engine all along."""
@@ -38,7 +61,11 @@ class Pace:
 
     def cost(self, graph: str) -> float:
         """Seconds of the engine's time for one run of a graph."""
-        return self._costs[graph].value if graph in self._costs else INITIAL_SECONDS_A_RUN
+        return self._costs[graph].seconds if graph in self._costs else INITIAL_SECONDS_A_RUN
+
+    def is_stale(self, graph: str) -> bool:
+        """Whether a graph was not measured for a long time."""
+        return graph not in self._costs or self._clock() - self._costs[graph].measured > STALE_SECONDS
 
     def enter(self) -> float:
         """A call goes to the engine; what it returns is to be handed to `leave`."""
@@ -54,8 +81,14 @@ class Pace:
 
     def measure(self, graph: str, runs: int, charged: float) -> None:
         """Take what a call was charged for so many runs of a graph as a measurement."""
-        mean = self._costs.setdefault(graph, RunningMean(INITIAL_SECONDS_A_RUN, SMOOTHING))
-        mean.measure(charged / runs)
+        cost = self._costs.setdefault(graph, _Cost())
+        cost.measure(runs, charged)
+        cost.measured = self._clock()
+
+    def at_least(self, graph: str, runs: int, charged: float) -> None:
+        """Take what a call was charged that had to be given up: its runs cost more than that."""
+        if charged / runs > self.cost(graph):
+            self.measure(graph, runs, charged)
 
     def _pass_time(self) -> None:
         now = self._clock()

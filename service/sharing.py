@@ -8,27 +8,43 @@ it does, or what is left of it.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 
-def shared(own: float, others: Iterable[float]) -> float:
-    """Seconds until a call ends that needs `own`, beside others that need so much each and began before."""
-    return own + sum(min(own, other) for other in others)
+class Shares:
+    """What calls at work still need, in seconds each."""
+
+    def __init__(self, needs: Iterable[float]) -> None:
+        self._needs = sorted(needs)
+        self._sums = [0.0, *accumulate(self._needs)]
+
+    @property
+    def total(self) -> float:
+        """Seconds that all of them need."""
+        return self._sums[-1]
+
+    def taken_beside(self, own: float) -> float:
+        """Seconds that they take, all together, until a call beside them has had `own`."""
+        shorter = bisect_right(self._needs, own)
+        return self._sums[shorter] + own * (len(self._needs) - shorter)
 
 
-def wait_for_place(at_work: Sequence[float], waiting: Sequence[float]) -> float:
+def wait_for_place(at_work: Sequence[float], waiting: Iterable[float]) -> float:
     """Seconds until a newcomer would have a place, where all of them are taken.
 
     When the shortest call ends, its place goes to the first that waits, and so on; so there are always as
-    many that share. In seconds that each of them is charged:
+    many that share.
 
     Args:
         at_work: what those with places still need, at least one.
         waiting: what those need that wait for a place before the newcomer, in their order.
     """
-    ends = list(at_work)
+    ends, total = list(at_work), sum(at_work)
     heapq.heapify(ends)
     for own in waiting:
         heapq.heapreplace(ends, ends[0] + own)
-    # All share until then, and what is needed bounds what can be waited for.
-    return min(ends[0] * len(ends), sum(at_work) + sum(waiting))
+        total += own
+    # All share until then; and all that is ahead bounds what can be waited for.
+    return min(ends[0] * len(ends), total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,9 @@ class StopRules:
     best_at_deadline: bool = False
 
     @property
-    def may_end_early(self) -> bool:
-        """Whether a rule besides the number of steps may end it."""
-        others = (self.target_loss, self.plateau, self.time_budget)
-        return self.best_at_deadline or any(rule is not None for rule in others)
+    def answers_when_time_is_up(self) -> bool:
+        """Whether it answers with what it has when its time is up, however many steps that were."""
+        return self.best_at_deadline or self.time_budget is not None
 
 
 def reached(rules: StopRules, losses: NDArray[np.float32]) -> StopReason | None:
@@ -91,6 +91,14 @@ def time_limit(rules: StopRules, call: Call, reserve: float) -> tuple[float, Sto
     if rules.best_at_deadline and call.deadline is not None:
         limits.append((call.deadline - reserve, StopReason.DEADLINE))
     return min(limits, key=lambda limit: limit[0], default=None)
+
+
+def even_chunk(left: int, most: int) -> int:
+    """Steps of the next chunk, so that those still to come are about alike and no more than need be.
+
+    Chunks run together, and all take as long as the longest of them: a short last one would cost as much.
+    """
+    return ceil(left / ceil(left / most)) if left else 0
 
 
 def steps_in_time(end: float, seconds_a_step: float, most: int, *, first: bool) -> int:
