@@ -119,7 +119,7 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
     if settings.stop_with_stdin:
         _stop_with_input(stop)
     listening = _listen(server)
-    scrapes = _serve_metrics(server)
+    scrapes = await _serve_metrics(server)
     await server.grpc.start()
     addresses = {
         "grpc": str(listening),
@@ -134,7 +134,7 @@ async def serve(settings: Settings, catalog: Catalog) -> None:
             await running
     finally:
         await server.drain()
-        await asyncio.to_thread(scrapes.stop)
+        await scrapes.stop()
 
 
 async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> None:
@@ -162,17 +162,19 @@ def _listen(server: Server) -> Address:
     return address if address.path else replace(address, port=port)
 
 
-def _serve_metrics(server: Server) -> ScrapeServer:
+async def _serve_metrics(server: Server) -> ScrapeServer:
     """Answer scrapes.
 
     Raises:
         CannotListen: the port for them cannot be had.
     """
     address = server.settings.metrics_listen
+    scrapes = ScrapeServer(server.metrics.registry)
     try:
-        return ScrapeServer(server.metrics.registry, address.host, address.port)
+        await scrapes.start(address.host, address.port)
     except OSError as error:
         raise CannotListen(f"--metrics-listen {address}: {error}") from error
+    return scrapes
 
 
 def _stop_signal() -> asyncio.Future[None]:

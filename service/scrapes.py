@@ -1,67 +1,92 @@
 """The port where Prometheus scrapes.
 
-Connections are served by one loop, which reads requests and writes answers as their peers allow; a thread is
-taken only for the moment in which an answer is made. So slow peers hold neither threads nor each other up.
+A scrape is one short request and one answer on a connection of its own, all within a few seconds and a few
+kilobytes; whatever asks for more is hung up on. So slow peers hold neither threads nor memory nor, for long,
+each other's places. When there are no file descriptors left, asyncio waits with accepting.
 """
 
 from __future__ import annotations
 
-import socket
-import threading
+import asyncio
+from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
-from waitress import wasyncore
-from waitress.server import create_server
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
-MOST_CONNECTIONS = 200
-"""More wait to be accepted."""
-SILENCE_SECONDS = 10
-"""A connection on which nothing moves for so long is closed."""
-LOOK_SECONDS = 0.5
+SECONDS = 10.0
+"""Of a connection, from its request's first byte to its answer's last one."""
+MOST_CONNECTIONS = 100
+"""Those beyond are hung up on at once."""
+MOST_BYTES = 8192
+"""Of a request."""
+PATHS = ("/", "/metrics")
+_END = b"\r\n\r\n"
 
 
 class ScrapeServer:
-    """Answers scrapes of a registry, from a thread.
+    """Answers scrapes of a registry.
 
     Args:
         registry: what is told.
-        host: to listen on.
-        port: the same; 0 lets the system choose.
 
     Attributes:
-        port: the one that it listens on.
-
-    Raises:
-        OSError: the port cannot be had.
+        port: the one that it listens on; 0 before `start`.
     """
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-        self.port = int(listening.getsockname()[1])
-        self._sockets: dict[int, object] = {}
-        self._server = create_server(
-            make_wsgi_app(registry),
-            map=self._sockets,
-            sockets=[listening],
-            threads=1,
-            connection_limit=MOST_CONNECTIONS,
-            channel_timeout=SILENCE_SECONDS,
-            cleanup_interval=1,
-        )
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scrapes", daemon=True)
-        self._thread.start()
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.port = 0
+        self._registry = registry
+        self._server: asyncio.Server | None = None
+        self._connections = 0
 
-    def stop(self) -> None:
-        """Close the port and every connection; returns when that is done."""
-        if not self._stopping.is_set():
-            self._stopping.set()
-            self._server.pull_trigger()
-        self._thread.join()
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 lets the system choose.
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            wasyncore.loop(timeout=LOOK_SECONDS, map=self._sockets, use_poll=True, count=1)
-        self._server.task_dispatcher.shutdown()
-        wasyncore.close_all(self._sockets)
+        Raises:
+            OSError: the port cannot be had.
+        """
+        self._server = await asyncio.start_server(self._serve, host, port, limit=MOST_BYTES)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Let go of the port; connections end by themselves."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        try:
+            with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                if self._connections <= MOST_CONNECTIONS:
+                    async with asyncio.timeout(SECONDS):
+                        writer.write(self._answer(await reader.readuntil(_END)))
+                        await writer.drain()
+                        writer.close()
+                        await writer.wait_closed()
+        finally:
+            self._connections -= 1
+            writer.transport.abort()  # what is not sent by now never will be
+
+    def _answer(self, request: bytes) -> bytes:
+        line, *headers = request.decode("latin-1").split("\r\n")
+        method, path, *_ = [*line.split(), "", ""]
+        if method not in ("GET", "HEAD"):
+            return _response("405 Method Not Allowed", "text/plain", b"expected GET\n")
+        if path.partition("?")[0] not in PATHS:
+            return _response("404 Not Found", "text/plain", b"expected /metrics\n")
+        encoder, kind = choose_encoder(_accepted(headers))
+        body = encoder(self._registry)
+        return _response("200 OK", kind, body, tell=method == "GET")
+
+
+def _accepted(headers: list[str]) -> str:
+    fields = (header.partition(":")[::2] for header in headers)
+    return ",".join(value.strip() for name, value in fields if name.strip().lower() == "accept")
+
+
+def _response(status: str, kind: str, body: bytes, *, tell: bool = True) -> bytes:
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    )
+    return head.encode() + b"\r\n" + (body if tell else b"")
