@@ -17,6 +17,9 @@ SECONDS = 10.0
 """Of a connection, from its request's first byte to its answer's last one."""
 MOST_CONNECTIONS = 100
 """Those beyond are hung up on at once."""
+BACKLOG = 8
+"""Connections that wait to be accepted. Where there are no file descriptors, asyncio says so as many times
+a second."""
 MOST_BYTES = 8192
 """Of a request."""
 PATHS = ("/", "/metrics")
@@ -45,7 +48,7 @@ class ScrapeServer:
         Raises:
             OSError: the port cannot be had.
         """
-        self._server = await asyncio.start_server(self._serve, host, port, limit=MOST_BYTES)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=MOST_BYTES, backlog=BACKLOG)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

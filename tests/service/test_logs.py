@@ -58,14 +58,51 @@ ctypes.CDLL(None).abort() if len(sys.argv) > 1 else 1 / 0
 """
 
 
+def parsed(output):
+    """Lines of the log, and what else there is."""
+    lines, others = [], []
+    for text in output.decode().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            others.append(text)
+    return lines, others
+
+
 @pytest.mark.parametrize("crash", [[], ["crash"]], ids=["ended by an exception", "crashed"])
 def test_whatever_anybody_writes_to_standard_error_is_a_json_line_the_last_words_included(crash):
     ended = subprocess.run(
         [sys.executable, "-c", STRANGERS, *crash], stderr=subprocess.PIPE, timeout=60, check=False
     )
-    lines = [json.loads(text) for text in ended.stderr.decode().splitlines()]
+    lines, others = parsed(ended.stderr)
+    assert bool(others) is bool(crash), "the interpreter's own last words, for whom a pipe may be too late"
     told = "\n".join(line["message"] for line in lines)
     for words in ("ours", "Palette images", "Got goaway", "a C library: ", "café in two\nlines"):
         assert words in told
     assert {line["logger"] for line in lines} == {"service.x", "py.warnings", "stderr"}
     assert ("ZeroDivisionError" in told) is not bool(crash)
+
+
+def test_as_the_first_process_of_a_container_it_ends_only_when_all_is_told():
+    command = ["unshare", "-Urpf", sys.executable, "-c", STRANGERS]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, timeout=60, check=False)
+    lines, others = parsed(ended.stderr)
+    if others and "unshare" in others[0]:
+        pytest.skip("no namespaces may be made here")
+    assert "ZeroDivisionError" in "\n".join(line["message"] for line in lines)
+
+
+def test_whoever_ends_all_processes_of_a_service_still_sees_what_it_says_at_its_end():
+    program = """
+import os, signal, time
+from service.engine.processes import children_of
+from service.logs import set_up_logs
+set_up_logs("info")
+time.sleep(0.5)
+(helper,) = children_of(os.getpid())
+os.kill(helper, signal.SIGTERM)
+time.sleep(0.1)
+os.write(2, b"draining\\n")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, timeout=60, check=False)
+    assert [line["message"] for line in parsed(ended.stderr)[0]] == ["draining"]

@@ -128,7 +128,7 @@ async def test_without_file_descriptors_it_waits_and_answers_once_there_are_some
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         peer.connect(("127.0.0.1", server.port))
         await asyncio.sleep(0.3)
-        assert len(problems) <= 2, "it is told, not repeated without end"
+        assert len(problems) <= scrapes.BACKLOG, "it is told, not repeated without end"
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert problems, "there were none left"
