@@ -4,7 +4,8 @@ The load is open: when calls arrive is drawn beforehand, and they do so whether 
 have been answered, as the callers of a public service do. A call's time counts from when it was to arrive.
 Its deadline is four times what a call takes alone. *Goodput* is what was answered in time, a second, over
 *capacity*, which is what callers who wait for their answers get done when there are as many of them as
-serve it best. Capacity is measured in every round, before and after the loads.
+serve it best. Capacity is measured in every round, before and after the loads. Both count what was answered
+within the same kind of window, with a lead before it, so that neither an empty start nor a late end counts.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ LOADS = (0.5, 1.0, 2.0, 5.0)
 """Arrivals a second, over capacity."""
 DEADLINE = 4.0
 """Seconds that a call may take, over those it takes alone."""
-CALLERS = (4, 8, 16)
+CALLERS = (8, 16)
 """How many callers at a time capacity is sought with."""
-ROUNDS, SECONDS, STEPS = 5, 15.0, 50
-"""Of the measurement; seconds are those of one load in one round."""
+ROUNDS, SECONDS, STEPS = 5, 10.0, 50
+"""Of the measurement; seconds are those of one window."""
+LEAD = 2.0
+"""What passes before a window, in deadlines."""
 SEED = 7
 PROMPT_SECONDS = 0.05
 """How soon a call that is refused should know."""
@@ -49,7 +52,7 @@ class Outcomes:
 
     Attributes:
         offered, goodputs: arrivals and answers in time, a second, over capacity; one a round.
-        counts: calls by how they ended: in_time, refused, late, or a gRPC code.
+        counts: calls that came in a window by how they ended: in_time, refused, late, or a gRPC code.
         refusals: seconds until a refused call knew.
         answers: seconds until an answered call had its answer.
     """
@@ -100,31 +103,33 @@ async def _run(settings: Settings) -> dict[str, Any]:
     async with served(settings, max_inflight=inflight) as service, AsyncClient(service.address) as client:
         await invert_all(client, images[:8], concurrency=8, steps=steps)
         alone = await _alone(client, images, steps)
+        deadline = DEADLINE * alone
         async with grpc.aio.insecure_channel(service.address) as channel:
-            caller = _Caller(channel, images, steps, DEADLINE * alone)
+            caller = _Caller(channel, images, steps, deadline)
             for turn in range(rounds):
-                before = await _capacity(client, images, steps)
-                met: dict[float, Counter[str]] = {}
+                before = await _capacity(client, images, steps, LEAD * deadline, seconds)
+                met: dict[float, tuple[int, int]] = {}
                 for load in LOADS if turn % 2 == 0 else reversed(LOADS):
-                    arrivals = _arrivals(random, load * before, seconds)
-                    met[load] = await caller.meet(arrivals, outcomes[load])
-                capacity = (before + await _capacity(client, images, steps)) / 2
-                capacities.append(capacity)
-                for load, counts in met.items():
-                    outcomes[load].offered.append(counts.total() / seconds / capacity)
-                    outcomes[load].goodputs.append(counts["in_time"] / seconds / capacity)
+                    arrivals = _arrivals(random, load * before, LEAD * deadline + seconds)
+                    window = _Window(LEAD * deadline, seconds)
+                    met[load] = await caller.meet(arrivals, window, outcomes[load])
+                after = await _capacity(client, images, steps, LEAD * deadline, seconds)
+                capacities.append((before + after) / 2)
+                for load, (came, answered) in met.items():
+                    outcomes[load].offered.append(came / seconds / capacities[-1])
+                    outcomes[load].goodputs.append(answered / seconds / capacities[-1])
     goodputs = {f"goodput_at_{load:g}": _median(outcomes[load].goodputs) for load in LOADS if load > 1}
     return {
         **goodputs,
         "loads": {f"{load:g}": outcome.as_json() for load, outcome in outcomes.items()},
         "capacity_a_second": spread(capacities).as_json(),
         "seconds_alone": significant(alone),
-        "deadline_seconds": significant(DEADLINE * alone),
+        "deadline_seconds": significant(deadline),
         "max_inflight": inflight,
         "engine": settings.engine,
         "steps": steps,
         "rounds": rounds,
-        "seconds_a_load": seconds,
+        "seconds_a_window": seconds,
     }
 
 
@@ -134,13 +139,27 @@ async def _alone(client: AsyncClient, images: Sequence[Array], steps: int) -> fl
     return float(np.median(taken))
 
 
-async def _capacity(client: AsyncClient, images: Sequence[Array], steps: int) -> float:
+async def _capacity(
+    client: AsyncClient, images: Sequence[Array], steps: int, lead: float, seconds: float
+) -> float:
     """Inversions a second with as many callers as get the most done."""
-    rates = []
-    for callers in CALLERS:
-        work = [images[index % len(images)] for index in range(2 * callers)]
-        rates.append(len(work) / await invert_all(client, work, concurrency=callers, steps=steps))
-    return max(rates)
+    return max([await _rate(client, images, steps, callers, lead, seconds) for callers in CALLERS])
+
+
+async def _rate(
+    client: AsyncClient, images: Sequence[Array], steps: int, callers: int, lead: float, seconds: float
+) -> float:
+    """Inversions a second that so many callers get done who each wait for their answers."""
+    window, began, done = _Window(lead, seconds), time.perf_counter(), 0
+
+    async def call(image: Array) -> None:
+        nonlocal done
+        while time.perf_counter() - began < window.end:
+            await client.invert(image, steps=steps)
+            done += window.holds(time.perf_counter() - began)
+
+    await asyncio.gather(*(call(images[index % len(images)]) for index in range(callers)))
+    return done / seconds
 
 
 def _arrivals(random: np.random.Generator, rate: float, seconds: float) -> list[float]:
@@ -151,6 +170,26 @@ def _arrivals(random: np.random.Generator, rate: float, seconds: float) -> list[
 
 def _median(figures: Sequence[float]) -> float:
     return significant(float(np.median(figures)))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """When what happens counts.
+
+    Attributes:
+        begin: seconds from the start.
+        seconds: how long it lasts.
+    """
+
+    begin: float
+    seconds: float
+
+    @property
+    def end(self) -> float:
+        return self.begin + self.seconds
+
+    def holds(self, moment: float) -> bool:
+        return self.begin <= moment < self.end
 
 
 class _Caller:
@@ -166,19 +205,20 @@ class _Caller:
         ]
         self._deadline = deadline
 
-    async def meet(self, arrivals: Sequence[float], outcomes: Outcomes) -> Counter[str]:
-        """Call at each of the times; how many ended in which way."""
-        counts: Counter[str] = Counter()
+    async def meet(self, arrivals: Sequence[float], window: _Window, outcomes: Outcomes) -> tuple[int, int]:
+        """Call at each time; how many came in the window, and how many were answered in it and in time."""
         began = time.perf_counter()
+        answers: list[float] = []
         calls = []
         for index, at in enumerate(arrivals):
             await asyncio.sleep(max(0.0, began + at - time.perf_counter()))
-            calls.append(asyncio.create_task(self._call(index, began + at, outcomes, counts)))
+            counted = outcomes if window.holds(at) else Outcomes()
+            calls.append(asyncio.create_task(self._call(index, began + at, counted, answers)))
         await asyncio.gather(*calls)
-        outcomes.counts += counts
-        return counts
+        came = sum(window.holds(at) for at in arrivals)
+        return came, sum(window.holds(moment - began) for moment in answers)
 
-    async def _call(self, index: int, arrived: float, outcomes: Outcomes, counts: Counter[str]) -> None:
+    async def _call(self, index: int, arrived: float, outcomes: Outcomes, answers: list[float]) -> None:
         left = arrived + self._deadline - time.perf_counter()
         try:
             await self._stub.Invert(self._requests[index % len(self._requests)], timeout=max(0.001, left))
@@ -186,16 +226,19 @@ class _Caller:
             code, seconds = error.code(), time.perf_counter() - arrived
             match code:
                 case grpc.StatusCode.RESOURCE_EXHAUSTED:
-                    counts["refused"] += 1
+                    outcomes.counts["refused"] += 1
                     outcomes.refusals.append(seconds)
                 case grpc.StatusCode.DEADLINE_EXCEEDED:
-                    counts["late"] += 1
+                    outcomes.counts["late"] += 1
                 case _:
-                    counts[code.name.lower()] += 1
+                    outcomes.counts[code.name.lower()] += 1
         else:
-            seconds = time.perf_counter() - arrived
-            counts["in_time" if seconds <= self._deadline else "late"] += 1
-            outcomes.answers.append(seconds)
+            moment = time.perf_counter()
+            in_time = moment - arrived <= self._deadline
+            outcomes.counts["in_time" if in_time else "late"] += 1
+            outcomes.answers.append(moment - arrived)
+            if in_time:
+                answers.append(moment)
 
 
 def _message(image: Array) -> types_pb2.Image:

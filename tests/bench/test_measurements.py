@@ -115,7 +115,8 @@ def test_overload_accounts_for_every_call_and_is_drawn(settings: Settings, tmp_p
     for load, outcome in report["loads"].items():
         assert sum(outcome["shares"].values()) == pytest.approx(1, rel=1e-2), load
         assert set(outcome["shares"]) <= {"in_time", "refused", "late"}
-        assert outcome["goodput_over_capacity"]["median"] <= outcome["offered_over_capacity"]["median"]
+        assert outcome["calls"] > 0
+        assert outcome["goodput_over_capacity"]["median"] <= 2, "more than can be done cannot be answered"
     assert report["goodput_at_5"] == report["loads"]["5"]["goodput_over_capacity"]["median"]
     draw(report, tmp_path / "one.png")
     draw(report, tmp_path / "two.png")
