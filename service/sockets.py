@@ -26,18 +26,19 @@ def make_way(path: Path) -> None:
         return
     if not path.is_socket():
         raise OSError(f"{path} is there and is no socket")
-    if _answers(path):
-        raise OSError("another server listens there")
+    _check_left_behind(path)
     path.unlink()
 
 
-def _answers(path: Path) -> bool:
+def _check_left_behind(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_CONNECT_SECONDS)
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
-            return False
-        except OSError:  # such as of one that is too busy: not ours to remove
-            return True
-    return True
+            return
+        except OSError as error:  # such as of one that is too busy, or another user's: not ours to remove
+            raise OSError(
+                f"{path} is there, and whose it is cannot be told: {error.strerror or error}"
+            ) from error
+    raise OSError("another server listens there")

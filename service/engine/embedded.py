@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import subprocess
 from contextlib import suppress
@@ -157,8 +158,9 @@ class EmbeddedTriton:
         process, self._process = self._process, None
         if process is not None:
             kill_group(process.pid)
-            process.wait()
-            reap_group(process.pid)
+            # One that waits for a device takes its time, and calls are to be told so meanwhile.
+            await asyncio.to_thread(process.wait)
+            await asyncio.to_thread(reap_group, process.pid)
         if self._sayings is not None:
             await self._sayings.end()
 
@@ -177,7 +179,8 @@ class EmbeddedTriton:
                 return ready.result()
             if ended.done():
                 ended.result()
-            reason = "it ended" if ended.done() else f"it was not ready after {START_SECONDS:.0f} s"
+            late = f"it was not ready after {START_SECONDS:.0f} s"
+            reason = _end_of(self._process) if ended.done() else late
         finally:
             ready.cancel()
             ended.cancel()
@@ -253,11 +256,18 @@ class EmbeddedTriton:
                 await asyncio.gather(hangs, ended, return_exceptions=True)
 
 
+def _end_of(process: subprocess.Popen[str]) -> str:
+    """How a process ended that has."""
+    code = process.wait()
+    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
+
+
 async def _answers(stub: service_pb2_grpc.GRPCInferenceServiceStub) -> bool:
     try:
         return bool((await stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=ANSWER_SECONDS)).live)
-    except grpc.aio.AioRpcError:
-        return False
+    except grpc.aio.AioRpcError as error:
+        # Silence alone tells; that no connection can be made may be this process's own trouble.
+        return error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 async def _wait_until_ready(address: str) -> None:

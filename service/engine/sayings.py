@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import subprocess
 import threading
 from collections import deque
@@ -17,6 +18,9 @@ LOG_SECONDS = 1.0
 # tell of GPUs that are not there.
 LEVELS = {"E": logging.ERROR, "F": logging.CRITICAL}
 HARMLESS = "CudaDriverHelper has not been initialized"
+FROM_A_GRAPH = "[E:onnxruntime:"
+"""How errors of ONNX Runtime in a worker begin, after the time and in colours."""
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Sayings:
@@ -40,10 +44,10 @@ class Sayings:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                text = line.rstrip()
+                text = _COLOURS.sub("", line).rstrip()
                 stamped = text[1:5].isdigit()
-                serious = stamped and text[0] in LEVELS and HARMLESS not in text
-                log.log(LEVELS[text[0]] if serious else logging.DEBUG, "%s", text)
+                serious = (stamped and text[0] in LEVELS and HARMLESS not in text) or FROM_A_GRAPH in text
+                log.log(LEVELS.get(text[:1], logging.ERROR) if serious else logging.DEBUG, "%s", text)
                 # Lines without a stamp are tables, or sentences from Triton's main or the loader.
                 if serious or (not stamped and text.lstrip()[:1].isalpha()):
                     self.complaints.append(text)

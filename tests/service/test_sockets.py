@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from service import sockets
 from service.settings import read_settings
 from service.sockets import make_way
 
@@ -33,6 +34,19 @@ def test_a_running_servers_socket_is_left_to_it(tmp_path: Path) -> None:
     with bound(tmp_path / "a.sock") as listening:
         listening.listen()
         with pytest.raises(OSError, match="another server listens there"):
+            make_way(tmp_path / "a.sock")
+    assert (tmp_path / "a.sock").exists()
+
+
+def test_a_socket_whose_owner_is_too_busy_to_tell_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "_CONNECT_SECONDS", 0.1)
+    waiting = socket.socket(socket.AF_UNIX)
+    with bound(tmp_path / "a.sock") as listening, waiting:
+        listening.listen(0)
+        waiting.connect(str(tmp_path / "a.sock"))
+        with pytest.raises(OSError, match=r"a\.sock is there, and whose it is cannot be told: timed out"):
             make_way(tmp_path / "a.sock")
     assert (tmp_path / "a.sock").exists()
 
