@@ -146,7 +146,8 @@ async def _write(context: Context, data: bytes) -> None:
 
     Raises:
         NotRead: the caller does not read.
-        asyncio.CancelledError: the caller has hung up, which gRPC notices here before it cancels the call.
+        asyncio.CancelledError: the caller has hung up, or the server has stopped, which gRPC notices here
+            before it cancels the call.
     """
     try:
         async with asyncio.timeout(WRITE_SECONDS):
@@ -155,5 +156,5 @@ async def _write(context: Context, data: bytes) -> None:
         raise NotRead(
             f"nothing of this call's answers has been read for {WRITE_SECONDS:.0f} s", 1.0
         ) from error
-    except grpc.aio.InternalError as error:
+    except grpc.aio.BaseError as error:
         raise asyncio.CancelledError from error

@@ -46,7 +46,7 @@ def test_a_socket_whose_owner_is_too_busy_to_tell_is_left_to_it(
     with bound(tmp_path / "a.sock") as listening, waiting:
         listening.listen(0)
         waiting.connect(str(tmp_path / "a.sock"))
-        with pytest.raises(OSError, match=r"a\.sock is there, and whose it is cannot be told: timed out"):
+        with pytest.raises(OSError, match=r"a\.sock is there, and whose it is cannot be told: "):
             make_way(tmp_path / "a.sock")
     assert (tmp_path / "a.sock").exists()
 

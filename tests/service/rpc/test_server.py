@@ -53,7 +53,7 @@ async def test_streams_whose_callers_hang_up_at_any_time_are_cancelled_and_no_fa
         )
 
         async def hang_up(after: float) -> None:
-            call = running.inversion.InvertStream(request, timeout=30)
+            call = running.inversion.InvertStream(request, timeout=300)
             await call.read()
             await asyncio.sleep(after)
             call.cancel()

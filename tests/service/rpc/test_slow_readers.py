@@ -89,3 +89,16 @@ async def test_one_that_reads_nothing_for_too_long_is_ended_and_told_so_if_it_ev
             await _read_all(call)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert reason(caught.value) == "NOT_READ"
+
+
+async def test_a_server_that_stops_amid_a_stream_logs_no_fault(tiny_root, caplog):
+    async with (
+        running_server(tiny_root) as running,
+        grpc.aio.insecure_channel(running.address, NARROW) as channel,
+    ):
+        running.engine.delay = 0.01
+        call = inversion_pb2_grpc.InversionServiceStub(channel).InvertStream(endless(), timeout=60)
+        await call.read()
+        await running.server.grpc.stop(None)
+        await running.until(lambda: running.server.lifecycle.running == 0, 20)
+    assert "a fault of ours" not in caplog.text
