@@ -1,4 +1,4 @@
-"""What is left out where an embedded Triton cannot start, as on a bare Debian without libpython."""
+"""Which tests may run beside each other, and what is left out where an embedded Triton cannot start."""
 
 from pathlib import Path
 
@@ -18,11 +18,20 @@ NEED_TRITON = tuple(
 )
 
 
+EXPORT = Path(__file__).parent / "export"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of a real Triton, with the reason and the cure, where there can be none."""
-    if (reason := why_not()) is None:
-        return
-    skip = pytest.mark.skip(reason=f"no embedded Triton here: {reason}")
+    """Group the tests for `make unit`, and skip those of a real Triton where there can be none.
+
+    The export half computes, and the others start servers and wait: two groups, run side by side. Within one
+    they go one by one, share their fixtures, and have the machine's Tritons to themselves.
+    """
+    reason = why_not()
+    skip = pytest.mark.skip(
+        reason=f"no embedded Triton here, as on a bare Debian without libpython: {reason}"
+    )
     for item in items:
-        if any(item.path.is_relative_to(path) for path in NEED_TRITON):
+        item.add_marker(pytest.mark.xdist_group("export" if item.path.is_relative_to(EXPORT) else "others"))
+        if reason is not None and any(item.path.is_relative_to(path) for path in NEED_TRITON):
             item.add_marker(skip)

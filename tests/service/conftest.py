@@ -1,6 +1,9 @@
 import pytest
 
 from relatent.pack import read_packs
+from service.admission import Admission
+from service.pace import Pace
+from tests.fixtures.guests import GRAPH, Guests
 from tests.fixtures.running import running_server
 from tests.fixtures.tiny import write_tiny
 
@@ -22,3 +25,29 @@ def pack(tiny_root):
 async def running(tiny_root):
     async with running_server(tiny_root) as server:
         yield server
+
+
+@pytest.fixture
+def pace():
+    pace = Pace()
+    pace.measure(GRAPH, 10, 1.0)
+    return pace
+
+
+@pytest.fixture
+async def make(pace):
+    made = []
+
+    def make(max_inflight=2, max_queue=2):
+        made.append(Guests(Admission(max_inflight, max_queue, pace)))
+        return made[-1]
+
+    yield make
+    for guests in made:
+        await guests.end()
+
+
+@pytest.fixture
+def guests(make):
+    """Two at work at most, and two waiting."""
+    return make()
