@@ -7,14 +7,16 @@
 | `dns:///host:port` | the same as gRPC writes it, for clients |
 | `unix:/path`, `unix:path` | a Unix domain socket |
 
-What has another form can never be reached, so it is refused rather than tried.
+What has another form is not taken, though gRPC may know more: `ipv4:`, `xds:`, a name without a port.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote
@@ -25,7 +27,8 @@ LONGEST_PATH = 107 if sys.platform == "linux" else 103
 """Bytes of a socket's path; the system's own limit."""
 
 _DNS = re.compile(r"(dns:(?://[^/]*/)?)(.*)", re.DOTALL)
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"ipv[46]:|[A-Za-z][A-Za-z0-9+.-]*://")
+_PORT = re.compile(r"[0-9]{1,5}")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _BARE_IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%.*)?")
@@ -33,7 +36,7 @@ _SOCKET = "unix:"
 
 
 class AddressError(ValueError):
-    """An address that can never be reached; the message says how it should be written."""
+    """An address that is not taken; the message says how it should be written."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Address:
     @property
     def target(self) -> str:
         """As gRPC takes it: what is special in a URI is escaped in a path."""
-        return f"{_SOCKET}{quote(self.path)}" if self.path else str(self)
+        return f"{_SOCKET}{quote(os.fsencode(self.path))}" if self.path else str(self)
 
     @property
     def local(self) -> bool:
@@ -122,18 +125,26 @@ def _host_and_port(text: str, rest: str, any_port: bool, resolver: str = "") -> 
         raise _wrong(text, f"the host is missing, as in {resolver}127.0.0.1:{port or 8500}")
     if _BARE_IPV6.fullmatch(host) is not None:
         raise _wrong(text, f"write an IPv6 address in brackets, as in {resolver}{_suggested(rest)}")
-    if re.fullmatch("[0-9]+", port) is None:
+    if _PORT.fullmatch(port) is None:
         raise _wrong(text, f"{port!r} is no port, as in {resolver}{_suggested(host)}")
+    return Address(_host(text, host), _port(text, port, any_port), resolver=resolver)
+
+
+def _port(text: str, port: str, any_port: bool) -> int:
     if not (0 if any_port else 1) <= int(port) <= LAST_PORT:
         least = 0 if any_port else 1
         raise _wrong(text, f"a port is {least} to {LAST_PORT}")
+    return int(port)
+
+
+def _host(text: str, host: str) -> str:
     if host.startswith("["):
-        host = _ipv6(text, host)
-    elif re.fullmatch("[0-9.]+", host):
+        return _ipv6(text, host)
+    if re.fullmatch("[0-9.]+", host):
         _check_ipv4(text, host)
     elif _NAME.fullmatch(host) is None:
         raise _wrong(text, f"{host!r} is no host")
-    return Address(host, int(port), resolver=resolver)
+    return host
 
 
 def _ipv6(text: str, host: str) -> str:
@@ -162,7 +173,11 @@ def _socket(text: str) -> Address:
         raise _wrong(text, "the path is missing, as in unix:/run/relatent.sock")
     if "," in path or "\0" in path:
         raise _wrong(text, "gRPC reaches no socket with a comma or a zero byte in its path")
-    if (size := len(path.encode(errors="surrogateescape"))) > LONGEST_PATH:
+    try:
+        size = len(os.fsencode(path))
+    except UnicodeEncodeError:
+        raise _wrong(text, "that is no path of this system") from None
+    if size > LONGEST_PATH:
         raise _wrong(text, f"a socket's path has at most {LONGEST_PATH} bytes, this one {size}")
     return Address(path=path)
 
@@ -172,10 +187,9 @@ def _suggested(rest: str) -> str:
     bare = rest.strip("[]")
     for host, port in (bare.rpartition(":")[::2], (bare, "8500"), ("127.0.0.1", bare)):
         bracketed = f"[{host.strip('[]')}]" if ":" in host else host
-        try:
-            return str(parse_address(f"{bracketed}:{port}"))
-        except AddressError:
-            continue
+        if _PORT.fullmatch(port) is not None:
+            with suppress(AddressError):
+                return str(Address(_host(rest, bracketed), _port(rest, port, any_port=False)))
     return "127.0.0.1:8500"
 
 

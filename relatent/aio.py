@@ -199,7 +199,11 @@ class _AsyncTransport:
             if loop is here:
                 await there.close()
             elif loop.is_running():
-                asyncio.run_coroutine_threadsafe(there.close(), loop)
+                closing = there.close()
+                try:
+                    asyncio.run_coroutine_threadsafe(closing, loop)
+                except RuntimeError:  # it has ended since, and its calls with it
+                    closing.close()
 
     def check_open(self) -> None:
         if self._closed:
@@ -263,6 +267,6 @@ class _AsyncTransport:
         return channels[address]
 
     def _here(self) -> _Connections:
-        for loop in [loop for loop in self._connections if loop.is_closed()]:
+        for loop in [loop for loop in list(self._connections) if loop.is_closed()]:  # threads add theirs
             self._connections.pop(loop, None)
         return self._connections.setdefault(asyncio.get_running_loop(), _Connections())

@@ -49,7 +49,7 @@ class Client:
         retry: how long to wait between attempts.
 
     Raises:
-        InputError: no address, one of a form that can never be reached, or a size out of range.
+        InputError: no address, one of a form that is not taken, or a size out of range.
     """
 
     def __init__(

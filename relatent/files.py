@@ -16,6 +16,7 @@ _OTHER_KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+_NOT_TO_BE_REPLACED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS, errno.EXDEV}
 
 
 class NotAFileError(OSError):
@@ -69,23 +70,39 @@ def read_head(path: Path, count: int) -> bytes:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file beside its place and put it there when it is whole, over one that may be there.
 
+    One that is there keeps its rights. Where it can be written but not replaced, being mounted by itself or
+    in a folder that is not to be changed, it is written in place.
+
     Raises:
         NotAFileError: at the place is something else.
-        OSError: it cannot be written; names the place, where nothing has changed.
+        OSError: it cannot be written; names the place, where nothing has changed unless it was written in
+            place.
     """
     with suppress(FileNotFoundError):
         check_file(path)
     target = Path(os.path.realpath(path))  # through a link, as a plain write goes
-    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         try:
-            # Not of `tempfile`, whose files only their owner may read.
-            with partial.open("xb") as file:
-                file.write(data)
-            partial.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
-            raise
+            _write_beside(target, data)
+        except OSError as error:
+            if error.errno not in _NOT_TO_BE_REPLACED or not os.access(target, os.W_OK):
+                raise
+            target.write_bytes(data)
     except OSError as error:
         raise type(error)(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def _write_beside(target: Path, data: bytes) -> None:
+    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        # Not of `tempfile`, whose files only their owner may read.
+        with partial.open("xb") as file:
+            # No file there yet, or a file system on which all have the same.
+            with suppress(FileNotFoundError, PermissionError):
+                partial.chmod(stat.S_IMODE(target.stat().st_mode))
+            file.write(data)
+        partial.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise

@@ -49,7 +49,7 @@ class Settings:
         retry: how long to wait between attempts.
 
     Raises:
-        InputError: no address, one that can never be reached, or a size that is none.
+        InputError: no address, one of a form that is not taken, or a size that is none.
     """
 
     addresses: Sequence[str]

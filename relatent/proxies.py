@@ -27,17 +27,26 @@ def proxy_hint(address: Address, environment: Mapping[str, str] = os.environ) ->
     variable = _first_set(_PROXIES, environment)
     if address.local or variable is None:
         return ""
-    proxy = urlsplit(environment[variable])
-    if proxy.scheme != "http" or not proxy.hostname:
+    proxy = _described(environment[variable], variable)
+    if not proxy:
         return ""  # gRPC takes no other, and goes without
     exceptions = _first_set(_EXCEPTIONS, environment)
     if exceptions is not None and _excepted(address.host, environment[exceptions].split(",")):
         return ""
-    # Not the whole of it, which may hold a password.
-    where = proxy.netloc.rpartition("@")[2]
     cure = exceptions or "no_proxy"
     step = f"add {address.host} to {cure}" if environment.get(cure) else f"set {cure}={address.host}"
-    return f"it goes through the proxy {where} of {variable}: {step} to go without"
+    return f"it goes through {proxy}: {step} to go without"
+
+
+def _described(written: str, variable: str) -> str:
+    try:
+        proxy = urlsplit(written)
+    except ValueError:  # such as half a pair of brackets, which gRPC tries all the same
+        return f"the proxy of {variable}, which is no host:port" if written.startswith("http://") else ""
+    if proxy.scheme != "http" or not proxy.hostname:
+        return ""
+    # Not the whole of it, which may hold a password.
+    return f"the proxy {proxy.netloc.rpartition('@')[2]} of {variable}"
 
 
 def _first_set(names: Iterable[str], environment: Mapping[str, str]) -> str | None:

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PROTOBUFS_BETWEEN = ("5", "6")
 SHOWN = ("grpcio", "protobuf", "numpy", "pillow")
+INSTALL_SECONDS = 600
 CHECK_SECONDS = 300
 
 
@@ -116,21 +117,19 @@ def check(environment: Environment, wheel: Path, address: str, folder: Path) -> 
     Returns:
         The versions of its libraries, and what went wrong: nothing, if all is well.
     """
-    _run([str(environment.python), "-m", "venv", str(folder)])
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
     try:
+        _run([str(environment.python), "-m", "venv", str(folder)])
         _run([*pip, "install", "--quiet", "--only-binary", ":all:", str(wheel), *environment.wanted])
         listed = dict(line.split("==") for line in _run([*pip, "list", "--format=freeze"]).splitlines())
-    except subprocess.CalledProcessError as error:
-        return {}, f"cannot be installed:\n{error.stdout}{error.stderr}"
+    except subprocess.SubprocessError as error:
+        return {}, f"cannot be installed:\n{_why(error)}"
     try:
         # Isolated, and elsewhere, so that it imports the wheel and not this checkout.
         _run([python, "-I", str(ROOT / "scripts" / "client_check.py"), address], folder, CHECK_SECONDS)
-    except subprocess.CalledProcessError as error:
-        return listed, f"{error.stdout}{error.stderr}"
-    except subprocess.TimeoutExpired:
-        return listed, f"nothing came in {CHECK_SECONDS} s"
+    except subprocess.SubprocessError as error:
+        return listed, _why(error)
     return listed, ""
 
 
@@ -162,14 +161,30 @@ def main() -> int:
     return int(bool(failures) or not pythons)
 
 
-def _run(command: Sequence[str], folder: Path | None = None, seconds: float = 600) -> str:
+def _run(command: Sequence[str], folder: Path | None = None, seconds: float | None = None) -> str:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "RELATENT_"))
     }
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds, check=True
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_SECONDS if seconds is None else seconds,
+        check=True,
     )
     return done.stdout
+
+
+def _why(error: subprocess.SubprocessError) -> str:
+    match error:
+        case subprocess.CalledProcessError():
+            return f"{error.stdout}{error.stderr}"
+        case subprocess.TimeoutExpired():
+            return f"nothing came in {error.timeout} s"
+        case _:
+            return str(error)
 
 
 def _said(command: Sequence[str]) -> str:

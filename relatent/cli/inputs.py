@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def collect(paths: Sequence[Path], out: Path, *, codes: bool = False) -> Inputs:
         codes: whether latent codes are taken from folders too.
 
     Returns:
-        Every file once, with names that differ even where case does not count.
+        Every file once, with names that differ even where case, or the form of accents, does not count.
 
     Raises:
         InputError: there is none, or results would go among the files to look through.
@@ -144,19 +145,24 @@ def _distinct(files: Sequence[PurePath]) -> list[str]:
     )
     for way in ways:
         names = [way(file) for file in plain]
-        if max(Counter(name.lower() for name in names).values()) == 1:
+        if max(Counter(map(_as_files_compare, names)).values()) == 1:
             return names
-    taken = Counter(name.lower() for name in names)
+    taken = set(map(_as_files_compare, names))
     seen: set[str] = set()
     distinct = []
     for name in names:
         number, candidate = 1, name
-        while candidate.lower() in seen or (number > 1 and candidate.lower() in taken):
+        while (same := _as_files_compare(candidate)) in seen or (number > 1 and same in taken):
             number += 1
             candidate = f"{name}-{number}"
-        seen.add(candidate.lower())
+        seen.add(same)
         distinct.append(candidate)
     return distinct
+
+
+def _as_files_compare(name: str) -> str:
+    """What is equal for names that are one file somewhere, whatever the case and the form of accents."""
+    return unicodedata.normalize("NFC", name).lower()
 
 
 def _plain(part: str) -> str:

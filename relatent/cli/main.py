@@ -12,6 +12,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 from relatent.cli import catalog, demo, edit, invert, morph, sample, serve
 from relatent.cli.telling import one_line, survive_any_encoding, told
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="relatent",
         description="GAN inversion and editing as production software.",
         epilog="The environment's RELATENT_ADDRESS and RELATENT_MAX_MESSAGE_BYTES stand for --address and "
@@ -71,6 +72,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """Puts what is wrong with arguments, which may be files' names, in one line; so do its commands'."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
+
 class _OnceAnAddress(logging.Filter):
     """Lets the first warning about each address through: attempts may be many."""
 
@@ -85,11 +93,18 @@ class _OnceAnAddress(logging.Filter):
         return new
 
 
+class _OneLine(logging.Formatter):
+    """Keeps what a file's name holds from steering the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
+
 def _show_warnings() -> None:
     # Pillow warns of what is odd in a file that it reads all the same, in lines about its own code.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("relatent: %(message)s"))
+    handler.setFormatter(_OneLine("relatent: %(message)s"))
     handler.addFilter(_OnceAnAddress())
     logging.getLogger("relatent").handlers = [handler]
 

@@ -21,7 +21,7 @@ from relatent.results import Inversion
 T = TypeVar("T")
 
 _SHOWN = 10
-"""How many files that are passed over are named on a terminal."""
+"""How many files that are passed over are named on standard error; the rest are counted."""
 
 
 def progress(parts: Sequence[T], title: str) -> Iterable[T]:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, ImageOps, TiffImagePlugin
+from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, ImageFile, ImageOps, TiffImagePlugin
 
 from relatent.damage import damage
 from relatent.errors import InputError
@@ -98,17 +98,12 @@ def _holds_several(opener: _Opener, data: bytes) -> bool:
 
 
 def _avif(where: str) -> _Opener:
-    try:
-        plugin = importlib.import_module("PIL.AvifImagePlugin")  # since Pillow 11.3
-    except ImportError:
-        plugin = None
-    if plugin is None or not plugin.SUPPORTED:
+    if not AvifImagePlugin.SUPPORTED:
         raise InputError(
-            f"{where}: {AVIF.name}, which this Pillow does not decode: "
-            "pip install 'pillow>=11.3', or convert it to PNG"
+            f"{where}: {AVIF.name}, and this Pillow was built without AVIF: install its wheel, "
+            "or convert it to PNG"
         )
-    opener: _Opener = plugin.AvifImageFile
-    return opener
+    return AvifImagePlugin.AvifImageFile
 
 
 def _heic(where: str) -> _Opener:

@@ -1,4 +1,4 @@
-"""Every address that can never be reached is refused at once, with the form that is right."""
+"""Every address of another form is refused at once, with the form that is right."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ WRONG = {
     "a b:8500": "'a b' is no host",
     "user@host:8500": "'user@host' is no host",
     "a..b:8500": "'a..b' is no host",
-    "ipv4:10.0.0.1:8500": "'ipv4:10.0.0.1' is no host",
+    "ipv4:10.0.0.1:8500": "write 10.0.0.1:8500, without ipv4:",
+    "ipv6:[::1]:5": "write [::1]:5, without ipv6:",
+    "host:" + "9" * 5000: "is no port, as in host:8500",
+    "a:" * 1000 + "b": "write an IPv6 address in brackets, as in 127.0.0.1:8500",
+    "x:" * 1000 + "z": "'z' is no port, as in 127.0.0.1:8500",
+    "unix:/\ud800.sock": "that is no path of this system",
     "unix:": "the path is missing, as in unix:/run/relatent.sock",
     "unix://run/relatent.sock": "write unix:/path or unix:///path",
     "unix:/" + "x" * LONGEST_PATH: f"at most {LONGEST_PATH} bytes, this one {LONGEST_PATH + 1}",
@@ -46,7 +51,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "right"), WRONG.items())
-def test_what_can_never_be_reached_is_refused_at_once_by_clients_and_the_service(
+def test_what_has_another_form_is_refused_at_once_by_clients_and_the_service(
     text: str, right: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began = time.monotonic()
@@ -105,6 +110,7 @@ def test_what_can_be_reached_is_written_as_it_is_read(text: str, address: Addres
 def test_a_socket_may_be_written_as_a_uri_and_is_escaped_for_grpc() -> None:
     assert parse_address("unix:///run/relatent.sock") == Address(path="/run/relatent.sock")
     assert Address(path="/run/a b#c%20?.sock").target == "unix:/run/a%20b%23c%2520%3F.sock"
+    assert parse_address("unix:/tmp/\udcff.sock").target == "unix:/tmp/%FF.sock"
 
 
 def test_several_addresses_are_told_apart_by_commas() -> None:
@@ -152,7 +158,7 @@ def test_where_no_socket_can_be_used_none_is_taken(flag: str, capsys: pytest.Cap
     assert "expected host:port, got 'unix:/run/x.sock': here it can be no socket" in capsys.readouterr().err
 
 
-def test_tritons_that_can_never_be_reached_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tritons_of_another_form_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         read_settings(["--triton", "a:8001,http://b:8001"], {})
     assert "write b:8001, without http://" in " ".join(capsys.readouterr().err.split())

@@ -62,6 +62,41 @@ def test_a_file_is_written_over_another_and_through_a_link(tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("rights", [0o600, 0o640, 0o444])
+def test_a_file_that_is_written_over_keeps_its_rights(tmp_path: Path, rights: int) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"first")
+    path.chmod(rights)
+    write_file(path, b"second")
+    assert (path.read_bytes(), path.stat().st_mode & 0o7777) == (b"second", rights)
+
+
+@pytest.mark.parametrize(
+    ("kept_from", "number"),
+    [("replace", errno.EBUSY), ("replace", errno.EPERM), ("open", errno.EACCES), ("open", errno.EROFS)],
+)
+def test_a_file_that_cannot_be_replaced_but_written_is_written_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_from: str, number: int
+) -> None:
+    """As of one mounted by itself, and one in a folder that nothing may be added to."""
+    path = tmp_path / "a"
+    path.write_bytes(b"the first, which is longer")
+    does = getattr(Path, kept_from)
+
+    def cannot(self: Path, *words: Any, **options: Any) -> Any:
+        if self.suffix == ".partial":
+            raise OSError(number, os.strerror(number), str(self))
+        return does(self, *words, **options)
+
+    monkeypatch.setattr(Path, kept_from, cannot)
+    write_file(path, b"second")
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        write_file(tmp_path / "new", b"second")
+    monkeypatch.undo()
+    assert caught.value.filename == str(tmp_path / "new")
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"second"]
+
+
 class FullDisk:
     """A file on a disk with room for one byte more."""
 

@@ -11,17 +11,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import relatent
+from relatent.aio import _Connections
 from relatent.cli.local_service import LocalService
 from tests.fixtures import tiny
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
+FORK = "ignore:This process:DeprecationWarning"
 PIXELS = np.zeros((8, 8, 3), np.uint8)
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -72,10 +75,13 @@ def in_a_fork(work, leave=sys.exit):
 
 
 def run(program: str, address: str, **environment: str) -> str:
-    """Run a program with every warning shown; what it printed, nothing else having been said."""
+    """Run a program with every warning shown but one; what it printed, nothing else having been said.
+
+    From 3.12 on Python warns of every fork of a process with threads, such as gRPC's.
+    """
     inherited = {name: value for name, value in os.environ.items() if name != "GRPC_ENABLE_FORK_SUPPORT"}
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "always", "-c", PROGRAM + program, address],
+        [sys.executable, "-X", "dev", "-W", "always", "-W", FORK, "-c", PROGRAM + program, address],
         cwd=ROOT,
         env={**inherited, "GRPC_VERBOSITY": "NONE", **environment},
         capture_output=True,
@@ -222,12 +228,45 @@ print(blocking_packs(client))
 
 
 @needs_fork
+@pytest.mark.filterwarnings(FORK)
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_client_goes_along_to_worker_processes(address: str, method: str) -> None:
     with relatent.Client(address) as client:
         assert packs(client) == 1
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
             assert list(pool.map(packs, [client] * 4, timeout=SECONDS)) == [1] * 4
+
+
+def test_a_loop_that_begins_while_another_looks_for_its_connections_disturbs_nothing() -> None:
+    client = relatent.AsyncClient("127.0.0.1:1")
+    begins = [True]
+
+    async def look() -> None:
+        client._transport._here()
+
+    class Asked(asyncio.SelectorEventLoop):
+        """When first asked after, another begins."""
+
+        def is_closed(self) -> bool:
+            if begins and begins.pop():
+                with ThreadPoolExecutor(1) as thread:
+                    thread.submit(lambda: asyncio.run(look())).result(SECONDS)
+            return super().is_closed()
+
+    with closing(Asked()) as asked:
+        client._transport._connections[asked] = _Connections()
+        asyncio.run(look())
+    assert not begins
+
+
+def test_a_loop_that_ends_while_its_client_is_closed_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = relatent.AsyncClient("127.0.0.1:1")
+    with closing(asyncio.new_event_loop()) as ended:
+        client._transport._connections[ended] = _Connections()
+    monkeypatch.setattr(ended, "is_running", lambda: True)  # as it was when asked
+    asyncio.run(client.close())
+    with pytest.raises(relatent.ClientStateError, match="the client is closed"):
+        asyncio.run(client.pack())
 
 
 @pytest.mark.parametrize("kind", [relatent.Client, relatent.AsyncClient])

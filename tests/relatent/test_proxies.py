@@ -80,6 +80,19 @@ def test_the_command_line_names_it_too(
     assert f"the proxy {dead} of http_proxy: set no_proxy=relatent.example" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("proxy", ["http://me:secret@[::1:3128", "http://a\u2100b:1"])
+async def test_a_proxy_that_is_no_address_is_told_as_such(
+    call: Call, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(relatent.UnavailableError) as caught:
+        await call(FAR, "pack", timeout=0.1)
+    assert str(caught.value).endswith(
+        "; it goes through the proxy of http_proxy, which is no host:port: "
+        f"set no_proxy=relatent.example to go without ({FAR})"
+    )
+
+
 async def test_what_a_server_itself_says_is_left_alone(
     call: Call, server: FakeServer, monkeypatch: pytest.MonkeyPatch, dead: str
 ) -> None:
@@ -99,6 +112,7 @@ async def test_what_a_server_itself_says_is_left_alone(
         ({"https_proxy": "", **PROXY}, None),
         ({"HTTP_PROXY": "http://a:1", "HTTPS_PROXY": "http://a:1", "all_proxy": "http://a:1"}, None),
         ({"http_proxy": "socks5://a:1"}, None),
+        ({"http_proxy": "socks5://[::1:1"}, None),
         ({"http_proxy": "127.0.0.1:9"}, None),
         ({}, None),
     ],

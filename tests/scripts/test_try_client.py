@@ -6,9 +6,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
-from scripts.try_client import environments, interpreter, oldest
+from scripts import try_client
+from scripts.try_client import Environment, check, environments, interpreter, oldest
 
 ROOT = Path(__file__).parents[2]
 DEPENDENCIES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
@@ -43,3 +45,22 @@ def test_each_python_is_tried_with_the_oldest_and_the_newest_libraries() -> None
     ]
     assert "protobuf==4.25.1" in places[0].wanted
     assert places[1].wanted == ()
+
+
+def test_a_slow_install_fails_its_environment_and_not_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(try_client, "INSTALL_SECONDS", 0.01)
+    here = Environment(Path(sys.executable), THIS, "newest")
+    tried = check(here, tmp_path / "a.whl", "127.0.0.1:1", tmp_path / "environment")
+    assert tried == ({}, "cannot be installed:\nnothing came in 0.01 s")
+
+
+def test_a_python_that_makes_no_environment_fails_its_own_and_not_the_table(tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho no ensurepip; exit 1\n")
+    broken.chmod(0o755)
+    tried = check(
+        Environment(broken, THIS, "newest"), tmp_path / "a.whl", "127.0.0.1:1", tmp_path / "environment"
+    )
+    assert tried == ({}, "cannot be installed:\nno ensurepip\n")

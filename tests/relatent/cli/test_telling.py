@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,27 @@ async def test_a_file_of_any_name_is_told_of_on_any_terminal(
     assert len(out.splitlines()) == 2
     assert len(err.splitlines()) == 2
     assert "\x1b" not in out + err
+
+
+async def test_what_the_library_says_of_a_file_of_any_name_does_not_steer_a_terminal(
+    command: Command,
+) -> None:
+    pages = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    pages[0].save("a\x1b[31m\n.gif", "GIF", save_all=True, append_images=pages[1:])
+    ran = await command("invert", "a\x1b[31m\n.gif")
+    told = "a\\x1b[31m\\x0a.gif: a GIF picture that holds several; the first or primary one is taken\n"
+    assert ran.err.endswith(told)
+    assert "\x1b" not in ran.err
+
+
+def test_a_files_name_that_is_taken_for_an_option_does_not_steer_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["invert", "a.png", "--\x1b[31m.png"])
+    err = capsys.readouterr().err
+    assert "unrecognized arguments: --\\x1b[31m.png\n" in err
+    assert "\x1b" not in err
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -126,10 +148,14 @@ def test_results_are_called_what_every_system_takes(tmp_path: Path) -> None:
         "ü" * 120 + ".png",
         "a.jfif",
         "A.png",
+        "\u00e9.png",
+        "e\u0301.png",
+        "E\u0301.jpg",
+        "e\u0301-2.png",
     ]
     items = collect([tmp_path / name for name in names], tmp_path).items
     results = [item.name for item in items]
-    assert len({name.lower() for name in results}) == len(names)
+    assert len({unicodedata.normalize("NFC", name).lower() for name in results}) == len(names)
     assert all(len(f"{name}.00.safetensors".encode()) < 255 and name.isprintable() for name in results)
 
 
