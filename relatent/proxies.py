@@ -1,8 +1,8 @@
-"""Which proxy gRPC goes through, so that an error can name it.
+"""Which proxy gRPC goes through, so that an error can name it; for clients and for the service.
 
 gRPC reads the environment itself: the first of `grpc_proxy`, `https_proxy` and `http_proxy` that is set,
-and of `no_grpc_proxy` and `no_proxy`, all in lower case only. A client never has it do so for addresses of
-this machine; see `Address.local`.
+and of `no_grpc_proxy` and `no_proxy`, all in lower case only. Neither client nor service has it do so for
+addresses of this machine; see `Address.local`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,29 @@ _PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 _EXCEPTIONS = ("no_grpc_proxy", "no_proxy")
 
 
+def proxy_variable(address: Address, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The variable that names the proxy through which gRPC reaches an address, if there is one."""
+    variable = _first_set(_PROXIES, environment)
+    # gRPC takes no proxy of another kind, and goes without.
+    if address.local or variable is None or not _described(environment[variable], variable):
+        return None
+    exceptions = _first_set(_EXCEPTIONS, environment)
+    excepted = exceptions is not None and _excepted(address.host, environment[exceptions].split(","))
+    return None if excepted else variable
+
+
 def proxy_hint(address: Address, environment: Mapping[str, str] = os.environ) -> str:
     """What to know about a failed call's proxy: which variable names it, and how to go without it.
 
     Returns:
         Half a sentence; empty where there is no proxy.
     """
-    variable = _first_set(_PROXIES, environment)
-    if address.local or variable is None:
+    variable = proxy_variable(address, environment)
+    if variable is None:
         return ""
-    proxy = _described(environment[variable], variable)
-    if not proxy:
-        return ""  # gRPC takes no other, and goes without
-    exceptions = _first_set(_EXCEPTIONS, environment)
-    if exceptions is not None and _excepted(address.host, environment[exceptions].split(",")):
-        return ""
-    cure = exceptions or "no_proxy"
+    cure = _first_set(_EXCEPTIONS, environment) or "no_proxy"
     step = f"add {address.host} to {cure}" if environment.get(cure) else f"set {cure}={address.host}"
-    return f"it goes through {proxy}: {step} to go without"
+    return f"it goes through {_described(environment[variable], variable)}: {step} to go without"
 
 
 def _described(written: str, variable: str) -> str:

@@ -11,8 +11,10 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from relatent.addresses import parse_address
+from relatent.proxies import proxy_variable
 from service.engine.attempts import begin_attempt
-from service.engine.channels import open_channel, proxy_variable
+from service.engine.channels import open_channel
 from service.engine.engine import EngineError, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
 from service.engine.graphs import graph_of
 
@@ -45,7 +47,7 @@ class Replica:
 
     def __init__(self, address: str, accept: Callable[[dict[str, Graph]], str | None]) -> None:
         self.address = address
-        proxy = proxy_variable(address)
+        proxy = proxy_variable(parse_address(address))
         self.name = f"{address} (through the proxy that {proxy} names)" if proxy else address
         self.arrived = asyncio.Event()
         self.reason = "not tried yet"
