@@ -26,8 +26,8 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _BUSY = "another process is writing it"
 
 _NEW = ".new"
-"""Beside the entries put aside: the names of those that are to come into the folder, in JSON. What a killed run
-has cut off is none, and then nothing had been moved."""
+"""Beside the entries put aside: the names of those that are to come into the folder, in JSON. If a kill cut
+it off, it is no JSON, and nothing had been moved."""
 
 
 @contextmanager

@@ -112,8 +112,8 @@ def _refuse_programs(directory: list[zipfile.ZipInfo]) -> None:
 def _arrays(file: IO[bytes], directory: list[zipfile.ZipInfo]) -> dict[str, Any]:
     """NumPy's arrays by name. Floating-point numbers hardly shrink, so that none unpacks to much more.
 
-    What the directory says may be a lie. Only deflate can be asked for so many bytes and no more: of the others
-    Python unpacks whatever there is before it cuts.
+    What the directory says may be a lie. Only deflate can be asked for so many bytes and no more: of the
+    others Python unpacks whatever there is before it cuts.
     """
     size, total = file.seek(0, io.SEEK_END), sum(entry.file_size for entry in directory)
     if total > max(_MOST_SHRUNK * size, _LITTLE):
