@@ -28,9 +28,10 @@ from export.importers.direction_doubts import doubt_of
 from export.importers.direction_rows import (
     Description,
     Numbers,
+    check_shape,
     direction,
+    norms_of,
     numbers,
-    refuse_codes,
     rows_of,
 )
 from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
@@ -107,7 +108,7 @@ def read_directions(
         _check_space(space, components[0].space, what)
         return components
     if is_edit(data):
-        name = name or _slug(str(data.get("name", "")))
+        name = name or _name_of_edit(data, path)
         edit = read_exported(data, layers, width, z_width, described("GANSpace", SLIDER), what)
         _check_space(space, edit.space, what)
         return [edit]
@@ -133,10 +134,15 @@ def describe_directions(path: Path) -> dict[str, str]:
     """Describe a file of directions whose generator is not known, in lines by their titles.
 
     Raises:
-        Refused: the file cannot be read safely, or holds no direction.
+        Refused: the file cannot be read safely, or holds no direction that any generator could take. Whether
+            rows and their width fit is judged with a generator only.
         OSError: it cannot be opened.
     """
     data, what = read_checkpoint(path), str(path)
+    if is_edit(data):
+        _name_of_edit(data, path)
+    else:
+        _name_of(path)
     if is_ganspace(data):
         count, width, of = components_of(data, what)
         return {"directions": f"GANSpace, {count} components", "space": f"{of.upper()}, {width} numbers"}
@@ -149,11 +155,14 @@ def describe_directions(path: Path) -> dict[str, str]:
         }
     if isinstance(data, Mapping) and "boundary" in data:
         rows = numbers(data["boundary"], f"{what}: boundary")
+        check_shape(rows, what)
+        norms_of(_moved(data, _rows(rows), what), what)
         chosen = ", ".join(map(str, _chosen(data, what))) or "all"
         return {"direction": f"idinvert, moves layers {chosen}", "space": f"W+, {_rows_text(rows)}"}
     array = numbers(data, what)
     _refuse_style_relevance(array, what)
-    refuse_codes(array, what)
+    check_shape(array, what)
+    norms_of(array, what)
     single = array.ndim == 1 and not (array.size > _WIDTH and array.size % _WIDTH == 0)
     kind, _ = _published(data, array, single)
     doubt = doubt_of(path, _rows(array))
@@ -196,14 +205,18 @@ def _of_z(array: Numbers, z_width: int, description: Description, what: str) -> 
 def _idinvert(
     data: Mapping[str, Any], layers: int, width: int, description: Description, what: str
 ) -> Direction:
-    """A boundary for each row, and which rows to move: all of them where none are named."""
     rows, _ = rows_of(numbers(data["boundary"], f"{what}: boundary"), layers, width, what)
-    wanted = _chosen(data, what) or list(range(layers))
-    if not 0 <= min(wanted) <= max(wanted) < layers:
-        raise UnsupportedFile(f"{what}: manipulate_layers: expected 0 to {layers - 1}, got {wanted}")
+    return direction(_moved(data, rows, what), DirectionSpace.W_PLUS, description, what)
+
+
+def _moved(data: Mapping[str, Any], rows: Numbers, what: str) -> Numbers:
+    """A boundary for each row, and 0 for those that are not to move: none where none are named."""
+    wanted = _chosen(data, what) or list(range(len(rows)))
+    if not 0 <= min(wanted) <= max(wanted) < len(rows):
+        raise UnsupportedFile(f"{what}: manipulate_layers: expected 0 to {len(rows) - 1}, got {wanted}")
     kept = np.zeros_like(rows)
     kept[wanted] = rows[wanted]
-    return direction(kept, DirectionSpace.W_PLUS, description, what)
+    return kept
 
 
 def _chosen(data: Mapping[str, Any], what: str) -> list[int]:
@@ -246,6 +259,10 @@ def _space_of(path: Path) -> DirectionSpace:
 
 def _slug(text: str) -> str:
     return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def _name_of_edit(data: Mapping[str, Any], path: Path) -> str:
+    return _slug(str(data.get("name", ""))) or _name_of(path)
 
 
 def _name_of(path: Path) -> str:
