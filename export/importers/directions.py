@@ -43,7 +43,6 @@ from export.importers.ganspace import (
     read_components,
 )
 from export.importers.ganspace_exports import exported_edit, is_edit, read_exported
-from export.importers.reading import read_checkpoint
 from relatent.directions import Direction, DirectionSpace
 
 _INTERFACEGAN = 3.0
@@ -64,6 +63,7 @@ class SpaceUntold(Refused):
 
 
 def read_directions(
+    data: Any,
     path: Path,
     layers: int,
     width: int,
@@ -75,9 +75,10 @@ def read_directions(
     licence: str = "",
     source: str = "",
 ) -> list[Direction]:
-    """Read the directions of a published file: one, or several of GANSpace's.
+    """Make directions of what a published file holds: one, or several of GANSpace's.
 
     Args:
+        data: what `read_checkpoint` read.
         path: the file.
         layers: rows of the generator's codes.
         width: numbers of a row.
@@ -91,11 +92,10 @@ def read_directions(
         source: where they come from; the format's and the file's name if empty.
 
     Raises:
-        Refused: the file cannot be read safely, holds no direction, or one of another generator.
+        Refused: the file holds no direction, or one of another generator.
         ValueError: the name is none.
-        OSError: it cannot be opened.
     """
-    data, what = read_checkpoint(path), str(path)
+    what = str(path)
     if edits is not None and not is_ganspace(data):
         raise Refused(f"{path}: edits are of GANSpace's components, and this file holds none")
 
@@ -130,15 +130,14 @@ def read_directions(
     return [direction(rows, found, description, what)]
 
 
-def describe_directions(path: Path) -> dict[str, str]:
-    """Describe a file of directions whose generator is not known, in lines by their titles.
+def describe_directions(data: Any, path: Path) -> dict[str, str]:
+    """Describe what a file of directions holds whose generator is not known, in lines by their titles.
 
     Raises:
-        Refused: the file cannot be read safely, or holds no direction that any generator could take. Whether
-            rows and their width fit is judged with a generator only.
-        OSError: it cannot be opened.
+        Refused: the file holds no direction that any generator could take. Whether rows and their width fit
+            is judged with a generator only.
     """
-    data, what = read_checkpoint(path), str(path)
+    what = str(path)
     if is_edit(data):
         _name_of_edit(data, path)
     else:

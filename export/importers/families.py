@@ -90,7 +90,7 @@ def recognise(path: Path) -> Contents:
     if isinstance(data, list | tuple):
         data = dict(enumerate(data))
     if isinstance(data, Tensor | np.ndarray) or (isinstance(data, Mapping) and "boundary" in data):
-        return Contents(path, Family.DIRECTION)
+        return Contents(path, Family.DIRECTION, data=data)
     if not isinstance(data, Mapping):
         raise UnknownFile(f"{path}: expected a checkpoint or a direction, got a {type(data).__name__}")
     with laid_out(str(path)):
@@ -99,9 +99,9 @@ def recognise(path: Path) -> Contents:
 
 def _of_mapping(path: Path, data: Mapping[str, Any]) -> Contents:
     if is_ganspace(data):
-        return Contents(path, Family.GANSPACE)
+        return Contents(path, Family.GANSPACE, data=data)
     if is_edit(data):
-        return Contents(path, Family.GANSPACE_EDIT)
+        return Contents(path, Family.GANSPACE_EDIT, data=data)
     unfolded = unfold(data, str(path))
     tensors = unfolded.tensors
     if any(".hypernet." in f".{name}" for name in tensors):

@@ -167,6 +167,7 @@ def _read_directions(contents: Contents, generator: AnyGenerator, stated: Stated
     config = generator.config
     read = partial(
         read_directions,
+        contents.data,
         contents.path,
         config.layers,
         config.latent_width,

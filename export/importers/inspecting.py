@@ -72,7 +72,7 @@ def inspect(path: Path) -> str:
         if held.others:
             lines["holds"] = _counted(held.others)
         if held.family.is_direction:
-            lines |= describe_directions(path)
+            lines |= describe_directions(held.data, path)
     lines["licence"] = held.family.licence
     width = max(map(len, lines))
     return "\n".join([printable(str(path)), *(f"  {name:<{width}}  {text}" for name, text in lines.items())])

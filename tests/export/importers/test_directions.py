@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from export.importers.directions import describe_directions, read_directions
+from export.importers import directions
 from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsafeFile, UnsupportedFile
 from export.importers.ganspace import GanspaceEdit
+from export.importers.reading import read_checkpoint
 from export.networks import Networks
 from export.pack import PackInfo, write_pack
 from relatent.directions import Direction, DirectionSpace
@@ -27,6 +28,14 @@ RANDOM = np.random.default_rng(0)
 def unit(*shape: int) -> np.ndarray[Any, Any]:
     rows = RANDOM.normal(size=shape)
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def read_directions(path: Path, *shape: int, **options: Any) -> list[Direction]:
+    return directions.read_directions(read_checkpoint(path), path, *shape, **options)
+
+
+def describe_directions(path: Path) -> dict[str, str]:
+    return directions.describe_directions(read_checkpoint(path), path)
 
 
 def read(path: Path, **options: Any) -> list[Direction]:
