@@ -13,6 +13,13 @@ def progress(*arguments: Any, **options: Any) -> tqdm[Any]:
     return tqdm(*arguments, **{"disable": None, **options})
 
 
+def printable(text: str) -> str:
+    """A text as it is but for line ends, what would steer a terminal and what is none, as in files' names."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
+    )
+
+
 def tell(line: str) -> None:
     """Write a line to standard error, above a bar if one is drawn there."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(printable(line), file=sys.stderr)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -22,23 +23,32 @@ from safetensors import SafetensorError
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 """How safetensors, which is written in Rust, tells an error of the system's."""
 
+_BUSY = "another process is writing it"
+
+_NEW = ".new"
+"""Beside the entries put aside: the names of those that are to come into the folder, in JSON. If a kill cut
+it off, it is no JSON, and nothing had been moved."""
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Write a file, in a folder that is made where there is none.
 
+    A link stays, and what it leads to is written: as `relatent.files` and plain writing do.
+
     Yields:
-        Where to write it: a path beside its own.
+        Where to write it: a path beside its own, that nobody can have put a link at.
 
     Raises:
         OSError: it cannot be written; names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with named(path):
             yield partial
-            os.replace(partial, path)
+            os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -63,9 +73,14 @@ def whole_folder(folder: Path, label: str, stale: Iterable[str] = ()) -> Iterato
     beside = folder.parent if not there or _reaches(folder.parent, folder) else folder
     name = label if beside == folder or folder.name == label else f"{folder.name}.{label}"
     partial, replaced = (beside / f".{name}.{kind}" for kind in ("partial", "replaced"))
+    for place in (partial, replaced):
+        # Somebody's, who wants what it leads to emptied or filled.
+        if place.is_symlink():
+            place.unlink()
     became = False
     with _alone_in(partial, folder), _named_in(folder, partial):
-        _put_back(replaced, folder)  # of a run that was killed
+        _put_back(partial, replaced, folder)  # of a run that was killed
+        _empty(partial)
         try:
             yield partial
             became = not there and _become(partial, folder)
@@ -97,27 +112,41 @@ def _reaches(parent: Path, folder: Path) -> bool:
 
 @contextmanager
 def _alone_in(partial: Path, folder: Path) -> Iterator[None]:
-    """Have an empty folder to oneself; what a killed run left in it goes.
+    """Have a folder to oneself, with what a killed run left in it.
 
     Raises:
-        OSError: another process has it.
+        OSError: another process has it, or it is none.
     """
     with named(folder):
         partial.mkdir(parents=True, exist_ok=True)
-        held = os.open(partial, os.O_RDONLY)
+        held = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OSError(errno.EBUSY, "another process is writing it", str(folder)) from error
-        for entry in list(partial.iterdir()):
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            raise OSError(errno.EBUSY, _BUSY, str(folder)) from error
+        if not _is_at(held, partial):
+            raise OSError(errno.EBUSY, _BUSY, str(folder))
         yield
     finally:
         os.close(held)
+
+
+def _is_at(held: int, place: Path) -> bool:
+    """Whether an open folder still has its name: since it was opened, another process may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(held), place.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _empty(folder: Path) -> None:
+    """Remove what is in a folder, and nothing that links in it lead to."""
+    for entry in list(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _become(partial: Path, folder: Path) -> bool:
@@ -136,28 +165,37 @@ def _take_places(partial: Path, replaced: Path, folder: Path, stale: Iterable[st
     new = sorted(entry.name for entry in partial.iterdir())
     replaced.mkdir(exist_ok=True)
     try:
+        (replaced / _NEW).write_text(json.dumps(new))
         for name in {*new, *stale}:
             if os.path.lexists(folder / name):
                 (folder / name).rename(replaced / name)
         for name in new:
             (partial / name).rename(folder / name)
+        # From here on there is nothing to put back, whatever stops the removal.
+        replaced.rename(partial / replaced.name)
     except BaseException:
-        # What has been done is read off the disk: an interruption may come between any two lines.
-        for name in new:
-            if not (partial / name).exists():
-                (folder / name).rename(partial / name)
-        _put_back(replaced, folder)
+        _put_back(partial, replaced, folder)
         raise
+
+
+def _put_back(partial: Path, replaced: Path, folder: Path) -> None:
+    """New entries go out again, and what had been taken away for them goes back.
+
+    What has been done is read off the disk: an interruption may come between any two lines, and a kill too,
+    after which the next run does this.
+    """
+    if not (replaced.is_dir() and folder.exists()):
+        return
+    with suppress(FileNotFoundError, json.JSONDecodeError):
+        for name in json.loads((replaced / _NEW).read_text()):
+            if os.path.lexists(folder / name) and not os.path.lexists(partial / name):
+                (folder / name).rename(partial / name)
+    for entry in list(replaced.iterdir()):
+        if entry.name != _NEW and not os.path.lexists(folder / entry.name):
+            entry.rename(folder / entry.name)
+    # By itself: what has gone back must not be taken for new by the next run, if the rest cannot be removed.
+    (replaced / _NEW).unlink(missing_ok=True)
     shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _put_back(replaced: Path, folder: Path) -> None:
-    """What had been taken away goes back where nothing has taken its place."""
-    if replaced.exists() and folder.exists():
-        for entry in list(replaced.iterdir()):
-            if not os.path.lexists(folder / entry.name):
-                entry.rename(folder / entry.name)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ it (`export.pack`).
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
@@ -166,13 +167,15 @@ def read_pack(folder: Path) -> Pack:
 
 
 def read_packs(root: Path) -> dict[str, Pack]:
-    """Read every pack in a folder of packs, by name.
+    """Read every pack in a folder of packs, by name; hidden folders are none, such as those being written.
 
     Raises:
         PackError: a pack cannot be used, two share a name, or there is none.
     """
     packs: dict[str, Pack] = {}
     for manifest in sorted(root.glob(f"*/{MANIFEST}")):
+        if manifest.parent.name.startswith("."):
+            continue
         pack = read_pack(manifest.parent)
         if pack.name in packs:
             raise PackError(f"{manifest}: a second pack called {pack.name!r}")
@@ -235,6 +238,16 @@ def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) ->
     if array.shape != shape or array.dtype != np.float32:
         got = f"{array.dtype} {list(array.shape)}"
         raise PackError(f"{path}: {name}: expected float32 {list(shape)}, got {got}")
+    if not np.isfinite(array).all():
+        raise PackError(f"{path}: {name}: expected finite numbers, got others among them")
+
+
+def _finite(what: str, value: Any) -> float:
+    """A number of the manifest; TOML knows `nan` and `inf` too."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{what}: expected a finite number, got {number:g}")
+    return number
 
 
 def _metrics(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -251,8 +264,11 @@ def _refinement(table: Mapping[str, Any]) -> Refinement:
     return Refinement(
         max_steps=int(table["max_steps"]),
         default_steps=int(table["default_steps"]),
-        learning_rate={start: float(rate) for start, rate in table["learning_rate"].items()},
-        weights={name: float(weight) for name, weight in table["weights"].items()},
+        learning_rate={
+            start: _finite(f"refine.learning_rate.{start}", rate)
+            for start, rate in table["learning_rate"].items()
+        },
+        weights={name: _finite(f"refine.weights.{name}", value) for name, value in table["weights"].items()},
         state={
             name: StateTensor(tuple(entry["shape"]), InitialState(entry["initial"]))
             for name, entry in table["state"].items()
@@ -275,5 +291,7 @@ def _directions(
         name = entry["name"]
         expected = (1, z_width) if direction_space(entry) is DirectionSpace.Z else shape
         _check_shape(folder / DIRECTIONS, name, vectors[name], expected)
+        for key in ("bias", "calibration", "min_strength", "max_strength"):
+            _finite(f"direction {name!r}: {key}", entry[key])
         directions[name] = read_direction(entry, vectors[name])
     return directions

@@ -70,6 +70,7 @@ class Contents:
         others: those of a file with neither: features, an identity network.
         latent_avg: the mean latent that came with them.
         options: what the family's code was told when it was trained, as plain data.
+        data: all that was read, of a file of directions, which their readers take apart.
     """
 
     path: Path
@@ -79,3 +80,4 @@ class Contents:
     others: Tensors = field(default_factory=dict)
     latent_avg: Tensor | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None

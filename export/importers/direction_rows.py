@@ -66,11 +66,11 @@ def numbers(data: Any, what: str) -> Numbers:
     return array
 
 
-def refuse_codes(array: Numbers, what: str) -> None:
-    """Refuse several codes in one array.
+def check_shape(array: Numbers, what: str) -> None:
+    """Check that an array is one row, or several, whatever the generator.
 
     Raises:
-        UnsupportedFile: it is of three axes.
+        UnsupportedFile: it is of another number of axes, as several codes are.
     """
     if array.ndim == 3:
         count, rows, width = array.shape
@@ -78,6 +78,23 @@ def refuse_codes(array: Numbers, what: str) -> None:
             f"{what}: shape {[count, rows, width]}: {count} codes of {rows} rows and no direction, which has "
             "one row, or one a layer"
         )
+    if array.ndim not in (1, 2):
+        raise UnsupportedFile(f"{what}: shape {list(array.shape)}: expected one row, or one a layer")
+
+
+def norms_of(rows: Numbers, what: str) -> Numbers:
+    """The lengths of rows.
+
+    Raises:
+        DamagedFile: every row is zero, or one is longer than a float32 can tell.
+    """
+    with np.errstate(over="ignore"):
+        norms: Numbers = np.linalg.norm(rows, axis=-1)
+    if not norms.any():
+        raise DamagedFile(f"{what}: expected a direction, got zeros alone")
+    if norms.max() > np.finfo(np.float32).max:
+        raise DamagedFile(f"{what}: expected lengths that a float32 can hold, got {norms.max():g}")
+    return norms
 
 
 def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers, DirectionSpace]:
@@ -86,8 +103,8 @@ def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers
     Raises:
         UnsupportedFile: it belongs to codes of another shape.
     """
+    check_shape(array, what)
     count = array.shape[-1]
-    refuse_codes(array, what)
     if array.ndim == 1 and count == width:
         return np.tile(array, (layers, 1)), DirectionSpace.W
     if array.ndim == 1 and count % width == 0:
@@ -128,12 +145,10 @@ def direction(
         layers: first and last row it moves; those that are not zero if None.
 
     Raises:
-        DamagedFile: every row is zero.
+        DamagedFile: every row is zero, or one is too long.
     """
-    norms = np.linalg.norm(rows, axis=1)
+    norms = norms_of(rows, what)
     moved = np.flatnonzero(norms)
-    if not len(moved):
-        raise DamagedFile(f"{what}: expected a direction, got zeros alone")
     units = rows / np.where(norms > 0, norms, 1)[:, None]
     norms[np.abs(norms - 1) < _UNIT] = 1
     first, last = layers or (int(moved[0]), int(moved[-1]))

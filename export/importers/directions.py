@@ -28,9 +28,10 @@ from export.importers.direction_doubts import doubt_of
 from export.importers.direction_rows import (
     Description,
     Numbers,
+    check_shape,
     direction,
+    norms_of,
     numbers,
-    refuse_codes,
     rows_of,
 )
 from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
@@ -42,7 +43,6 @@ from export.importers.ganspace import (
     read_components,
 )
 from export.importers.ganspace_exports import exported_edit, is_edit, read_exported
-from export.importers.reading import read_checkpoint
 from relatent.directions import Direction, DirectionSpace
 
 _INTERFACEGAN = 3.0
@@ -63,6 +63,7 @@ class SpaceUntold(Refused):
 
 
 def read_directions(
+    data: Any,
     path: Path,
     layers: int,
     width: int,
@@ -74,9 +75,10 @@ def read_directions(
     licence: str = "",
     source: str = "",
 ) -> list[Direction]:
-    """Read the directions of a published file: one, or several of GANSpace's.
+    """Make directions of what a published file holds: one, or several of GANSpace's.
 
     Args:
+        data: what `read_checkpoint` read.
         path: the file.
         layers: rows of the generator's codes.
         width: numbers of a row.
@@ -90,11 +92,10 @@ def read_directions(
         source: where they come from; the format's and the file's name if empty.
 
     Raises:
-        Refused: the file cannot be read safely, holds no direction, or one of another generator.
+        Refused: the file holds no direction, or one of another generator.
         ValueError: the name is none.
-        OSError: it cannot be opened.
     """
-    data, what = read_checkpoint(path), str(path)
+    what = str(path)
     if edits is not None and not is_ganspace(data):
         raise Refused(f"{path}: edits are of GANSpace's components, and this file holds none")
 
@@ -107,7 +108,7 @@ def read_directions(
         _check_space(space, components[0].space, what)
         return components
     if is_edit(data):
-        name = name or _slug(str(data.get("name", "")))
+        name = name or _name_of_edit(data, path)
         edit = read_exported(data, layers, width, z_width, described("GANSpace", SLIDER), what)
         _check_space(space, edit.space, what)
         return [edit]
@@ -129,14 +130,18 @@ def read_directions(
     return [direction(rows, found, description, what)]
 
 
-def describe_directions(path: Path) -> dict[str, str]:
-    """Describe a file of directions whose generator is not known, in lines by their titles.
+def describe_directions(data: Any, path: Path) -> dict[str, str]:
+    """Describe what a file of directions holds whose generator is not known, in lines by their titles.
 
     Raises:
-        Refused: the file cannot be read safely, or holds no direction.
-        OSError: it cannot be opened.
+        Refused: the file holds no direction that any generator could take. Whether rows and their width fit
+            is judged with a generator only.
     """
-    data, what = read_checkpoint(path), str(path)
+    what = str(path)
+    if is_edit(data):
+        _name_of_edit(data, path)
+    else:
+        _name_of(path)
     if is_ganspace(data):
         count, width, of = components_of(data, what)
         return {"directions": f"GANSpace, {count} components", "space": f"{of.upper()}, {width} numbers"}
@@ -149,11 +154,14 @@ def describe_directions(path: Path) -> dict[str, str]:
         }
     if isinstance(data, Mapping) and "boundary" in data:
         rows = numbers(data["boundary"], f"{what}: boundary")
+        check_shape(rows, what)
+        norms_of(_moved(data, _rows(rows), what), what)
         chosen = ", ".join(map(str, _chosen(data, what))) or "all"
         return {"direction": f"idinvert, moves layers {chosen}", "space": f"W+, {_rows_text(rows)}"}
     array = numbers(data, what)
     _refuse_style_relevance(array, what)
-    refuse_codes(array, what)
+    check_shape(array, what)
+    norms_of(array, what)
     single = array.ndim == 1 and not (array.size > _WIDTH and array.size % _WIDTH == 0)
     kind, _ = _published(data, array, single)
     doubt = doubt_of(path, _rows(array))
@@ -196,14 +204,18 @@ def _of_z(array: Numbers, z_width: int, description: Description, what: str) -> 
 def _idinvert(
     data: Mapping[str, Any], layers: int, width: int, description: Description, what: str
 ) -> Direction:
-    """A boundary for each row, and which rows to move: all of them where none are named."""
     rows, _ = rows_of(numbers(data["boundary"], f"{what}: boundary"), layers, width, what)
-    wanted = _chosen(data, what) or list(range(layers))
-    if not 0 <= min(wanted) <= max(wanted) < layers:
-        raise UnsupportedFile(f"{what}: manipulate_layers: expected 0 to {layers - 1}, got {wanted}")
+    return direction(_moved(data, rows, what), DirectionSpace.W_PLUS, description, what)
+
+
+def _moved(data: Mapping[str, Any], rows: Numbers, what: str) -> Numbers:
+    """A boundary for each row, and 0 for those that are not to move: none where none are named."""
+    wanted = _chosen(data, what) or list(range(len(rows)))
+    if not 0 <= min(wanted) <= max(wanted) < len(rows):
+        raise UnsupportedFile(f"{what}: manipulate_layers: expected 0 to {len(rows) - 1}, got {wanted}")
     kept = np.zeros_like(rows)
     kept[wanted] = rows[wanted]
-    return direction(kept, DirectionSpace.W_PLUS, description, what)
+    return kept
 
 
 def _chosen(data: Mapping[str, Any], what: str) -> list[int]:
@@ -246,6 +258,10 @@ def _space_of(path: Path) -> DirectionSpace:
 
 def _slug(text: str) -> str:
     return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def _name_of_edit(data: Mapping[str, Any], path: Path) -> str:
+    return _slug(str(data.get("name", ""))) or _name_of(path)
 
 
 def _name_of(path: Path) -> str:

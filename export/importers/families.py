@@ -32,13 +32,14 @@ from export.importers.reading import PersistentObject, read_checkpoint
 from export.importers.reading.telling import laid_out
 from export.importers.wrappers import (
     Found,
+    Unfolded,
     find,
     listed,
     nearest,
     nearest_mapping,
     outline,
-    tensors_of,
     the_one,
+    unfold,
 )
 from export.nets.stylegan1 import StyleGAN1Config
 
@@ -89,7 +90,7 @@ def recognise(path: Path) -> Contents:
     if isinstance(data, list | tuple):
         data = dict(enumerate(data))
     if isinstance(data, Tensor | np.ndarray) or (isinstance(data, Mapping) and "boundary" in data):
-        return Contents(path, Family.DIRECTION)
+        return Contents(path, Family.DIRECTION, data=data)
     if not isinstance(data, Mapping):
         raise UnknownFile(f"{path}: expected a checkpoint or a direction, got a {type(data).__name__}")
     with laid_out(str(path)):
@@ -98,10 +99,11 @@ def recognise(path: Path) -> Contents:
 
 def _of_mapping(path: Path, data: Mapping[str, Any]) -> Contents:
     if is_ganspace(data):
-        return Contents(path, Family.GANSPACE)
+        return Contents(path, Family.GANSPACE, data=data)
     if is_edit(data):
-        return Contents(path, Family.GANSPACE_EDIT)
-    tensors = tensors_of(data)
+        return Contents(path, Family.GANSPACE_EDIT, data=data)
+    unfolded = unfold(data, str(path))
+    tensors = unfolded.tensors
     if any(".hypernet." in f".{name}" for name in tensors):
         raise UnsupportedFile(
             f"{path}: a HyperStyle checkpoint. It changes the generator's weights for every image, so that "
@@ -115,20 +117,20 @@ def _of_mapping(path: Path, data: Mapping[str, Any]) -> Contents:
     if encoder is None:
         assert generator is not None
         _check_beside_decoder(path, tensors, generator)
-        return _of_generator(path, data, generator)
+        return _of_generator(path, unfolded, generator)
     if "block0.conv.weight" in encoder.tensors and generator is None:
         return Contents(path, Family.IDINVERT_ENCODER, encoder=encoder.tensors)
-    return _of_encoder(path, data, generator, encoder)
+    return _of_encoder(path, unfolded, generator, encoder)
 
 
-def _of_generator(path: Path, data: Mapping[str, Any], generator: Found) -> Contents:
+def _of_generator(path: Path, unfolded: Unfolded, generator: Found) -> Contents:
     tensors = generator.tensors
     if "style.1.weight" in tensors:
         return Contents(
             path,
             Family.ROSINALITY,
             generator=_without_mean(tensors),
-            latent_avg=_mean(path, data, generator.place),
+            latent_avg=_mean(path, unfolded, generator.place),
         )
     if any(name.startswith("synthesis.input.") for name in tensors):
         raise UnsupportedFile(
@@ -144,7 +146,7 @@ def _of_generator(path: Path, data: Mapping[str, Any], generator: Found) -> Cont
     return Contents(path, family, generator=tensors)
 
 
-def _of_encoder(path: Path, data: Mapping[str, Any], generator: Found | None, encoder: Found) -> Contents:
+def _of_encoder(path: Path, unfolded: Unfolded, generator: Found | None, encoder: Found) -> Contents:
     """The layout that pSp began and e4e, ReStyle, HyperStyle and GANInverter took over."""
     if generator is not None and (
         "style.1.weight" not in generator.tensors or "block0.conv.weight" in encoder.tensors
@@ -153,7 +155,7 @@ def _of_encoder(path: Path, data: Mapping[str, Any], generator: Found | None, en
             f"{path}: holds a generator and an encoder of different families, at "
             f"{generator.place.rstrip('.')!r} and {encoder.place.rstrip('.')!r}; save each by itself"
         )
-    options = nearest_mapping(data, encoder.place, "opts")
+    options = nearest_mapping(unfolded, encoder.place, "opts")
     entry = encoder.tensors.get("input_layer.0.weight", encoder.tensors.get("conv1.weight"))
     if entry is not None and entry.shape[1] > 3:
         family = Family.RESTYLE
@@ -162,9 +164,9 @@ def _of_encoder(path: Path, data: Mapping[str, Any], generator: Found | None, en
         family = Family.GANINVERTER
     else:
         family = Family.E4E if str(options.get("encoder_type", "")) in _E4E else Family.PSP
-    mean = _mean(path, data, encoder.place)
+    mean = _mean(path, unfolded, encoder.place)
     if mean is None and generator is not None:
-        mean = _mean(path, data, generator.place)
+        mean = _mean(path, unfolded, generator.place)
     return Contents(
         path,
         family,
@@ -192,7 +194,7 @@ def _other_network(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Con
         raise UnsupportedFile(
             f"{path}: holds features to compare and an identity network; save each by itself"
         )
-    network = the_one([*features, *identity], "network", str(path))
+    network = the_one([*features, *identity], "network", str(path), may_be_averaged=False)
     if network is not None:
         return Contents(path, Family.FEATURES if features else Family.ARCFACE, others=network.tensors)
     raise _none_we_know(path, data, tensors)
@@ -201,7 +203,7 @@ def _other_network(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Con
 def _none_we_know(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Refused:
     """What to say of a file without a network that can be imported."""
     for key in _HOLDERS:
-        if key in data and not tensors_of(data[key]):
+        if key in data and not unfold(data[key], str(path)).tensors:
             return DamagedFile(f"{path}: {key}: expected tensors by name, got none")
     if "eigvec" in data:
         return UnsupportedFile(
@@ -215,21 +217,21 @@ def _none_we_know(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Refu
     if tensors.keys() == {"latent"}:
         return UnsupportedFile(f"{path}: a latent code, as `relatent invert` saves it, and no direction")
     if not tensors:
-        return UnknownFile(f"{path}: no tensor at all; it holds {outline(data)}")
-    return UnknownFile(f"{path}: tensors of no family we know: {outline(data)}")
+        return UnknownFile(f"{path}: no tensor at all; it holds {outline(data, str(path))}")
+    return UnknownFile(f"{path}: tensors of no family we know: {outline(data, str(path))}")
 
 
 def _without_mean(tensors: Tensors) -> Tensors:
     return {name: tensor for name, tensor in tensors.items() if name != "latent_avg"}
 
 
-def _mean(path: Path, data: Mapping[str, Any], place: str) -> Tensor | None:
+def _mean(path: Path, unfolded: Unfolded, place: str) -> Tensor | None:
     """The mean latent that came with tensors, if one did.
 
     Raises:
         DamagedFile: it is no latent.
     """
-    mean = nearest(data, place, "latent_avg")
+    mean = nearest(unfolded, place, "latent_avg")
     if mean is None:
         return None
     if not isinstance(mean, Tensor) or mean.ndim not in (1, 2) or not mean.is_floating_point():

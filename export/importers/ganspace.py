@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from export.importers.direction_rows import Description, Numbers, direction, numbers
+from export.importers.direction_rows import Description, Numbers, direction, norms_of, numbers
 from export.importers.errors import DamagedFile, Refused, UnsupportedFile
 from relatent.directions import Direction, DirectionSpace
 
@@ -108,13 +108,22 @@ def _components(data: Mapping[str, Any], what: str) -> _Components:
     rows = rows.reshape(len(rows), -1) if rows.ndim > 1 else rows[None]
     mean = numbers(data[mean_key], f"{what}: {mean_key}").reshape(-1)
     deviations = numbers(data[deviations_key], f"{what}: {deviations_key}").reshape(-1)
-    if len(deviations) != len(rows) or not (deviations > 0).all():
+    if len(deviations) != len(rows) or not all(is_deviation(number) for number in deviations):
         raise DamagedFile(f"{what}: {deviations_key}: expected {len(rows)} numbers above 0, one a component")
+    if len(mean) != rows.shape[1]:
+        raise DamagedFile(
+            f"{what}: {mean_key}: expected {rows.shape[1]} numbers, as its components have, got {len(mean)}"
+        )
     if np.abs(np.linalg.norm(rows, axis=1) - 1).max() > _ORTHONORMAL:
         raise DamagedFile(f"{what}: {key}: expected components of unit norm")
     # Its code leaves them so where codes are of Z, and measures them where they are of W.
     of_z = key == "lat_comp" and bool((deviations == 1).all())
     return _Components(rows, deviations, mean, DirectionSpace.Z if of_z else DirectionSpace.W)
+
+
+def is_deviation(number: float) -> bool:
+    """Whether a number can be how far a unit of strength moves: above 0, and held by a float32."""
+    return 0 < number <= float(np.finfo(np.float32).max)
 
 
 def read_components(
@@ -144,10 +153,10 @@ def read_components(
     found = _components(data, what)
     of_z = found.space is DirectionSpace.Z
     expected, taker = (z_width, "mapping network takes") if of_z else (width, "codes have")
-    if found.rows.shape[1] != expected or found.mean.shape != (expected,):
+    if found.rows.shape[1] != expected:
         raise UnsupportedFile(
-            f"{what}: expected components and a mean of {expected} numbers, as this generator's {taker}, got "
-            f"{found.rows.shape[1]} and {list(found.mean.shape)}"
+            f"{what}: expected components of {expected} numbers, as this generator's {taker}, got "
+            f"{found.rows.shape[1]}"
         )
     if of_z and edits is not None:
         raise Refused(f"{what}: its components are of Z, which has no rows to choose with --component")
@@ -183,8 +192,12 @@ def component_direction(
     description: Description,
     what: str,
 ) -> Direction:
-    """Make a direction of one component [D], with the deviation along it and the mean it starts from."""
-    unit = component / np.linalg.norm(component)
+    """Make a direction of one component [D], with the deviation along it and the mean it starts from.
+
+    Raises:
+        DamagedFile: it is zero.
+    """
+    unit = component / norms_of(component, what)
     rows = 1 if space is DirectionSpace.Z else layers
     return direction(
         np.tile(unit, (rows, 1)),

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from export.importers.direction_rows import Description, Numbers, numbers
+from export.importers.direction_rows import Description, Numbers, norms_of, numbers
 from export.importers.errors import DamagedFile, UnsupportedFile
-from export.importers.ganspace import SLIDER, GanspaceEdit, check_edit, component_direction
+from export.importers.ganspace import SLIDER, GanspaceEdit, check_edit, component_direction, is_deviation
 from relatent.directions import Direction, DirectionSpace
 
 
@@ -55,13 +55,19 @@ def exported_edit(data: Mapping[str, Any], what: str) -> ExportedEdit:
         _whole(data, field, what) for field in ("component_index", "edit_start", "edit_end")
     )
     deviation, reach = data["lat_stdev"], data.get("sigma_range")
-    if not isinstance(deviation, float | int) or not 0 < deviation < float("inf"):
+    if not isinstance(deviation, float | int) or not is_deviation(deviation):
         raise DamagedFile(f"{what}: lat_stdev: expected a number above 0, got {deviation!r:.80}")
     if not isinstance(reach, float | int) or not 0 < abs(reach) < float("inf"):
         reach = SLIDER
     row = numbers(data["lat_comp"], f"{what}: lat_comp")
     if row.ndim != 1:
         raise DamagedFile(f"{what}: lat_comp: expected one component, got shape {list(row.shape)}")
+    norms_of(row, f"{what}: lat_comp")
+    if component < 0 or not 0 <= first < end:
+        raise DamagedFile(
+            f"{what}: expected a component from 0 and rows edit_start < edit_end, got component {component}, "
+            f"rows {first} to {end}"
+        )
     space = str(data.get("latent_space", "")).lower()
     if space not in (DirectionSpace.W, DirectionSpace.Z):
         raise UnsupportedFile(f"{what}: latent_space: expected W or Z, got {data.get('latent_space')!r:.80}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.importers.building import build_networks
+from export.importers.building import build_networks, check
 from export.importers.contents import Contents, Family
 from export.importers.direction_doubts import doubt_of
 from export.importers.direction_rows import Numbers
@@ -22,7 +22,7 @@ from export.importers.gathering import Named, Tell, expand, nothing_in, passed_o
 from export.importers.reading.telling import laid_out
 from export.networks import AnyGenerator, Networks
 from export.pack import PackInfo, write_pack
-from export.progress import progress
+from export.progress import printable, progress
 from export.progress import tell as progress_line
 from relatent.directions import Direction, DirectionSpace
 from relatent.pack import NAME, file_digest
@@ -86,9 +86,12 @@ def import_pack(
     with progress(total=len(named) + 2, desc=f"importing {name}", unit="step", leave=False) as bar:
         held = {}
         for file in named:
-            bar.set_postfix_str(file.path.name)
+            bar.set_postfix_str(printable(file.path.name))
             try:
-                held[file] = recognise(file.path)
+                contents = recognise(file.path)
+                if file.folder is not None:
+                    check(contents)  # what is of no use in a folder is passed over, and not the import's end
+                held[file] = contents
             except (Refused, OSError) as error:
                 if file.folder is None:
                     raise
@@ -164,6 +167,7 @@ def _read_directions(contents: Contents, generator: AnyGenerator, stated: Stated
     config = generator.config
     read = partial(
         read_directions,
+        contents.data,
         contents.path,
         config.layers,
         config.latent_width,

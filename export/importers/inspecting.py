@@ -16,6 +16,7 @@ from export.importers.gathering import Tell, expand, nothing_in, passed_over, to
 from export.importers.reading.telling import laid_out
 from export.nets.restyle import ReStyleConfig
 from export.nets.stylegan1 import StyleGAN1Config
+from export.progress import printable
 
 
 def inspect_all(paths: Sequence[Path], show: Callable[[str], None], tell: Tell) -> bool:
@@ -71,10 +72,10 @@ def inspect(path: Path) -> str:
         if held.others:
             lines["holds"] = _counted(held.others)
         if held.family.is_direction:
-            lines |= describe_directions(path)
+            lines |= describe_directions(held.data, path)
     lines["licence"] = held.family.licence
     width = max(map(len, lines))
-    return "\n".join([str(path), *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
+    return "\n".join([printable(str(path)), *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
 
 
 def _generator(held: Contents) -> dict[str, str]:

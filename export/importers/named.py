@@ -89,8 +89,3 @@ def check_colours(bias: tuple[int, ...], what: str) -> None:
     if count != 3:
         told = {1: "one colour channel", 2: "two colour channels", 4: "four colour channels"}
         raise UnsupportedFile(f"{what}: {told.get(count, f'{count} colour channels')}; three are needed")
-
-
-def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names start with a prefix, without it."""
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

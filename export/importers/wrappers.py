@@ -8,7 +8,9 @@ it lies at.
 
 from __future__ import annotations
 
+import itertools
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +18,17 @@ from typing import Any
 from torch import Tensor
 
 from export.importers.contents import Tensors
-from export.importers.errors import UnsupportedFile
-from export.importers.named import under
+from export.importers.errors import DamagedFile, UnsupportedFile
 from export.importers.reading import PersistentObject
 from export.importers.reading.telling import one_line
 
-_AVERAGED = {"smooth", "average", "averaged", "avg", "shadow"}
-"""Words in a place that tell an averaged network, the better one; besides those that end in `ema`."""
+_AVERAGED = "smooth|average|averaged|avg|shadow|(net|model|params?)?(g|gen|generator)?ema"
+"""A word in a place that tells an averaged network, the better one."""
+
+_NOT = ("no", "non", "not", "without")
+
+_MOST_NAMES = 1 << 26
+"""Characters of all names in a file: sixty or so for each of the most values that a file may have."""
 
 _SHOWN = 3
 
@@ -40,26 +46,62 @@ class Found:
     tensors: Tensors
 
 
-def leaves(data: Any, place: str = "") -> dict[str, Any]:
-    """All values of nested containers, by dotted name."""
+@dataclass(frozen=True)
+class Unfolded:
+    """What lies in nested containers, by dotted name.
+
+    Attributes:
+        values: all that is no container.
+        mappings: the dictionaries.
+    """
+
+    values: Mapping[str, Any]
+    mappings: Mapping[str, Mapping[Any, Any]]
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors among the values."""
+        return {name: value for name, value in self.values.items() if isinstance(value, Tensor)}
+
+
+def unfold(data: Any, path: str) -> Unfolded:
+    """Name all values of nested containers, of a file at a path.
+
+    Raises:
+        DamagedFile: a name leads to two things, of which one is a tensor; or names are too long together: a
+            container's key is in the names of all that is in it.
+    """
+    values: dict[str, Any] = {}
+    mappings: dict[str, Mapping[Any, Any]] = {}
+    left = _MOST_NAMES
+
+    def visit(name: str, data: Any) -> None:
+        nonlocal left
+        items = _items(data)
+        if items is None:
+            if name in values and (isinstance(data, Tensor) or isinstance(values[name], Tensor)):
+                raise DamagedFile(f"{path}: two things are called {one_line(name)!r}, and one is a tensor")
+            values[name] = data
+            return
+        if isinstance(data, Mapping):
+            mappings.setdefault(name, data)
+        for key, value in items:
+            left -= len(name) + len(str(key)) + 1
+            if left < 0:
+                raise DamagedFile(f"{path}: names of more than {_MOST_NAMES} characters together")
+            visit(f"{name}.{key}" if name else str(key), value)
+
+    visit("", data)
+    return Unfolded(values, mappings)
+
+
+def _items(data: Any) -> Iterable[tuple[Any, Any]] | None:
+    """What is in a container, by key or number; None of anything else."""
     if isinstance(data, PersistentObject):
-        data = data.tensors()
-    items: Iterable[tuple[Any, Any]]
+        return data.items()
     if isinstance(data, Mapping):
-        items = data.items()
-    elif isinstance(data, list | tuple):
-        items = enumerate(data)
-    else:
-        return {place: data}
-    found: dict[str, Any] = {}
-    for key, value in items:
-        found |= leaves(value, f"{place}.{key}" if place else str(key))
-    return found
-
-
-def tensors_of(data: Any) -> dict[str, Tensor]:
-    """All tensors of nested containers, by dotted name."""
-    return {name: value for name, value in leaves(data).items() if isinstance(value, Tensor)}
+        return data.items()
+    return enumerate(data) if isinstance(data, list | tuple) else None
 
 
 def find(tensors: Tensors, marks: Mapping[str, str]) -> list[Found]:
@@ -70,68 +112,82 @@ def find(tensors: Tensors, marks: Mapping[str, str]) -> list[Found]:
             place = name.removesuffix(mark)
             if f"{place}{mark}" == name and place[-1:] in ("", ".") and f"{place}{companion}" in tensors:
                 places.add(place)
-    outer = [place for place in places if not any(place.startswith(each) for each in places - {place})]
-    return [Found(place, under(tensors, place)) for place in sorted(outer)]
+    # In their order, what begins with a place comes right after it: there may be very many.
+    outer: list[str] = []
+    for place in sorted(places):
+        if not outer or not place.startswith(outer[-1]):
+            outer.append(place)
+    found: dict[str, dict[str, Tensor]] = {place: {} for place in outer}
+    for name, tensor in tensors.items() if outer else ():
+        place = outer[bisect_right(outer, name) - 1]
+        if name.startswith(place):
+            found[place][name.removeprefix(place)] = tensor
+    return [Found(place, inside) for place, inside in found.items()]
 
 
-def the_one(found: Sequence[Found], what: str, path: str) -> Found | None:
+def the_one(found: Sequence[Found], what: str, path: str, *, may_be_averaged: bool = True) -> Found | None:
     """The one network of a kind that is to be imported: of several the averaged one.
+
+    Args:
+        found: the networks.
+        what: their kind.
+        path: of the file.
+        may_be_averaged: whether training leaves averaged ones of this kind.
 
     Raises:
         UnsupportedFile: there are several, and no name tells which is meant.
     """
-    averaged = [each for each in found if _is_averaged(each.place)]
-    chosen = averaged if len(found) > 1 else found
-    if len(found) > 1 and len(chosen) != 1:
+    if len(found) <= 1:
+        return found[0] if found else None
+    chosen = [each for each in found if _is_averaged(each.place)] if may_be_averaged else []
+    if len(chosen) != 1:
         places = " and ".join(repr(one_line(each.place.rstrip("."))) for each in found[:_SHOWN])
+        untold = ", and no name tells which is the averaged one; save the one that is meant by itself"
         raise UnsupportedFile(
-            f"{path}: holds {len(found)} {what}s, at {places}, and no name tells which is the averaged one; "
-            "save the one that is meant by itself"
+            f"{path}: holds {len(found)} {what}s, at {places}"
+            f"{untold if may_be_averaged else '; save the one that is meant by itself'}"
         )
-    return chosen[0] if chosen else None
+    return chosen[0]
 
 
-def nearest(data: Any, place: str, key: str) -> Any:
+def nearest(unfolded: Unfolded, place: str, key: str) -> Any:
     """The value of a key beside a place or nearest above it; a list of what is in it, if it is a container.
 
     None if there is none.
     """
-    values = leaves(data)
-    parts = place.split(".")[:-1]
-    for count in range(len(parts), -1, -1):
-        name = ".".join([*parts[:count], key])
-        inside = [value for each, value in values.items() if each.startswith(f"{name}.")]
+    values = unfolded.values
+    inner = [name for name in values if f"{key}." in name]
+    for name in _above(place, key):
+        inside = [values[each] for each in inner if each.startswith(f"{name}.")]
         if name in values or inside:
             return values.get(name, inside)
     return None
 
 
-def nearest_mapping(data: Any, place: str, key: str) -> Mapping[str, Any]:
-    """The dictionary of a key nearest above a place; empty if there is none."""
-    levels = [data]
-    for part in place.split(".")[:-1]:
-        if not isinstance(levels[-1], Mapping) or part not in levels[-1]:
-            break
-        levels.append(levels[-1][part])
-    for level in reversed(levels):
-        if isinstance(level, Mapping) and isinstance(level.get(key), Mapping):
-            held: Mapping[str, Any] = level[key]
-            return held
-    return {}
+def nearest_mapping(unfolded: Unfolded, place: str, key: str) -> Mapping[str, Any]:
+    """The dictionary of a key beside a place or nearest above it; empty if there is none."""
+    held = (unfolded.mappings[name] for name in _above(place, key) if name in unfolded.mappings)
+    return next(held, {})
 
 
-def outline(data: Mapping[Any, Any]) -> str:
+def _above(place: str, key: str) -> Iterable[str]:
+    """What a key is called beside a place, and on each level above it."""
+    parts = place.split(".")[:-1]
+    return (".".join([*parts[:count], key]) for count in range(len(parts), -1, -1))
+
+
+def outline(data: Mapping[Any, Any], path: str) -> str:
     """What stands at the top of a file and under it, in a line."""
     at_top = [key for key, value in data.items() if isinstance(value, Tensor)]
     told = [f"at its top {listed(at_top)}"] if at_top else []
-    others = [f"{one_line(str(key))!r} ({_about(data[key])})" for key in data if key not in at_top]
+    others = [f"{one_line(str(key))!r} ({_about(data[key], path)})" for key in data if key not in at_top]
     return "; ".join([*told, *_cut(others, 2 * _SHOWN)]) or "nothing"
 
 
-def _about(value: Any) -> str:
+def _about(value: Any, path: str) -> str:
     if not isinstance(value, Mapping | list | tuple | PersistentObject):
         return type(value).__name__
-    tensors = tensors_of(value)
+    tensors = unfold(value, path).tensors
     kind = "a list" if isinstance(value, list | tuple) else "a dict"
     return f"{kind} of {_counted(tensors)}: {listed(tensors)}" if tensors else f"{kind} without a tensor"
 
@@ -150,5 +206,9 @@ def _cut(texts: list[str], most: int) -> list[str]:
 
 
 def _is_averaged(place: str) -> bool:
-    words = re.split("[^a-z]+", place.lower())
-    return any(word in _AVERAGED or word.endswith("ema") for word in words)
+    """Whether a word tells it, and none before it says the opposite: `non_ema`."""
+    words = re.split("[^a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", place).lower())
+    return any(
+        re.fullmatch(_AVERAGED, word) and before not in _NOT
+        for before, word in itertools.pairwise(["", *words])
+    )

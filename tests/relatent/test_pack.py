@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from relatent.pack import DIRECTIONS, LATENTS, MANIFEST, PackError, file_digest, read_pack, read_packs
 from tests.fixtures.tiny import write_tiny
@@ -78,6 +81,24 @@ def test_a_file_that_was_altered_is_named(pack: Path) -> None:
     assert the_error_of(pack) == f"{pack / LATENTS}: SHA-256 differs from the manifest's"
 
 
+@pytest.mark.parametrize("name", [LATENTS, DIRECTIONS])
+def test_a_number_that_is_none_is_refused_by_its_file_and_name(pack: Path, name: str) -> None:
+    before = file_digest(pack / name)
+    arrays = load_file(pack / name)
+    first = min(arrays)
+    arrays[first][0, 0] = np.nan
+    save_file(arrays, pack / name)
+    manifest = pack / MANIFEST
+    manifest.write_text(manifest.read_text().replace(before, file_digest(pack / name)))
+    assert the_error_of(pack) == f"{pack / name}: {first}: expected finite numbers, got others among them"
+
+
+@pytest.mark.parametrize("kind", ["partial", "replaced"])
+def test_what_is_being_written_or_replaced_is_no_pack(pack: Path, kind: str) -> None:
+    shutil.copytree(pack, pack.with_name(f".tiny.{kind}"))
+    assert read_packs(pack.parent).keys() == {"tiny"}
+
+
 def test_a_manifest_that_is_no_toml_is_named(pack: Path) -> None:
     (pack / MANIFEST).write_text("format")
     assert the_error_of(pack).startswith(f"{pack / MANIFEST}: not TOML: ")
@@ -113,6 +134,12 @@ def test_where_there_is_no_pack_the_folder_is_named(tmp_path: Path, folder: str)
         ('name = "tiny"', 'name = "../../tiny"', "name: expected lower-case letters"),
         ('"latents.safetensors" =', '"../latents.safetensors" =', "files: expected names of files"),
         ("encoder = 0.02", 'encoder = "fast"', "could not convert"),
+        (
+            "encoder = 0.02",
+            "encoder = nan",
+            "refine.learning_rate.encoder: expected a finite number, got nan",
+        ),
+        ("bias = -0.25", "bias = -inf", "direction 'brightness': bias: expected a finite number, got -inf"),
     ],
 )
 def test_a_manifest_that_leads_elsewhere_is_refused(pack: Path, line: str, instead: str, what: str) -> None:

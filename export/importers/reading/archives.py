@@ -110,15 +110,27 @@ def _refuse_programs(directory: list[zipfile.ZipInfo]) -> None:
 
 
 def _arrays(file: IO[bytes], directory: list[zipfile.ZipInfo]) -> dict[str, Any]:
-    """NumPy's arrays by name. Floating-point numbers hardly shrink, so that none unpacks to much more."""
+    """NumPy's arrays by name. Floating-point numbers hardly shrink, so that none unpacks to much more.
+
+    What the directory says may be a lie. Only deflate can be asked for so many bytes and no more: of the
+    others Python unpacks whatever there is before it cuts.
+    """
     size, total = file.seek(0, io.SEEK_END), sum(entry.file_size for entry in directory)
     if total > max(_MOST_SHRUNK * size, _LITTLE):
         raise DamagedFile(f"a NumPy archive of {size} bytes that would unpack to {total}")
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in directory):
+        raise UnsupportedFile(
+            "a NumPy archive packed by another method than deflate, which NumPy's is; save it again with "
+            "numpy.savez_compressed"
+        )
+    if len({entry.filename for entry in directory}) != len(directory):
+        raise DamagedFile("a NumPy archive that holds an entry twice")
     found = {}
     with zipfile.ZipFile(file) as archive:
         for entry in directory:
             with archive.open(entry) as packed:
-                found[entry.filename.removesuffix(".npy")] = arrays.array_of(io.BytesIO(packed.read()))
+                content = packed.read(entry.file_size + 1)
+            found[entry.filename.removesuffix(".npy")] = arrays.content_of(io.BytesIO(content))
     return found
 
 

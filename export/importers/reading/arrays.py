@@ -46,6 +46,11 @@ def read_array(path: Path) -> Any:
 
 def array_of(file: IO[bytes]) -> Any:
     """The same of an open file, without the path before what is refused."""
+    return plain(content_of(file), file.seek(0, io.SEEK_END))
+
+
+def content_of(file: IO[bytes]) -> Any:
+    """The same before `plain`, which an archive's arrays go through together."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     version = _npy.read_magic(file)
@@ -57,7 +62,7 @@ def array_of(file: IO[bytes]) -> Any:
         objects = run(file)
         if not isinstance(objects, Array):
             raise DamagedFile("a NumPy array of objects whose pickle holds none")
-        return plain(objects, size)
+        return objects
     if dtype.kind not in "biufc":
         raise UnsupportedFile(f"a NumPy array of {one_line(str(dtype))}, expected one of numbers")
     expected, found = math.prod(shape) * dtype.itemsize, size - file.tell()

@@ -143,6 +143,12 @@ class Array:
             raise DamagedFile("a NumPy array with a state that is none")
         self._state = state
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the data that `content` copies; 0 of objects."""
+        data = self._state[4] if self._state is not None else b""
+        return len(data) if isinstance(data, str | bytes | bytearray) else 0
+
     def content(self) -> NDArray[Any] | tuple[tuple[int, ...], list[Any]]:
         """The array in this machine's byte order; of one of objects, its shape and the objects.
 

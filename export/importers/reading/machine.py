@@ -7,6 +7,7 @@ which never runs any. Operations and names are as in the comments of Python's `p
 
 from __future__ import annotations
 
+import io
 import pickletools
 from collections.abc import Callable, Mapping
 from typing import IO, Any
@@ -17,6 +18,10 @@ from export.importers.reading.known import BUILDERS, NAMES, Builder, element, ke
 
 MOST_OPERATIONS = 1_000_000
 """A checkpoint of a thousand tensors takes fifty thousand. Each may take a hundred bytes of memory."""
+
+_OVERLAP, _LITTLE = 4, 1 << 20
+"""A pickle may hand what it memorised to many calls, which copy it: together up to so many times the file's
+bytes of text, or so many bytes, and as many items as it may have operations."""
 
 _NUMBERS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
 _TEXTS = {
@@ -59,9 +64,11 @@ def run(
     Raises:
         UnsafeFile: it names something that is not known.
         UnsupportedFile: TensorFlow's networks, and keys that are neither text nor numbers.
-        DamagedFile, or any other error: it is no pickle.
+        DamagedFile, or any other error: it is no pickle, or one that would become much more than it is.
     """
-    machine = _Machine({**BUILDERS, **(builders or {})}, stored)
+    start, end = file.tell(), file.seek(0, io.SEEK_END)
+    file.seek(start)
+    machine = _Machine({**BUILDERS, **(builders or {})}, stored, max(_OVERLAP * (end - start), _LITTLE))
     for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
         if count >= MOST_OPERATIONS:
             raise DamagedFile(f"a pickle of more than {MOST_OPERATIONS} operations")
@@ -72,7 +79,10 @@ def run(
 class _Machine:
     """A stack, those put aside at marks, and what was memorised."""
 
-    def __init__(self, builders: Mapping[str, Builder], stored: Callable[[Any], Storage] | None) -> None:
+    def __init__(
+        self, builders: Mapping[str, Builder], stored: Callable[[Any], Storage] | None, most_bytes: int
+    ) -> None:
+        self._most_bytes, self._bytes, self._items = most_bytes, 0, 0
         self.stack: list[Any] = []
         self._aside: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
@@ -196,7 +206,18 @@ class _Machine:
     def _build_from(self, kind: Any, arguments: tuple[Any, ...]) -> None:
         if not isinstance(kind, Global) or kind.name not in self._builders:
             raise DamagedFile("a pickle that calls something that is no function")
+        self._count(arguments)
         self.stack.append(self._builders[kind.name](*arguments))
+
+    def _count(self, arguments: tuple[Any, ...]) -> None:
+        """Count what is about to be copied."""
+        self._bytes += sum(len(each) for each in arguments if isinstance(each, str | bytes))
+        self._items += sum(len(each) for each in arguments if isinstance(each, list | tuple | dict | set))
+        if self._bytes > self._most_bytes or self._items > MOST_OPERATIONS:
+            raise DamagedFile(
+                f"a pickle whose calls take {self._bytes} bytes and {self._items} items, and one of its size "
+                f"should have {self._most_bytes} and {MOST_OPERATIONS} at most"
+            )
 
     def _set_state(self, argument: Any) -> None:
         state = self.stack.pop()
@@ -204,6 +225,7 @@ class _Machine:
         if isinstance(target, Array | Dtype):
             target.__setstate__(state)
         elif type(target) is Attributes and type(state) is dict:
+            self._count((state,))
             target.update(state)
         elif type(target) is not dict:
             raise DamagedFile("a pickle that changes something that has no state")

@@ -6,7 +6,7 @@ its class's name and its attributes. The text is never run: what one computes is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +39,12 @@ class PersistentObject:
         """The named arguments it was made with."""
         return dict(self.state.get("_init_kwargs", {}))
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Its parameters and buffers and those of its parts, by the names that a state dict has for them.
+    def items(self) -> Iterator[tuple[str, Tensor | PersistentObject]]:
+        """Its parameters, its buffers and its parts, by name.
 
         Buffers that a state dict leaves out are there too.
         """
-        found: dict[str, Tensor] = {}
-        for table in ("_parameters", "_buffers"):
-            found |= {name: value for name, value in self.state.get(table, {}).items() if value is not None}
-        for name, part in self.state.get("_modules", {}).items():
-            if part is not None:
-                found |= {f"{name}.{inner}": value for inner, value in part.tensors().items()}
-        return found
+        for table in ("_parameters", "_buffers", "_modules"):
+            for name, value in self.state.get(table, {}).items():
+                if value is not None:
+                    yield name, value

@@ -29,7 +29,8 @@ _DEEPEST = 100
 """NVIDIA's networks are three deep for each of their levels."""
 
 _OVERLAP, _LITTLE = 4, 1 << 20
-"""Tensors may overlap, as an expanded one does: up to so many times the file's size, or so many bytes."""
+"""Tensors may overlap, as an expanded one does, and arrays be made of the same bytes: up to so many times the
+file's size, or so many bytes."""
 
 _SIMPLE = (type(None), bool, int, float, str, bytes)
 
@@ -110,9 +111,11 @@ class _Unfolding:
             case set() | frozenset():
                 return frozenset(part(inner) for inner in value)
             case Array():
+                self._count(value.nbytes)
                 return _array(value, part)
             case np.ndarray():
-                return value  # of an `.npz`, whose arrays were read one by one
+                self._count(value.nbytes)
+                return value
             case Scalar():
                 return value.number()
             case Persistent():
@@ -128,15 +131,19 @@ class _Unfolding:
             raise UnsupportedFile(
                 f"a tensor of layout {tensor.layout} on {tensor.device}, expected a dense one"
             )
-        self._bytes += tensor.numel() * tensor.element_size()
-        if self._bytes > self._most_bytes:
-            raise DamagedFile(
-                f"tensors that unfold to {self._bytes} bytes, and a file of its size should hold "
-                f"{self._most_bytes} at most"
-            )
+        self._count(tensor.numel() * tensor.element_size())
         plain = tensor.detach()
         # A file that another program packed again may have its numbers anywhere.
         return plain.clone() if plain.data_ptr() % plain.element_size() else plain
+
+    def _count(self, numbers: int) -> None:
+        """Count bytes of numbers, before they are copied."""
+        self._bytes += numbers
+        if self._bytes > self._most_bytes:
+            raise DamagedFile(
+                f"tensors and arrays that unfold to {self._bytes} bytes, and a file of its size should hold "
+                f"{self._most_bytes} at most"
+            )
 
 
 def _array(array: Array, part: Any) -> Any:

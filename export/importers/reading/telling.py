@@ -29,12 +29,17 @@ _NO_FILES = {
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what has no beginning to go back to and may never end, before it is opened.
+    """Refuse, before it is opened, what may never end, and what has a name that is no text.
 
     Raises:
-        UnsupportedFile: it is a pipe, a socket or a device.
+        UnsupportedFile: it is a pipe, a socket or a device, or its path is not UTF-8.
         OSError: there is nothing of that name.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        # PyTorch and safetensors take no other, and a pack could not say where it comes from.
+        raise UnsupportedFile(f"{path}: a path that is not UTF-8; rename it") from error
     what = _NO_FILES.get(stat.S_IFMT(path.stat().st_mode))
     if what is not None:
         raise UnsupportedFile(f"{path}: {what}, expected a file; write what comes out of it to one first")

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from export.importers.directions import describe_directions, read_directions
+from export.importers import directions
 from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsafeFile, UnsupportedFile
 from export.importers.ganspace import GanspaceEdit
+from export.importers.reading import read_checkpoint
 from export.networks import Networks
 from export.pack import PackInfo, write_pack
 from relatent.directions import Direction, DirectionSpace
@@ -27,6 +28,14 @@ RANDOM = np.random.default_rng(0)
 def unit(*shape: int) -> np.ndarray[Any, Any]:
     rows = RANDOM.normal(size=shape)
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def read_directions(path: Path, *shape: int, **options: Any) -> list[Direction]:
+    return directions.read_directions(read_checkpoint(path), path, *shape, **options)
+
+
+def describe_directions(path: Path) -> dict[str, str]:
+    return directions.describe_directions(read_checkpoint(path), path)
 
 
 def read(path: Path, **options: Any) -> list[Direction]:
@@ -225,7 +234,7 @@ def test_an_edit_along_no_component_is_refused_by_its_name(save: Save, edit: Gan
         ({"std": torch.ones(4)}, "std: expected 5 numbers above 0"),
         ({"std": torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0])}, "std: expected 5 numbers above 0"),
         ({"mean": torch.full((1, WIDTH), torch.nan)}, "mean: expected finite numbers"),
-        ({"mean": torch.ones(1, WIDTH - 1)}, "expected components and a mean of 16 numbers"),
+        ({"mean": torch.ones(1, WIDTH - 1)}, "mean: expected 16 numbers, as its components have, got 15"),
         ({"mean": "none"}, "mean: expected floating-point numbers, got str"),
     ],
 )
@@ -252,7 +261,7 @@ def test_a_direction_of_a_larger_generator_is_refused_with_both_sizes(save: Save
     ("name", "data", "error", "says"),
     [
         ("age.pt", torch.randn(1, 20), UnsupportedFile, "expected rows of 16 numbers, .*got shape [20]"),
-        ("age.pt", torch.randn(2, 3, LAYERS, WIDTH), UnsupportedFile, "expected rows of 16 numbers"),
+        ("age.pt", torch.randn(2, 3, LAYERS, WIDTH), UnsupportedFile, "expected one row, or one a layer"),
         ("age.pt", torch.zeros(1, WIDTH), DamagedFile, "expected a direction, got zeros alone"),
         ("age.pt", torch.full((1, WIDTH), torch.inf), DamagedFile, "expected finite numbers"),
         ("age.pt", torch.zeros(0), DamagedFile, "expected finite numbers"),
@@ -422,7 +431,7 @@ def test_ganspaces_own_components_of_z_move_samples(tmp_path: Path) -> None:
         read(path, edits={"beard": GanspaceEdit(3, 7, 8)})
     np.savez_compressed(path, **own_components(WIDTH, of_z=True))
     with pytest.raises(
-        UnsupportedFile, match="mean of 12 numbers, as this generator's mapping network takes"
+        UnsupportedFile, match="components of 12 numbers, as this generator's mapping network takes"
     ):
         read(path)
 
@@ -476,6 +485,61 @@ def test_an_exported_edit_that_is_none_of_this_generator_is_refused_with_the_rea
     with pytest.raises(Refused, match=re.escape(says)) as caught:
         read(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+IN_NO_GENERATOR: dict[str, tuple[str, Any, str]] = {
+    "zeros of W": ("age_w_boundary.npy", np.zeros((1, 512)), "expected a direction, got zeros alone"),
+    "zeros of W+": ("age.pt", torch.zeros(1, 14, 512), "expected a direction, got zeros alone"),
+    "zeros where it moves": (
+        "age.npy",
+        np.array(
+            {
+                "boundary": np.eye(14, 512, 1) * (np.arange(14) > 2)[:, None],
+                "meta_data": {"manipulate_layers": [0, 2]},
+            },
+            dtype=object,
+        ),
+        "expected a direction, got zeros alone",
+    ),
+    "a row that is not there": (
+        "age.npy",
+        np.array({"boundary": unit(14, 512), "meta_data": {"manipulate_layers": [14]}}, dtype=object),
+        "manipulate_layers: expected 0 to 13, got [14]",
+    ),
+    "codes with a boundary": (
+        "age.npy",
+        np.array({"boundary": unit(3, 14, 512)}, dtype=object),
+        "3 codes of 14 rows and no direction",
+    ),
+    "too long": ("age.npy", np.full((14, 512), 1e300), "expected lengths that a float32 can hold"),
+    "no axis": ("age.pt", torch.tensor(1.0), "expected one row, or one a layer"),
+    "four axes": ("age.pt", torch.randn(2, 2, 14, 512), "expected one row, or one a layer"),
+    "another mean": (
+        "p.pt",
+        components() | {"mean": torch.ones(1, 15)},
+        "mean: expected 16 numbers, as its components have",
+    ),
+    "long deviations": ("p.pt", components() | {"std": np.full(5, 1e39)}, "std: expected 5"),
+    "no component": ("e.pt", own_edit(lat_comp=np.zeros((1, WIDTH))), "lat_comp: expected a direction, got"),
+    "no rows": (
+        "e.pt",
+        own_edit(edit_start=5, edit_end=3),
+        "expected a component from 0 and rows edit_start",
+    ),
+    "rows before the first": ("e.pt", own_edit(edit_start=-1), "expected a component from 0 and rows edit_s"),
+    "no letter": ("年.pt", torch.from_numpy(unit(1, 512)), "expected a file name with letters a to z"),
+}
+
+
+@pytest.mark.parametrize("what", IN_NO_GENERATOR)
+def test_a_direction_that_fits_no_generator_is_refused_by_both(save: Save, what: str) -> None:
+    name, data, told = IN_NO_GENERATOR[what]
+    path = save(name, data)
+    width = WIDTH if isinstance(data, dict) else 512
+    for reader in (describe_directions, lambda path: read_directions(path, LAYERS, width, width)):
+        with pytest.raises(Refused, match=re.escape(told)) as caught:
+            reader(path)
+        assert str(caught.value).startswith(f"{path}: ")
 
 
 def test_an_exported_edit_runs_nothing(tmp_path: Path) -> None:

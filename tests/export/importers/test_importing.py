@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 
 from export.cli import main
+from export.importers.reading import read_checkpoint
 from export.weights import load_networks
 from relatent.pack import read_pack
 from tests.export.conftest import ROOT
@@ -104,6 +105,22 @@ def test_a_folder_of_directions_and_chosen_components_are_taken(here: Path) -> N
     assert set(directions) == {"age", "smile_w_boundary", "eyes"}
     assert (directions["eyes"].first_layer, directions["eyes"].last_layer) == (3, 5)
     assert {direction.licence for direction in directions.values()} == {"MIT"}
+
+
+def test_a_direction_is_read_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (generator,) = FAMILIES["rosinality"](here)
+    files = [str(path) for path in (generator, *write_directions(here))]
+    read: list[str] = []
+
+    def counted(path: Path) -> Any:
+        read.append(str(path))
+        return read_checkpoint(path)
+
+    monkeypatch.setattr("export.importers.families.read_checkpoint", counted)
+    monkeypatch.setattr("export.importers.directions.read_checkpoint", counted, raising=False)
+    assert main(["inspect", *files]) == 0
+    assert main(["import", *files, "--name", "own"]) == 0
+    assert read == 2 * files
 
 
 def test_components_want_a_file_of_them(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save as safetensors
 from torch import Tensor
 
 from export.cli import main
@@ -40,6 +41,14 @@ IDINVERT = idinvert_generator_tensors(16, WIDTH)
 PSP = {f"encoder.{n}": t for n, t in ir_se_encoder_tensors(LAYERS, width=WIDTH, resolution=SIDE).items()}
 PSP |= {f"decoder.{n}": t for n, t in rosinality_tensors(CHANNELS, WIDTH).items()}
 OPTIONS = {"encoder_type": "GradualStyleEncoder"}
+
+
+def numpy_row(state: Tensors, file: Any) -> None:
+    np.save(file, np.eye(1, WIDTH))
+
+
+def flat(state: Tensors, file: Any) -> None:
+    file.write(safetensors(state))
 
 
 @pytest.fixture(autouse=True)
@@ -237,6 +246,49 @@ def test_a_folder_is_imported_as_what_is_usable_in_it(
     assert "pose" not in pack.directions
     assert "README" not in pack.provenance
     assert "pose.pt" not in pack.provenance
+
+
+def test_a_network_in_a_folder_that_cannot_be_built_is_passed_over_by_both(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "mixed").mkdir()
+    FAMILIES["rosinality"](here / "mixed")
+    torch.save(damaged(arcface_tensors(side=16), "output_layer.3.weight"), "mixed/arcface.pth")
+    lines = []
+    for command in (["inspect", "mixed"], ["import", "mixed", "--name", "own"]):
+        assert main(command) == 0
+        lines.append(capsys.readouterr().err)
+    assert lines[0] == lines[1]
+    assert lines[0].startswith("relatent-export: passed over mixed/arcface.pth: output_layer.3.weight: ")
+    assert "identity" not in read_pack(here / "packs" / "own").metrics
+
+
+@pytest.mark.parametrize("save", [lambda state, file: torch.save(state, file), numpy_row, flat])
+def test_a_name_that_is_no_text_is_refused_with_the_cure(
+    save: Any, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (here / "sound.pt").open("wb") as file:
+        save(ROSINALITY, file)
+    path = here / os.fsdecode(b"caf\xe9_w_boundary.pt")
+    (here / "sound.pt").rename(path)
+    for command in (["inspect", path.name], ["import", path.name, "--name", "own"]):
+        assert main(command) == 1
+        told = capsys.readouterr().err
+        assert told == "relatent-export: caf\\udce9_w_boundary.pt: a path that is not UTF-8; rename it\n"
+
+
+def test_a_files_name_does_not_steer_the_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "mixed").mkdir()
+    name = "\x1b[31mé\n"
+    torch.save({"g_ema": ROSINALITY}, f"mixed/{name}.pt")
+    (here / "mixed" / f"{name}.txt").write_text("Notes.")
+    shown = r"mixed/\x1b[31mé\n"
+    for command in (["inspect", "mixed"], ["import", "mixed", "--name", "own"]):
+        assert main(command) == 0
+        captured = capsys.readouterr()
+        assert captured.err.startswith(f"relatent-export: passed over {shown}.txt: a text file")
+        assert "\x1b" not in captured.out + captured.err
+        assert shown in captured.out or command[0] == "import"
 
 
 def test_a_folder_of_nothing_usable_is_refused_by_both(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from export.importers.building import build_networks
 from export.importers.contents import Family
 from export.importers.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
 from export.importers.families import recognise
-from tests.fixtures.checkpoints.encoders import ir_se_encoder_tensors
+from export.importers.wrappers import find
+from tests.export.importers.reading.refusing import taking_at_most
+from tests.fixtures.checkpoints.encoders import arcface_tensors, ir_se_encoder_tensors
 from tests.fixtures.checkpoints.families import CHANNELS, LAYERS, SIDE, SMALL, WIDTH
 from tests.fixtures.checkpoints.genforce import genforce_stylegan1_tensors, genforce_stylegan2_tensors
 from tests.fixtures.checkpoints.idinvert import idinvert_encoder_tensors, idinvert_generator_tensors
@@ -148,6 +152,64 @@ def test_e4es_encoder_of_a_single_code_is_that_of_psp_by_another_name(tmp_path: 
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.parametrize("wrap", [lambda held: [held], lambda held: {"runs": [{"step": 1}, held]}])
+def test_an_encoder_in_a_list_keeps_what_stands_beside_it(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
+    encoder = ir_se_encoder_tensors(LAYERS, width=WIDTH, resolution=SIDE)
+    state = prefixed("encoder.", encoder) | prefixed("decoder.", rosinality_tensors(CHANNELS, WIDTH))
+    options, mean = {"encoder_type": "Encoder4Editing"}, torch.ones(WIDTH)
+    held = {"state_dict": state, "opts": options, "latent_avg": mean}
+    torch.save(wrap(held), tmp_path / "e4e.pt")
+    contents = recognise(tmp_path / "e4e.pt")
+    assert (contents.family, contents.options) == (Family.E4E, options)
+    assert contents.latent_avg is not None
+
+
+@pytest.mark.parametrize(
+    ("averaged", "other"),
+    [
+        ("g_ema", "g_non_ema"),
+        ("G_ema", "G_noEMA"),
+        ("params_ema", "params"),
+        ("generatorEMA", "generator_without_ema"),
+        ("gema", "schema"),
+        ("net.ema", "cinema"),
+        ("avg", "not_averaged"),
+    ],
+)
+def test_of_two_generators_the_averaged_one_is_told_by_a_whole_word(
+    tmp_path: Path, averaged: str, other: str
+) -> None:
+    torch.save({averaged: dict(ROSINALITY), other: coarse(ROSINALITY)}, tmp_path / "g.pt")
+    held = recognise(tmp_path / "g.pt").generator
+    assert all(torch.equal(held[name], tensor) for name, tensor in ROSINALITY.items())
+
+
+def test_a_tensor_by_the_name_of_another_is_refused(tmp_path: Path) -> None:
+    state = {"a": dict(ROSINALITY), "a.style.1.weight": torch.zeros_like(ROSINALITY["style.1.weight"])}
+    torch.save(state, tmp_path / "g.pt")
+    with pytest.raises(DamagedFile, match=r"g.pt: two things are called 'a.style.1.weight', and one is a"):
+        recognise(tmp_path / "g.pt")
+
+
+def test_long_keys_are_not_multiplied_by_what_is_below_them(tmp_path: Path) -> None:
+    path = tmp_path / "odd.pkl"
+    path.write_bytes(pickle.dumps({"k" * 1_000_000: dict.fromkeys(range(600))}, protocol=2))
+    with taking_at_most(100_000_000), pytest.raises(DamagedFile, match="names of more than"):
+        recognise(path)
+
+
+def test_countless_places_are_gone_through_once(tmp_path: Path) -> None:
+    held = {"style.1.weight": torch.zeros(1), "conv1.conv.weight": torch.zeros(1)}
+    tensors = {f"{i:x}.{name}": tensor for i in range(20_000) for name, tensor in held.items()}
+    inner = {f"0.inner.{name}": tensor for name, tensor in held.items()}
+    began = time.process_time()
+    found = find(tensors | inner, {"style.1.weight": "conv1.conv.weight"})
+    assert time.process_time() - began < 5
+    assert len(found) == 20_000
+    assert found[0].tensors.keys() == {*held, *(name.removeprefix("0.") for name in inner)}
+    assert all(each.tensors.keys() == held.keys() for each in found[1:])
+
+
 @pytest.mark.parametrize(
     ("state", "kind", "told"),
     [
@@ -178,6 +240,11 @@ def test_e4es_encoder_of_a_single_code_is_that_of_psp_by_another_name(tmp_path: 
             {"e": idinvert_encoder_tensors(16, WIDTH), "g": dict(ROSINALITY)},
             UnsupportedFile,
             "holds a generator and an encoder of different families, at 'g' and 'e'; save each by itself",
+        ),
+        (
+            {"a": arcface_tensors(side=16), "ema": arcface_tensors(side=16)},
+            UnsupportedFile,
+            "holds 2 networks, at 'a' and 'ema'; save the one that is meant by itself",
         ),
         ({"eigvec": torch.eye(8)}, UnsupportedFile, "closed-form factorisation"),
         ({"latent": torch.ones(6, 8)}, UnsupportedFile, "a latent code, as `relatent invert` saves it"),

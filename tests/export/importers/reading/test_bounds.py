@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.importers.errors import DamagedFile, UnsupportedFile
+from export.importers.errors import DamagedFile, Refused, UnsupportedFile
 from export.importers.reading import machine, read_checkpoint
 from tests.export.importers.reading.hostile import Calls, array, saved
 from tests.export.importers.reading.refusing import refusal, taking_at_most
@@ -153,6 +153,71 @@ def test_many_tensors_of_the_same_numbers_are_counted_together(tmp_path: Path) -
     assert "unfold" in refusal(tmp_path, saved(views), DamagedFile)
 
 
+NPY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85C\x01btR"
+"""An empty array in a pickle."""
+
+
+def repeated(first: bytes, many: bytes, count: int = 700) -> bytes:
+    """A pickle that memorises something, and then has many of something else."""
+    return b"\x80\x03" + first + b"q\x000](" + count * many + b"e."
+
+
+def many_arrays() -> bytes:
+    kind = b"cnumpy\ndtype\nX\x02\x00\x00\x00f4\x85R"
+    array = NPY + b"(K\x01J" + struct.pack("<i", 1 << 15) + b"\x85" + kind + b"\x89h\x00tb"
+    return repeated(b"B" + struct.pack("<I", 1 << 17) + bytes(1 << 17), array)
+
+
+def many_storages() -> bytes:
+    inner = saved(torch.zeros(1 << 15)._typed_storage(), zipped=False)
+    # Not at its very beginning, where it would make the whole a file of that kind.
+    kept = b"U" + bytes([40]) + b"-" * 40 + b"0B" + struct.pack("<I", len(inner)) + inner
+    return repeated(kept, b"ctorch.storage\n_load_from_bytes\nh\x00\x85R")
+
+
+def a_growing_path() -> bytes:
+    doubled = b"cpathlib\nPurePosixPath\nh\x00h\x00\x86Rq\x00"
+    return repeated(b"X\x04\x00\x00\x00abcd", doubled, 25)
+
+
+def many_encoded() -> bytes:
+    kept = b"X" + struct.pack("<I", 1 << 17) + b"a" * (1 << 17)
+    return repeated(kept, b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R")
+
+
+def many_mappings() -> bytes:
+    pairs = b"](" + b"".join(b"J" + struct.pack("<i", i) + b"N\x86" for i in range(5_000)) + b"e"
+    return repeated(pairs, b"ccollections\nOrderedDict\nh\x00\x85R")
+
+
+def many_attributes() -> bytes:
+    pairs = b"}(" + b"".join(b"J" + struct.pack("<i", i) + b"N" for i in range(5_000)) + b"u"
+    return repeated(pairs, b"cargparse\nNamespace\n)Rh\x00b")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [many_arrays, many_storages, a_growing_path, many_encoded, many_mappings, many_attributes],
+    ids=lambda write: write.__name__,
+)
+def test_what_is_memorised_once_is_counted_wherever_it_is_used(
+    write: Callable[[], bytes], tmp_path: Path
+) -> None:
+    data = write()
+    with taking_at_most(50_000_000):
+        assert "of its size should" in refusal(tmp_path, data, DamagedFile)
+
+
+def test_objects_of_an_archives_arrays_are_counted_together(tmp_path: Path) -> None:
+    one = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '|O', 'fortran_order': False, 'shape': (), }".ljust(118)
+    kept = b"B" + struct.pack("<I", 1 << 10) + bytes(1 << 10)
+    array = NPY + b"(K\x01M\x00\x01\x85cnumpy\ndtype\nX\x02\x00\x00\x00f4\x85R\x89h\x00tb"
+    row = repeated(kept, array, 500).removesuffix(b".") + b"q\x010"
+    holder = NPY + b"(K\x01)cnumpy\ndtype\nX\x01\x00\x00\x00O\x85R\x89](h\x01etb."
+    archive = zipped({f"{i}.npy": one + row + holder for i in range(4)}, zipfile.ZIP_DEFLATED)
+    assert "unfold to" in refusal(tmp_path, archive, DamagedFile)
+
+
 def test_an_old_file_may_not_ask_for_more_numbers_than_it_holds(tmp_path: Path) -> None:
     data = saved(torch.arange(8.0), zipped=False)
     asking, found = re.subn(rb"(cpuq.)K\x08N", lambda m: m[1] + b"J\xff\xff\xff\x7fN", data)
@@ -189,6 +254,37 @@ def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     assert len(bomb) < 200_000
     with taking_at_most(20_000_000):
         assert "would unpack to 100000000" in refusal(tmp_path, bomb, DamagedFile)
+
+
+def lying(method: int, size: int) -> bytes:
+    """An archive of one array, whose directory says that it unpacks to a thousand bytes."""
+    data = bytearray(zipped({"a.npy": bytes(size)}, method))
+    for size_at in (22, data.find(b"PK\1\2") + 24):
+        data[size_at : size_at + 4] = struct.pack("<I", 1000)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "told"),
+    [
+        (zipfile.ZIP_DEFLATED, DamagedFile, "cut off or damaged"),
+        (zipfile.ZIP_BZIP2, UnsupportedFile, "packed by another method than deflate"),
+        (zipfile.ZIP_LZMA, UnsupportedFile, "packed by another method than deflate"),
+    ],
+)
+def test_a_zip_bomb_that_lies_about_its_size_is_not_unpacked(
+    method: int, kind: type[Refused], told: str, tmp_path: Path
+) -> None:
+    bomb = lying(method, 40_000_000)
+    with taking_at_most(20_000_000):
+        assert told in refusal(tmp_path, bomb, kind)
+
+
+def test_an_archive_of_arrays_that_holds_one_twice_is_refused(tmp_path: Path) -> None:
+    one = io.BytesIO()
+    np.savez(one, a=np.zeros(3), b=np.ones(3))
+    twice = one.getvalue().replace(b"b.npy", b"a.npy")
+    assert "holds an entry twice" in refusal(tmp_path, twice, DamagedFile)
 
 
 def test_an_archive_whose_entries_overlap_is_refused(tmp_path: Path) -> None:

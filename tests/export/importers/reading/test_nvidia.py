@@ -12,6 +12,7 @@ import torch
 
 from export.importers.errors import DamagedFile
 from export.importers.reading import PersistentObject, read_checkpoint
+from export.importers.wrappers import unfold
 from tests.export.importers.reading.hostile import Calls, saved
 from tests.export.importers.reading.nvidia import Nvidia, pickled
 from tests.export.importers.reading.refusing import refusal
@@ -35,7 +36,7 @@ def test_a_network_is_read_with_its_tensors_by_the_names_of_its_state_dict(
     assert read.init_kwargs == {"z_dim": 4, "size": 8}
     assert read.state["training"] is True
     assert read.state["_modules"]["synthesis"].class_name == "SynthesisNetwork"
-    tensors, expected = read.tensors(), generator.state_dict()
+    tensors, expected = unfold(read, "").tensors, generator.state_dict()
     assert tensors.keys() == expected.keys()
     assert "synthesis.affine.weight" in tensors
     for name, tensor in tensors.items():
@@ -50,7 +51,7 @@ def test_a_network_may_be_saved_by_pytorch_too(nvidia: Nvidia, canary: Path, tmp
     generator, path = nvidia.generator(), tmp_path / "network.pt"
     for zipped in (True, False):
         path.write_bytes(saved({"G_ema": generator}, zipped))
-        tensors = read_checkpoint(path)["G_ema"].tensors()
+        tensors = unfold(read_checkpoint(path)["G_ema"], "").tensors
         assert torch.equal(tensors["synthesis.noise"], generator.synthesis.noise)
     assert not canary.exists()
 
@@ -60,7 +61,7 @@ def test_a_network_that_is_a_part_twice_is_read_once(nvidia: Nvidia, tmp_path: P
     generator.again = generator.synthesis
     path = tmp_path / "network.pkl"
     path.write_bytes(pickled(generator))
-    tensors = read_checkpoint(path)["G_ema"].tensors()
+    tensors = unfold(read_checkpoint(path)["G_ema"], "").tensors
     assert tensors["again.affine.weight"] is tensors["synthesis.affine.weight"]
 
 
