@@ -21,6 +21,7 @@ NEED_TRITON = tuple(
 EXPORT = Path(__file__).parent / "export"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests for `make unit`, and skip those of a real Triton where there can be none.
 
