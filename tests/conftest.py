@@ -21,18 +21,21 @@ NEED_TRITON = tuple(
 EXPORT = Path(__file__).parent / "export"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for `make unit`, and skip those of a real Triton where there can be none.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Group the tests for `make unit`: the export half computes, the others start servers and wait.
 
-    The export half computes, and the others start servers and wait: two groups, run side by side. Within one
-    they go one by one, share their fixtures, and have the machine's Tritons to themselves.
+    The two groups run side by side. Within one, tests go one by one, share their fixtures, and have the
+    machine's Tritons to themselves.
     """
-    reason = why_not()
-    skip = pytest.mark.skip(
-        reason=f"no embedded Triton here, as on a bare Debian without libpython: {reason}"
-    )
+    group = "export" if item.path.is_relative_to(EXPORT) else "others"
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of a real Triton where there can be none, as on a bare Debian without libpython."""
+    if (reason := why_not()) is None:
+        return
+    skip = pytest.mark.skip(reason=f"no embedded Triton here: {reason}")
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("export" if item.path.is_relative_to(EXPORT) else "others"))
-        if reason is not None and any(item.path.is_relative_to(path) for path in NEED_TRITON):
+        if any(item.path.is_relative_to(path) for path in NEED_TRITON):
             item.add_marker(skip)
