@@ -145,7 +145,7 @@ def _run(options: argparse.Namespace) -> bool:
         case "verify":
             from export.verifying import verify_pack
 
-            print(verify_pack(options.pack))
+            return verify_pack(options.pack, print, _tell)
         case "repository":
             from export.precision import Precision
             from export.repository import write_repository

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from export.networks import Networks
 from export.weights import load_networks
-from relatent.pack import LATENTS, MANIFEST, Pack, PackError, file_digest, read_pack
+from relatent.pack import LATENTS, MANIFEST, Pack, file_digest, read_pack
 
 _TENSORS = ".safetensors"
 _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
 """What may lie beside a pack's own files: it means nothing to any program."""
 
 
-def verify_pack(folder: Path) -> str:
+def verify_pack(folder: Path, show: Callable[[str], None], tell: Callable[[str], None]) -> bool:
     """Check every file of a pack against its manifest, and the manifest against the weights.
 
+    Args:
+        folder: the pack's.
+        show: takes a sentence that says what was checked, of a pack that is whole.
+        tell: takes a line for each thing that is wrong.
+
     Returns:
-        A sentence that says what was checked.
+        Whether nothing is.
 
     Raises:
-        PackError: what is wrong, a line each.
+        PackError: it cannot be read.
     """
     pack = read_pack(folder)
     listed: dict[str, str] = tomllib.loads((folder / MANIFEST).read_text())["files"]
@@ -34,9 +40,11 @@ def verify_pack(folder: Path) -> str:
             problems.append(f"{path}: not in the manifest")
     if not problems:
         problems = _disagreements(pack, load_networks(folder, pack.compare_side), folder / MANIFEST)
-    if problems:
-        raise PackError("\n".join(problems))
-    return f"{folder}: {len(listed)} files as the manifest has them, revision {pack.revision}"
+    for problem in problems:
+        tell(problem)
+    if not problems:
+        show(f"{folder}: {len(listed)} files as the manifest has them, revision {pack.revision}")
+    return not problems
 
 
 def _disagreements(pack: Pack, networks: Networks, manifest: Path) -> list[str]:

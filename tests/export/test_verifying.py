@@ -48,7 +48,7 @@ def test_every_missing_altered_and_added_file_is_named(
     (pack / "notes.md").write_text("Documents may lie there.")
     assert told(pack, capsys).splitlines() == [
         f"relatent-export: {pack / 'encoder.safetensors'}: missing",
-        f"{pack / 'extra.pt'}: not in the manifest",
+        f"relatent-export: {pack / 'extra.pt'}: not in the manifest",
     ]
     (pack / "extra.pt").unlink()
     (pack / "generator.safetensors").write_bytes(b"altered")
