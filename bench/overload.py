@@ -37,7 +37,7 @@ DEADLINE = 4.0
 """Seconds that a call may take, over those it takes alone."""
 CALLERS = (8, 16)
 """How many callers at a time capacity is sought with."""
-ROUNDS, SECONDS, STEPS = 5, 10.0, 50
+ROUNDS, SECONDS, STEPS = 3, 10.0, 50
 """Of the measurement; seconds are those of one window."""
 LEAD = 2.0
 """What passes before a window, in deadlines."""

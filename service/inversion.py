@@ -89,15 +89,21 @@ class Inverter:
         )
         refinement = Refinement(pack, objective, starting_at(pack, pack.mean), 1 + most)
         call = Call(deadline=monotonic() + REHEARSAL_SECONDS)
+        # The first step is slower than any after it; it tells how many of them there is time for.
+        seconds = await self._run_all(pack, refinement, 1, call)
+        self._admission.pace.forget(kind.of(pack) for kind in GraphKind)
+        await self._run_all(pack, refinement, _steps_of(seconds, most), call)
+
+    async def _run_all(self, pack: Pack, refinement: Refinement, steps: int, call: Call) -> float:
+        """Run every graph that calls need, refinement so many steps; how long these took."""
+        resolution = pack.resolution
+        grey = np.full((resolution, resolution, 3), 128, np.uint8)
         await self._models.map(pack, np.zeros((1, pack.z_width), np.float32), 1.0, call)
         if pack.encoder:
             await self._models.encode(pack, grey[None], call)
-        # The first step is slower than any after it; it tells how many of them there is time for.
-        seconds = await refinement.advance(self._models, 1, call, REHEARSAL_SECONDS)
+        seconds = await refinement.advance(self._models, steps, call, REHEARSAL_SECONDS)
         await self._answer(pack, refinement, grey, call)
-        steps = _steps_of(seconds, most)
-        await refinement.advance(self._models, steps, call, REHEARSAL_SECONDS)
-        await self._answer(pack, refinement, grey, call)
+        return seconds
 
     def work(self, job: Job, images_after: int = 0) -> Work:
         """What a job will ask of the engine, with so many images to be made of its result."""

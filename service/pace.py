@@ -9,7 +9,7 @@ what calls to come can be held against.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from service.running_mean import RunningMean
 
@@ -62,6 +62,11 @@ class Pace:
     def cost(self, graph: str) -> float:
         """Seconds of the engine's time for one run of a graph."""
         return self._costs[graph].seconds if graph in self._costs else INITIAL_SECONDS_A_RUN
+
+    def forget(self, graphs: Iterable[str]) -> None:
+        """Take nothing that was measured so far for what graphs cost: first runs are the slowest."""
+        for graph in graphs:
+            self._costs.pop(graph, None)
 
     def is_stale(self, graph: str) -> bool:
         """Whether a graph was not measured for a long time."""

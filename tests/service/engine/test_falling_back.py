@@ -58,7 +58,7 @@ FAULTS: dict[str, Break] = {
     "Triton cannot start: [Errno 1] Operation not permitted": lambda patch, path: patch.setattr(
         os, "pidfd_open", no_process_ids
     ),
-    "it ended; it said: no GPU, no luck": lambda patch, path: install(
+    "it ended with code 1; it said: no GPU, no luck": lambda patch, path: install(
         patch, path / "triton", "echo no GPU, no luck; exit 1"
     ),
     "it was not ready after 1 s": lambda patch, path: install(patch, path / "triton", "exec sleep 60"),
