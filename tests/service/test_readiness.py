@@ -51,7 +51,7 @@ async def test_what_every_graph_costs_is_measured_before_the_first_call(tiny_roo
             assert pace.cost(f"tiny_{kind}") >= 0.1
 
 
-async def test_the_first_run_of_a_graph_is_not_taken_for_what_it_costs(tiny_root):
+async def test_the_first_run_of_a_graph_is_not_taken_for_what_it_costs(tiny_root, monkeypatch):
     async with running_server(tiny_root, ready=False) as running:
         infer, seen = running.engine.infer, set()
 
@@ -61,7 +61,7 @@ async def test_the_first_run_of_a_graph_is_not_taken_for_what_it_costs(tiny_root
                 await asyncio.sleep(0.3)
             return await infer(graph, inputs, timeout)
 
-        running.engine.infer = slow_at_first
+        monkeypatch.setattr(running.engine, "infer", slow_at_first)
         await running.server.readiness.start()
         pace = running.server.admission.pace
         assert all(pace.cost(graph) < 0.1 for graph in seen)
