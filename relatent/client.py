@@ -20,7 +20,7 @@ import grpc
 
 from relatent.errors import ClientStateError
 from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
-from relatent.forks import check_fork
+from relatent.forks import call_under_way, check_fork
 from relatent.images import ImageFormat, ImageInput
 from relatent.latents import LatentCode
 from relatent.requests import InvertOptions, Move, Operation
@@ -245,9 +245,11 @@ class _BlockingTransport:
                 case Sleep():
                     return self._own().closed.wait(effect.seconds)
                 case Unary():
-                    return self._begin(effect, "unary_unary")
+                    with call_under_way():
+                        return self._begin(effect, "unary_unary")
                 case Stream():
-                    return self._receive(effect)
+                    with call_under_way():
+                        return self._receive(effect)
         except grpc.RpcError as error:
             if self._own().closed.is_set():
                 raise ClientStateError("the client was closed during the call") from error

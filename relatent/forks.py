@@ -1,9 +1,15 @@
-"""Whether gRPC runs in a forked process: where it does not, a call would hang, its timeout too."""
+"""Whether gRPC runs in a forked process.
+
+It does where it was idle when the process was forked. Forked amid a call, gRPC may crash the new process at
+its next call; and where its support for forks is off, a call hangs, its timeout too.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 
@@ -11,6 +17,9 @@ from relatent.errors import ClientStateError
 
 _PROBE_SECONDS, _PATIENCE_SECONDS = 0.01, 10.0
 _unchecked = False
+_forked_amid_a_call = False
+_under_way = 0
+_lock = threading.Lock()
 _kept: list[object] = []
 """Of probes that failed: what gRPC must not be made to clean up where it does not run."""
 
@@ -22,6 +31,11 @@ def check_fork() -> None:
         ClientStateError: it does not run.
     """
     global _unchecked
+    if _forked_amid_a_call:
+        raise ClientStateError(
+            "this process was forked while a call of a Client was under way in another thread, and gRPC may "
+            "crash in it: fork between calls, or start processes by 'spawn' or 'forkserver'"
+        )
     if not _unchecked:
         return
     if not _grpc_runs():
@@ -30,6 +44,26 @@ def check_fork() -> None:
             "GRPC_ENABLE_FORK_SUPPORT unset, or start processes by 'spawn' or 'forkserver'"
         )
     _unchecked = False
+
+
+_forked_amid_a_call = False
+
+
+_under_way = 0
+_lock = threading.Lock()
+
+
+@contextmanager
+def call_under_way() -> Iterator[None]:
+    """Count a call, so that a process forked amid it knows."""
+    global _under_way
+    with _lock:
+        _under_way += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _under_way = max(0, _under_way - 1)  # in a process forked from within a call there is none
 
 
 def _grpc_runs() -> bool:
@@ -50,8 +84,11 @@ def _grpc_runs() -> bool:
 
 
 def _after_fork() -> None:
-    global _unchecked
+    global _unchecked, _forked_amid_a_call, _under_way, _lock
     _unchecked = True
+    _forked_amid_a_call = _forked_amid_a_call or _under_way > 0
+    # Of threads that are not here; one of them may have held the lock.
+    _under_way, _lock = 0, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""What is left out where an embedded Triton cannot start, as on a bare Debian without libpython."""
+"""Which tests may run beside each other, and what is left out where an embedded Triton cannot start."""
 
 from pathlib import Path
 
@@ -18,8 +18,21 @@ NEED_TRITON = tuple(
 )
 
 
+EXPORT = Path(__file__).parent / "export"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Group the tests for `make unit`: the export half computes, the others start servers and wait.
+
+    The two groups run side by side. Within one, tests go one by one, share their fixtures, and have the
+    machine's Tritons to themselves.
+    """
+    group = "export" if item.path.is_relative_to(EXPORT) else "others"
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of a real Triton, with the reason and the cure, where there can be none."""
+    """Skip the tests of a real Triton where there can be none, as on a bare Debian without libpython."""
     if (reason := why_not()) is None:
         return
     skip = pytest.mark.skip(reason=f"no embedded Triton here: {reason}")

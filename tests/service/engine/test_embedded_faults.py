@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -77,7 +78,14 @@ async def test_what_is_stopped_is_not_serving_is_replaced_and_its_calls_are_answ
 @pytest.mark.usefixtures("quick_looks")
 async def test_a_worker_that_takes_its_time_is_left_alone(embedded: EmbeddedEngine) -> None:
     triton, restarts = triton_of(embedded), embedded.triton.restarts
-    work = asyncio.create_task(embedded.infer("toy_work", {"rounds": np.array([[2_500]], np.int32)}))
+
+    def rounds(count: float) -> dict[str, Array]:
+        return {"rounds": np.array([[int(count)]], np.int32)}
+
+    began = time.monotonic()
+    await embedded.infer("toy_work", rounds(500))
+    long = 2 * hanging.LOOKS * hanging.LOOK_SECONDS / (time.monotonic() - began)
+    work = asyncio.create_task(embedded.infer("toy_work", rounds(500 * max(1.0, long))))
     looks, suspected = 0, False
     while not work.done():
         await asyncio.sleep(hanging.LOOK_SECONDS)
