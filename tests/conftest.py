@@ -18,17 +18,26 @@ NEED_TRITON = tuple(
 )
 
 
-EXPORT = Path(__file__).parent / "export"
+COMPUTE = tuple(
+    Path(__file__).parent / path
+    for path in (
+        "export",
+        "bench/test_graphs.py",
+        "bench/test_projectors.py",
+        "bench/test_published.py",
+        "bench/test_step.py",
+    )
+)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Group the tests for `make unit`: the export half computes, the others start servers and wait.
+    """Group the tests for `make unit`: some compute, with PyTorch, and the others start servers and wait.
 
     The two groups run side by side. Within one, tests go one by one, share their fixtures, and have the
     machine's Tritons to themselves.
     """
-    group = "export" if item.path.is_relative_to(EXPORT) else "others"
-    item.add_marker(pytest.mark.xdist_group(group))
+    computes = any(item.path.is_relative_to(path) for path in COMPUTE)
+    item.add_marker(pytest.mark.xdist_group("compute" if computes else "serve"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

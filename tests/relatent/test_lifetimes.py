@@ -178,11 +178,9 @@ print(done)
 in_a_fork(lambda: blocking_packs(client))
 """
     told = run(program, address)
-    assert re.fullmatch(
-        r"this process was forked while a call .* fork between calls, or start processes by 'spawn' or "
-        r"'forkserver'\nstatus 0\n\[400\]\n1\nstatus 0\n",
-        told,
-    ), told
+    assert re.fullmatch(r"this process was forked while a call .*\nstatus 0\n\[400\]\n1\nstatus 0\n", told), (
+        told
+    )
 
 
 @needs_fork
