@@ -4,8 +4,13 @@ The load is open: when calls arrive is drawn beforehand, and they do so whether 
 have been answered, as the callers of a public service do. A call's time counts from when it was to arrive.
 Its deadline is four times what a call takes alone. *Goodput* is what was answered in time, a second, over
 *capacity*, which is what callers who wait for their answers get done when there are as many of them as
-serve it best. Capacity is measured in every round, before and after the loads. Both count what was answered
-within the same kind of window, with a lead before it, so that neither an empty start nor a late end counts.
+serve it best, measured in every round before and after the loads.
+
+Both are counted within a window, with a lead before it, so that neither an empty start nor a late end counts.
+Goodput is the answers that came in it. Callers who wait are answered in bursts, for their refinements run in
+lockstep: sixteen at once, every five seconds or so. How many bursts fall into a window is chance, and the
+best of several such counts is too high by up to half. So capacity adds up the share of each call's time
+that lies in the window.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import Any
 
 import grpc
@@ -37,7 +43,7 @@ DEADLINE = 4.0
 """Seconds that a call may take, over those it takes alone."""
 CALLERS = (8, 16)
 """How many callers at a time capacity is sought with."""
-ROUNDS, SECONDS, STEPS = 3, 10.0, 50
+ROUNDS, SECONDS, STEPS = 3, 20.0, 50
 """Of the measurement; seconds are those of one window."""
 LEAD = 2.0
 """What passes before a window, in deadlines."""
@@ -107,14 +113,14 @@ async def _run(settings: Settings) -> dict[str, Any]:
         async with grpc.aio.insecure_channel(service.address) as channel:
             caller = _Caller(channel, images, steps, deadline)
             for turn in range(rounds):
-                before = await _capacity(client, images, steps, LEAD * deadline, seconds)
+                window = Window(LEAD * deadline, seconds)
+                before = await _rates(client, images, steps, window)
                 met: dict[float, tuple[int, int]] = {}
                 for load in LOADS if turn % 2 == 0 else reversed(LOADS):
-                    arrivals = _arrivals(random, load * before, LEAD * deadline + seconds)
-                    window = _Window(LEAD * deadline, seconds)
+                    arrivals = _arrivals(random, load * max(before), window.end)
                     met[load] = await caller.meet(arrivals, window, outcomes[load])
-                after = await _capacity(client, images, steps, LEAD * deadline, seconds)
-                capacities.append((before + after) / 2)
+                after = await _rates(client, images, steps, window)
+                capacities.append(max(map(mean, zip(before, after, strict=True))))
                 for load, (came, answered) in met.items():
                     outcomes[load].offered.append(came / seconds / capacities[-1])
                     outcomes[load].goodputs.append(answered / seconds / capacities[-1])
@@ -139,27 +145,25 @@ async def _alone(client: AsyncClient, images: Sequence[Array], steps: int) -> fl
     return float(np.median(taken))
 
 
-async def _capacity(
-    client: AsyncClient, images: Sequence[Array], steps: int, lead: float, seconds: float
-) -> float:
-    """Inversions a second with as many callers as get the most done."""
-    return max([await _rate(client, images, steps, callers, lead, seconds) for callers in CALLERS])
+async def _rates(client: AsyncClient, images: Sequence[Array], steps: int, window: Window) -> list[float]:
+    """Inversions a second of each number of callers in `CALLERS`, who each wait for their answers."""
+    return [await rate(client, images, steps, callers, window) for callers in CALLERS]
 
 
-async def _rate(
-    client: AsyncClient, images: Sequence[Array], steps: int, callers: int, lead: float, seconds: float
+async def rate(
+    client: AsyncClient, images: Sequence[Array], steps: int, callers: int, window: Window
 ) -> float:
-    """Inversions a second that so many callers get done who each wait for their answers."""
-    window, began, done = _Window(lead, seconds), time.perf_counter(), 0
+    """Inversions a second in the window. All go on for as long again as the lead, in the same company."""
+    began, done = time.perf_counter(), 0.0
 
     async def call(image: Array) -> None:
         nonlocal done
-        while time.perf_counter() - began < window.end:
+        while (came := time.perf_counter() - began) < window.begin + window.end:
             await client.invert(image, steps=steps)
-            done += window.holds(time.perf_counter() - began)
+            done += window.share(came, time.perf_counter() - began)
 
     await asyncio.gather(*(call(images[index % len(images)]) for index in range(callers)))
-    return done / seconds
+    return done / window.seconds
 
 
 def _arrivals(random: np.random.Generator, rate: float, seconds: float) -> list[float]:
@@ -173,7 +177,7 @@ def _median(figures: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """When what happens counts.
 
     Attributes:
@@ -186,10 +190,16 @@ class _Window:
 
     @property
     def end(self) -> float:
+        """Seconds from the start when it is over."""
         return self.begin + self.seconds
 
     def holds(self, moment: float) -> bool:
+        """Whether a moment, in seconds from the start, lies within."""
         return self.begin <= moment < self.end
+
+    def share(self, came: float, ended: float) -> float:
+        """Of the time between two moments, what lies within."""
+        return max(0.0, min(ended, self.end) - max(came, self.begin)) / (ended - came)
 
 
 class _Caller:
@@ -205,7 +215,7 @@ class _Caller:
         ]
         self._deadline = deadline
 
-    async def meet(self, arrivals: Sequence[float], window: _Window, outcomes: Outcomes) -> tuple[int, int]:
+    async def meet(self, arrivals: Sequence[float], window: Window, outcomes: Outcomes) -> tuple[int, int]:
         """Call at each time; how many came in the window, and how many were answered in it and in time."""
         began = time.perf_counter()
         answers: list[float] = []
