@@ -45,8 +45,8 @@ ENV PATH=/opt/relatent/bin:$PATH \
 USER 65532:65532
 EXPOSE 8500 8501
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s \
-    CMD ["python3", "-m", "service.probe"]
-ENTRYPOINT ["python3", "-m", "service"]
+    CMD ["python3", "-P", "-m", "relatent_service.probe"]
+ENTRYPOINT ["python3", "-P", "-m", "relatent_service"]
 
 
 FROM ${TRITON_IMAGE} AS triton

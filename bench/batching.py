@@ -18,9 +18,9 @@ from bench.serving import Served, Work, added, mean_batch, served, shares
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
-from export.refining import Refinement
 from relatent import AsyncClient
-from relatent.pack import read_pack
+from relatent.core.pack import read_pack
+from relatent_export.analysis.refining import Refinement
 
 CONCURRENCIES = (1, 2, 4, 8, 16)
 

@@ -17,14 +17,14 @@ from bench.graphs import Array, Graphs
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant
-from export.demo.starts import Side
-from export.graphs import reconstruction_objective
-from export.iterate import Iterate, assemble
-from export.networks import Networks
-from export.onnx_export import save_graph
-from export.tracing import state_shapes, trace_step
-from export.weights import load_networks
-from relatent.pack import StateTensor, read_pack
+from relatent.core.pack import StateTensor, read_pack
+from relatent_export.compile.graphs import reconstruction_objective
+from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.onnx import save_graph
+from relatent_export.compile.step import state_shapes, trace_step
+from relatent_export.demo.starts import Side
+from relatent_export.packs.networks import Networks
+from relatent_export.packs.weights import load_networks
 
 STEPS = 10
 RATES = (0.015, 0.02, 0.03, 0.04, 0.06)

@@ -8,7 +8,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from service.engine.cores import available_cores
+from relatent_service.engine.cores import available_cores
 
 PACKAGES = ("numpy", "onnxruntime", "torch", "nvidia-pytriton", "tritonclient", "grpcio")
 

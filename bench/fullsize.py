@@ -29,14 +29,14 @@ from bench.serving import served
 from bench.settings import Settings
 from bench.step import largest_difference
 from bench.timing import by_turns, ratios, significant, spread
-from export.nets.resampling import area_downsample
-from export.nets.stylegan2 import Generator
-from export.networks import Networks
-from export.refining import Refinement
-from export.weights import load_networks
 from relatent import AsyncClient
-from relatent.pack import read_pack
-from service.engine.cores import available_cores
+from relatent.core.pack import read_pack
+from relatent_export.analysis.refining import Refinement
+from relatent_export.nets.resampling import area_downsample
+from relatent_export.nets.stylegan2 import Generator
+from relatent_export.packs.networks import Networks
+from relatent_export.packs.weights import load_networks
+from relatent_service.engine.cores import available_cores
 
 PACK = "fullsize"
 ROUNDS, STEPS = 7, 2

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.refining import Bytes, ExportedPack
-from relatent.pack import Pack
-from service.engine.sessions import open_session
+from relatent.core.pack import Pack
+from relatent_export.analysis.refining import Bytes, ExportedPack
+from relatent_service.engine.sessions import open_session
 
 Array = NDArray[Any]
 

@@ -15,8 +15,8 @@ from bench.graphs import Array, Graphs
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant, spread
-from export.refining import Refinement
-from relatent.pack import read_pack
+from relatent.core.pack import read_pack
+from relatent_export.analysis.refining import Refinement
 
 BATCH = 8
 SEED = 7

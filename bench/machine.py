@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from onnx import TensorProto, helper
 
-from export.onnx_export import IR_VERSION, OPSET
-from service.engine.sessions import open_session
+from relatent_export.compile.onnx import IR_VERSION, OPSET
+from relatent_service.engine.sessions import open_session
 
 
 def matrix_products(side: int) -> dict[str, Callable[[], object]]:

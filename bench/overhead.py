@@ -17,9 +17,9 @@ from bench.serving import Work, added, mean_batch, served, shares
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
-from export.refining import Refinement
 from relatent import AsyncClient
-from relatent.pack import read_pack
+from relatent.core.pack import read_pack
+from relatent_export.analysis.refining import Refinement
 
 CONCURRENCY = 8
 

@@ -33,9 +33,9 @@ from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant, spread
 from relatent import AsyncClient
-from relatent.pack import read_pack
+from relatent.core.pack import read_pack
 from relatent.v1 import inversion_pb2, inversion_pb2_grpc, types_pb2
-from service.settings import read_settings
+from relatent_service.settings import read_settings
 
 LOADS = (0.5, 1.0, 2.0, 5.0)
 """Arrivals a second, over capacity."""

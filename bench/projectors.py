@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from export.nets.attributes import AttributeNetwork
-from export.nets.lpips import Lpips
-from export.nets.perceptual import perceptual_distance
-from export.nets.resampling import area_downsample
+from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.lpips import Lpips
+from relatent_export.nets.perceptual import perceptual_distance
+from relatent_export.nets.resampling import area_downsample
 
 
 @dataclass(frozen=True)

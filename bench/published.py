@@ -4,7 +4,7 @@
 
 The samples' weights differ, so a batch becomes one convolution of as many groups as samples: maps
 [1, B · inputs, H, W], weights [B · outputs, inputs, K, K]. It is the eager form of the authors' own
-code and of the ports that projectors are built on; its images are those of `export.nets.stylegan2`.
+code and of the ports that projectors are built on; its images are those of `relatent_export.nets.stylegan2`.
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), section 2.2.
 """
@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.nets.layers import GAIN, LEAK
-from export.nets.modulation import ModulatedConv, SynthesisLayer, ToRGB
-from export.nets.stylegan2 import Synthesis
+from relatent_export.nets.layers import GAIN, LEAK
+from relatent_export.nets.modulation import ModulatedConv, SynthesisLayer, ToRGB
+from relatent_export.nets.stylegan2 import Synthesis
 
 
 class PublishedSynthesis(nn.Module):

@@ -11,7 +11,7 @@ from typing import Any
 from bench.facts import environment
 from bench.settings import Settings
 from bench.timing import seconds
-from relatent.pack import file_digest
+from relatent.core.pack import file_digest
 
 NAMES = ("step", "overhead", "batching", "start", "coordinates", "invariance")
 """The measurements; each is a module with a `run`."""

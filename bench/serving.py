@@ -1,4 +1,4 @@
-"""A real service for measurements: `python -m service` and its Triton, each a process of its own."""
+"""A real service for measurements: `relatent serve` and its Triton, each a process of its own."""
 
 from __future__ import annotations
 

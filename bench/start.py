@@ -14,9 +14,9 @@ from bench.graphs import Graphs
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant
-from export.demo.inversion_report import COMPARED_STEPS, HELD_OUT, MOST_STEPS, step_ratio
-from export.demo.starts import Side
-from relatent.pack import read_pack
+from relatent.core.pack import read_pack
+from relatent_export.demo.inversion_report import COMPARED_STEPS, HELD_OUT, MOST_STEPS, step_ratio
+from relatent_export.demo.starts import Side
 
 
 def run(settings: Settings) -> dict[str, Any]:

@@ -22,12 +22,12 @@ from bench.published import PublishedSynthesis
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import by_turns, ratios, significant, spread
-from export.demo.parts import demo_parts
-from export.networks import Networks
-from export.refining import Refinement
-from export.weights import load_networks
-from relatent.pack import read_pack
-from service.engine.cores import available_cores
+from relatent.core.pack import read_pack
+from relatent_export.analysis.refining import Refinement
+from relatent_export.demo.parts import demo_parts
+from relatent_export.packs.networks import Networks
+from relatent_export.packs.weights import load_networks
+from relatent_service.engine.cores import available_cores
 
 BATCHES = (1, 8)
 ROUNDS = 60

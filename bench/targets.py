@@ -23,7 +23,7 @@ def targets(graphs: Graphs, count: int) -> NDArray[Any]:
     """
     if graphs.pack.name != "demo":
         return graphs.sample(count, SEED)
-    from export.demo.world import Drawings, draw  # torch, for this pack only
+    from relatent_export.demo.world import Drawings, draw  # torch, for this pack only
 
     drawings, _ = draw(Drawings.HELD_OUT, count, graphs.pack.resolution)
     return np.ascontiguousarray(drawings.permute(0, 2, 3, 1).numpy())

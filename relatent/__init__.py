@@ -8,7 +8,7 @@
         edit.images[0].image.save("smiling.png")
 
 Names are loaded when first used, so that importing the stubs in `relatent.v1` or the pack format in
-`relatent.pack` loads no client code.
+`relatent.core.pack` loads no client code.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relatent.aio import (
+    from relatent.client.aio import (
         AsyncClient,
     )
-    from relatent.client import (
+    from relatent.client.blocking import (
         Client,
     )
-    from relatent.directions import (
-        DirectionSpace,
-    )
-    from relatent.errors import (
+    from relatent.client.errors import (
         CallError,
         ClientStateError,
         ContractError,
@@ -43,17 +40,17 @@ if TYPE_CHECKING:
         UnavailableError,
         UnimplementedError,
     )
-    from relatent.images import (
+    from relatent.client.images import (
         Fit,
         ImageFormat,
         ImageInput,
         Picture,
     )
-    from relatent.latents import (
+    from relatent.client.latents import (
         LatentCode,
         Space,
     )
-    from relatent.requests import (
+    from relatent.client.requests import (
         Interpolate,
         InvertOptions,
         Mix,
@@ -63,7 +60,7 @@ if TYPE_CHECKING:
         Start,
         Truncate,
     )
-    from relatent.results import (
+    from relatent.client.results import (
         Catalog,
         Checkpoint,
         Direction,
@@ -79,8 +76,11 @@ if TYPE_CHECKING:
         SynthesizedImage,
         Timings,
     )
-    from relatent.retrying import (
+    from relatent.client.retrying import (
         RetryPolicy,
+    )
+    from relatent.core.directions import (
+        DirectionSpace,
     )
 
 _MODULES = tuple(

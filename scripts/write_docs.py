@@ -11,12 +11,12 @@ import re
 import sys
 from typing import get_type_hints
 
-import service.metrics
+import relatent_service.telemetry.metrics
+from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
+from relatent_service.errors import InvalidField, ServiceError, TryLater
+from relatent_service.rpc.status import code_of, reason_of
+from relatent_service.settings import PREFIX, Settings
 from scripts.figures import ROOT, fullsize, numbers, overload, quality
-from service.engine.engine import EngineTimedOut, EngineUnavailable
-from service.errors import InvalidField, ServiceError, TryLater
-from service.rpc.status import code_of, reason_of
-from service.settings import PREFIX, Settings
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
@@ -50,7 +50,11 @@ def flags() -> str:
 
 def metrics() -> str:
     """The service's metrics, from the table of the module that has them."""
-    return "\n".join(line for line in (service.metrics.__doc__ or "").splitlines() if line.startswith("|"))
+    return "\n".join(
+        line
+        for line in (relatent_service.telemetry.metrics.__doc__ or "").splitlines()
+        if line.startswith("|")
+    )
 
 
 def errors() -> str:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.embedded import why_not
+from relatent_service.engine.embedded.child import why_not
 
 NEED_TRITON = tuple(
     Path(__file__).parent / path
     for path in (
         "system",
         "service/engine/test_batching.py",
-        "service/engine/test_embedded.py",
-        "service/engine/test_embedded_faults.py",
+        "service/engine/embedded/test_child.py",
+        "service/engine/embedded/test_child_faults.py",
         "service/engine/test_falling_back.py",
     )
 )

@@ -6,13 +6,13 @@ import argparse
 import os
 from pathlib import Path
 
-from relatent.addresses import AddressError, parse_addresses
-from relatent.client import Client
-from relatent.errors import InputError
-from relatent.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
-from relatent.images import Fit, ImageFormat
-from relatent.latents import SUFFIX, LatentCode
-from relatent.requests import InvertOptions, Plateau
+from relatent.client.blocking import Client
+from relatent.client.errors import InputError
+from relatent.client.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
+from relatent.client.images import Fit, ImageFormat
+from relatent.client.latents import SUFFIX, LatentCode
+from relatent.client.requests import InvertOptions, Plateau
+from relatent.core.addresses import AddressError, parse_addresses
 
 FORMATS = [ImageFormat.PNG.value, ImageFormat.JPEG.value, ImageFormat.WEBP.value]
 

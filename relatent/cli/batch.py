@@ -13,11 +13,11 @@ from typing import Generic, Self, TypeVar
 from tqdm import tqdm
 
 from relatent.cli.inputs import Item
-from relatent.cli.telling import one_line, told
-from relatent.client import Client
-from relatent.errors import RelatentError
-from relatent.results import Progress
-from relatent.resuming import ProgressCallback
+from relatent.cli.printing import one_line, told
+from relatent.client.blocking import Client
+from relatent.client.errors import RelatentError
+from relatent.client.results import Progress
+from relatent.client.resuming import ProgressCallback
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from relatent.cli import arguments, output
-from relatent.cli.telling import say
-from relatent.directions import DirectionSpace
+from relatent.cli.printing import say
+from relatent.core.directions import DirectionSpace
 
 
 def add_parsers(commands: Any) -> None:

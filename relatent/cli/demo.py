@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from relatent.cli import arguments, demo_results, output, telling
+from relatent.cli import arguments, demo_results, output
+from relatent.cli import printing as telling
 from relatent.cli.batch import work_through
 from relatent.cli.demo_results import MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
 from relatent.cli.inputs import Item, prepare_out
 from relatent.cli.local_service import LocalService
-from relatent.client import Client
-from relatent.errors import InputError
-from relatent.files import write_file
-from relatent.images import save_image
-from relatent.requests import Interpolate, InvertOptions, Move
-from relatent.results import Direction, EditedImage, Inversion
-from relatent.resuming import ProgressCallback
+from relatent.client.blocking import Client
+from relatent.client.errors import InputError
+from relatent.client.images import save_image
+from relatent.client.requests import Interpolate, InvertOptions, Move
+from relatent.client.results import Direction, EditedImage, Inversion
+from relatent.client.resuming import ProgressCallback
+from relatent.core.files import write_file
 
 _TIMEOUT = 600.0
 """Seconds of a call: patience for slow machines, as nothing else waits."""

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from relatent.cli import sheets
-from relatent.results import EditedImage, Inversion
+from relatent.client.results import EditedImage, Inversion
 
 PACK = "demo"
 MORPH_AMOUNTS = (0.25, 0.5, 0.75, 1.0)

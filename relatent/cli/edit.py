@@ -12,13 +12,13 @@ from relatent.cli import arguments, operations, output, sheets
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
-from relatent.cli.telling import one_line, say
-from relatent.client import Client
-from relatent.images import save_image
-from relatent.latents import SUFFIX, LatentCode
-from relatent.requests import InvertOptions, Operation
-from relatent.results import Edit
-from relatent.resuming import ProgressCallback
+from relatent.cli.printing import one_line, say
+from relatent.client.blocking import Client
+from relatent.client.images import save_image
+from relatent.client.latents import SUFFIX, LatentCode
+from relatent.client.requests import InvertOptions, Operation
+from relatent.client.results import Edit
+from relatent.client.resuming import ProgressCallback
 
 
 def add_parser(commands: Any) -> None:

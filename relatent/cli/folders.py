@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from relatent import files
-from relatent.errors import InputError
-from relatent.filetypes import HEAD, PICTURE_SUFFIXES, Use, recognise
-from relatent.latents import SUFFIX
+from relatent.client.errors import InputError
+from relatent.client.latents import SUFFIX
+from relatent.core import files
+from relatent.core.filetypes import HEAD, PICTURE_SUFFIXES, Use, recognise
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from relatent.cli.folders import PassedOver, Unreadable, look_through
-from relatent.errors import InputError
+from relatent.client.errors import InputError
 
 _LONGEST = 200
 """Bytes of a result's name, without what is added to it; most systems take 255 in all."""

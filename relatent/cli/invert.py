@@ -11,10 +11,10 @@ from relatent.cli import arguments, output
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
-from relatent.cli.telling import one_line, say
-from relatent.latents import SUFFIX
-from relatent.results import Inversion
-from relatent.resuming import ProgressCallback
+from relatent.cli.printing import one_line, say
+from relatent.client.latents import SUFFIX
+from relatent.client.results import Inversion
+from relatent.client.resuming import ProgressCallback
 
 
 def add_parser(commands: Any) -> None:

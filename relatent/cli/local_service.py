@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from relatent.cli import serve
-from relatent.errors import RelatentError
+from relatent.client.errors import RelatentError
 
 _STOP_SECONDS = 15.0
 
@@ -23,7 +23,7 @@ class StartError(RelatentError):
 
 
 class LocalService:
-    """Runs `python -m service` on loopback ports that the system chooses, as long as the block lasts.
+    """Runs `relatent serve` on loopback ports that the system chooses, as long as the block lasts.
 
     It also ends with this process, should that be killed.
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from relatent.cli import catalog, demo, edit, invert, morph, sample, serve
-from relatent.cli.telling import one_line, survive_any_encoding, told
-from relatent.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
+from relatent.cli.printing import one_line, survive_any_encoding, told
+from relatent.client.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,12 +11,12 @@ from PIL import Image
 from relatent.cli import arguments, output, sheets
 from relatent.cli.batch import work_through
 from relatent.cli.inputs import Item, prepare_out, refuse_overwriting
-from relatent.cli.telling import one_line, say
-from relatent.client import Client
-from relatent.images import save_image, writable_format
-from relatent.latents import SUFFIX, LatentCode
-from relatent.requests import Interpolate
-from relatent.resuming import ProgressCallback
+from relatent.cli.printing import one_line, say
+from relatent.client.blocking import Client
+from relatent.client.images import save_image, writable_format
+from relatent.client.latents import SUFFIX, LatentCode
+from relatent.client.requests import Interpolate
+from relatent.client.resuming import ProgressCallback
 
 
 def add_parser(commands: Any) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relatent.cli import arguments
-from relatent.errors import InputError
-from relatent.latents import SUFFIX, LatentCode
-from relatent.requests import Interpolate, Mix, Move, Operation, Truncate
+from relatent.client.errors import InputError
+from relatent.client.latents import SUFFIX, LatentCode
+from relatent.client.requests import Interpolate, Mix, Move, Operation, Truncate
 
 
 @dataclass(frozen=True)

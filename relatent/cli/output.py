@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from relatent.cli.batch import Outcome
 from relatent.cli.folders import PassedOver
-from relatent.cli.telling import as_text, is_plain, one_line, say, told
-from relatent.errors import CallError
-from relatent.results import Inversion
+from relatent.cli.printing import as_text, is_plain, one_line, say, told
+from relatent.client.errors import CallError
+from relatent.client.results import Inversion
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from relatent.cli import arguments, operations, output
 from relatent.cli.inputs import prepare_out
-from relatent.cli.telling import one_line, say, told
-from relatent.errors import RelatentError
-from relatent.latents import SUFFIX
-from relatent.results import SynthesizedImage
+from relatent.cli.printing import one_line, say, told
+from relatent.client.errors import RelatentError
+from relatent.client.latents import SUFFIX
+from relatent.client.results import SynthesizedImage
 
 
 def add_parser(commands: Any) -> None:

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from relatent.errors import InputError
+from relatent.client.errors import InputError
 
 _LAST_PYTHON = (3, 12)
 """That has NumPy 1, which Triton needs; the client runs on later ones."""
+_PYTHON = (sys.executable, "-E", "-P")
+"""Neither what lies in the working directory nor what PYTHONPATH names can stand in for the service."""
 
 
 def add_parser(commands: Any) -> None:
@@ -25,15 +27,17 @@ def command(flags: Sequence[str]) -> list[str]:
     Raises:
         InputError: the service is not installed, or this Python is too new for it.
     """
-    if (version := sys.version_info[:2]) > _LAST_PYTHON:
+    asks_for_help = not {"-h", "--help"}.isdisjoint(flags)
+    if not asks_for_help and (version := sys.version_info[:2]) > _LAST_PYTHON:
         raise InputError(
             f"the service runs on Python 3.11 and 3.12, and this is Python {version[0]}.{version[1]}: "
             "make an environment with one of those and, in it, pip install 'relatent[serve]'"
         )
-    missing = [name for name in ("service", "prometheus_client", "onnxruntime") if not _installed(name)]
+    needed = () if asks_for_help else ("prometheus_client", "onnxruntime")
+    missing = [name for name in ("relatent_service", *needed) if not _installed(name)]
     if missing:
         raise InputError(f"the service needs {', '.join(missing)}: pip install 'relatent[serve]'")
-    return [sys.executable, "-m", "service", *flags]
+    return [*_PYTHON, "-m", "relatent_service", *flags]
 
 
 def run(flags: Sequence[str]) -> NoReturn:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from relatent.images import save_image
+from relatent.client.images import save_image
 
 _PAPER, _INK, _FAINT = (250, 250, 248), (30, 32, 36), (120, 124, 130)
 

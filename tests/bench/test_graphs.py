@@ -3,8 +3,8 @@ import pytest
 
 from bench.graphs import Graphs
 from bench.settings import Settings
-from export.refining import Refinement
-from relatent.pack import read_pack
+from relatent.core.pack import read_pack
+from relatent_export.analysis.refining import Refinement
 
 
 @pytest.fixture

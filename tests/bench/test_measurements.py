@@ -14,7 +14,7 @@ from bench import batching, invariance, overhead, overload, start
 from bench.graphs import Array, Graphs
 from bench.overload_picture import draw
 from bench.settings import Settings
-from service.engine.embedded import why_not
+from relatent_service.engine.embedded.child import why_not
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,7 +78,7 @@ def test_start_finds_the_very_step(settings: Settings, monkeypatch: pytest.Monke
 
 
 def _with_one_learning_rate(folder: Path) -> object:
-    from relatent.pack import read_pack
+    from relatent.core.pack import read_pack
 
     pack = read_pack(folder)
     rates = {"encoder": 0.02, "mean": 0.02}

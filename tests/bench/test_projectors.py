@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from bench.projectors import Problem, Projector, step_flops
-from export.nets.attributes import AttributeNetwork
-from export.nets.stylegan2 import Generator, GeneratorConfig
+from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from bench.published import PublishedSynthesis
-from export.demo.parts import demo_parts
-from export.nets.stylegan2 import Generator, GeneratorConfig
-from export.weights import load_networks
+from relatent_export.demo.parts import demo_parts
+from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
+from relatent_export.packs.weights import load_networks
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("service")
     ready, log = folder / "ready.json", folder / "log"
     listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file", str(ready)]
-    command = [sys.executable, "-m", "service", "--engine", "local", *listen]
+    command = [sys.executable, "-P", "-m", "relatent_service", "--engine", "local", *listen]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
     try:

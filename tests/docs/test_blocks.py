@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import relatent
-from relatent.flows import DEFAULT_ADDRESS
+from relatent.client.flows import DEFAULT_ADDRESS
 from tests.docs.blocks import BRING_YOUR_OWN, PAGES, ROOT, blocks, run
 
 # What that page tells to type needs checkpoints: test_bring_your_own runs it.

@@ -16,10 +16,10 @@ import pytest
 import torch
 
 import relatent
-from export.graphs import Synthesize, to_float
-from export.networks import Networks, encode
-from export.weights import load_networks
-from relatent.pack import Pack, read_pack
+from relatent.core.pack import Pack, read_pack
+from relatent_export.compile.graphs import Synthesize, to_float
+from relatent_export.packs.networks import Networks, encode
+from relatent_export.packs.weights import load_networks
 from tests.docs.blocks import BRING_YOUR_OWN, blocks, run
 from tests.fixtures.checkpoints.families import FAMILIES, write_directions
 from tests.system.processes import ServiceProcess

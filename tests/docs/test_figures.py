@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bench.report import NAMES
-from relatent.pack import file_digest
+from relatent.core.pack import file_digest
 from scripts.figures import STEP_BAR
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ import re
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from service.engine.installation import find_installation
-from service.engine.launch import size_of_backends
-from service.engine.places import MIB, shared_memory_needed
+from relatent_service.engine.embedded.installation import find_installation
+from relatent_service.engine.embedded.launch import size_of_backends
+from relatent_service.engine.embedded.locations import MIB, shared_memory_needed
 from tests.docs.blocks import ROOT, blocks
 
 OPERATIONS = ROOT / "docs" / "operations.md"

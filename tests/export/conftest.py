@@ -10,14 +10,14 @@ import onnxruntime
 import pytest
 import torch
 
-from export.graphs import build_graphs, reconstruction_objective, roles
-from export.iterate import Iterate, assemble
-from export.nets.attributes import AttributeNetwork
-from export.nets.encoder import Encoder
-from export.nets.stylegan2 import Generator, GeneratorConfig
-from export.networks import Networks
-from export.onnx_export import clean
-from export.tracing import TracedStep, trace_step
+from relatent_export.compile.graphs import build_graphs, reconstruction_objective, roles
+from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.onnx import clean
+from relatent_export.compile.step import TracedStep, trace_step
+from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.encoder import Encoder
+from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
+from relatent_export.packs.networks import Networks
 
 ROOT = Path(__file__).parents[2]
 SMALL = GeneratorConfig(resolution=32, latent_width=8, mapping_layers=2, channels=(16, 16, 8, 8), noise=True)

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.graphs import reconstruction_objective
-from export.networks import Networks
-from export.tracing import Bases, state_shapes
+from relatent_export.compile.graphs import reconstruction_objective
+from relatent_export.compile.step import Bases, state_shapes
+from relatent_export.packs.networks import Networks
 
 Arrays = dict[str, Any]
 

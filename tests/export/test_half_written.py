@@ -17,12 +17,12 @@ import onnx
 import pytest
 import torch
 
-from export.cli import main
-from export.graphs import roles
-from export.networks import Networks
-from export.pack import PackInfo, write_pack
-from export.repository import write_models
-from export.training.checkpoint import load_state, save_state
+from relatent_export.cli import main
+from relatent_export.compile.graphs import roles
+from relatent_export.packs.networks import Networks
+from relatent_export.packs.pack import PackInfo, write_pack
+from relatent_export.training.checkpoint import load_state, save_state
+from relatent_export.triton.repository import write_models
 from tests.export.conftest import ROOT
 from tests.export.contents import contents
 from tests.fixtures.checkpoints.families import FAMILIES
@@ -47,7 +47,7 @@ def quickly(
 ) -> list[tuple[str, onnx.ModelProto]]:
     """Graphs that were exported before, in place of exporting them."""
     made = [(role, graphs[role]) for role in roles(small)]
-    monkeypatch.setattr("export.repository.build_graphs", lambda *_, **__: iter(made))
+    monkeypatch.setattr("relatent_export.triton.repository.build_graphs", lambda *_, **__: iter(made))
     return made
 
 
@@ -120,7 +120,7 @@ def test_an_import_that_is_interrupted_says_so_in_a_line_and_leaves_nothing(
         path.write_bytes(b"a part")
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("export.weights.save_file", interrupted)
+    monkeypatch.setattr("relatent_export.packs.weights.save_file", interrupted)
     assert main(["import", str(generator), "--name", "own"]) == 130
     told = capsys.readouterr().err
     assert told == "relatent-export: interrupted; nothing half-written was left\n"
@@ -128,13 +128,13 @@ def test_an_import_that_is_interrupted_says_so_in_a_line_and_leaves_nothing(
 
 
 CHILD = """
-import sys, time, onnx, export.repository
-from export.cli import main
+import sys, time, onnx, relatent_export.triton.repository
+from relatent_export.cli import main
 model = onnx.load("model_repository/demo_map/1/model.onnx")
 def slowly(*_, **__):
     yield "map", model
     time.sleep(60)
-export.repository.build_graphs = slowly
+relatent_export.triton.repository.build_graphs = slowly
 sys.exit(main(["repository", "packs/demo", "--into", sys.argv[1]]))
 """
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from export.cli import main
-from export.progress import progress
+from relatent_export.cli import main
+from relatent_export.progress import progress
 from tests.export.conftest import ROOT
 from tests.fixtures.checkpoints.families import FAMILIES
 
@@ -41,4 +41,4 @@ def test_every_bar_of_export_is_one_of_these() -> None:
         for path in (ROOT / "export").rglob("*.py")
         if re.search(r"^\s*(from|import) tqdm|\btrange\b", path.read_text(), re.MULTILINE)
     }
-    assert using == {"export/progress.py"}
+    assert using == {"export/relatent_export/progress.py"}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from export import writing
-from export.writing import whole_file, whole_folder
+from relatent_export import writing
+from relatent_export.writing import whole_file, whole_folder
 from tests.export.contents import contents
 
 RENAMES = 8

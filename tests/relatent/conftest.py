@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import relatent
-from relatent.retrying import RetryPolicy
-from tests.relatent.fake import FakeServer
+from relatent.client.retrying import RetryPolicy
+from tests.relatent.client.fake import FakeServer
 
 QUICK = RetryPolicy(initial=0.02, maximum=0.1)
 

@@ -22,7 +22,7 @@ import relatent
 from relatent.cli import serve
 from relatent.cli.local_service import LocalService, StartError
 from relatent.cli.main import main
-from service import probe
+from relatent_service import probe
 from tests.fixtures import tiny
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from relatent.pack import read_packs
-from service.admission import Admission
-from service.pace import Pace
+from relatent.core.pack import read_packs
+from relatent_service.traffic.admission import Admission
+from relatent_service.traffic.pace import Pace
 from tests.fixtures.guests import GRAPH, Guests
 from tests.fixtures.running import running_server
 from tests.fixtures.tiny import write_tiny

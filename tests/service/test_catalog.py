@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from service.catalog import Catalog, disagreements, find_direction, shown
-from service.engine.engine import Graph
-from service.errors import InvalidField, UnknownName
+from relatent_service.catalog import Catalog, disagreements, find_direction, shown
+from relatent_service.engine.engine import Graph
+from relatent_service.errors import InvalidField, UnknownName
 
 KINDS = ("encode", "map", "synthesize", "refine", "assess")
 

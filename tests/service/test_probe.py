@@ -7,8 +7,8 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from service import probe
-from service.probe import main
+from relatent_service import probe
+from relatent_service.probe import main
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from relatent.addresses import Address
-from service.settings import Settings, read_settings
+from relatent.core.addresses import Address
+from relatent_service.settings import Settings, read_settings
 
 
 def test_defaults_are_those_that_the_command_line_promises():

@@ -13,10 +13,10 @@ import numpy as np
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
 
-from relatent.pack import Pack
+from relatent.core.pack import Pack
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
-from service.refinement import starting_at
-from service.rpc.messages import checkpoint_message
+from relatent_service.inversion.refinement import starting_at
+from relatent_service.rpc.messages import checkpoint_message
 from tests.fixtures import tiny
 from tests.fixtures.requests import code, encoded, image, latent
 

@@ -1,4 +1,4 @@
-"""Real servers: `python -m service` with its own embedded Triton, as a process."""
+"""Real servers: `python -m relatent_service` with its own embedded Triton, as a process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ServiceProcess:
             "--engine": "embedded",
             "--ready-file": self._ready,
         }
-        command = [sys.executable, "-m", "service"]
+        command = [sys.executable, "-P", "-m", "relatent_service"]
         command += [str(part) for pair in arguments.items() for part in pair] + list(flags)
         with self._log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

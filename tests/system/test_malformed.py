@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from relatent.pack import read_packs
+from relatent.core.pack import read_packs
 from relatent.v1 import inversion_pb2, inversion_pb2_grpc
 from tests.fixtures.requests import details, image, reason, violated
 from tests.system.malformed import malformed_requests

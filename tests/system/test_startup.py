@@ -8,14 +8,14 @@ import urllib.request
 
 import pytest
 
-from service import probe
+from relatent_service import probe
 
 
 def start(tiny_root, *flags):
     """Run a server to its end."""
     places = ["--packs", tiny_root / "packs", "--repository", tiny_root / "model_repository"]
     ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--engine", "local"]
-    command = [sys.executable, "-m", "service", *map(str, places), *ports, *flags]
+    command = [sys.executable, "-P", "-m", "relatent_service", *map(str, places), *ports, *flags]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
     )

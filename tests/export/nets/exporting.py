@@ -6,7 +6,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from export.onnx_export import export_module
+from relatent_export.compile.onnx import export_module
 from tests.export.nets.plain_encoders import assert_close
 
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.importers.encoders import identity_from
-from export.nets.arcface import ArcFace, ArcFaceConfig
+from relatent_export.families.encoders import identity_from
+from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
 from tests.export.nets.exporting import assert_exports
 from tests.export.nets.plain_encoders import arcface, assert_close
 from tests.fixtures.checkpoints.encoders import UNITS, arcface_tensors

@@ -10,9 +10,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from export.importers.encoders import encoder_from
-from export.nets.gradual_style import GradualStyleConfig, GradualStyleEncoder, Reading
-from export.nets.stylegan2 import Generator, GeneratorConfig
+from relatent_export.families.encoders import encoder_from
+from relatent_export.nets.gradual_style import GradualStyleConfig, GradualStyleEncoder, Reading
+from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from tests.export.nets import plain_encoders as plain
 from tests.export.nets.exporting import assert_exports
 from tests.fixtures.checkpoints.encoders import UNITS, ir_se_encoder_tensors, resnet_encoder_tensors

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from export.iterate import Iterate, assemble
-from export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
-from export.objectives.objective import Condition, Tensors
-from export.onnx_export import export_module
-from export.tracing import state_shapes, trace_step
+from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.onnx import export_module
+from relatent_export.compile.step import state_shapes, trace_step
+from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
+from relatent_export.objectives.objective import Condition, Tensors
 from tests.export.running import Arrays, run
 
 CONFIG = InDomainConfig(resolution=16, layers=6, width=5, channels=(4, 8, 8))

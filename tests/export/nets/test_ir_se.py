@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from export.importers.backbones import ir_se_shape, ir_se_state, resnet_shape, resnet_state
-from export.importers.named import NamedTensors
-from export.nets.assigning import assign
-from export.nets.ir_se import IRSE, IRSEConfig
-from export.nets.resnet import ResNet
+from relatent_export.families.backbones import ir_se_shape, ir_se_state, resnet_shape, resnet_state
+from relatent_export.families.named import NamedTensors
+from relatent_export.nets.assigning import assign
+from relatent_export.nets.ir_se import IRSE, IRSEConfig
+from relatent_export.nets.resnet import ResNet
 from tests.export.nets.plain_encoders import assert_close, ir_se_maps, resnet_maps
 from tests.fixtures.checkpoints.encoders import fill, ir_se_shapes, resnet_shapes
 

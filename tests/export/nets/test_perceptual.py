@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from export.nets.attributes import AttributeNetwork
-from export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
+from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
 
 
 def test_a_mask_is_halved_exactly() -> None:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.importers.encoders import encoder_from
-from export.nets.restyle import ReStyleConfig, ReStyleEncoder
-from export.nets.stylegan2 import Generator, GeneratorConfig
+from relatent_export.families.encoders import encoder_from
+from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
+from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from tests.export.nets import plain_encoders as plain
 from tests.export.nets.exporting import assert_exports
 from tests.fixtures.checkpoints.encoders import (

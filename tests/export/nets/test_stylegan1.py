@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.iterate import Iterate, assemble
-from export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
-from export.objectives.objective import Condition, Tensors
-from export.onnx_export import export_module
-from export.tracing import state_shapes, trace_step
+from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.onnx import export_module
+from relatent_export.compile.step import state_shapes, trace_step
+from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
+from relatent_export.objectives.objective import Condition, Tensors
 from tests.export.running import Arrays, run
 
 CONFIG = StyleGAN1Config(

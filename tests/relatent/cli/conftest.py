@@ -13,8 +13,8 @@ from PIL import Image
 
 import relatent
 from relatent.cli.main import main
-from tests.relatent import fake
-from tests.relatent.fake import FakeServer
+from tests.relatent.client import fake
+from tests.relatent.client.fake import FakeServer
 
 
 @dataclass(frozen=True)

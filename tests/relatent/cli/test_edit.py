@@ -12,7 +12,7 @@ import relatent
 from relatent.cli.main import main
 from relatent.v1 import editing_pb2
 from tests.relatent.cli.conftest import Ran
-from tests.relatent.fake import FakeServer
+from tests.relatent.client.fake import FakeServer
 
 Command = Callable[..., Awaitable[Ran]]
 Write = Callable[[str], Path]

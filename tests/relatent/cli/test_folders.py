@@ -14,7 +14,7 @@ from PIL import Image
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import collect
 from tests.relatent.cli.conftest import Ran
-from tests.relatent.fake import FakeServer
+from tests.relatent.client.fake import FakeServer
 
 Command = Callable[..., Awaitable[Ran]]
 Write = Callable[[str], Path]

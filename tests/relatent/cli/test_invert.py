@@ -12,9 +12,9 @@ from google.rpc import error_details_pb2
 
 import relatent
 from relatent.cli.main import main
-from tests.relatent import fake
 from tests.relatent.cli.conftest import Ran
-from tests.relatent.fake import FakeServer
+from tests.relatent.client import fake
+from tests.relatent.client.fake import FakeServer
 
 Command = Callable[..., Awaitable[Ran]]
 Write = Callable[[str], Path]

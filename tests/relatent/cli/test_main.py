@@ -11,9 +11,9 @@ import pytest
 import relatent
 from relatent.cli.main import main
 from relatent.v1 import editing_pb2
-from tests.relatent import fake
 from tests.relatent.cli.conftest import Ran
-from tests.relatent.fake import FakeServer
+from tests.relatent.client import fake
+from tests.relatent.client.fake import FakeServer
 
 Command = Callable[..., Awaitable[Ran]]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from service.engine import embedded as embedded_module
-from service.engine.embedded_engine import EmbeddedEngine
-from service.engine.local import LocalEngine
+from relatent_service.engine.embedded import child as embedded_module
+from relatent_service.engine.embedded.engine import EmbeddedEngine
+from relatent_service.engine.local import LocalEngine
 from tests.service.engine.models import write_repository
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service.engine.places import REGIONS
-from service.engine.processes import children_of
+from relatent_service.engine.embedded.locations import REGIONS
+from relatent_service.engine.embedded.processes import children_of
 
 
 async def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:

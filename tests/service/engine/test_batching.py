@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from service.engine.channels import open_channel
-from service.engine.embedded_engine import EmbeddedEngine
-from service.engine.engine import Array, EngineRejected, EngineTimedOut
-from service.engine.local import LocalEngine
-from service.engine.processes import children_of
+from relatent_service.engine.channels import open_channel
+from relatent_service.engine.embedded.engine import EmbeddedEngine
+from relatent_service.engine.embedded.processes import children_of
+from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut
+from relatent_service.engine.local import LocalEngine
 from tests.service.engine.models import IMAGE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.engine import triton
-from service.engine.engine import EngineUnavailable
-from service.engine.triton import TritonEngine
+from relatent_service.engine import triton
+from relatent_service.engine.engine import EngineUnavailable
+from relatent_service.engine.triton import TritonEngine
 from tests.service.engine.fake_triton import FakeTriton
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.choose import EngineKind, choose_engine, describe
-from service.engine.embedded_engine import EmbeddedEngine
-from service.engine.engine import Engine
-from service.engine.falling_back import FallingBackEngine
-from service.engine.local import LocalEngine
-from service.engine.triton import TritonEngine
+from relatent_service.engine.choose import EngineKind, choose_engine, describe
+from relatent_service.engine.embedded.engine import EmbeddedEngine
+from relatent_service.engine.engine import Engine
+from relatent_service.engine.falling_back import FallingBackEngine
+from relatent_service.engine.local import LocalEngine
+from relatent_service.engine.triton import TritonEngine
 
 REPOSITORY = Path("model_repository")
 

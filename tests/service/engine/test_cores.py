@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine import cores
+from relatent_service.engine import cores
 
 Write = Callable[..., None]
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.engine import embedded, places
-from service.engine.choose import EngineKind, choose_engine, describe
-from service.engine.embedded_engine import EmbeddedEngine
-from service.engine.engine import Array, EngineUnavailable
-from service.engine.falling_back import FallingBackEngine
-from service.engine.installation import InstallationError, find_installation
-from service.engine.local import LocalEngine
+from relatent_service.engine.choose import EngineKind, choose_engine, describe
+from relatent_service.engine.embedded import child as embedded
+from relatent_service.engine.embedded import locations as places
+from relatent_service.engine.embedded.engine import EmbeddedEngine
+from relatent_service.engine.embedded.installation import InstallationError, find_installation
+from relatent_service.engine.engine import Array, EngineUnavailable
+from relatent_service.engine.falling_back import FallingBackEngine
+from relatent_service.engine.local import LocalEngine
 from tests.service.engine.models import double, write_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

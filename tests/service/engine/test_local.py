@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
-from service.engine.local import LocalEngine
+from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
+from relatent_service.engine.local import LocalEngine
 from tests.fixtures.graph_builder import GraphBuilder
 from tests.service.engine.models import double, write_model
 

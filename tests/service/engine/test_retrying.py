@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from service.engine import retrying
-from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
-from service.engine.retrying import RetryingEngine
+from relatent_service.engine import retrying
+from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
+from relatent_service.engine.retrying import RetryingEngine
 
 
 class FlakyEngine:

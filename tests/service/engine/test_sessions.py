@@ -12,8 +12,8 @@ def test_onnx_runtime_reports_to_nobody_and_leaves_nothing_at_home(tmp_path: Pat
     hidden = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     for opening in (
-        f"from service.engine.sessions import open_session; open_session({str(model)!r})",
-        "import service.engine.local, onnxruntime",
+        f"from relatent_service.engine.sessions import open_session; open_session({str(model)!r})",
+        "import relatent_service.engine.local, onnxruntime",
     ):
         command = [sys.executable, "-c", opening]
         subprocess.run(command, env={**environment, "HOME": str(home)}, check=True)

@@ -10,10 +10,10 @@ import grpc
 import numpy as np
 import pytest
 
-from service.engine import replica as replica_module
-from service.engine import triton
-from service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
-from service.engine.triton import TritonEngine
+from relatent_service.engine import replica as replica_module
+from relatent_service.engine import triton
+from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
+from relatent_service.engine.triton import TritonEngine
 from tests.fixtures.wire import Wire
 from tests.service.engine.fake_triton import FakeTriton
 

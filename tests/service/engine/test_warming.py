@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.engine.engine import Array, EngineUnavailable
-from service.engine.local import LocalEngine
+from relatent_service.engine.engine import Array, EngineUnavailable
+from relatent_service.engine.local import LocalEngine
 from tests.service.engine.models import choosy, write_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

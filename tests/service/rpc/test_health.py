@@ -6,7 +6,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from relatent.v1 import catalog_pb2
-from service.rpc.server import SERVICES
+from relatent_service.rpc.server import SERVICES
 from tests.fixtures.requests import details, reason, violated
 from tests.fixtures.running import running_server
 

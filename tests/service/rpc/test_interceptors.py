@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from relatent.v1 import catalog_pb2, inversion_pb2, synthesis_pb2
-from service.logs import JsonFormatter
+from relatent_service.telemetry.logs import JsonFormatter
 from tests.fixtures.requests import code, details, image, latent, reason
 from tests.fixtures.running import running_server
 
@@ -90,8 +90,8 @@ async def test_an_unsound_request_id_is_replaced(running):
 
 
 async def test_every_call_is_counted_timed_and_logged_with_its_id(running, monkeypatch, caplog):
-    caplog.set_level(logging.INFO, "service.rpc.interceptors")
-    log, written = logging.getLogger("service.rpc.interceptors"), io.StringIO()
+    caplog.set_level(logging.INFO, "relatent_service.rpc.interceptors")
+    log, written = logging.getLogger("relatent_service.rpc.interceptors"), io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(JsonFormatter())
     monkeypatch.setattr(log, "handlers", [handler])

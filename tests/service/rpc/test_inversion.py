@@ -6,7 +6,7 @@ import pytest
 
 from relatent.v1 import inversion_pb2 as v1
 from relatent.v1 import types_pb2
-from service.engine.engine import EngineRejected, EngineUnavailable
+from relatent_service.engine.engine import EngineRejected, EngineUnavailable
 from tests.fixtures import tiny
 from tests.fixtures.requests import (
     REVISION,

@@ -7,7 +7,7 @@ import pytest
 
 from relatent.v1 import inversion_pb2 as v1
 from relatent.v1 import inversion_pb2_grpc
-from service.rpc import interceptors, inversion, status
+from relatent_service.rpc import interceptors, inversion, status
 from tests.fixtures.requests import image, reason
 from tests.fixtures.running import running_server
 

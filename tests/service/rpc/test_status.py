@@ -8,10 +8,10 @@ import pytest
 from google.rpc import error_details_pb2
 
 from relatent.v1 import inversion_pb2
-from service import errors
-from service.engine.engine import EngineRejected, EngineTimedOut, EngineUnavailable
-from service.rpc import inversion
-from service.rpc.status import abort, code_of, reason_of, status_of
+from relatent_service import errors
+from relatent_service.engine.engine import EngineRejected, EngineTimedOut, EngineUnavailable
+from relatent_service.rpc import inversion
+from relatent_service.rpc.status import abort, code_of, reason_of, status_of
 from tests.fixtures.requests import REVISION, image, reason, violated
 
 Code = grpc.StatusCode

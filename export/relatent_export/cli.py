@@ -1,0 +1,206 @@
+"""The `relatent-export` command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+from relatent_export.families.gathering import told
+from relatent_export.progress import tell
+
+_INTERRUPTED = 130
+"""What a shell gives for a command that Ctrl-C ended."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run `relatent-export`; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    # The exporter reports its progress through these; ours is the progress bar.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    try:
+        return 0 if _run(options) else 1
+    except KeyboardInterrupt:
+        _tell("interrupted; nothing half-written was left")
+        return _INTERRUPTED
+    except ModuleNotFoundError as error:
+        _tell(f"{error}: pip install 'relatent[export]'")
+    except (OSError, ValueError) as error:
+        _tell(told(error))
+    return 1
+
+
+def _tell(line: str) -> None:
+    tell(f"relatent-export: {line}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="relatent-export", description="Import, train, export and measure packs."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_import(commands)
+    inspect = commands.add_parser(
+        "inspect",
+        help="tell what checkpoints hold, and whether they can be imported",
+        description="Tell what checkpoints hold, and whether they can be imported. Exits with 1 if a "
+        "file cannot, or if nothing in a folder can.",
+    )
+    inspect.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="a checkpoint, a direction, or a folder of them"
+    )
+    verify = commands.add_parser("verify", help="check a pack: every file, and its revision")
+    verify.add_argument("pack", type=Path, help="the pack's folder")
+    _add_repository(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "import",
+        help="make a pack of published checkpoints",
+        description="Make a pack of published checkpoints. Files are recognised by what they hold: one with "
+        "a generator, and others with an encoder, features to compare, an identity network, directions. No "
+        "code in them is run.",
+    )
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file, or a folder of them")
+    command.add_argument("--name", required=True, help="of the pack: lower-case letters, digits, underscores")
+    command.add_argument(
+        "--into", type=Path, default=Path("packs"), help="folder of packs (default: %(default)s)"
+    )
+    command.add_argument("--description", default="", help="what the pack is, in a sentence")
+    command.add_argument("--licence", default="", help="of the weights: an SPDX identifier or a sentence")
+    command.add_argument("--provenance", default="", help="where the weights come from")
+    command.add_argument(
+        "--compare-side",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="side at which refinement compares images (default: 256, or the images' own if that is less)",
+    )
+    command.add_argument(
+        "--space",
+        choices=("w", "z"),
+        help="of directions of a single row, where the file's name does not tell",
+    )
+    command.add_argument("--direction-licence", default="", metavar="LICENCE", help="of the directions")
+    command.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="NAME=INDEX:FIRST-LAST",
+        help="a GANSpace component as a direction, with the rows that it moves; repeatable (default: all)",
+    )
+
+
+def _add_repository(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("repository", help="export a pack's graphs for Triton")
+    command.add_argument("pack", type=Path, help="the pack's folder")
+    command.add_argument("--into", type=Path, default=Path("model_repository"), help="the model repository")
+    command.add_argument(
+        "--target",
+        choices=("cpu", "cuda", "tensorrt"),
+        default="cpu",
+        help="what Triton runs the graphs on; tensorrt unrolls refinement's steps (default: %(default)s)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=("float32", "fp16"),
+        default="float32",
+        help="of feature maps and convolutions, on GPUs; all else is float32 (default: %(default)s)",
+    )
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser("demo", help="make the demo pack")
+    demo.add_argument(
+        "step",
+        choices=("train", "fit", "export", "report"),
+        help="train the networks; fit the directions and write the pack; export its graphs; measure it",
+    )
+    demo.add_argument(
+        "--work", type=Path, default=Path("out/training"), help="checkpoints (default: %(default)s)"
+    )
+    demo.add_argument("--pack", type=Path, default=Path("packs/demo"), help="the pack (default: %(default)s)")
+    demo.add_argument(
+        "--repository",
+        type=Path,
+        default=Path("model_repository"),
+        help="the model repository (default: %(default)s)",
+    )
+
+
+def _run(options: argparse.Namespace) -> bool:
+    """Run a command; returns whether it found all as it should be, where it goes on if not."""
+    # Imported here: --help and a wrong option should not wait for torch.
+    match options.command:
+        case "import":
+            _run_import(options)
+        case "inspect":
+            return _run_inspect(options.files)
+        case "verify":
+            from relatent_export.packs.verifying import verify_pack
+
+            return verify_pack(options.pack, print, _tell)
+        case "repository":
+            from relatent_export.compile.precision import Precision
+            from relatent_export.triton.repository import write_repository
+            from relatent_export.triton.targets import Target
+
+            target, precision = Target(options.target), Precision(options.precision)
+            for folder in write_repository(options.pack, options.into, target, precision):
+                print(folder)
+        case "demo":
+            _run_demo(options)
+    return True
+
+
+def _run_inspect(files: list[Path]) -> bool:
+    from relatent_export.families.inspecting import inspect_all
+
+    shown: list[str] = []
+
+    def show(description: str) -> None:
+        # At once, so that it stands before what is told of the next file.
+        print(f"\n{description}" if shown else description, flush=True)
+        shown.append(description)
+
+    return inspect_all(files, show, _tell)
+
+
+def _run_import(options: argparse.Namespace) -> None:
+    from relatent.core.directions import DirectionSpace
+    from relatent_export.directions.formats.ganspace import read_edits
+    from relatent_export.families.importing import Stated, import_pack
+
+    stated = Stated(
+        description=options.description,
+        licence=options.licence,
+        provenance=options.provenance,
+        compare_side=options.compare_side,
+        direction_space=DirectionSpace(options.space) if options.space else None,
+        direction_licence=options.direction_licence,
+        components=read_edits(options.component),
+    )
+    print(import_pack(options.files, options.into, options.name, stated, _tell))
+
+
+def _run_demo(options: argparse.Namespace) -> None:
+    from relatent_export.demo import commands
+
+    if options.step == "train":
+        commands.train(options.work)
+    elif options.step == "fit":
+        commands.fit(options.work, options.pack)
+    elif options.step == "export":
+        commands.export(options.pack, options.repository)
+    else:
+        print(commands.report(options.pack, options.repository))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""From PyTorch modules and objectives to ONNX graphs."""

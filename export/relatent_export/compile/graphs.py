@@ -1,0 +1,209 @@
+"""The six graphs of a pack: what each computes, and its export to ONNX.
+
+Images go in and out as uint8 [B, H, W, 3]; conversion, clamping and layout are inside the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from relatent_export.analysis.quality import mean_squared_error, psnr, ssim
+from relatent_export.compile.loop import assemble
+from relatent_export.compile.lowering import folded
+from relatent_export.compile.onnx import EXAMPLES, clean, export_module
+from relatent_export.compile.precision import Precision, in_precision
+from relatent_export.compile.step import trace_step
+from relatent_export.nets.perceptual import perceptual_distance
+from relatent_export.nets.resampling import area_downsample
+from relatent_export.objectives.reconstruction import Reconstruction
+from relatent_export.packs.networks import Networks, encode
+from relatent_export.triton.targets import Target, graph_precision
+from relatent_export.triton.tensorrt import fit
+
+ROLES = ("encode", "map", "synthesize", "assess", "attributes", "refine")
+"""The graphs that a pack may have; `NAME_encode` and so on."""
+
+MAX_STEPS = 10
+"""K: steps of one refinement call. Ten lose nothing against one call a step, and let a caller
+that hangs up, or a new one, wait for a fraction of a second."""
+
+
+def to_float(image: Tensor) -> Tensor:
+    """uint8 [B, H, W, 3] to float32 [B, 3, H, W] in [-1, 1]."""
+    return image.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_bytes(image: Tensor) -> Tensor:
+    """float32 [B, 3, H, W] in [-1, 1] to uint8 [B, H, W, 3], clamped and rounded."""
+    scaled = ((image.clamp(-1, 1) + 1) * 127.5).round()
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def _synthesis(networks: Networks, precision: Precision) -> Callable[[Tensor], Tensor]:
+    synthesis = networks.generator.synthesis
+    return synthesis if precision is Precision.FLOAT32 else partial(synthesis, dtype=precision.dtype)
+
+
+class Encode(nn.Module):
+    """image to w."""
+
+    def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
+        super().__init__()
+        assert networks.encoder is not None
+        self.encoder = in_precision(networks.encoder, precision)
+        self.synthesis = _synthesis(networks, precision)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """uint8 [B, R, R, 3] to float32 [B, L, D]."""
+        return encode(self.encoder, self.synthesis, to_float(image))
+
+
+class Map(nn.Module):
+    """z and psi to w, truncated, one row a layer."""
+
+    def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
+        super().__init__()
+        self.generator = networks.generator
+
+    def forward(self, z: Tensor, psi: Tensor) -> Tensor:
+        """float32 [B, Z] and [B, 1] to float32 [B, L, D]."""
+        return self.generator.codes(z, psi)
+
+
+class Synthesize(nn.Module):
+    """w to image."""
+
+    def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
+        super().__init__()
+        self.synthesis = _synthesis(networks, precision)
+
+    def forward(self, w: Tensor) -> Tensor:
+        """float32 [B, L, D] to uint8 [B, R, R, 3]."""
+        return to_bytes(self.synthesis(w))
+
+
+class Assess(nn.Module):
+    """Two images to their distances: pixels at full size, features and identities as refinement sees them."""
+
+    def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
+        super().__init__()
+        self.perceptual, self.identity = networks.features, networks.identity
+        self.side = networks.compare_side
+
+    def forward(self, image: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
+        """Two uint8 [B, R, R, 3] to what `Networks.metrics` names, each [B, 1]."""
+        a, b = to_float(image), to_float(reference)
+        unit_a, unit_b = a * 0.5 + 0.5, b * 0.5 + 0.5
+        mse = mean_squared_error(unit_a, unit_b)
+        small_a, small_b = area_downsample(a, self.side), area_downsample(b, self.side)
+        more = []
+        if self.perceptual is not None:
+            maps = self.perceptual.compared(small_a), self.perceptual.compared(small_b)
+            more.append(perceptual_distance(*maps, divisor=self.perceptual.divisor))
+        if self.identity is not None:
+            more.append(self.identity.similarity(small_a, small_b))
+        similarity = ssim(unit_a, unit_b)
+        return mse[:, None], psnr(mse)[:, None], *(measured[:, None] for measured in (similarity, *more))
+
+
+class Attributes(nn.Module):
+    """image to attributes."""
+
+    def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
+        super().__init__()
+        assert networks.attributes is not None
+        self.network = in_precision(networks.attributes, precision)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """uint8 [B, R, R, 3] to float32 [B, A]."""
+        attributes: Tensor = self.network(to_float(image))
+        return attributes
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    module: Callable[[Networks, Precision], nn.Module]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def _recipes(networks: Networks) -> dict[str, _Recipe]:
+    """How each graph but refinement's is made, of those that the networks allow."""
+    recipes = {}
+    if networks.encoder is not None:
+        recipes["encode"] = _Recipe(Encode, ("image",), ("w",))
+    recipes["map"] = _Recipe(Map, ("z", "psi"), ("w",))
+    recipes["synthesize"] = _Recipe(Synthesize, ("w",), ("image",))
+    recipes["assess"] = _Recipe(Assess, ("image", "reference"), networks.metrics)
+    if networks.attributes is not None:
+        recipes["attributes"] = _Recipe(Attributes, ("image",), ("attributes",))
+    return recipes
+
+
+def reconstruction_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Reconstruction:
+    """The pack's refinement objective, computed in a precision."""
+    config, perceptual = networks.generator.config, networks.lpips or networks.attributes
+    return Reconstruction(
+        _synthesis(networks, precision),
+        None if perceptual is None else in_precision(perceptual, precision),
+        (config.layers, config.latent_width),
+        config.resolution,
+        networks.compare_side,
+    )
+
+
+def roles(networks: Networks) -> tuple[str, ...]:
+    """The graphs that a pack of these networks has, in the order in which they are built."""
+    return (*_recipes(networks), "refine")
+
+
+def build_graphs(
+    networks: Networks,
+    max_steps: int = MAX_STEPS,
+    target: Target = Target.CPU,
+    precision: Precision = Precision.FLOAT32,
+) -> Iterator[tuple[str, onnx.ModelProto]]:
+    """Export a pack's graphs one after another.
+
+    Args:
+        networks: the pack's.
+        max_steps: K, most steps of one refinement call.
+        target: what they will run on.
+        precision: of those that the target has it for.
+
+    Yields:
+        The graph's role (`encode`, `map`, `synthesize`, `assess`, `attributes`, `refine`; those that the
+        pack has networks for) and the model, free of anything that names the machine it was made on.
+    """
+    examples = _examples(networks)
+    for role, recipe in _recipes(networks).items():
+        inputs = [examples[name] for name in recipe.inputs]
+        held = graph_precision(role, target, precision)
+        module = recipe.module(networks, held).eval()
+        if held is Precision.FLOAT16:  # rounded weights once, not those they were made of as well
+            module = folded(module, inputs)
+        model = clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
+        yield role, fit(model, role) if target is Target.TENSORRT else model
+    held = graph_precision("refine", target, precision)
+    traced = trace_step(reconstruction_objective(networks, held), networks.bases, held)
+    model = clean(assemble(traced, max_steps, target.iterate))
+    yield "refine", fit(model, "refine") if target is Target.TENSORRT else model
+
+
+def _examples(networks: Networks) -> dict[str, Tensor]:
+    config, random = networks.generator.config, torch.Generator().manual_seed(0)
+    side = config.resolution
+    image = torch.randint(0, 256, (EXAMPLES, side, side, 3), generator=random, dtype=torch.uint8)
+    return {
+        "image": image,
+        "reference": image.flip(0),
+        "w": torch.randn(EXAMPLES, config.layers, config.latent_width, generator=random),
+        "z": torch.randn(EXAMPLES, config.z_width, generator=random),
+        "psi": torch.full((EXAMPLES, 1), 0.7),
+    }

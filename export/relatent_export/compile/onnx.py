@@ -1,0 +1,135 @@
+"""Exporting a PyTorch module to ONNX, as every graph of a pack is exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx_ir
+import onnx_ir.passes.common as passes
+import torch
+from onnxscript.optimizer import fold_constants_ir
+from torch import Tensor, nn
+
+from relatent_export.writing import whole_file
+
+EXAMPLES = 13
+"""Samples of example inputs: as many as nothing else has of anything. A tracer takes sizes that are equal
+for the same, and maps of 2 pixels on a side for a batch of 2."""
+
+OPSET = 18
+IR_VERSION = 8
+"""What onnxruntime has read since 1.14 and Triton since 23.03."""
+
+
+def export_module(
+    module: nn.Module,
+    inputs: list[Tensor],
+    input_names: list[str],
+    output_names: list[str],
+    *,
+    scalars: frozenset[str] | set[str] = frozenset(),
+    table: dict[Any, Any] | None = None,
+) -> onnx.ModelProto:
+    """Export a module with a free batch axis.
+
+    Args:
+        module: takes `inputs` in order.
+        inputs: examples, batch axis first.
+        input_names: of the graph, in order.
+        output_names: of the graph, in order.
+        scalars: inputs without a batch axis.
+        table: decompositions to apply once more after export.
+
+    Returns:
+        A model of opset 18 with its weights inside.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    shapes = tuple({} if name in scalars else {0: batch} for name in input_names)
+    program = torch.export.export(
+        _Ordered(module), tuple(inputs), dynamic_shapes={"tensors": shapes}, strict=False
+    )
+    if table is not None:
+        program = program.run_decompositions(table)
+    exported = torch.onnx.export(
+        program,
+        dynamo=True,
+        input_names=input_names,
+        output_names=output_names,
+        opset_version=OPSET,
+        optimize=False,
+        external_data=False,
+        verbose=False,
+    )
+    assert exported is not None
+    _simplify(exported.model)
+    model = exported.model_proto
+    model.ir_version = IR_VERSION
+    return model
+
+
+def _simplify(model: onnx_ir.Model) -> None:
+    """Fold and tidy.
+
+    The exporter's own optimiser is left out for one of its rules: it takes an addition of 1e-8 for
+    one of zero and drops it, and with it the guard of every division here.
+    """
+    passes.InlinePass()(model)
+    fold_constants_ir(model, onnx_shape_inference=True)
+    tidying = (
+        passes.RemoveUnusedNodesPass(),
+        passes.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        passes.RemoveUnusedOpsetsPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.OutputFixPass(),
+        passes.NameFixPass(),
+    )
+    for tidy in tidying:
+        tidy(model)
+
+
+class _Ordered(nn.Module):
+    """Gives a traced module one variadic signature, so that every export reads alike."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *tensors: Tensor) -> Any:
+        return self.module(*tensors)
+
+
+def clean(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what the exporter notes of its own run: stack traces with paths, versions, doc strings."""
+    model.producer_name, model.producer_version, model.doc_string = "relatent", "", ""
+    del model.metadata_props[:]
+    graphs = [model.graph]
+    while graphs:
+        graph = graphs.pop()
+        graph.doc_string = ""
+        del graph.metadata_props[:]
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            value.doc_string = ""
+            del value.metadata_props[:]
+        del graph.value_info[:]
+        for tensor in graph.initializer:
+            tensor.doc_string = ""
+            del tensor.metadata_props[:]
+        for node in graph.node:
+            node.doc_string = ""
+            del node.metadata_props[:]
+            graphs += [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    return model
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model so that equal models give equal bytes.
+
+    Raises:
+        OSError: it cannot be written; names the file.
+    """
+    with whole_file(path) as partial:
+        partial.write_bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,91 @@
+"""The steps that make the demo pack, each resumable or repeatable on its own."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from relatent.core.pack import MANIFEST
+from relatent_export.demo.factors import FACTORS
+from relatent_export.demo.fit import fit_basis, fit_directions
+from relatent_export.demo.pictures import save_picture
+from relatent_export.demo.report import REPORT, write_report
+from relatent_export.demo.train_attributes import train_attributes
+from relatent_export.demo.train_encoder import train_encoder
+from relatent_export.demo.train_gan import train_gan
+from relatent_export.demo.world import Drawings, draw
+from relatent_export.packs.networks import Networks
+from relatent_export.packs.pack import PackInfo, write_pack
+from relatent_export.packs.weights import load_networks
+from relatent_export.training.checkpoint import load_state
+from relatent_export.triton.repository import write_repository
+from relatent_export.writing import whole_file
+
+FIRST_RATES = {"encoder": 0.0007, "mean": 0.003}
+"""Step sizes until a report has found better ones."""
+
+_CHECKPOINT = "gan.safetensors"
+_DRAWINGS, _DRAWING_SIZE = 12, 256
+
+
+def train(work: Path) -> Networks:
+    """Train generator, attribute network and encoder, or go on where a run stopped."""
+    encoder = train_encoder(work)
+    return Networks(train_gan(work), encoder, train_attributes(work), FACTORS)
+
+
+def fit(work: Path, pack: Path) -> None:
+    """Fit directions and refinement's coordinates, and write the pack.
+
+    The networks are those trained in `work`; where nothing was, the pack's own are kept.
+    """
+    if (work / _CHECKPOINT).exists() or not (pack / MANIFEST).exists():
+        networks, training = train(work), _trained(work)
+    else:
+        networks, training = load_networks(pack), _manifest(pack)["training"]
+    networks = replace(networks, basis=fit_basis(networks))
+    info = PackInfo(
+        name="demo",
+        description="Procedural portraits of sixteen known factors, 64 x 64.",
+        licence="Apache-2.0",
+        provenance="Trained by `relatent-export demo train` on drawings of its own making; no outside data.",
+        learning_rate=FIRST_RATES,
+        training=training,
+    )
+    write_pack(pack, info, networks, fit_directions(networks))
+
+
+def export(pack: Path, repository: Path) -> None:
+    """Export the graphs, and draw the held-out portraits the demo shows."""
+    write_repository(pack, repository)
+    images, _ = draw(Drawings.HELD_OUT, _DRAWINGS, _DRAWING_SIZE)
+    for index, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        save_picture(image, pack / "drawings" / f"portrait-{index:02d}.png")
+
+
+def report(pack: Path, repository: Path) -> str:
+    """Measure the pack, write the report, and put the step sizes it found into the manifest."""
+    found = write_report(pack, repository)
+    _set_learning_rates(pack, found["learning_rate"])
+    return f"{pack / REPORT}: step_ratio {found['step_ratio']:.1f}, fid {found['fid']:.2f}"
+
+
+def _trained(work: Path) -> dict[str, int]:
+    """What the generator's training says of itself."""
+    _, facts = load_state(work / _CHECKPOINT)
+    return {"images": facts["images"], "seconds": round(facts["seconds"])}
+
+
+def _manifest(pack: Path) -> dict[str, Any]:
+    return tomllib.loads((pack / MANIFEST).read_text())
+
+
+def _set_learning_rates(pack: Path, rates: dict[str, float]) -> None:
+    manifest = _manifest(pack)
+    manifest["refine"]["learning_rate"] = rates
+    with whole_file(pack / MANIFEST) as partial:
+        partial.write_text(tomli_w.dumps(manifest))

@@ -1,0 +1,98 @@
+"""Fit what the demo's networks tell: a calibrated boundary for each factor, refinement's coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from relatent.core.directions import Direction, DirectionSpace
+from relatent_export.compile.graphs import reconstruction_objective, to_float
+from relatent_export.compile.preconditioning import coordinates, gauss_newton
+from relatent_export.demo.parts import demo_parts
+from relatent_export.demo.world import Drawings, draw
+from relatent_export.directions.boundary import fit_boundary
+from relatent_export.directions.calibration import calibrate
+from relatent_export.packs.networks import Networks
+from relatent_export.progress import progress
+
+_SAMPLES = 20_000
+_CALIBRATED_ON = 64
+_CHUNK = 64
+_CURVATURE_CODES, _CURVATURE_PROBES = 1_024, 20
+
+
+def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Direction]:
+    """Fit a direction for each attribute from generated samples that the network labels."""
+    generator = demo_parts(networks).generator
+    random = torch.Generator().manual_seed(21)
+    z = torch.randn(samples, generator.config.latent_width, generator=random)
+    with torch.no_grad():
+        w = generator.mapping(z)
+        labels = torch.cat(
+            [measure_attributes(networks, generator.broadcast(chunk)) for chunk in _chunks(w, "labelling")]
+        )
+        codes = generator.broadcast(w[:_CALIBRATED_ON])
+    directions = []
+    for index, name in enumerate(progress(networks.attribute_names, "fitting", unit="direction")):
+        boundary = fit_boundary(w, labels[:, index])
+        with torch.no_grad():
+            found = calibrate(codes, boundary.normal, partial(_measure_one, networks, index))
+        directions.append(
+            Direction(
+                name=name,
+                vector=generator.broadcast(boundary.normal[None])[0].contiguous().numpy(),
+                bias=boundary.bias,
+                attribute=name,
+                first_layer=found.first_layer,
+                last_layer=found.last_layer,
+                calibration=found.slope,
+                min_strength=found.min_strength,
+                max_strength=found.max_strength,
+                space=DirectionSpace.W,
+            )
+        )
+    return directions
+
+
+def fit_basis(networks: Networks, codes: int = _CURVATURE_CODES, probes: int = _CURVATURE_PROBES) -> Tensor:
+    """Measure the coordinates that refinement steps in, at the encoder's codes of training drawings.
+
+    Returns:
+        float32 [L·D, M].
+    """
+    objective, encoder = reconstruction_objective(networks), demo_parts(networks).encoder
+    drawings, _ = draw(Drawings.TRAINING, codes, networks.generator.config.resolution)
+    images = drawings.permute(0, 2, 3, 1)
+    with torch.no_grad():
+        starts = torch.cat([encoder(to_float(chunk)) for chunk in _chunks(images, "encoding")])
+
+    def residuals(w: Tensor, target: Tensor) -> Sequence[Tensor]:
+        batch, _, side, _ = target.shape
+        mask = torch.full((batch, side, side), 255, dtype=torch.uint8)
+        prepared = objective.prepare({"target": target, "mask": mask})
+        weights = {
+            f"weight.{name}": torch.full((batch, 1), value) for name, value in objective.weights.items()
+        }
+        return objective.residuals({"w": w}, {"anchor": w.detach()}, weights, prepared)
+
+    random = torch.Generator().manual_seed(22)
+    return coordinates(gauss_newton(residuals, starts, images, probes, random))
+
+
+def measure_attributes(networks: Networks, codes: Tensor) -> Tensor:
+    """Attributes [B, A] of the images of W+ codes [B, L, D]."""
+    image = networks.generator.synthesis(codes).clamp(-1, 1)
+    attributes: Tensor = demo_parts(networks).attributes(image)
+    return attributes
+
+
+def _measure_one(networks: Networks, index: int, codes: Tensor) -> Tensor:
+    return measure_attributes(networks, codes)[:, index]
+
+
+def _chunks(w: Tensor, what: str) -> Iterable[Tensor]:
+    chunks: Iterable[Tensor] = progress(torch.split(w, _CHUNK), what, unit="batch", leave=False)
+    return chunks

@@ -1,0 +1,47 @@
+"""Train the demo's attribute network; resumes from its own checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from relatent_export.demo.factors import FACTORS
+from relatent_export.demo.world import RESOLUTION, TRAINING_DRAWINGS, Drawings, draw
+from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.progress import progress
+from relatent_export.training.attributes import AttributeSettings, AttributeTraining
+
+_SAVE_EVERY = 32_000
+
+
+def new_attribute_network() -> AttributeNetwork:
+    """The demo's attribute network, untrained."""
+    return AttributeNetwork(len(FACTORS), RESOLUTION)
+
+
+def train_attributes(work: Path, settings: AttributeSettings | None = None) -> AttributeNetwork:
+    """Train, or go on training, the attribute network.
+
+    Args:
+        work: folder for the checkpoint, `attributes.safetensors`.
+        settings: how to train; the demo's own if left out.
+    """
+    settings = settings or AttributeSettings()
+    torch.manual_seed(settings.seed)
+    training = AttributeTraining(new_attribute_network(), settings)
+    checkpoint = work / "attributes.safetensors"
+    work.mkdir(parents=True, exist_ok=True)
+    if checkpoint.exists():
+        training.load(checkpoint)
+    if training.images < settings.images:
+        data, factors = draw(Drawings.TRAINING, TRAINING_DRAWINGS)
+        bar = progress(desc="attributes", unit="img", initial=training.images, total=settings.images)
+        with bar:
+            for loss in training.run(data, factors):
+                bar.update(settings.batch)
+                if training.images % _SAVE_EVERY == 0:
+                    bar.set_postfix(loss=f"{loss:.4f}")
+                    training.save(checkpoint)
+        training.save(checkpoint)
+    return training.network.eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""Edit directions as they are published."""

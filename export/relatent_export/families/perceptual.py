@@ -1,0 +1,211 @@
+"""Networks for the perceptual distance, as they are published.
+
+    tensors                                    are
+    `features.{i}.*`, `classifier.*`           torchvision's VGG16 or AlexNet
+    `lin{0..4}.model.{0,1}.weight`             LPIPS's linear weights for either, version 0.1
+    `net.slice{k}.{i}.*`, `lin*`, ...          both at once: a whole LPIPS network
+    `layer{i}.*`                               in-domain inversion's VGG16, which is Keras's
+
+Which stack it is shows in its first kernel. A stack without linear weights makes a distance in which all
+channels count alike. In-domain inversion itself compares the map of the fourth stage alone, as it comes;
+here its VGG16 makes the maps of a distance like the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
+from relatent_export.families.backbones import axes
+from relatent_export.families.named import NamedTensors
+from relatent_export.nets.assigning import assign
+from relatent_export.nets.lpips import SCALE, SHIFT, Lpips, LpipsConfig, Stack
+
+Tensors = Mapping[str, Tensor]
+_State = dict[str, Tensor]
+
+_INDICES: Mapping[Stack, tuple[tuple[int, ...], ...]] = {
+    Stack.VGG16: ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)),
+    Stack.ALEXNET: ((0,), (3,), (6,), (8,), (10,)),
+}
+"""Places of the convolutions, stage by stage, where ReLUs and pools are counted as well."""
+
+_KERNELS = {3: Stack.VGG16, 11: Stack.ALEXNET}
+"""Side of the first one."""
+
+_KERAS_MEANS = (123.68, 116.779, 103.939)
+"""Of red, green and blue: what Keras's VGG16 has taken from pixels in [0, 255]."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Names in a file with a stack: what tells it, its convolutions, and what else is not needed."""
+
+    mark: str
+    convolution: str
+    dropped: str
+    keras: bool = False
+
+
+_LAYOUTS = (
+    _Layout("features.0.weight", "features.{index}", r"classifier\..*"),
+    _Layout("net.slice1.0.weight", "net.slice{stage}.{index}", r"lins\..*"),
+    # A generator may have a `layer0` as well.
+    _Layout("layer28.weight", "layer{index}", r"", keras=True),
+)
+
+
+def holds_features(tensors: Tensors) -> bool:
+    """Whether tensors are of a kind that `perceptual_from` takes."""
+    return _layout_of(tensors) is not None or _linear_name(0, tensors) in tensors
+
+
+def perceptual_from(*files: Tensors, names: Sequence[str] = ()) -> Lpips:
+    """Build a network for the perceptual distance.
+
+    Args:
+        files: tensors of each file: one stack, and linear weights or none.
+        names: what they are, for errors; each begins with the file.
+
+    Raises:
+        DamagedFile: a tensor is missing, misshapen or not known, or a linear weight is negative.
+        UnknownFile: a file holds neither a stack nor linear weights.
+        UnsupportedFile: they are of another network, or do not belong together.
+        Refused: there is not one stack, or there are linear weights twice.
+    """
+    names = names or [f"features, file {i + 1}" for i in range(len(files))]
+    stacks: list[tuple[_Layout, NamedTensors, str]] = []
+    linear: list[tuple[NamedTensors, str]] = []
+    for tensors, name in zip(files, names, strict=True):
+        _check_supported(tensors, name)
+        named, layout = NamedTensors(tensors, name), _layout_of(tensors)
+        if layout is not None:
+            stacks.append((layout, named, name))
+        if layout is None or _linear_name(0, tensors) in tensors:
+            linear.append((named, name))
+    together = ", ".join(names) or "features"
+    if len(stacks) != 1:
+        raise Refused(f"{together}: expected one VGG16 or AlexNet, got {len(stacks)}")
+    if len(linear) > 1:
+        raise Refused(f"{together}: expected linear weights once at most, got them {len(linear)} times")
+    layout, named, name = stacks[0]
+    config, state = _stack(named, layout, calibrated=bool(linear), what=name)
+    for weights, whose in linear:
+        if layout.keras:
+            raise UnsupportedFile(
+                f"{whose}: linear weights belong to torchvision's VGG16, and {name} is Keras's, whose "
+                "channels are others; import torchvision's, or no linear weights"
+            )
+        state |= _linear(weights, config, whose)
+        weights.finish()
+    named.finish()
+    with torch.device("meta"):
+        network = Lpips(config)
+    assign(network, state)
+    return network
+
+
+def check_features(tensors: Tensors, what: str) -> None:
+    """Check a file by itself: one with a stack as if it were imported alone, linear weights number by number.
+
+    Raises:
+        DamagedFile, UnknownFile, UnsupportedFile: as `perceptual_from`.
+    """
+    _check_supported(tensors, what)
+    if _layout_of(tensors) is not None:
+        perceptual_from(tensors, names=[what])
+        return
+    named, i = NamedTensors(tensors, what), 0
+    while _linear_name(i, named) in named:
+        _linear_weight(named, _linear_name(i, named), axes(named, _linear_name(i, named), 4, what)[1], what)
+        i += 1
+    named.finish()
+
+
+def _check_supported(tensors: Tensors, what: str) -> None:
+    if _linear_name(5, tensors) in tensors or any(".squeeze." in name for name in tensors):
+        raise UnsupportedFile(f"{what}: SqueezeNet's: features are supported of VGG16 and of AlexNet")
+    if not holds_features(tensors):
+        found = ", ".join(sorted(tensors)[:3]) or "nothing"
+        raise UnknownFile(f"{what}: expected VGG16, AlexNet or LPIPS's linear weights, found {found}")
+
+
+def _layout_of(tensors: Tensors) -> _Layout | None:
+    return next((layout for layout in _LAYOUTS if layout.mark in tensors), None)
+
+
+def _linear_name(i: int, tensors: NamedTensors | Tensors) -> str:
+    """Linear weights follow a dropout, unless the network was made without."""
+    first, second = (f"lin{i}.model.{place}.weight" for place in (0, 1))
+    return first if first in tensors else second
+
+
+def _stack(
+    named: NamedTensors, layout: _Layout, *, calibrated: bool, what: str
+) -> tuple[LpipsConfig, _State]:
+    """Take a stack's tensors; its shape is read off them."""
+    entry = f"{layout.convolution.format(stage=1, index=0)}.weight"
+    kernel = axes(named, entry, 4, what)[-1]
+    if kernel not in _KERNELS:
+        raise UnsupportedFile(
+            f"{what}: {entry}: expected kernels of 3 pixels, VGG16's, or 11, AlexNet's, got {kernel}"
+        )
+    state: _State = {}
+    inputs, widths = 3, []
+    for stage, indices in enumerate(_INDICES[_KERNELS[kernel]]):
+        for i, index in enumerate(indices):
+            theirs, ours = layout.convolution.format(stage=stage + 1, index=index), f"stages.{stage}.{i}"
+            outputs, _, _, side = axes(named, f"{theirs}.weight", 4, what)
+            state[f"{ours}.weight"] = named.take(f"{theirs}.weight", (outputs, inputs, side, side))
+            state[f"{ours}.bias"] = named.take(f"{theirs}.bias", (outputs,))
+            inputs = outputs
+            widths.append(inputs)
+    state |= _preprocessing(named, layout)
+    if layout.keras:
+        # Its colours begin with blue.
+        state["stages.0.0.weight"] = state["stages.0.0.weight"].flip(1)
+    named.drop(layout.dropped)
+    return LpipsConfig(_KERNELS[kernel], tuple(widths), calibrated), state
+
+
+def _preprocessing(named: NamedTensors, layout: _Layout) -> _State:
+    """What is taken from pixels in [-1, 1] and what they are divided by, [1, 3, 1, 1] each.
+
+    They stay apart from the weights: convolutions pad with zeros after them.
+    """
+    shape = (1, 3, 1, 1)
+    if layout.keras:
+        # Means of [0, 255] are taken from pixels of [0, 255].
+        shift = torch.tensor(_KERAS_MEANS, dtype=torch.float64) / 127.5 - 1
+        scale = torch.full((3,), 1 / 127.5)
+    else:
+        shift, scale = torch.tensor(SHIFT), torch.tensor(SCALE)
+    state = {"shift": shift.float().reshape(shape), "scale": scale.float().reshape(shape)}
+    for name in state:
+        if f"scaling_layer.{name}" in named:
+            state[name] = named.take(f"scaling_layer.{name}", shape)
+    return state
+
+
+def _linear(named: NamedTensors, config: LpipsConfig, what: str) -> _State:
+    """Take linear weights, for the maps that are compared."""
+    names = [_linear_name(i, named) for i in range(len(config.compared))]
+    widths = tuple(axes(named, name, 4, what)[1] for name in names)
+    if widths != config.compared:
+        raise UnsupportedFile(
+            f"{what}: linear weights for maps of widths {list(widths)}, and {config.stack} has "
+            f"{list(config.compared)}"
+        )
+    pairs = enumerate(zip(names, widths, strict=True))
+    return {f"linear.{i}": _linear_weight(named, name, width, what) for i, (name, width) in pairs}
+
+
+def _linear_weight(named: NamedTensors, name: str, width: int, what: str) -> Tensor:
+    weight = named.take(name, (width,))
+    if not bool((weight >= 0).all()):
+        raise DamagedFile(f"{what}: {name}: expected no negative weights, got {float(weight.min()):.3g}")
+    return weight

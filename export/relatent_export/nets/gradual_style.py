@@ -1,0 +1,192 @@
+"""Encoders of the pSp family: a backbone, and a small head for each row of a W+ code.
+
+Published in Richardson et al., "Encoding in Style" (2021): heads on three levels of a feature pyramid,
+and the mean latent added; Tov et al., "Designing an Encoder for StyleGAN Image Manipulation" (2021),
+e4e: the first head gives a base row and the others offsets from it; Alaluf et al., "ReStyle" (2021):
+all heads on the coarsest map.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from relatent_export.nets.ir_se import IRSE, STAGES, IRSEConfig
+from relatent_export.nets.layers import EqualizedLinear
+from relatent_export.nets.resnet import ResNet
+
+_LEAK = 0.01
+COARSE_ROWS, MIDDLE_ROWS = 3, 7
+"""In a pyramid rows below the first are read from the coarsest map, below the second from the middle one."""
+
+STRIDE = 2**STAGES
+"""How many times smaller the coarsest map is than the image."""
+
+
+class Backbone(StrEnum):
+    """What the feature maps come from."""
+
+    IR_SE = "ir_se"
+    RESNET = "resnet"
+
+
+class Reading(StrEnum):
+    """Where rows are read: a head each on three levels, a head each on the coarsest map, or one for all."""
+
+    PYRAMID = "pyramid"
+    COARSEST = "coarsest"
+    POOLED = "pooled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradualStyleConfig(IRSEConfig):
+    """The shape of an encoder, beside its backbone's (a ResNet has no use for `reduction`).
+
+    Attributes:
+        resolution: side of the image in pixels, a power of two from 16.
+        layers: rows of the W+ code.
+        latent_width: of w.
+        backbone: what the feature maps come from.
+        reading: where rows are read.
+        progressive: whether the first head gives a base row, and the others offsets from it.
+        letterboxed: whether pictures are 4:3 between black bars, which are cut off: encoders of cars.
+    """
+
+    resolution: int
+    layers: int
+    latent_width: int
+    backbone: Backbone = Backbone.IR_SE
+    reading: Reading = Reading.PYRAMID
+    progressive: bool = False
+    letterboxed: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "backbone", Backbone(self.backbone))
+        object.__setattr__(self, "reading", Reading(self.reading))
+        if self.resolution < STRIDE or self.resolution & (self.resolution - 1):
+            raise ValueError(f"resolution: expected a power of two from {STRIDE}, got {self.resolution}")
+        if self.letterboxed and self.resolution < 4 * STRIDE:
+            raise ValueError(f"resolution: expected {4 * STRIDE} or more, letterboxed, got {self.resolution}")
+
+
+class GradualStyleEncoder(nn.Module):
+    """Images to W+ codes; the mean latent is a buffer `mean`, [L, D], zero where none is added."""
+
+    mean: Tensor
+
+    def __init__(self, config: GradualStyleConfig) -> None:
+        super().__init__()
+        self.config = config
+        top, width = config.widths[-1], config.latent_width
+        self.backbone: IRSE | ResNet
+        if config.backbone is Backbone.IR_SE:
+            self.backbone = IRSE(config)
+        else:
+            self.backbone = ResNet(config.widths, config.units, config.channels)
+        self.laterals = nn.ModuleList()
+        self.heads = nn.ModuleList()
+        if config.reading is Reading.POOLED:
+            self.heads.append(EqualizedLinear(top, width))
+        else:
+            halvings = int(math.log2(config.resolution // STRIDE))
+            self.heads.extend(
+                _Head(top, width, halvings + _level(config, row)) for row in range(config.layers)
+            )
+        if config.reading is Reading.PYRAMID:
+            self.laterals.extend(nn.Conv2d(config.widths[-1 - level], top, 1) for level in (1, 2))
+        self._margin = config.resolution // 8 if config.letterboxed else 0
+        sides = config.resolution // STRIDE, (config.resolution - 2 * self._margin) // STRIDE
+        for level in range(len(self.laterals)):
+            for axis, side in zip(("columns", "rows"), sides, strict=True):
+                self.register_buffer(f"_{axis}_{level}", _doubling(side << level), persistent=False)
+        self.register_buffer("mean", torch.zeros(config.layers, width))
+
+    @property
+    def resolution(self) -> int:
+        """Side of the images in pixels."""
+        return self.config.resolution
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode.
+
+        Args:
+            image: float [B, 3, R, R] in [-1, 1].
+
+        Returns:
+            w, float32 [B, L, D].
+        """
+        return self.mean.float() + self.offsets(image)
+
+    def offsets(self, image: Tensor) -> Tensor:
+        """What is added to the mean latent.
+
+        Args:
+            image: float [B, C, R, R] in [-1, 1].
+
+        Returns:
+            float32 [B, L, D].
+        """
+        if self._margin:
+            image = image[:, :, self._margin : -self._margin]
+        maps = self.backbone(image)
+        if self.config.reading is Reading.POOLED:
+            row: Tensor = self.heads[0](maps[-1].mean((2, 3))).float()
+            # Repeating, not expanding: a graph's output must own its memory.
+            return row[:, None, :].repeat(1, self.config.layers, 1)
+        levels = self._pyramid(maps)
+        rows = [head(levels[_level(self.config, i)]).float() for i, head in enumerate(self.heads)]
+        if self.config.progressive:
+            rows = rows[:1] + [rows[0] + row for row in rows[1:]]
+        return torch.stack(rows, 1)
+
+    def _pyramid(self, maps: list[Tensor]) -> list[Tensor]:
+        """The maps that heads read, coarsest first: each of twice the side, the coarser one added."""
+        levels = [maps[-1]]
+        for i, lateral in enumerate(self.laterals):
+            # Resizing, corners aligned, is a product with a constant along each axis.
+            rows, columns = self.get_buffer(f"_rows_{i}"), self.get_buffer(f"_columns_{i}")
+            x = levels[-1]
+            levels.append(lateral(maps[-2 - i]) + rows.to(x.dtype) @ x @ columns.T.to(x.dtype))
+        return levels
+
+
+class _Head(nn.Module):
+    """A feature map to one row: strided convolutions down to one pixel, then one linear layer."""
+
+    def __init__(self, inputs: int, width: int, halvings: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(inputs if i == 0 else width, width, 3, stride=2, padding=1) for i in range(halvings)
+        )
+        self.dense = EqualizedLinear(width if halvings else inputs, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), _LEAK)
+        row: Tensor = self.dense(x.flatten(1))
+        return row
+
+
+def _level(config: GradualStyleConfig, row: int) -> int:
+    """The level that a row is read from, 0 for the coarsest."""
+    if config.reading is Reading.COARSEST:
+        return 0
+    return (row >= COARSE_ROWS) + (row >= MIDDLE_ROWS)
+
+
+def _doubling(side: int) -> Tensor:
+    """Linear interpolation to twice as many points, the outermost ones staying, [2 side, side]."""
+    matrix = torch.zeros(2 * side, side, device="cpu")
+    for i in range(2 * side):
+        place = i * (side - 1) / (2 * side - 1)
+        low = min(int(place), max(side - 2, 0))
+        matrix[i, low] += 1 - (place - low)
+        if side > 1:
+            matrix[i, low + 1] += place - low
+    return matrix

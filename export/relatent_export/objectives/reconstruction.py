@@ -1,0 +1,131 @@
+"""Reconstruction: make the generator's image match a target.
+
+    weight.pixel      · mean over the mask of (G(w) - x)², pixels in [0, 1]
+  + weight.perceptual · perceptual distance of G(w) and x, where the mask allows; if there are features
+  + weight.anchor     · mean of (w - start)²: how far the code may wander from its start
+
+The terms of in-domain inversion (Zhu et al. 2020) and of the StyleGAN2 projector, with the
+encoder's guess as the anchor. Many directions of W+ hardly change the image, and a code that has
+wandered along them fits no worse but answers edits less: the anchor's default weight is low, and
+still halves how far codes go.
+
+Large images are averaged down before they are compared, as the field does: G(w), x and the mask, to
+S pixels on a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from relatent_export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
+from relatent_export.nets.resampling import area_downsample
+from relatent_export.objectives.objective import Condition, Tensors
+
+
+class Reconstruction(nn.Module):
+    """The reconstruction objective over W+ codes.
+
+    Args:
+        synthesis: w [B, L, D] to images [B, 3, R, R] in [-1, 1].
+        perceptual: the network whose features are compared; None: no perceptual term.
+        code: L and D.
+        resolution: R.
+        compare_side: S, a divisor of R.
+    """
+
+    def __init__(
+        self,
+        synthesis: Callable[[Tensor], Tensor],
+        perceptual: FeatureNetwork | None,
+        code: tuple[int, int],
+        resolution: int,
+        compare_side: int,
+    ) -> None:
+        super().__init__()
+        self.synthesis, self.perceptual = synthesis, perceptual
+        self._code, self._resolution, self._side = code, resolution, compare_side
+        weight = {} if perceptual is None else {"perceptual": 0.1}
+        self.weights: Mapping[str, float] = {"pixel": 1.0, **weight, "anchor": 3e-4}
+        """Each term's weight unless told otherwise."""
+        self._sides = () if perceptual is None else perceptual.sides(compare_side)
+        # A mask for the pixels and each feature map, but one only for all of a size.
+        self._mask_sides = tuple(dict.fromkeys((compare_side, *self._sides)))
+
+    @property
+    def variables(self) -> Mapping[str, tuple[int, ...]]:
+        """`w`, [L, D]."""
+        return {"w": self._code}
+
+    @property
+    def carried(self) -> Mapping[str, tuple[int, ...]]:
+        """`anchor`, [L, D]: the code that refinement started from."""
+        return {"anchor": self._code}
+
+    @property
+    def conditions(self) -> Mapping[str, Condition]:
+        """`target` [R, R, 3], `mask` [R, R] (255 counts fully) and the weights."""
+        side = self._resolution
+        weights = {f"weight.{name}": Condition(torch.float32, (1,)) for name in self.weights}
+        return {
+            "target": Condition(torch.uint8, (side, side, 3)),
+            "mask": Condition(torch.uint8, (side, side)),
+            **weights,
+        }
+
+    def prepare(self, conditions: Tensors) -> dict[str, Tensor]:
+        """The target's pixels and features, and the mask at the size of each, of mean 1."""
+        target = conditions["target"].permute(0, 3, 1, 2).float() / 127.5 - 1
+        mask = conditions["mask"][:, None].float() / 255
+        target, mask = area_downsample(target, self._side), area_downsample(mask, self._side)
+        masks = resized_masks(mask, self._mask_sides)
+        features = [] if self.perceptual is None else self.perceptual.compared(target)
+        return {
+            "image": target,
+            **{f"mask.{i}": m / m.mean((1, 2, 3), keepdim=True).clamp(min=1e-6) for i, m in enumerate(masks)},
+            **{f"feature.{i}": feature for i, feature in enumerate(features)},
+        }
+
+    def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
+        """The weighted sum of the terms, float32 [B]."""
+        w = variables["w"]
+        image = area_downsample(self.synthesis(w), self._side)
+        # Products, not powers: ONNX Runtime computes Pow element by element. The quarter turns
+        # squared differences of [-1, 1] pixels into those of [0, 1] pixels.
+        error, moved = image - prepared["image"], w - carried["anchor"]
+        terms = {}
+        terms["pixel"] = (error * error * prepared["mask.0"]).mean((1, 2, 3)) / 4
+        terms["anchor"] = (moved * moved).mean((1, 2))
+        if self.perceptual is not None:
+            terms["perceptual"] = perceptual_distance(
+                self.perceptual.compared(image),
+                [prepared[f"feature.{i}"] for i in range(len(self._sides))],
+                [self._mask(prepared, side) for side in self._sides],
+                self.perceptual.divisor,
+            )
+        total = conditions["weight.pixel"][:, 0] * terms.pop("pixel")
+        for name in [name for name in self.weights if name in terms]:
+            total = total + conditions[f"weight.{name}"][:, 0] * terms[name]
+        return total
+
+    def residuals(
+        self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors
+    ) -> Sequence[Tensor]:
+        """What the terms square and add up: the image, its features and the code, each compared."""
+        w = variables["w"]
+        image = area_downsample(self.synthesis(w), self._side)
+        weight = {name: conditions[f"weight.{name}"][:, :, None, None] for name in self.weights}
+        share = weight["pixel"] * prepared["mask.0"] / image[0].numel() / 4
+        compared = [(image - prepared["image"]) * share.sqrt()]
+        if self.perceptual is not None:
+            for i, feature in enumerate(self.perceptual.compared(image)):
+                mask = self._mask(prepared, self._sides[i])
+                share = weight["perceptual"] * mask / feature[0, 0].numel() / self.perceptual.divisor
+                compared.append((feature - prepared[f"feature.{i}"]) * share.sqrt())
+        anchor = (w - carried["anchor"]) * (conditions["weight.anchor"][:, :, None] / w[0].numel()).sqrt()
+        return [*compared, anchor]
+
+    def _mask(self, prepared: Tensors, side: int) -> Tensor:
+        return prepared[f"mask.{self._mask_sides.index(side)}"]

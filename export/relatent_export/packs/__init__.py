@@ -1,0 +1,1 @@
+"""Packs on disk: networks, weights, manifest, and whether all is there."""

@@ -1,0 +1,126 @@
+"""A family's networks together: what a pack's graphs are made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from relatent_export.nets.arcface import ArcFace
+from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.encoder import Encoder
+from relatent_export.nets.gradual_style import GradualStyleEncoder
+from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
+from relatent_export.nets.lpips import Lpips
+from relatent_export.nets.perceptual import FeatureNetwork
+from relatent_export.nets.resampling import area_downsample
+from relatent_export.nets.restyle import ReStyleEncoder
+from relatent_export.nets.stylegan1 import StyleGAN1
+from relatent_export.nets.stylegan2 import Generator
+
+COMPARED_SIDE = 256
+"""Largest side, in pixels, at which images are compared unless a pack says otherwise: the field's."""
+
+LEAST_SIDE = 16
+"""Of images: structural similarity looks at windows of 11 pixels."""
+
+AnyGenerator = Generator | StyleGAN1
+AnyEncoder = Encoder | GradualStyleEncoder | ReStyleEncoder | InDomainEncoder
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks a pack's graphs are made of, frozen and in evaluation mode.
+
+    Attributes:
+        generator: mapping and synthesis.
+        encoder: images to W+ codes; None: inversions start from the mean latent.
+        attributes: images to attributes, and features to compare unless `lpips` has them.
+        attribute_names: of the attribute network's outputs, in order.
+        basis: float32 [L·D, M], the coordinates that refinement steps in
+            (`relatent_export.compile.preconditioning`);
+            None for those of the code itself.
+        lpips: the perceptual distance, for packs without an attribute network.
+        identity: the embedding of faces by whom they show.
+        compare_side: side S of the images that are compared; R, or 256 if that is less, if left out.
+    """
+
+    generator: AnyGenerator
+    encoder: AnyEncoder | None = None
+    attributes: AttributeNetwork | None = None
+    attribute_names: tuple[str, ...] = ()
+    basis: Tensor | None = None
+    lpips: Lpips | None = None
+    identity: ArcFace | None = None
+    compare_side: int = 0
+
+    def __post_init__(self) -> None:
+        config = self.generator.config
+        if self.compare_side == 0:
+            object.__setattr__(self, "compare_side", min(config.resolution, COMPARED_SIDE))
+        if config.resolution < LEAST_SIDE:
+            raise ValueError(f"generator: expected {LEAST_SIDE} pixels or more, got {config.resolution}")
+        _check_divides("compare_side", self.compare_side, config.resolution)
+        if self.encoder is not None:
+            _check_divides("encoder", self.encoder.resolution, config.resolution)
+            _check_code(self.encoder, config.layers, config.latent_width)
+        if self.lpips is not None:
+            self.lpips.sides(self.compare_side)  # which fails where nothing is left of a map
+        numbers = config.layers * config.latent_width
+        if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
+            raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
+        for network in (self.generator, self.encoder, self.attributes, self.lpips, self.identity):
+            if network is not None:
+                network.eval().requires_grad_(False)
+
+    @property
+    def features(self) -> FeatureNetwork | None:
+        """What the perceptual distance compares; None: there is no such distance."""
+        return self.lpips or self.attributes
+
+    @property
+    def bases(self) -> dict[str, Tensor]:
+        """The basis by the variable of refinement that is stepped in it."""
+        return {} if self.basis is None else {"w": self.basis}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the assessment measures, in the order of its outputs."""
+        more = (("perceptual", self.features), ("identity", self.identity))
+        return ("mse", "psnr", "ssim", *(name for name, network in more if network is not None))
+
+    @property
+    def revision(self) -> str:
+        """SHA-256, in hex, over the mapping and synthesis weights: what latent codes belong to."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.generator.state_dict().items()):
+            array = tensor.contiguous().numpy()
+            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(array.data if array.size else b"")
+        return digest.hexdigest()
+
+
+def encode(encoder: AnyEncoder, synthesis: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+    """Images [B, 3, R, R] in [-1, 1], R the generator's, to the encoder's codes [B, L, D]."""
+    image = area_downsample(image, encoder.resolution)
+    if isinstance(encoder, ReStyleEncoder):
+        codes: Tensor = encoder(image, synthesis)
+    else:
+        codes = encoder(image)
+    return codes
+
+
+def _check_code(encoder: AnyEncoder, layers: int, width: int) -> None:
+    shape = encoder if isinstance(encoder, Encoder) else encoder.config
+    found = shape.layers, shape.width if isinstance(shape, Encoder | InDomainConfig) else shape.latent_width
+    if found != (layers, width):
+        raise ValueError(f"encoder: expected codes of {layers} x {width}, got {found[0]} x {found[1]}")
+
+
+def _check_divides(what: str, side: int, resolution: int) -> None:
+    if side < 1 or resolution % side:
+        raise ValueError(
+            f"{what}: expected a side of {resolution} pixels or a whole fraction of it, got {side}"
+        )

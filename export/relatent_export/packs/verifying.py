@@ -1,0 +1,82 @@
+"""Checking that a pack is whole: what a pack must be to travel."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from relatent.core.pack import LATENTS, MANIFEST, Pack, file_digest, read_pack
+from relatent_export.packs.networks import Networks
+from relatent_export.packs.weights import load_networks
+
+_TENSORS = ".safetensors"
+_DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
+"""What may lie beside a pack's own files: it means nothing to any program."""
+
+
+def verify_pack(folder: Path, show: Callable[[str], None], tell: Callable[[str], None]) -> bool:
+    """Check every file of a pack against its manifest, and the manifest against the weights.
+
+    Args:
+        folder: the pack's.
+        show: takes a sentence that says what was checked, of a pack that is whole.
+        tell: takes a line for each thing that is wrong.
+
+    Returns:
+        Whether nothing is.
+
+    Raises:
+        PackError: it cannot be read.
+    """
+    pack = read_pack(folder)
+    listed: dict[str, str] = tomllib.loads((folder / MANIFEST).read_text())["files"]
+    problems = [problem for name in sorted(listed) for problem in _problems(folder, name, listed[name])]
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in (*listed, MANIFEST) and path.suffix not in _DOCUMENTS:
+            problems.append(f"{path}: not in the manifest")
+    if not problems:
+        problems = _disagreements(pack, load_networks(folder, pack.compare_side), folder / MANIFEST)
+    for problem in problems:
+        tell(problem)
+    if not problems:
+        show(f"{folder}: {len(listed)} files as the manifest has them, revision {pack.revision}")
+    return not problems
+
+
+def _disagreements(pack: Pack, networks: Networks, manifest: Path) -> list[str]:
+    """What the manifest says that the weights do not have."""
+    config = networks.generator.config
+    facts = {
+        "revision": (pack.revision, networks.revision),
+        "resolution": (pack.resolution, config.resolution),
+        "latent.layers": (pack.layers, config.layers),
+        "latent.width": (pack.width, config.latent_width),
+        "latent.z_width": (pack.z_width, config.z_width),
+        "encoder": (pack.encoder, networks.encoder is not None),
+        "metrics": (pack.metrics, networks.metrics),
+        "attributes": (pack.attributes, networks.attribute_names),
+    }
+    problems = [
+        f"{manifest}: {name}: the manifest says {said}, the weights have {had}"
+        for name, (said, had) in facts.items()
+        if said != had
+    ]
+    if not np.array_equal(pack.mean, networks.generator.mean_code().numpy()):
+        problems.append(f"{manifest.parent / LATENTS}: mean: it is not that of the weights")
+    return problems
+
+
+def _problems(folder: Path, name: str, digest: str) -> list[str]:
+    path = folder / name
+    if not path.is_file():
+        return [f"{path}: missing"]
+    problems = []
+    if path.suffix != _TENSORS:
+        problems.append(f"{path}: expected a {_TENSORS} file, the only kind that holds no code")
+    if file_digest(path) != digest:
+        problems.append(f"{path}: SHA-256 differs from the manifest's")
+    return problems

@@ -1,0 +1,1 @@
+"""The client: what a pipeline imports, re-exported by `relatent`."""

@@ -1,0 +1,286 @@
+"""The blocking client.
+
+    with relatent.Client("10.0.0.1:8500,10.0.0.2:8500") as client:
+        inversion = client.invert("portrait.jpg", steps=100)
+        inversion.latent.save("portrait.safetensors")
+
+It may be used from several threads at once, and in processes forked or spawned after it was made: each
+process has connections of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import grpc
+
+from relatent.client.errors import ClientStateError
+from relatent.client.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
+from relatent.client.forks import call_under_way, check_fork
+from relatent.client.images import ImageFormat, ImageInput
+from relatent.client.latents import LatentCode
+from relatent.client.requests import InvertOptions, Move, Operation
+from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
+from relatent.client.resuming import ProgressCallback
+from relatent.client.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
+
+T = TypeVar("T")
+
+
+class Client:
+    """Talks to one service, or to several that have the same packs.
+
+    A call that finds no server, or a full one, is tried again, on another address if there are
+    several, until its timeout; an inversion whose server is lost goes on from its last checkpoint.
+    Every method raises `CallError` of the class that `relatent.client.errors` shows, and `InputError`
+    where nothing could be sent. An error of an inversion that had got somewhere has the last
+    `checkpoint`, with which as `start` it can be gone on with.
+
+    A client can be pickled: what comes back is a client of the same settings.
+
+    Args:
+        addresses: host:port or unix:/path, one or several; or several in one string, with commas.
+        timeout: seconds of a call unless it says otherwise, all its attempts together.
+        max_message_bytes: bytes of one message, either way; set it as the service's is.
+        retry: how long to wait between attempts.
+
+    Raises:
+        InputError: no address, one of a form that is not taken, or a size out of range.
+    """
+
+    def __init__(
+        self,
+        addresses: str | Sequence[str] = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self._set_up(Settings.of(addresses, timeout, max_message_bytes, retry))
+
+    def _set_up(self, settings: Settings) -> None:
+        self._settings = settings
+        self._flows = Flows(settings)
+        self._transport = _BlockingTransport(settings)
+
+    def __getstate__(self) -> Settings:
+        self._transport.check_open()
+        return self._settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        self._set_up(settings)
+
+    def invert(
+        self,
+        image: ImageInput,
+        *,
+        progress: ProgressCallback | None = None,
+        preview_every: int = 0,
+        timeout: float | None = None,
+        **options: Unpack[InvertOptions],
+    ) -> Inversion:
+        """Find the latent code of an image.
+
+        Args:
+            image: a path, bytes, a PIL image or uint8 [H, W, 3].
+            progress: told how far it is, after every few steps, from this thread.
+            preview_every: have every n-th report hold a preview image; 0: none.
+            timeout: seconds; the client's unless given.
+            **options: see `InvertOptions`.
+
+        Returns:
+            The code, its reconstruction and how good that is.
+
+        Raises:
+            DeadlineError: the time ran out; its `checkpoint` is where to go on from, as `start`. So is
+                that of every other `RelatentError` after the first report.
+        """
+        return self._transport.run(self._flows.invert(image, options, progress, preview_every, timeout))
+
+    def edit(
+        self,
+        source: LatentCode | ImageInput,
+        operations: Sequence[Operation],
+        *,
+        progress: ProgressCallback | None = None,
+        output_format: ImageFormat | str | None = None,
+        timeout: float | None = None,
+        invert: InvertOptions | None = None,
+    ) -> Edit:
+        """Edit a code, or an image that is inverted first.
+
+        Args:
+            source: a code, or an image as `invert` takes it.
+            operations: in order; at most one may hold several strengths or amounts.
+            progress: told how far the inversion is, where there is one.
+            output_format: of the edited images; PNG unless given.
+            timeout: seconds; the client's unless given.
+            invert: how to invert an image.
+
+        Returns:
+            One image, or one for each strength or amount.
+        """
+        flow = self._flows.edit(source, operations, invert or {}, progress, output_format, timeout)
+        return self._transport.run(flow)
+
+    def synthesize(
+        self,
+        latents: Sequence[LatentCode],
+        *,
+        output_format: ImageFormat | str | None = None,
+        timeout: float | None = None,
+    ) -> tuple[SynthesizedImage, ...]:
+        """Make the images of codes of one pack, in their order."""
+        return self._transport.run(self._flows.synthesize(latents, output_format, timeout))
+
+    def sample(
+        self,
+        seeds: Sequence[int],
+        *,
+        moves: Sequence[Move] = (),
+        truncation: float | None = None,
+        pack: str = "",
+        output_format: ImageFormat | str | None = None,
+        timeout: float | None = None,
+    ) -> tuple[SynthesizedImage, ...]:
+        """Make random images.
+
+        Args:
+            seeds: one image each, the same on every server of a pack's revision.
+            moves: along directions of Z, in order, of what each seed draws; one strength each.
+            truncation: 1 for the generator's full variety, 0 for the mean; 0.7 unless given.
+            pack: the pack to sample; the server's only one unless given.
+            output_format: of the images; PNG unless given.
+            timeout: seconds; the client's unless given.
+        """
+        flow = self._flows.sample(seeds, moves, truncation, pack, output_format, timeout)
+        return self._transport.run(flow)
+
+    def catalog(self, *, timeout: float | None = None) -> Catalog:
+        """List the packs, their directions and what the server accepts."""
+        return self._transport.run(self._flows.catalog(timeout))
+
+    def pack(self, name: str = "", *, timeout: float | None = None) -> PackInfo:
+        """Describe a pack, the server's only one unless named."""
+        return self._transport.run(self._flows.pack(name, timeout))
+
+    def close(self) -> None:
+        """Let go of the connections of this process; calls under way raise `ClientStateError`."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Connections:
+    """The channels of one process, one an address, made when first needed."""
+
+    def __init__(self, closed: bool) -> None:
+        self.channels: dict[str, grpc.Channel] = {}
+        self.lock = threading.Lock()
+        self.closed = threading.Event()
+        if closed:
+            self.closed.set()
+
+
+class _BlockingTransport:
+    """Drives flows over blocking channels."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # By process: a forked one can use neither the channels nor the locks that it finds, nor let go of
+        # them, so it leaves them alone.
+        self._connections = {os.getpid(): _Connections(closed=False)}
+
+    def run(self, flow: Flow[T]) -> T:
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    outcome = self._perform(effect)
+                except (grpc.RpcError, ClientStateError) as error:
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(outcome)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            flow.close()
+
+    def close(self) -> None:
+        own = self._own()
+        with own.lock:
+            own.closed.set()
+            for channel in own.channels.values():
+                channel.close()
+            own.channels.clear()
+
+    def check_open(self) -> None:
+        if self._own().closed.is_set():
+            raise ClientStateError("the client is closed")
+
+    def _own(self) -> _Connections:
+        process = os.getpid()
+        if process not in self._connections:
+            closed = any(connections.closed.is_set() for connections in self._connections.values())
+            self._connections.setdefault(process, _Connections(closed))
+        return self._connections[process]
+
+    def _perform(self, effect: Effect) -> Any:
+        self.check_open()
+        try:
+            match effect:
+                case Convert():
+                    return effect.work()
+                case Sleep():
+                    return self._own().closed.wait(effect.seconds)
+                case Unary():
+                    with call_under_way():
+                        return self._begin(effect, "unary_unary")
+                case Stream():
+                    with call_under_way():
+                        return self._receive(effect)
+        except grpc.RpcError as error:
+            if self._own().closed.is_set():
+                raise ClientStateError("the client was closed during the call") from error
+            raise
+
+    def _receive(self, effect: Stream) -> None:
+        call = self._begin(effect, "unary_stream")
+        try:
+            for message in call:
+                effect.receive(message)
+        finally:
+            call.cancel()  # frees the place on the server where a callback raised
+
+    def _begin(self, effect: Unary | Stream, kind: str) -> Any:
+        make: Callable[..., Callable[..., Any]] = getattr(self._channel(effect.address), kind)
+        method = make(
+            effect.path,
+            request_serializer=type(effect.request).SerializeToString,
+            response_deserializer=effect.answer.FromString,
+        )
+        try:
+            return method(effect.request, timeout=effect.timeout)
+        except ValueError:  # what gRPC says of a channel that another thread has just closed
+            self.check_open()
+            raise
+
+    def _channel(self, address: str) -> grpc.Channel:
+        own = self._own()
+        with own.lock:
+            self.check_open()
+            if address not in own.channels:
+                check_fork()
+                own.channels[address] = grpc.insecure_channel(*self._settings.channel(address))
+            return own.channels[address]

@@ -1,0 +1,165 @@
+"""Reading answers: the contract's messages into the values of `relatent.client.results`."""
+
+from __future__ import annotations
+
+import math
+
+from google.protobuf.duration_pb2 import Duration
+
+from relatent.client.errors import ContractError
+from relatent.client.images import picture
+from relatent.client.latents import latent_code
+from relatent.client.results import (
+    Catalog,
+    Checkpoint,
+    Direction,
+    Edit,
+    EditedImage,
+    Inversion,
+    Limits,
+    LossTerm,
+    PackInfo,
+    Progress,
+    Quality,
+    StopReason,
+    SynthesizedImage,
+    Timings,
+)
+from relatent.core.directions import DirectionSpace
+from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
+
+_STOP_REASONS = {
+    inversion_pb2.STOP_REASON_STEPS: StopReason.STEPS,
+    inversion_pb2.STOP_REASON_TARGET_LOSS: StopReason.TARGET_LOSS,
+    inversion_pb2.STOP_REASON_PLATEAU: StopReason.PLATEAU,
+    inversion_pb2.STOP_REASON_TIME_BUDGET: StopReason.TIME_BUDGET,
+    inversion_pb2.STOP_REASON_DEADLINE: StopReason.DEADLINE,
+}
+_SPACES = {
+    catalog_pb2.DIRECTION_SPACE_UNSPECIFIED: DirectionSpace.W_PLUS,
+    catalog_pb2.DIRECTION_SPACE_W: DirectionSpace.W,
+    catalog_pb2.DIRECTION_SPACE_W_PLUS: DirectionSpace.W_PLUS,
+    catalog_pb2.DIRECTION_SPACE_Z: DirectionSpace.Z,
+}
+
+
+def timings(message: types_pb2.Timings) -> Timings:
+    """Read timings."""
+    return Timings(_seconds(message.queue), _seconds(message.inference), _seconds(message.total))
+
+
+def progress(message: inversion_pb2.InversionProgress) -> Progress:
+    """Read a report of a running inversion."""
+    return Progress(
+        steps=message.steps,
+        total_steps=message.total_steps,
+        loss=message.loss,
+        best_loss=message.best_loss,
+        preview=picture(message.preview) if message.HasField("preview") else None,
+        checkpoint=Checkpoint(message.checkpoint) if message.HasField("checkpoint") else None,
+    )
+
+
+def inversion(message: inversion_pb2.InversionResult, losses: tuple[float, ...], resumed: int) -> Inversion:
+    """Read an inversion's result.
+
+    Args:
+        message: the result.
+        losses: the whole curve, of all servers that took part.
+        resumed: how often the inversion went on elsewhere.
+
+    Raises:
+        ContractError: the answer says of no reason to have stopped.
+    """
+    if message.stop_reason not in _STOP_REASONS:
+        raise ContractError(f"stop_reason: {message.stop_reason} is unknown to this client")
+    return Inversion(
+        latent=latent_code(message.latent),
+        reconstruction=picture(message.reconstruction),
+        quality=_quality(message.quality),
+        losses=losses,
+        stop_reason=_STOP_REASONS[message.stop_reason],
+        steps=message.steps,
+        timings=timings(message.timings),
+        resumed=resumed,
+    )
+
+
+def _quality(message: types_pb2.Quality) -> Quality:
+    return Quality(
+        mse=message.mse,
+        psnr=message.psnr,
+        ssim=message.ssim,
+        perceptual=None if math.isnan(message.perceptual) else message.perceptual,
+        identity=message.identity if message.HasField("identity") else None,
+    )
+
+
+def edit(message: editing_pb2.EditResponse, inverted: Inversion | None) -> Edit:
+    """Read an edit's answer."""
+    images = tuple(EditedImage(latent_code(i.latent), picture(i.image), i.strength) for i in message.images)
+    return Edit(images, inverted, timings(message.timings))
+
+
+def synthesized(
+    message: synthesis_pb2.SynthesizeResponse | synthesis_pb2.SampleResponse,
+) -> tuple[SynthesizedImage, ...]:
+    """Read synthesised images."""
+    return tuple(SynthesizedImage(latent_code(i.latent), picture(i.image)) for i in message.images)
+
+
+def catalog(message: catalog_pb2.ListPacksResponse) -> Catalog:
+    """Read what a server has."""
+    limits = message.limits
+    return Catalog(
+        packs={pack.name: pack_info(pack) for pack in message.packs},
+        limits=Limits(
+            max_message_bytes=limits.max_message_bytes,
+            max_image_bytes=limits.max_image_bytes,
+            max_image_pixels=limits.max_image_pixels,
+            max_steps=limits.max_steps,
+            max_images=limits.max_images,
+        ),
+    )
+
+
+def pack_info(message: catalog_pb2.Pack) -> PackInfo:
+    """Read a pack's description."""
+    return PackInfo(
+        name=message.name,
+        revision=message.revision,
+        description=message.description,
+        licence=message.licence,
+        provenance=message.provenance,
+        resolution=message.resolution,
+        layers=message.layers,
+        width=message.width,
+        attributes=tuple(message.attributes),
+        directions=tuple(_direction(direction) for direction in message.directions),
+        losses=tuple(LossTerm(term.name, term.default_weight) for term in message.losses),
+        default_steps=message.default_steps,
+        encoder=message.encoder,
+        compare_side=message.compare_side,
+        metrics=tuple(message.metrics),
+    )
+
+
+def _direction(message: catalog_pb2.Direction) -> Direction:
+    if message.space not in _SPACES:
+        raise ContractError(f"direction {message.name!r}: space {message.space} is unknown to this client")
+    return Direction(
+        name=message.name,
+        attribute=message.attribute,
+        first_layer=message.first_layer,
+        last_layer=message.last_layer,
+        calibration=message.calibration,
+        min_strength=message.min_strength,
+        max_strength=message.max_strength,
+        space=_SPACES[message.space],
+        licence=message.licence,
+        source=message.source,
+    )
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9

@@ -1,0 +1,275 @@
+"""What a client can do, written once for both clients; see `relatent.client.retrying` for how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from relatent.client import decoding as answers
+from relatent.client.errors import InputError, UnavailableError
+from relatent.client.images import ImageFormat, ImageInput, format_message, image_message
+from relatent.client.latents import LatentCode, latent_message
+from relatent.client.requests import InvertOptions, Move, Operation, inversion_options, operation_message
+from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
+from relatent.client.resuming import ProgressCallback, RunningInversion
+from relatent.client.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
+from relatent.core.addresses import AddressError, parse_address, parse_addresses
+from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2
+
+DEFAULT_ADDRESS = "127.0.0.1:8500"
+DEFAULT_TIMEOUT = 120.0
+"""Seconds of a call, all its attempts together."""
+DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
+"""Bytes of one message, either way; the service's own default."""
+
+MOST_MESSAGE_BYTES = 2**30
+"""What the setting may be at most: gRPC counts in 32 bits."""
+EDIT_SHARE = 0.2
+"""Of an edit's time, what its inversion leaves for the edit where it may take all there is."""
+
+KEEPALIVE_MILLISECONDS = 20_000
+"""How long a server may say nothing before it is asked whether it is still there."""
+
+_PREFIX = "/relatent.v1."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A client's settings.
+
+    Attributes:
+        addresses: of servers, as `relatent.core.addresses` writes them.
+        timeout: seconds of a call unless it says otherwise, all its attempts together.
+        max_message_bytes: bytes of one message, either way; the service's setting of the same name.
+        retry: how long to wait between attempts.
+
+    Raises:
+        InputError: no address, one of a form that is not taken, or a size that is none.
+    """
+
+    addresses: Sequence[str]
+    timeout: float = DEFAULT_TIMEOUT
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @classmethod
+    def of(
+        cls,
+        addresses: str | Sequence[str],
+        timeout: float,
+        max_message_bytes: int,
+        retry: RetryPolicy | None,
+    ) -> Settings:
+        """Settings of a client's arguments."""
+        try:
+            listed = tuple(map(str, parse_addresses(addresses)))
+        except AddressError as error:
+            raise InputError(f"addresses: {error}") from error
+        if not 1 <= max_message_bytes <= MOST_MESSAGE_BYTES:
+            raise InputError(
+                f"max_message_bytes: expected 1 to {MOST_MESSAGE_BYTES:,}, got {max_message_bytes:,}"
+            )
+        return cls(listed, timeout, max_message_bytes, retry or RetryPolicy())
+
+    def channel(self, address: str) -> tuple[str, list[tuple[str, int]]]:
+        """What to make a channel of either kind with: its target and its options."""
+        place = parse_address(address)
+        return place.target, [
+            # What is on this machine is never behind a proxy, whatever the environment says.
+            ("grpc.enable_http_proxy", int(not place.local)),
+            ("grpc.max_send_message_length", self.max_message_bytes),
+            ("grpc.max_receive_message_length", self.max_message_bytes),
+            # Attempts are ours, so gRPC's own would only hide them.
+            ("grpc.enable_retries", 0),
+            # An address that does not answer must not hold up the others for gRPC's twenty seconds,
+            # nor stay shunned for its two minutes.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", 5000),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            # A server that vanished without a word is given up after half a minute, not after the
+            # system's quarter of an hour; the service allows to be asked this often.
+            ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_MILLISECONDS // 2),
+            ("grpc.http2.ping_timeout_ms", KEEPALIVE_MILLISECONDS // 2),  # the lower of both counts
+            ("grpc.http2.max_pings_without_data", 0),
+            # Channels to one address must not share each other's connection and its backoff.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+
+
+class Flows:
+    """What a client can do. Every method makes a flow; nothing happens before it is driven."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._addresses = Addresses(settings.addresses)
+
+    def invert(
+        self,
+        image: ImageInput,
+        options: InvertOptions,
+        progress: ProgressCallback | None,
+        preview_every: int,
+        timeout: float | None,
+    ) -> Flow[Inversion]:
+        """Invert an image; see `Client.invert`."""
+        limit = self._limit(timeout)
+        request = yield Convert(lambda: _stream_request(image, options, preview_every))
+        return (yield from self._invert(RunningInversion(request, progress), limit))
+
+    def edit(
+        self,
+        source: LatentCode | ImageInput,
+        operations: Sequence[Operation],
+        options: InvertOptions,
+        progress: ProgressCallback | None,
+        output_format: ImageFormat | str | None,
+        timeout: float | None,
+    ) -> Flow[Edit]:
+        """Edit a code, or an image that is inverted first; see `Client.edit`."""
+        limit = self._limit(timeout)
+        request = editing_pb2.EditRequest(
+            operations=[operation_message(operation) for operation in operations],
+            output_format=format_message(output_format),
+        )
+        inverted = None
+        keeping: AbstractContextManager[None] = nullcontext()
+        if isinstance(source, LatentCode):
+            request.latent.CopyFrom(latent_message(source))
+        else:
+            running = RunningInversion((yield Convert(lambda: _stream_request(source, options))), progress)
+            kept = EDIT_SHARE * limit.left if options.get("best_at_deadline") else 0.0
+            inverted = yield from self._invert(running, limit.sooner(kept))
+            request.latent.CopyFrom(latent_message(inverted.latent))
+            keeping = running.checkpoint_kept()
+        with keeping:
+            answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, limit)
+            return answers.edit(answer, inverted)
+
+    def synthesize(
+        self,
+        latents: Sequence[LatentCode],
+        output_format: ImageFormat | str | None,
+        timeout: float | None,
+    ) -> Flow[tuple[SynthesizedImage, ...]]:
+        """Make the images of codes; see `Client.synthesize`."""
+        request = synthesis_pb2.SynthesizeRequest(
+            latents=[latent_message(latent) for latent in latents],
+            output_format=format_message(output_format),
+        )
+        answer = yield from self._call(
+            "SynthesisService/Synthesize",
+            request,
+            synthesis_pb2.SynthesizeResponse,
+            self._limit(timeout),
+        )
+        return answers.synthesized(answer)
+
+    def sample(
+        self,
+        seeds: Sequence[int],
+        moves: Sequence[Move],
+        truncation: float | None,
+        pack: str,
+        output_format: ImageFormat | str | None,
+        timeout: float | None,
+    ) -> Flow[tuple[SynthesizedImage, ...]]:
+        """Make random images; see `Client.sample`."""
+        if not all(0 <= seed < 2**64 for seed in seeds):
+            raise InputError("seeds: expected whole numbers from 0 to 2**64 - 1")
+        request = synthesis_pb2.SampleRequest(
+            pack=_text(pack, "pack"),
+            seeds=seeds,
+            truncation=truncation,
+            output_format=format_message(output_format),
+            z_moves=[operation_message(move).direction for move in moves],
+        )
+        answer = yield from self._call(
+            "SynthesisService/Sample", request, synthesis_pb2.SampleResponse, self._limit(timeout)
+        )
+        return answers.synthesized(answer)
+
+    def catalog(self, timeout: float | None) -> Flow[Catalog]:
+        """List what the server has; see `Client.catalog`."""
+        answer = yield from self._call(
+            "CatalogService/ListPacks",
+            catalog_pb2.ListPacksRequest(),
+            catalog_pb2.ListPacksResponse,
+            self._limit(timeout),
+        )
+        return answers.catalog(answer)
+
+    def pack(self, name: str, timeout: float | None) -> Flow[PackInfo]:
+        """Describe a pack; see `Client.pack`."""
+        answer = yield from self._call(
+            "CatalogService/GetPack",
+            catalog_pb2.GetPackRequest(pack=_text(name, "pack")),
+            catalog_pb2.GetPackResponse,
+            self._limit(timeout),
+        )
+        return answers.pack_info(answer.pack)
+
+    def _invert(self, running: RunningInversion, limit: TimeLimit) -> Flow[Inversion]:
+        def attempt(address: str, left: float) -> Flow[Inversion]:
+            message = running.next_request()
+            self._check_size(message)
+            path = f"{_PREFIX}InversionService/InvertStream"
+            yield Stream(address, path, message, inversion_pb2.InvertStreamResponse, left, running.receive)
+            result = running.result()
+            if result is None:
+                raise UnavailableError(
+                    grpc.StatusCode.UNKNOWN, "the stream ended before its result", address=address
+                )
+            return result
+
+        retry = self._settings.retry
+        with running.checkpoint_kept():
+            return (yield from retrying(attempt, self._addresses, retry, limit, running.progressed))
+
+    def _call(self, method: str, request: Message, answer: type[Message], limit: TimeLimit) -> Flow[Any]:
+        self._check_size(request)
+
+        def attempt(address: str, left: float) -> Flow[Any]:
+            return (yield Unary(address, _PREFIX + method, request, answer, left))
+
+        return (yield from retrying(attempt, self._addresses, self._settings.retry, limit))
+
+    def _check_size(self, request: Message) -> None:
+        size, limit = request.ByteSize(), self._settings.max_message_bytes
+        if size > limit:
+            raise InputError(f"the request has {size:,} bytes; max_message_bytes is {limit:,}")
+
+    def _limit(self, timeout: float | None) -> TimeLimit:
+        seconds = self._settings.timeout if timeout is None else timeout
+        if not seconds > 0:
+            raise InputError(f"timeout: expected more than 0 seconds, got {seconds}")
+        return TimeLimit.of(seconds)
+
+
+def _stream_request(
+    image: ImageInput, options: InvertOptions, preview_every: int = 0
+) -> inversion_pb2.InvertStreamRequest:
+    return inversion_pb2.InvertStreamRequest(
+        image=image_message(image),
+        options=inversion_options(options),
+        preview_every=preview_every,
+        checkpoint_every=1,
+    )
+
+
+def _text(text: str, what: str) -> str:
+    """Text that a message can hold.
+
+    Raises:
+        InputError: it has bytes of a file's name that are none.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{what}: expected text in UTF-8, got {text!r}") from None
+    return text

@@ -1,0 +1,95 @@
+"""Whether gRPC runs in a forked process.
+
+It does where it was idle when the process was forked. Forked amid a call, gRPC may crash the new process at
+its next call; and where its support for forks is off, a call hangs, its timeout too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+
+from relatent.client.errors import ClientStateError
+
+_PROBE_SECONDS, _PATIENCE_SECONDS = 0.01, 10.0
+_unchecked = False
+_forked_amid_a_call = False
+_under_way = 0
+_lock = threading.Lock()
+_kept: list[object] = []
+"""Of probes that failed: what gRPC must not be made to clean up where it does not run."""
+
+
+def check_fork() -> None:
+    """Refuse to begin in a forked process that gRPC does not run in; looks once in each process.
+
+    Raises:
+        ClientStateError: it does not run.
+    """
+    global _unchecked
+    if _forked_amid_a_call:
+        raise ClientStateError(
+            "this process was forked while a call of a Client was under way in another thread, and gRPC may "
+            "crash in it: fork between calls, or start processes by 'spawn' or 'forkserver'"
+        )
+    if not _unchecked:
+        return
+    if not _grpc_runs():
+        raise ClientStateError(
+            "gRPC does not run in this process, which was forked from one that had used it: leave "
+            "GRPC_ENABLE_FORK_SUPPORT unset, or start processes by 'spawn' or 'forkserver'"
+        )
+    _unchecked = False
+
+
+_forked_amid_a_call = False
+
+
+_under_way = 0
+_lock = threading.Lock()
+
+
+@contextmanager
+def call_under_way() -> Iterator[None]:
+    """Count a call, so that a process forked amid it knows."""
+    global _under_way
+    with _lock:
+        _under_way += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _under_way = max(0, _under_way - 1)  # in a process forked from within a call there is none
+
+
+def _grpc_runs() -> bool:
+    """Whether a call that can only time out does so; waited for in a thread, as it may never come back."""
+    ended = threading.Event()
+
+    def call() -> None:
+        channel = grpc.insecure_channel("unix:/nonexistent", [("grpc.use_local_subchannel_pool", 1)])
+        _kept.append(channel)
+        future = channel.unary_unary("/none/none").future(b"", timeout=_PROBE_SECONDS, wait_for_ready=True)
+        _kept.append(future)
+        future.add_done_callback(lambda _: ended.set())
+
+    threading.Thread(target=call, daemon=True).start()
+    if runs := ended.wait(_PATIENCE_SECONDS):
+        _kept.clear()
+    return runs
+
+
+def _after_fork() -> None:
+    global _unchecked, _forked_amid_a_call, _under_way, _lock
+    _unchecked = True
+    _forked_amid_a_call = _forked_amid_a_call or _under_way > 0
+    # Of threads that are not here; one of them may have held the lock.
+    _under_way, _lock = 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

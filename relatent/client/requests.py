@@ -1,0 +1,244 @@
+"""What is asked for: options and operations as typed values, and the messages made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypedDict
+
+from google.protobuf.duration_pb2 import Duration
+
+from relatent.client.errors import InputError
+from relatent.client.images import Fit, ImageFormat, ImageInput, fit_message, format_message, image_message
+from relatent.client.latents import LatentCode, latent_message
+from relatent.client.results import Checkpoint
+from relatent.v1 import editing_pb2, inversion_pb2
+
+Start: TypeAlias = "Literal['encoder', 'mean'] | LatentCode | Checkpoint"
+"""Where an inversion starts: the encoder's code, the mean latent, a given code or a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """End refinement when the best loss has fallen by less than `min_improvement` over `steps` steps.
+
+    Attributes:
+        steps: at least 1.
+        min_improvement: a fraction of the loss itself, in (0, 1).
+    """
+
+    steps: int
+    min_improvement: float
+
+
+class InvertOptions(TypedDict, total=False):
+    """How to invert an image; what is left out is the server's or the pack's default."""
+
+    pack: str
+    """The pack to invert into; the server's only one unless given."""
+    fit: Fit | str
+    """What to do with an image that is not square; crops unless given."""
+    start: Start
+    """Where to start; the encoder unless given, or the mean where the pack has none."""
+    steps: int
+    """Refinement steps in all, those of a checkpoint included; 0 for the encoder's code alone."""
+    learning_rate: float
+    """Adam's step size, in the coordinates that the pack's graph steps in."""
+    weights: Mapping[str, float]
+    """Weights of the objective's terms by name, as `PackInfo.losses` lists them."""
+    mask: ImageInput
+    """Where the image counts: white fully, black not at all. Same proportions as the image."""
+    target_loss: float
+    """End when the loss is at most this."""
+    plateau: Plateau
+    """End when the loss stops falling."""
+    time_budget: float
+    """End after so many seconds on servers, with the best so far."""
+    best_at_deadline: bool
+    """Answer with the best so far shortly before the call's timeout rather than fail."""
+    output_format: ImageFormat | str
+    """Format of the reconstruction and of previews; PNG unless given."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Move the code along a direction of the pack; or, in samples, what they are drawn from.
+
+    What strengths mean is `relatent.core.directions`'s to say.
+
+    Attributes:
+        direction: its name, as the catalog lists it; of Z for samples, else of W or W+.
+        strength: how far, or several for a strip of images; one for samples.
+        absolute: whether a strength is the signed distance to the boundary to arrive at, rather
+            than to go.
+        layers: first and last row to move, both included; None: the direction's own, and always for
+            samples.
+        keep: directions whose attributes should stay as they are.
+    """
+
+    direction: str
+    strength: float | Sequence[float]
+    absolute: bool = False
+    layers: tuple[int, int] | None = None
+    keep: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Take rows of another code.
+
+    Attributes:
+        other: the code to take from.
+        layers: first and last row to take, both included.
+    """
+
+    other: LatentCode
+    layers: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Go a part of the way to another code.
+
+    Attributes:
+        other: the code to go to.
+        amount: how far, or several for a morph: 0 stays, 1 arrives; between -1 and 2.
+    """
+
+    other: LatentCode
+    amount: float | Sequence[float]
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """Pull the code towards the mean latent.
+
+    Attributes:
+        psi: 1 leaves the code, 0 gives the mean.
+    """
+
+    psi: float
+
+
+Operation: TypeAlias = Move | Mix | Interpolate | Truncate
+
+
+def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
+    """Make a message of options.
+
+    Raises:
+        InputError: an option that cannot be sent.
+    """
+    unknown = options.keys() - InvertOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unknown options of an inversion: {', '.join(sorted(unknown))}")
+    try:
+        message = inversion_pb2.InversionOptions(
+            pack=options.get("pack", ""),
+            fit=fit_message(options.get("fit")),
+            output_format=format_message(options.get("output_format")),
+            refinement=_refinement(options),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        shown = {name: value for name, value in options.items() if name != "mask"}
+        raise _input_error("options", shown, error) from error
+    match options.get("start"):
+        case None:
+            pass
+        case "encoder":
+            message.encoder.SetInParent()
+        case "mean":
+            message.mean.SetInParent()
+        case LatentCode() as latent:
+            message.latent.CopyFrom(latent_message(latent))
+        case Checkpoint() as checkpoint:
+            message.checkpoint.CopyFrom(checkpoint.message)
+        case other:
+            raise InputError(
+                f"start: expected 'encoder', 'mean', a LatentCode or a Checkpoint, got {other!r}"
+            )
+    return message
+
+
+def operation_message(operation: Operation) -> editing_pb2.Operation:
+    """Make a message of an operation.
+
+    Raises:
+        InputError: a value out of what a message can hold.
+    """
+    try:
+        return _operation_message(operation)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _input_error("operation", operation, error) from error
+
+
+def _operation_message(operation: Operation) -> editing_pb2.Operation:
+    match operation:
+        case Move():
+            move = editing_pb2.DirectionMove(
+                direction=operation.direction,
+                strengths=_several(operation.strength),
+                mode=(
+                    editing_pb2.STRENGTH_MODE_ABSOLUTE
+                    if operation.absolute
+                    else editing_pb2.STRENGTH_MODE_RELATIVE
+                ),
+                layers=_layers(operation.layers) if operation.layers else None,
+                conditions=operation.keep,
+            )
+            return editing_pb2.Operation(direction=move)
+        case Mix():
+            mix = editing_pb2.StyleMix(
+                other=latent_message(operation.other), layers=_layers(operation.layers)
+            )
+            return editing_pb2.Operation(style_mix=mix)
+        case Interpolate():
+            interpolation = editing_pb2.Interpolation(
+                other=latent_message(operation.other), amounts=_several(operation.amount)
+            )
+            return editing_pb2.Operation(interpolation=interpolation)
+        case Truncate():
+            return editing_pb2.Operation(truncation=editing_pb2.Truncation(psi=operation.psi))
+
+
+def _refinement(options: InvertOptions) -> inversion_pb2.Refinement:
+    message = inversion_pb2.Refinement(
+        weights=options.get("weights"), best_at_deadline=options.get("best_at_deadline", False)
+    )
+    if "steps" in options:
+        if not 0 <= options["steps"] < 2**32:
+            raise InputError(f"steps: expected 0 or more, got {options['steps']}")
+        message.steps = options["steps"]
+    if "learning_rate" in options:
+        message.learning_rate = options["learning_rate"]
+    if "target_loss" in options:
+        message.target_loss = options["target_loss"]
+    if "mask" in options:
+        message.mask.CopyFrom(image_message(options["mask"], "mask"))
+    if "plateau" in options:
+        plateau = options["plateau"]
+        message.plateau.steps = max(0, plateau.steps)
+        message.plateau.min_improvement = plateau.min_improvement
+    if "time_budget" in options:
+        message.time_budget.CopyFrom(duration(options["time_budget"]))
+    return message
+
+
+def duration(seconds: float) -> Duration:
+    """Make a message of a time in seconds."""
+    message = Duration()
+    message.FromNanoseconds(round(seconds * 1e9))
+    return message
+
+
+def _input_error(what: str, given: object, error: Exception) -> InputError:
+    return error if isinstance(error, InputError) else InputError(f"{what}: {given!r}: {error}")
+
+
+def _several(value: float | Sequence[float]) -> list[float]:
+    return [float(value)] if isinstance(value, int | float) else [float(each) for each in value]
+
+
+def _layers(layers: tuple[int, int]) -> editing_pb2.LayerRange:
+    first, last = layers
+    return editing_pb2.LayerRange(first=first, last=last)

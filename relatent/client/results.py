@@ -1,0 +1,262 @@
+"""What comes back: answers as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from relatent.client.errors import InputError
+from relatent.client.images import Picture
+from relatent.client.latents import LatentCode
+from relatent.core.directions import DirectionSpace
+from relatent.v1 import inversion_pb2
+
+
+class StopReason(StrEnum):
+    """Why refinement ended."""
+
+    STEPS = "steps"
+    TARGET_LOSS = "target_loss"
+    PLATEAU = "plateau"
+    TIME_BUDGET = "time_budget"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How close a reconstruction is to its image, both at the pack's resolution.
+
+    Attributes:
+        mse: mean squared error over pixels in [0, 1].
+        psnr: peak signal-to-noise ratio in dB, at most 100.
+        ssim: structural similarity, at most 1.
+        perceptual: distance in the pack's perceptual features, 0 for equal images; None where it has none.
+        identity: cosine between the images' identity embeddings; None where the pack has no such network.
+    """
+
+    mse: float
+    psnr: float
+    ssim: float
+    perceptual: float | None
+    identity: float | None = None
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the time of a call went, on the server that answered, in seconds."""
+
+    queue: float
+    inference: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A refinement interrupted: enough to go on, anywhere, given the image again.
+
+    Attributes:
+        message: the contract's message.
+    """
+
+    message: inversion_pb2.Checkpoint = field(repr=False)
+
+    @property
+    def steps(self) -> int:
+        """Steps done so far."""
+        return self.message.steps
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Checkpoint.from_bytes, (self.to_bytes(),)
+
+    def to_bytes(self) -> bytes:
+        """The checkpoint for a file or a queue."""
+        return self.message.SerializeToString()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Checkpoint:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            InputError: the bytes are something else.
+        """
+        try:
+            return cls(inversion_pb2.Checkpoint.FromString(data))
+        except DecodeError as error:
+            raise InputError(f"checkpoint: {error}") from error
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an inversion is.
+
+    Attributes:
+        steps, total_steps: done, and that will be done at most.
+        loss, best_loss: the latest, and the lowest so far; NaN before the first step.
+        preview: the image of the best code so far, where asked for.
+        checkpoint: where to go on from. The service sends one with every report, the first included.
+    """
+
+    steps: int
+    total_steps: int
+    loss: float
+    best_loss: float
+    preview: Picture | None = None
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """An image's latent code, with the evidence for it.
+
+    Attributes:
+        latent: the best code found, in W+.
+        reconstruction: the generator's image of that code.
+        quality: how close the reconstruction is to the image.
+        losses: the loss before each step, of all servers that took part.
+        stop_reason: why refinement ended.
+        steps: steps done in all.
+        timings: where the time went, on the server that answered.
+        resumed: how often the inversion went on from a checkpoint after its server was lost.
+    """
+
+    latent: LatentCode
+    reconstruction: Picture
+    quality: Quality
+    losses: tuple[float, ...] = field(repr=False)
+    stop_reason: StopReason
+    steps: int
+    timings: Timings
+    resumed: int = 0
+
+
+@dataclass(frozen=True)
+class EditedImage:
+    """One edited image.
+
+    Attributes:
+        latent: the edited code, in W+.
+        image: its image.
+        strength: the strength or amount that made it, where there were several; else 0.
+    """
+
+    latent: LatentCode
+    image: Picture
+    strength: float
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit's answer.
+
+    Attributes:
+        images: one, or one for each strength or amount, in their order.
+        inversion: how the image was inverted, where an image was edited; else None.
+        timings: where the time of the edit itself went.
+    """
+
+    images: tuple[EditedImage, ...]
+    inversion: Inversion | None
+    timings: Timings
+
+
+@dataclass(frozen=True)
+class SynthesizedImage:
+    """A latent code, in W+, and its image."""
+
+    latent: LatentCode
+    image: Picture
+
+
+@dataclass(frozen=True)
+class Direction:
+    """An edit direction of a pack.
+
+    Attributes:
+        attribute: the attribute it moves; empty where not known.
+        first_layer, last_layer: rows it moves unless told otherwise, both included.
+        calibration: attribute units per unit of strength; 0 where not measured.
+        min_strength, max_strength: the range that makes sense, measured, or as published.
+        space: where it lives; one of Z moves no codes, only what samples are drawn from.
+        licence: its own, an SPDX identifier or a sentence; empty where not known.
+        source: where it comes from; empty where not known.
+    """
+
+    name: str
+    attribute: str
+    first_layer: int
+    last_layer: int
+    calibration: float
+    min_strength: float
+    max_strength: float
+    space: DirectionSpace
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """A term of a pack's refinement objective and its weight unless told otherwise."""
+
+    name: str
+    default_weight: float
+
+
+@dataclass(frozen=True)
+class PackInfo:
+    """A model family that a server has.
+
+    Attributes:
+        revision: SHA-256, in hex, over its mapping and synthesis weights.
+        resolution: side of its images in pixels.
+        layers, width: shape of a W+ code.
+        attributes: what its attribute network measures.
+        losses: the terms of its refinement's objective.
+        default_steps: steps of an inversion unless told otherwise.
+        encoder: whether it has one; without, inversions start from the mean latent.
+        compare_side: side, in pixels, of the images that refinement compares.
+        metrics: what its reconstructions are measured by.
+    """
+
+    name: str
+    revision: str
+    description: str
+    licence: str
+    provenance: str
+    resolution: int
+    layers: int
+    width: int
+    attributes: tuple[str, ...]
+    directions: tuple[Direction, ...]
+    losses: tuple[LossTerm, ...]
+    default_steps: int
+    encoder: bool
+    compare_side: int
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server accepts: bytes, pixels, steps, and images of one call."""
+
+    max_message_bytes: int
+    max_image_bytes: int
+    max_image_pixels: int
+    max_steps: int
+    max_images: int
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a server has.
+
+    Attributes:
+        packs: by name.
+        limits: what the server accepts.
+    """
+
+    packs: Mapping[str, PackInfo]
+    limits: Limits

@@ -1,0 +1,1 @@
+"""What both halves and the client share: torch-free and grpc-free."""

@@ -1,0 +1,1 @@
+"""Latent codes checked and edited: pure functions over arrays."""

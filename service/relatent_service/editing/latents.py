@@ -1,0 +1,97 @@
+"""Latent codes as they travel: checked on the way in, laid out on the way out. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.core.pack import Pack
+from relatent_service.catalog import shown
+from relatent_service.errors import InvalidField, RevisionMismatch
+
+Floats = NDArray[np.float32]
+WIRE = np.dtype("<f4")
+
+
+def check_origin(pack: Pack, name: str, revision: str, field: str) -> None:
+    """Check that something that belongs to weights belongs to the pack's.
+
+    Raises:
+        InvalidField: it is of another pack.
+        RevisionMismatch: it is of another revision of the pack.
+    """
+    if name != pack.name:
+        raise InvalidField(
+            f"{field}.pack",
+            f"expected a code of pack {pack.name!r}, got one of {shown(name)}",
+            reason="WRONG_PACK",
+        )
+    if revision != pack.revision:
+        raise RevisionMismatch(
+            f"{field}.revision",
+            f"expected a code of pack {pack.name!r} at revision {pack.revision}, got {shown(revision)}",
+        )
+
+
+def read_floats(values: bytes, shape: Sequence[int], field: str, *, finite: bool = True) -> Floats:
+    """Read an array off its bytes.
+
+    Args:
+        values: IEEE float32, little-endian, row by row.
+        shape: what it must have.
+        field: where it is in the request.
+        finite: whether every value must be.
+
+    Raises:
+        InvalidField: the length is wrong, or a value is NaN or infinite.
+    """
+    expected = 4 * math.prod(shape)
+    if len(values) != expected:
+        raise InvalidField(
+            f"{field}.values", f"expected {expected} bytes, float32 {list(shape)}, got {len(values)}"
+        )
+    array = np.frombuffer(values, WIRE).reshape(shape).astype(np.float32)
+    bad = ~np.isfinite(array) if finite else np.isnan(array)
+    if bad.any():
+        first = [int(index) for index in np.argwhere(bad)[0]]
+        raise InvalidField(
+            f"{field}.values",
+            f"expected finite numbers, got {int(bad.sum())} that are not, the first at {first}",
+            reason="NOT_FINITE",
+        )
+    return array
+
+
+def check_shape(shape: Sequence[int], expected: Sequence[int], field: str) -> None:
+    """Check a shape that came with a request.
+
+    Raises:
+        InvalidField: it is not the expected one.
+    """
+    if tuple(shape) != tuple(expected):
+        got = list(shape[:8]) if len(shape) <= 8 else f"{len(shape)} sides"
+        raise InvalidField(f"{field}.shape", f"expected {list(expected)}, got {got}")
+
+
+def broadcast_w(pack: Pack, w: Floats) -> Floats:
+    """A code of W, float32 [width], as one of W+, float32 [layers, width]."""
+    return np.tile(w, (pack.layers, 1))
+
+
+def write_floats(array: Floats) -> bytes:
+    """The bytes of an array as it travels: IEEE float32, little-endian, row by row."""
+    return np.ascontiguousarray(array, WIRE).tobytes()
+
+
+def noise(seed: int, width: int) -> Floats:
+    """The input of the mapping network for a seed, float32 [width].
+
+    From NumPy's legacy generator, the one whose numbers never change between versions; so a seed means
+    the same on every server. Below 2**32 it is what StyleGAN's own scripts draw for that seed; seeds
+    from there on use both halves of the number.
+    """
+    key = seed if seed < 2**32 else [seed & 0xFFFFFFFF, seed >> 32]
+    return np.random.RandomState(key).randn(width).astype(np.float32)

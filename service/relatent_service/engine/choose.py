@@ -1,0 +1,65 @@
+"""Which engine a server uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from relatent_service.engine.embedded.engine import EmbeddedEngine
+from relatent_service.engine.engine import Engine
+from relatent_service.engine.falling_back import FallingBackEngine
+from relatent_service.engine.local import LocalEngine
+from relatent_service.engine.triton import TritonEngine
+
+
+class EngineKind(StrEnum):
+    """What runs the graphs."""
+
+    AUTO = "auto"
+    """The Triton servers given; else an embedded one; else, where that does not start, this process."""
+    TRITON = "triton"
+    EMBEDDED = "embedded"
+    LOCAL = "local"
+
+
+def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) -> Engine:
+    """Make the engine, not started.
+
+    Args:
+        kind: which.
+        repository: the model repository, for an embedded Triton or this process.
+        addresses: of Triton servers, host:port each.
+
+    Raises:
+        ValueError: TRITON without addresses.
+    """
+    match kind:
+        case EngineKind.TRITON:
+            return TritonEngine(addresses)
+        case EngineKind.EMBEDDED:
+            return EmbeddedEngine(repository)
+        case EngineKind.LOCAL:
+            return LocalEngine(repository)
+        case EngineKind.AUTO if addresses:
+            return TritonEngine(addresses)
+    return FallingBackEngine(EmbeddedEngine(repository), LocalEngine(repository))
+
+
+def describe(engine: Engine) -> dict[str, str]:
+    """What is told of an engine that has started: its kind, a note, and where its Triton's metrics are.
+
+    Returns:
+        `engine`, any kind but AUTO; `note`, what AUTO could not have, why, and the cure, or empty; and of an
+        embedded Triton, `triton`, its gRPC address for this user's programs, and `triton_metrics`.
+    """
+    match engine:
+        case FallingBackEngine():
+            return {**describe(engine.engine), "note": engine.note}
+        case EmbeddedEngine():
+            triton, metrics = engine.triton.address, engine.triton.metrics_address
+            kind = EngineKind.EMBEDDED.value
+            return {"engine": kind, "note": "", "triton": triton, "triton_metrics": metrics}
+        case TritonEngine():
+            return {"engine": EngineKind.TRITON.value, "note": ""}
+    return {"engine": EngineKind.LOCAL.value, "note": ""}

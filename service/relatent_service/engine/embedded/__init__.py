@@ -1,0 +1,1 @@
+"""A Triton of this process's own, from the PyPI wheel."""

@@ -1,0 +1,123 @@
+"""Graphs in Triton servers, reached over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tritonclient.grpc import service_pb2
+from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
+
+from relatent_service.engine.engine import Array, EngineUnavailable, Graph
+from relatent_service.engine.graphs import check_inputs, find_graph
+from relatent_service.engine.replica import Replica
+
+START_SECONDS = 180.0
+
+
+class TritonEngine:
+    """Runs graphs on Triton servers that hold the same model repository.
+
+    Calls go to the servers in turn. One that does not answer gets no calls until it does again, with the
+    same graphs as before; calls under way at one that falls silent go to the next.
+
+    Args:
+        addresses: host:port or unix:PATH each.
+    """
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        if not addresses:
+            raise ValueError("expected at least one address of a Triton server")
+        self._addresses = tuple(addresses)
+        self._replicas: list[Replica] = []
+        self._graphs: dict[str, Graph] = {}
+        self._turn: Iterator[int] = itertools.count()
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """Every graph, by name; empty before `start`."""
+        return self._graphs
+
+    async def start(self) -> None:
+        """Connect; returns when a server answers for every graph.
+
+        Raises:
+            EngineUnavailable: none does within START_SECONDS.
+        """
+        self._replicas = [Replica(address, self._accept) for address in self._addresses]
+        arrivals = [asyncio.create_task(replica.arrived.wait()) for replica in self._replicas]
+        done, pending = await asyncio.wait(
+            arrivals, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        for arrival in pending:
+            arrival.cancel()
+        if not done:
+            failure = self._absence()
+            await self.stop()
+            raise failure
+
+    async def healthy(self) -> bool:
+        """Whether some server is ready to run every graph."""
+        for replica in self._replicas:
+            if replica.arrived.is_set() and await replica.probe():
+                return True
+        return False
+
+    async def infer(
+        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
+    ) -> dict[str, Array]:
+        """Run a graph; see `Engine.infer`. Cancelling the call cancels it in Triton."""
+        check_inputs(find_graph(self._graphs, graph), inputs)
+        request = _request(graph, inputs)
+        clock = asyncio.get_running_loop().time
+        deadline = None if timeout is None else clock() + timeout
+        failure: EngineUnavailable | None = None
+        for replica in self._in_turn():
+            try:
+                response = await replica.infer(request, None if deadline is None else deadline - clock())
+            except EngineUnavailable as error:
+                failure = error
+            else:
+                return _arrays(response)
+        raise failure or self._absence()
+
+    async def stop(self) -> None:
+        """Let go of every connection."""
+        await asyncio.gather(*(replica.close() for replica in self._replicas))
+        self._replicas = []
+        self._graphs = {}
+
+    def _absence(self) -> EngineUnavailable:
+        reasons = (f"{replica.name}: {replica.reason}" for replica in self._replicas)
+        return EngineUnavailable("; ".join(["no Triton server is ready", *reasons]))
+
+    def _in_turn(self) -> list[Replica]:
+        present = [replica for replica in self._replicas if replica.arrived.is_set()]
+        first = next(self._turn) % max(1, len(present))
+        return present[first:] + present[:first]
+
+    def _accept(self, graphs: dict[str, Graph]) -> str | None:
+        """Why a server with these graphs must not be used; the first one sets what is expected."""
+        if not graphs:
+            return "it serves no graphs of a pack"
+        self._graphs = self._graphs or graphs
+        different = sorted(name for name, graph in self._graphs.items() if graphs.get(name) != graph)
+        return f"its graphs are not those of the start: {', '.join(different)}" if different else None
+
+
+def _request(graph: str, inputs: Mapping[str, Array]) -> Any:
+    request = service_pb2.ModelInferRequest(model_name=graph)
+    for name, array in inputs.items():
+        request.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
+        request.raw_input_contents.append(array.tobytes())
+    return request
+
+
+def _arrays(response: Any) -> dict[str, Array]:
+    return {
+        tensor.name: np.frombuffer(content, triton_to_np_dtype(tensor.datatype)).reshape(tensor.shape).copy()
+        for tensor, content in zip(response.outputs, response.raw_output_contents, strict=True)
+    }

@@ -1,0 +1,125 @@
+"""What can go wrong with a call, other than the engine's own errors (`relatent_service.engine.engine`).
+
+    ServiceError
+    ├── InvalidField            a field of the request is not what it must be
+    │   ├── RevisionMismatch    a latent or checkpoint of other weights than the pack's
+    │   ├── UnknownName         a pack or direction that is not there
+    │   └── Diverged            the refinement's loss stopped being finite
+    ├── MalformedRequest        the request's bytes are not the message they claim to be
+    ├── MessageTooLarge         the request or its answer exceeds the message-size limit
+    ├── UnknownMethod           the server has no such method
+    ├── OutOfTime               the call's work takes longer than its deadline allows, even alone
+    └── TryLater
+        ├── Overloaded          no place within the time there is
+        ├── NotReady            starting or draining
+        └── NotRead             a stream's answers that nobody reads
+
+`relatent_service.rpc.status` maps them, and the engine's, to gRPC statuses; nothing else does.
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """A call that cannot be answered, for a reason its caller can be told.
+
+    Attributes:
+        reason: stable, UPPER_SNAKE_CASE; what a program may branch on.
+        message: for people; names what was expected and what came.
+    """
+
+    reason = "INTERNAL"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if reason is not None:
+            self.reason = reason
+
+
+class InvalidField(ServiceError):
+    """A field of the request is not what it must be.
+
+    Attributes:
+        field: its full path from the request, such as `options.refinement.steps`.
+        description: what was expected and what came.
+    """
+
+    reason = "INVALID_FIELD"
+
+    def __init__(self, field: str, description: str, *, reason: str | None = None) -> None:
+        super().__init__(f"{field}: {description}", reason=reason)
+        self.field = field
+        self.description = description
+
+
+class MessageTooLarge(ServiceError):
+    """The request or its answer exceeds the message-size limit."""
+
+    reason = "MESSAGE_TOO_LARGE"
+
+
+class MalformedRequest(ServiceError):
+    """The request's bytes are not the message they claim to be."""
+
+    reason = "MALFORMED_REQUEST"
+
+
+class RevisionMismatch(InvalidField):
+    """A latent or checkpoint belongs to other weights than the pack's."""
+
+    reason = "REVISION_MISMATCH"
+
+
+class UnknownName(InvalidField):
+    """Something asked for by name is not there; the description lists what is."""
+
+    reason = "UNKNOWN_NAME"
+
+
+class UnknownMethod(ServiceError):
+    """The server has no such method."""
+
+    reason = "UNKNOWN_METHOD"
+
+
+class OutOfTime(ServiceError):
+    """The call's work takes longer than its deadline allows, whatever else the server does."""
+
+    reason = "TOO_LITTLE_TIME"
+
+
+class Diverged(InvalidField):
+    """The refinement's loss stopped being finite."""
+
+    reason = "REFINEMENT_DIVERGED"
+
+
+class TryLater(ServiceError):
+    """The call may go through later.
+
+    Attributes:
+        retry_seconds: an honest guess of how much later.
+    """
+
+    def __init__(self, message: str, retry_seconds: float, *, reason: str | None = None) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_seconds = retry_seconds
+
+
+class Overloaded(TryLater):
+    """No place within the time there is."""
+
+    reason = "OVERLOADED"
+
+
+class NotReady(TryLater):
+    """The server is starting or draining."""
+
+    reason = "NOT_READY"
+
+
+class NotRead(TryLater):
+    """The answers of a stream were not read for too long."""
+
+    reason = "NOT_READ"

@@ -1,0 +1,1 @@
+"""Images as they travel, and as graphs take them."""

@@ -1,0 +1,1 @@
+"""An image in; its latent code out: start, refinement, finish."""

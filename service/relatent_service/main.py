@@ -1,0 +1,234 @@
+"""A server's life: put together, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Thread
+
+import grpc
+
+from relatent.core.addresses import Address
+from relatent.core.pack import PackError, read_packs
+from relatent_service.catalog import Catalog
+from relatent_service.engine.choose import EngineKind, choose_engine, describe
+from relatent_service.engine.engine import Engine
+from relatent_service.engine.models import Models
+from relatent_service.engine.readiness import Readiness
+from relatent_service.engine.retrying import RetryingEngine
+from relatent_service.inversion.inverter import Inverter
+from relatent_service.rpc.catalog import CatalogServicer
+from relatent_service.rpc.editing import EditingServicer
+from relatent_service.rpc.health import HealthServicer
+from relatent_service.rpc.interceptors import CallInterceptor
+from relatent_service.rpc.inversion import InversionServicer
+from relatent_service.rpc.reading.images import Decoder
+from relatent_service.rpc.server import SERVICES, Servicers, make_server
+from relatent_service.rpc.sockets import make_way
+from relatent_service.rpc.synthesis import SynthesisServicer
+from relatent_service.settings import Settings
+from relatent_service.telemetry.logs import set_up_logs
+from relatent_service.telemetry.metrics import Metrics
+from relatent_service.telemetry.scrapes import ScrapeServer
+from relatent_service.traffic.admission import Admission
+from relatent_service.traffic.lifecycle import Lifecycle
+from relatent_service.traffic.pace import Pace
+
+log = logging.getLogger(__name__)
+
+LAST_CHUNK_SECONDS = 10.0
+"""How long calls still under way after the drain may take to end, once told to."""
+
+
+class CannotListen(Exception):
+    """An address that cannot be had; the message names the setting."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Everything that makes up a server, put together; nothing runs yet."""
+
+    settings: Settings
+    engine: Engine
+    metrics: Metrics
+    lifecycle: Lifecycle
+    admission: Admission
+    health: HealthServicer
+    readiness: Readiness
+    grpc: grpc.aio.Server
+
+    async def drain(self) -> None:
+        """Take no more calls; let those under way end, then make them, and let go of everything."""
+        log.info("draining", extra={"calls": self.lifecycle.running})
+        self.lifecycle.drain()
+        self.admission.close()
+        await self.health.set(False)
+        if not await self.lifecycle.idle(self.settings.drain_seconds):
+            log.warning("ending calls at their next chunk", extra={"calls": self.lifecycle.running})
+            self.lifecycle.stop()
+            await self.lifecycle.idle(LAST_CHUNK_SECONDS)
+        await self.grpc.stop(grace=0.5)
+        await self.engine.stop()
+        log.info("stopped")
+
+
+def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: Metrics) -> Server:
+    """Put a server together around an engine."""
+    lifecycle = Lifecycle()
+    pace = Pace()
+    admission = Admission(settings.max_inflight, settings.max_queue, pace, metrics.queue.observe)
+    metrics.watch(admission)
+    models = Models(engine, metrics, pace)
+    inverter = Inverter(models, admission, lifecycle, metrics)
+    decoder = Decoder(settings.image_limits)
+    health = HealthServicer(SERVICES)
+    servicers = Servicers(
+        inversion=InversionServicer(catalog, settings, admission, inverter, decoder),
+        editing=EditingServicer(catalog, settings, admission, models, inverter, decoder),
+        synthesis=SynthesisServicer(catalog, settings, admission, models),
+        catalog=CatalogServicer(catalog, settings),
+        health=health,
+    )
+    interceptor = CallInterceptor(lifecycle, metrics, settings.max_message_bytes)
+    return Server(
+        settings=settings,
+        engine=engine,
+        metrics=metrics,
+        lifecycle=lifecycle,
+        admission=admission,
+        health=health,
+        readiness=Readiness(engine, inverter, catalog, lifecycle, health.set),
+        grpc=make_server(settings, servicers, interceptor),
+    )
+
+
+async def serve(settings: Settings, catalog: Catalog) -> None:
+    """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
+    metrics = Metrics()
+    chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
+    server = put_together(settings, catalog, RetryingEngine(chosen, metrics.retries.inc), metrics)
+    stop = _stop_signal()
+    if settings.stop_with_stdin:
+        _stop_with_input(stop)
+    listening = _listen(server)
+    scrapes = await _serve_metrics(server)
+    await server.grpc.start()
+    addresses = {
+        "grpc": str(listening),
+        "metrics": str(replace(settings.metrics_listen, port=scrapes.port)),
+    }
+    log.info("listening", extra=addresses)
+    running = asyncio.create_task(_run(server, chosen, addresses))
+    await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
+    running.cancel()  # an engine that is still starting must not go on to
+    try:
+        with suppress(asyncio.CancelledError):
+            await running
+    finally:
+        await server.drain()
+        await scrapes.stop()
+
+
+async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> None:
+    await server.readiness.start()
+    serving = {**addresses, **describe(engine)}  # which engine it is, and its ports, are settled as it starts
+    log.info("serving", extra=serving)
+    if server.settings.ready_file is not None:
+        _write(server.settings.ready_file, serving)
+    await server.readiness.watch()
+
+
+def _listen(server: Server) -> Address:
+    """Take the port, or the socket, for calls; returns it as it was had.
+
+    Raises:
+        CannotListen: it cannot be had.
+    """
+    address = server.settings.listen
+    try:
+        if address.path:
+            make_way(Path(address.path))
+        port = int(server.grpc.add_insecure_port(address.target))
+    except (RuntimeError, OSError) as error:
+        raise CannotListen(f"--listen {address}: {error}") from error
+    return address if address.path else replace(address, port=port)
+
+
+async def _serve_metrics(server: Server) -> ScrapeServer:
+    """Answer scrapes.
+
+    Raises:
+        CannotListen: the port for them cannot be had.
+    """
+    address = server.settings.metrics_listen
+    scrapes = ScrapeServer(server.metrics.registry)
+    try:
+        await scrapes.start(address.host, address.port)
+    except OSError as error:
+        raise CannotListen(f"--metrics-listen {address}: {error}") from error
+    return scrapes
+
+
+def _stop_signal() -> asyncio.Future[None]:
+    """Done at the first signal to stop; the second one ends the process."""
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[None] = loop.create_future()
+
+    def on_signal() -> None:
+        if stop.done():
+            os._exit(1)
+        stop.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stop
+
+
+def _stop_with_input(stop: asyncio.Future[None]) -> None:
+    """Stop at the end of standard input, which a thread reads, as not every kind of it can be polled."""
+    loop = asyncio.get_running_loop()
+
+    def on_end() -> None:
+        if not stop.done():
+            log.warning("standard input has ended")
+            stop.set_result(None)
+
+    def read() -> None:
+        with suppress(OSError):  # closed, which is an end as well
+            while os.read(0, 4096):
+                pass
+        with suppress(RuntimeError):  # the loop has ended before
+            loop.call_soon_threadsafe(on_end)
+
+    Thread(target=read, name="stdin", daemon=True).start()
+
+
+def _write(path: Path, document: dict[str, str]) -> None:
+    """Write the ready file in one go, as somebody may be waiting for it."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(document))
+    new.replace(path)
+
+
+def main(settings: Settings) -> int:
+    """Run a server; returns the process's exit status."""
+    set_up_logs(settings.log_level)
+    try:
+        catalog = Catalog(read_packs(settings.packs))
+    except PackError as error:
+        log.critical("unusable packs: %s", error)
+        return 2
+    if settings.ready_file is not None:
+        settings.ready_file.unlink(missing_ok=True)  # of a server before this one
+    try:
+        asyncio.run(serve(settings, catalog))
+    except CannotListen as error:
+        log.critical("cannot listen: %s", error)
+        return 2
+    return 0

@@ -1,0 +1,86 @@
+"""`relatent.v1.CatalogService`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.pack import Pack
+from relatent.v1 import catalog_pb2, catalog_pb2_grpc
+from relatent_service.catalog import Catalog
+from relatent_service.rpc.context import Context
+from relatent_service.settings import Settings
+
+_SPACES = {
+    DirectionSpace.W: catalog_pb2.DIRECTION_SPACE_W,
+    DirectionSpace.W_PLUS: catalog_pb2.DIRECTION_SPACE_W_PLUS,
+    DirectionSpace.Z: catalog_pb2.DIRECTION_SPACE_Z,
+}
+
+
+@dataclass(frozen=True)
+class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
+    """Describes what is served."""
+
+    catalog: Catalog
+    settings: Settings
+
+    async def ListPacks(  # noqa: N802
+        self, request: catalog_pb2.ListPacksRequest, context: Context
+    ) -> catalog_pb2.ListPacksResponse:
+        """List the packs."""
+        packs = [self._pack_message(pack) for pack in self.catalog.packs.values()]
+        return catalog_pb2.ListPacksResponse(packs=packs, limits=self._limits_message())
+
+    async def GetPack(  # noqa: N802
+        self, request: catalog_pb2.GetPackRequest, context: Context
+    ) -> catalog_pb2.GetPackResponse:
+        """Describe one pack."""
+        pack = self.catalog.pack(request.pack, "pack")
+        return catalog_pb2.GetPackResponse(pack=self._pack_message(pack), limits=self._limits_message())
+
+    def _limits_message(self) -> catalog_pb2.Limits:
+        return catalog_pb2.Limits(
+            max_message_bytes=self.settings.max_message_bytes,
+            max_image_bytes=self.settings.max_image_bytes,
+            max_image_pixels=self.settings.max_image_pixels,
+            max_steps=self.settings.max_steps,
+            max_images=self.settings.max_images,
+        )
+
+    def _pack_message(self, pack: Pack) -> catalog_pb2.Pack:
+        return catalog_pb2.Pack(
+            name=pack.name,
+            revision=pack.revision,
+            description=pack.description,
+            licence=pack.licence,
+            provenance=pack.provenance,
+            resolution=pack.resolution,
+            layers=pack.layers,
+            width=pack.width,
+            attributes=pack.attributes,
+            directions=[_direction_message(direction) for direction in pack.directions.values()],
+            losses=[
+                catalog_pb2.LossTerm(name=name, default_weight=weight)
+                for name, weight in pack.refinement.weights.items()
+            ],
+            default_steps=min(pack.refinement.default_steps, self.settings.max_steps),
+            encoder=pack.encoder,
+            compare_side=pack.compare_side,
+            metrics=pack.metrics,
+        )
+
+
+def _direction_message(direction: Direction) -> catalog_pb2.Direction:
+    return catalog_pb2.Direction(
+        name=direction.name,
+        attribute=direction.attribute,
+        first_layer=direction.first_layer,
+        last_layer=direction.last_layer,
+        calibration=direction.calibration,
+        min_strength=direction.min_strength,
+        max_strength=direction.max_strength,
+        space=_SPACES[direction.space],
+        licence=direction.licence,
+        source=direction.source,
+    )

@@ -1,0 +1,160 @@
+"""Around every call of ours: its identifier, its metrics, its line in the log, its errors.
+
+Requests are parsed here, not by gRPC, so that broken bytes are told apart from a fault of the server's;
+and answers are serialised here, so that one too large is told as that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from relatent_service.errors import MalformedRequest, MessageTooLarge, NotRead, TryLater, UnknownMethod
+from relatent_service.rpc.context import Context
+from relatent_service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_of, request_id_of
+from relatent_service.telemetry.metrics import Metrics
+from relatent_service.traffic.call import REQUEST_ID
+from relatent_service.traffic.lifecycle import Lifecycle
+
+log = logging.getLogger(__name__)
+
+OURS = "/relatent.v1."
+WRITE_SECONDS = 60.0
+"""How long an answer of a stream may stay unread before the call is ended."""
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC has no types
+    """Wraps every method of `relatent.v1`; leaves health checks and reflection alone.
+
+    Args:
+        lifecycle: says whether calls are taken, and counts them.
+        metrics: told of every call.
+        max_message_bytes: of a request and of an answer.
+    """
+
+    def __init__(self, lifecycle: Lifecycle, metrics: Metrics, max_message_bytes: int) -> None:
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._max_message_bytes = max_message_bytes
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Give the handler of a call, wrapped."""
+        method = handler_call_details.method
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return self._unknown(method)
+        if not method.startswith(OURS):
+            return handler
+        return (
+            self._streaming(handler, method) if handler.response_streaming else self._single(handler, method)
+        )
+
+    def _single(self, handler: Any, method: str) -> Any:
+        async def answer(data: bytes, context: Context) -> bytes | None:
+            async with self._around("unary", method, context):
+                request = self._parse(handler, data)
+                return self._serialise(handler, await handler.unary_unary(request, context))
+            return None
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    def _streaming(self, handler: Any, method: str) -> Any:
+        async def answer(data: bytes, context: Context) -> None:
+            # Written rather than yielded: so a cancelled call is cancelled in here, and what it holds
+            # is let go of at once, not when the generator is collected.
+            async with self._around("server_stream", method, context):
+                request = self._parse(handler, data)
+                async with aclosing(handler.unary_stream(request, context)) as responses:
+                    async for response in responses:
+                        await _write(context, self._serialise(handler, response))
+
+        return grpc.unary_stream_rpc_method_handler(answer)
+
+    def _unknown(self, method: str) -> Any:
+        async def answer(_: bytes, context: Context) -> None:
+            error = UnknownMethod(f"no method {method[:200]!r}; reflection lists what there is")
+            await abort(context, error, request_id_of(context))
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    @asynccontextmanager
+    async def _around(self, kind: str, method: str, context: Context) -> AsyncIterator[None]:
+        _, service, name = method.split("/")
+        labels = (kind, service, name)
+        request_id = request_id_of(context)
+        REQUEST_ID.set(request_id)
+        self._metrics.started.labels(*labels).inc()
+        began, code, reason = time.monotonic(), grpc.StatusCode.OK, ""
+        try:
+            with self._lifecycle.call():
+                yield
+            context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
+        except asyncio.CancelledError:
+            late = context.time_remaining() == 0
+            code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+            raise
+        except Exception as error:
+            code, reason = code_of(error), reason_of(error)
+            if code is grpc.StatusCode.INTERNAL:
+                log.exception("a call failed for a fault of ours")
+            if isinstance(error, TryLater):
+                self._metrics.rejected.labels(reason.lower()).inc()
+            await abort(context, error, request_id)
+        finally:
+            seconds = time.monotonic() - began
+            self._metrics.handled.labels(*labels, code.name).inc()
+            self._metrics.handling.labels(*labels).observe(seconds)
+            fields = {"method": method, "code": code.name, "seconds": round(seconds, 4)}
+            log.info("call", extra=fields | ({"reason": reason} if reason else {}))
+
+    def _parse(self, handler: Any, data: bytes) -> Any:
+        if len(data) > self._max_message_bytes:
+            raise MessageTooLarge(
+                f"expected a request of at most {self._max_message_bytes} bytes, got {len(data)}"
+            )
+        try:
+            return handler.request_deserializer(data)
+        except DecodeError as error:
+            raise MalformedRequest(
+                f"expected the bytes of the method's request message; {len(data)} bytes do not parse as such"
+            ) from error
+
+    def _serialise(self, handler: Any, response: Any) -> bytes:
+        data: bytes = handler.response_serializer(response)
+        if len(data) > self._max_message_bytes:
+            raise MessageTooLarge(
+                f"the answer has {len(data)} bytes, and at most {self._max_message_bytes} are sent; "
+                "ask for fewer images at a time, or for a smaller format",
+                reason="ANSWER_TOO_LARGE",
+            )
+        return data
+
+
+async def _write(context: Context, data: bytes) -> None:
+    """Send an answer of a stream.
+
+    Raises:
+        NotRead: the caller does not read.
+        asyncio.CancelledError: the caller has hung up, or the server has stopped, which gRPC notices here
+            before it cancels the call.
+    """
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await context.write(data)
+    except TimeoutError as error:
+        raise NotRead(
+            f"nothing of this call's answers has been read for {WRITE_SECONDS:.0f} s", 1.0
+        ) from error
+    except grpc.aio.BaseError as error:
+        raise asyncio.CancelledError from error

@@ -1,0 +1,124 @@
+"""`relatent.v1.InversionService`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from relatent.v1 import inversion_pb2, inversion_pb2_grpc
+from relatent_service.catalog import Catalog
+from relatent_service.images.codec import Format
+from relatent_service.inversion.inverter import Inverter, Progress, Result
+from relatent_service.inversion.job import Job
+from relatent_service.inversion.stopping import StopReason
+from relatent_service.rpc.context import Context, call_of
+from relatent_service.rpc.messages import (
+    checkpoint_message,
+    image_message,
+    latent_message,
+    quality_message,
+    timings_message,
+)
+from relatent_service.rpc.reading.images import Decoder
+from relatent_service.rpc.reading.options import Wish, read_wish
+from relatent_service.settings import Settings
+from relatent_service.traffic.admission import Admission
+from relatent_service.traffic.call import Call
+from relatent_service.traffic.forecast import Place
+
+READER_SECONDS = 1.0
+"""A reader that leaves a report unread for so long makes its call lose its place until it reads on."""
+
+_REASONS = {
+    StopReason.STEPS: inversion_pb2.STOP_REASON_STEPS,
+    StopReason.TARGET_LOSS: inversion_pb2.STOP_REASON_TARGET_LOSS,
+    StopReason.PLATEAU: inversion_pb2.STOP_REASON_PLATEAU,
+    StopReason.TIME_BUDGET: inversion_pb2.STOP_REASON_TIME_BUDGET,
+    StopReason.DEADLINE: inversion_pb2.STOP_REASON_DEADLINE,
+}
+
+
+@dataclass(frozen=True)
+class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
+    """Finds the latent code of images."""
+
+    catalog: Catalog
+    settings: Settings
+    admission: Admission
+    inverter: Inverter
+    decoder: Decoder
+
+    async def Invert(  # noqa: N802
+        self, request: inversion_pb2.InvertRequest, context: Context
+    ) -> inversion_pb2.InvertResponse:
+        """Invert an image and answer once."""
+        call = call_of(context)
+        wish = read_wish(self.catalog, self.settings, request.image, request.options)
+        async with self.admission.place(self.inverter.work(wish.job), call) as place:
+            job = await self.decoder.read_pixels(wish)
+            result = await last_result(self.inverter, job, call, place)
+        return inversion_pb2.InvertResponse(result=await result_message(result, wish.output_format, call))
+
+    async def InvertStream(  # noqa: N802
+        self, request: inversion_pb2.InvertStreamRequest, context: Context
+    ) -> AsyncIterator[inversion_pb2.InvertStreamResponse]:
+        """Invert an image and report as it goes."""
+        call = call_of(context)
+        wish = self._stream_wish(request)
+        async with self.admission.place(self.inverter.work(wish.job), call) as place:
+            job = await self.decoder.read_pixels(wish)
+            async with aclosing(self.inverter.invert(job, call, place)) as events:
+                async for event in events:
+                    if isinstance(event, Progress):
+                        progress = await _progress_message(job, event, wish.output_format)
+                        async with self.admission.away(place, READER_SECONDS):
+                            yield inversion_pb2.InvertStreamResponse(progress=progress)
+                    else:
+                        result = event
+        answer = await result_message(result, wish.output_format, call)
+        yield inversion_pb2.InvertStreamResponse(result=answer)
+
+    def _stream_wish(self, request: inversion_pb2.InvertStreamRequest) -> Wish:
+        wish = read_wish(self.catalog, self.settings, request.image, request.options)
+        job = replace(
+            wish.job, preview_every=request.preview_every, checkpoint_every=request.checkpoint_every
+        )
+        return replace(wish, job=job)
+
+
+async def last_result(inverter: Inverter, job: Job, call: Call, place: Place) -> Result:
+    """Invert without reports."""
+    async with aclosing(inverter.invert(job, call, place)) as events:
+        async for event in events:
+            if isinstance(event, Result):
+                return event
+    raise AssertionError("an inversion ends with its result")
+
+
+async def result_message(result: Result, layout: Format, call: Call) -> inversion_pb2.InversionResult:
+    """An inversion's result for an answer."""
+    return inversion_pb2.InversionResult(
+        latent=latent_message(result.pack, result.code),
+        reconstruction=await asyncio.to_thread(image_message, result.reconstruction, layout),
+        quality=quality_message(result.quality),
+        losses=result.losses.tolist(),
+        stop_reason=_REASONS[result.stop_reason],
+        steps=result.steps,
+        timings=timings_message(call),
+    )
+
+
+async def _progress_message(job: Job, progress: Progress, layout: Format) -> inversion_pb2.InversionProgress:
+    message = inversion_pb2.InversionProgress(
+        steps=progress.steps,
+        total_steps=progress.total_steps,
+        loss=progress.loss,
+        best_loss=progress.best_loss,
+    )
+    if progress.preview is not None:
+        message.preview.CopyFrom(await asyncio.to_thread(image_message, progress.preview, layout))
+    if progress.checkpoint is not None:
+        message.checkpoint.CopyFrom(checkpoint_message(job.pack, progress.checkpoint))
+    return message

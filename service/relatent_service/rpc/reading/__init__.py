@@ -1,0 +1,1 @@
+"""Requests, checked field by field, as the service's own terms."""

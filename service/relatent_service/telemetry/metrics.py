@@ -1,0 +1,81 @@
+"""Every Prometheus metric of the service, on a registry of its own.
+
+| Name | Kind | Labels | What it counts |
+|---|---|---|---|
+| `grpc_server_started_total` | counter | type, service, method | calls begun |
+| `grpc_server_handled_total` | counter | type, service, method, code | calls ended |
+| `grpc_server_handling_seconds` | histogram | type, service, method | from a call's begin to its end |
+| `relatent_refinement_steps_total` | counter | pack | refinement steps done |
+| `relatent_batch_size` | histogram | graph | samples of one engine call; refinements meet in Triton only |
+| `relatent_chunk_seconds` | histogram | pack | a chunk of steps, the engine's queue included, outages not |
+| `relatent_queue_seconds` | histogram | | waiting for a place, of calls that got one |
+| `relatent_inversions_total` | counter | pack, stop_reason | inversions answered |
+| `relatent_reconstruction_psnr_decibels` | histogram | pack | of finished inversions |
+| `relatent_reconstruction_mse` | histogram | pack | of finished inversions |
+| `relatent_reconstruction_perceptual` | histogram | pack | of finished inversions |
+| `relatent_inflight` | gauge | | calls at work |
+| `relatent_waiting` | gauge | | calls waiting for a place |
+| `relatent_set_aside` | gauge | | calls whose places were given away because their readers do not read |
+| `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
+| `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
+| `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls need: scale on this |
+
+The `grpc_server_*` labels are `grpc_type`, `grpc_service`, `grpc_method` and `grpc_code`, as in the public
+gRPC middlewares; health checks and reflection are not counted.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from relatent_service.traffic.admission import Admission
+
+JOB_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0)
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
+DECIBELS = (10, 15, 20, 22.5, 25, 27.5, 30, 32.5, 35, 40, 50)
+ERRORS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.3, 1.0)
+_GRPC = ("grpc_type", "grpc_service", "grpc_method")
+
+
+class Metrics:
+    """The service's metrics; see the table above."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(name, text, labels, registry=self.registry)
+
+        def histogram(
+            name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()
+        ) -> Histogram:
+            return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+        self.started = counter("grpc_server_started", "Calls begun.", _GRPC)
+        self.handled = counter("grpc_server_handled", "Calls ended.", (*_GRPC, "grpc_code"))
+        self.handling = histogram("grpc_server_handling_seconds", "Duration of calls.", JOB_SECONDS, _GRPC)
+        self.steps = counter("relatent_refinement_steps", "Refinement steps done.", ("pack",))
+        self.batch_size = histogram("relatent_batch_size", "Samples an engine call.", BATCHES, ("graph",))
+        self.chunk = histogram("relatent_chunk_seconds", "Chunks of refinement.", JOB_SECONDS, ("pack",))
+        self.queue = histogram("relatent_queue_seconds", "Waiting for a place.", JOB_SECONDS)
+        self.inversions = counter("relatent_inversions", "Inversions answered.", ("pack", "stop_reason"))
+        self.psnr = histogram(
+            "relatent_reconstruction_psnr_decibels", "PSNR of reconstructions.", DECIBELS, ("pack",)
+        )
+        self.mse = histogram("relatent_reconstruction_mse", "MSE of reconstructions.", ERRORS, ("pack",))
+        self.perceptual = histogram(
+            "relatent_reconstruction_perceptual", "Perceptual distance of reconstructions.", ERRORS, ("pack",)
+        )
+        self.rejected = counter("relatent_rejected", "Calls turned away.", ("reason",))
+        self.retries = counter("relatent_triton_retries", "Engine calls repeated.")
+        self._inflight = Gauge("relatent_inflight", "Calls at work.", registry=self.registry)
+        self._waiting = Gauge("relatent_waiting", "Calls waiting.", registry=self.registry)
+        self._aside = Gauge("relatent_set_aside", "Calls set aside.", registry=self.registry)
+        self._backlog = Gauge("relatent_backlog_seconds", "Seconds of backlog.", registry=self.registry)
+
+    def watch(self, admission: Admission) -> None:
+        """Read the gauges off the admission whenever they are asked for."""
+        self._inflight.set_function(lambda: admission.inflight)
+        self._waiting.set_function(lambda: admission.waiting)
+        self._aside.set_function(lambda: admission.aside)
+        self._backlog.set_function(admission.backlog_seconds)

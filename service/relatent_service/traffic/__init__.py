@@ -1,0 +1,1 @@
+"""Who may begin, and when: admission by time, and the calls under way."""

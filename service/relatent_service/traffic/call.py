@@ -1,0 +1,51 @@
+"""What a call knows of itself: when it came, when its caller gives up, where its time went."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""Identifies the call at hand in logs and errors; set by `relatent_service.rpc.interceptors`."""
+
+ANSWER_SHARE, ANSWER_SECONDS = 0.05, 0.2
+"""What is kept back of the time left, at most, so that an error still reaches the caller."""
+
+
+@dataclass
+class Call:
+    """One call on its way through the service.
+
+    Attributes:
+        deadline: when the caller gives up, by the monotonic clock; None for never.
+        arrived: when it came, by the same clock.
+        queue_seconds: time spent waiting for a place.
+        inference_seconds: time spent waiting for the engine.
+        turn_seconds: time spent waiting to go to the engine together with others.
+    """
+
+    deadline: float | None = None
+    arrived: float = field(default_factory=time.monotonic)
+    queue_seconds: float = 0.0
+    inference_seconds: float = 0.0
+    turn_seconds: float = 0.0
+
+    def remaining(self) -> float | None:
+        """Seconds until the caller gives up, or None for no end."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def elapsed(self) -> float:
+        """Seconds since the call came."""
+        return time.monotonic() - self.arrived
+
+    def engine_seconds(self) -> float:
+        """Seconds at the engine and on the way to it, which it shared with others."""
+        return self.inference_seconds + self.turn_seconds
+
+    def engine_timeout(self) -> float | None:
+        """Seconds to wait for the engine at most, such that a failure can still be told; None for no end."""
+        remaining = self.remaining()
+        if remaining is None:
+            return None
+        return max(0.0, remaining - min(ANSWER_SECONDS, ANSWER_SHARE * remaining))

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+
+from relatent.core.directions import Direction
+from relatent.core.pack import InitialState, Pack, StateTensor, file_digest, read_pack
+from relatent_export.analysis.refining import Bytes, ExportedPack, Floats
+from relatent_export.demo.editability import edit_gain, moved
+from relatent_export.demo.inversion_report import step_ratio
+from relatent_export.demo.starts import Side
+from relatent_export.demo.world_report import frechet_distance
+from tests.export.conftest import ROOT
+
+
+def test_frechet_distance_of_known_gaussians() -> None:
+    random = torch.Generator().manual_seed(0)
+    a = torch.randn(50_000, 3, generator=random, dtype=torch.float64)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-8)
+    assert frechet_distance(a, a + torch.tensor([1.0, 2.0, 0.0])) == pytest.approx(5, rel=1e-6)
+    # N(0, 1) against N(0, 4) in each of three axes: (2 - 1)² each.
+    assert frechet_distance(a, a * 2) == pytest.approx(3, rel=0.03)
+
+
+class Descent(ExportedPack):
+    """A pack whose codes lose 1 a step, and are as far from their targets as they are large."""
+
+    def __init__(self) -> None:
+        state = {name: StateTensor((1, 1), InitialState.CODE) for name in ("w", "best_w")}
+        refinement = SimpleNamespace(max_steps=10, state=state, weights={"pixel": 1.0})
+        self.pack = cast(Pack, SimpleNamespace(refinement=refinement))
+
+    def assess(self, codes: Floats, targets: Bytes) -> dict[str, Floats]:
+        return {"mse": codes[:, 0, 0] / 1000, "perceptual": codes[:, 0, 0]}
+
+    def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
+        steps = feed["steps"][:, :, None]
+        state = {f"next.{name}": feed[f"state.{name}"] - steps for name in ("w", "best_w")}
+        return {**state, "losses": np.zeros((len(steps), 10), np.float32)}
+
+
+def side(start: float) -> Side:
+    codes, targets = np.full((20, 1, 1), start, np.float32), np.zeros((20, 2, 2, 3), np.uint8)
+    return Side(Descent(), codes, targets, 0.1)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 11, 37])
+def test_a_goal_is_reached_at_the_very_step_within_a_call_of_the_graph(steps: int) -> None:
+    walk = side(100.0)
+    assert walk.advance_until(100.0 - steps, most=60) == steps
+    assert walk.steps == steps
+    assert walk.quality().perceptual == 100.0 - steps
+    assert walk.quality().mse == pytest.approx((100 - steps) / 1000)
+
+
+def test_a_goal_too_far_is_not_reached_and_the_steps_are_done() -> None:
+    walk = side(100.0)
+    assert walk.advance_until(39.0, most=60) is None
+    assert (walk.steps, walk.quality().perceptual) == (60, 40.0)
+    assert step_ratio(None) == {"step_ratio": 1000 / 30, "censored": True, "mean_steps": 1000}
+    assert step_ratio(600) == {"step_ratio": 20.0, "censored": False, "mean_steps": 600}
+
+
+def test_the_demo_packs_report_meets_every_bar() -> None:
+    report = json.loads((ROOT / "packs/demo/report.json").read_text())
+    assert sum(value >= 0.95 for value in report["attribute_r2"].values()) >= 14
+    assert sum(0.8 <= value <= 1.2 for value in report["std_ratio"].values()) >= 13
+    mse = report["mse"]
+    assert mse["hybrid_100"] <= mse["encoder"] / 2 or mse["hybrid_100"] < 0.002
+    points = {"encoder", "hybrid_100", "mean_100", "mean_1000"}
+    assert all(set(report[name]) == points for name in ("mse", "perceptual", "moved", "edit_gain"))
+    assert set(report["std_ratio"]) == set(report["attribute_r2"])
+    assert report["fid"] > report["fid_reference"] > 0
+    assert report["step_ratio"] == pytest.approx(report["mean_steps"] / 30, rel=1e-4)
+    assert report["step_ratio"] >= 10
+
+
+def test_the_report_is_of_the_pack_and_the_graph_beside_it() -> None:
+    report, pack = json.loads((ROOT / "packs/demo/report.json").read_text()), read_pack(ROOT / "packs/demo")
+    assert report["revision"] == pack.revision
+    assert report["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
+    assert report["learning_rate"] == pack.refinement.learning_rate
+
+
+def test_how_codes_answer_edits_is_told_as_a_share_of_what_their_directions_state() -> None:
+    """Two directions that do half and all of what they state; one that states nothing does not count."""
+    moves = {"half": (2.0, 0), "whole": (1.0, 1), "none": (0.0, 2)}
+    directions = {}
+    for name, (calibration, number) in moves.items():
+        vector = np.zeros((2, 3), np.float32)
+        vector[:, number] = 1
+        directions[name] = Direction(name, vector, 0.0, name, 1, 1, calibration, -2.0, 3.0)
+
+    class Linear(ExportedPack):
+        def __init__(self) -> None:
+            self.pack = cast(Pack, SimpleNamespace(directions=directions, attributes=tuple(moves)))
+
+        def synthesize(self, codes: Floats) -> Bytes:
+            return cast(Bytes, codes[:, 1])  # its only row that matters, not as bytes
+
+        def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
+            return {"attributes": feed["image"]}
+
+    codes = np.random.default_rng(0).standard_normal((20, 2, 3), np.float32)
+    assert edit_gain(Linear(), codes) == pytest.approx((0.5 + 1.0) / 2, rel=1e-4)
+    assert moved(codes + 0.5, codes) == pytest.approx(0.5, rel=1e-4)

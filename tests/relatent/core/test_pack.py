@@ -1,0 +1,149 @@
+"""A pack that cannot be used says which file of it is at fault."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from relatent.core.pack import DIRECTIONS, LATENTS, MANIFEST, PackError, file_digest, read_pack, read_packs
+from tests.fixtures.tiny import write_tiny
+
+FILES = (MANIFEST, LATENTS, DIRECTIONS)
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """The folder of a pack that can be read, until a test breaks it."""
+    packs, _ = write_tiny(tmp_path)
+    read_pack(packs / "tiny")
+    return packs / "tiny"
+
+
+def the_error_of(pack: Path) -> str:
+    """What is said of a pack, the same when it is read alone and with its neighbours."""
+    with pytest.raises(PackError) as alone:
+        read_pack(pack)
+    with pytest.raises(PackError, match=re.escape(str(alone.value))):
+        read_packs(pack.parent)
+    return str(alone.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_may_not_be_read_is_named(pack: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    really_open = Path.open
+
+    # Rights would not do: root reads whatever they say.
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return really_open(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert the_error_of(pack) == f"{pack / name}: Permission denied"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_in_place_of_a_file_is_named(pack: Path, name: str) -> None:
+    (pack / name).unlink()
+    (pack / name).mkdir()
+    assert the_error_of(pack) == f"{pack / name}: Is a directory"
+
+
+@pytest.mark.parametrize("name", [LATENTS, DIRECTIONS])
+def test_a_missing_file_is_named_even_where_the_manifest_does_not_list_it(pack: Path, name: str) -> None:
+    (pack / name).unlink()
+    assert the_error_of(pack).startswith(f"{pack / name}: No such file")
+    lines = (pack / MANIFEST).read_text().splitlines()
+    unlisted = [line for line in lines if name not in line]
+    assert len(unlisted) == len(lines) - 1
+    (pack / MANIFEST).write_text("\n".join(unlisted))
+    assert the_error_of(pack).startswith(f"{pack / name}: No such file")
+
+
+@pytest.mark.parametrize("name", [LATENTS, DIRECTIONS])
+def test_a_sealed_file_that_holds_no_tensors_is_named(pack: Path, name: str) -> None:
+    before = file_digest(pack / name)
+    (pack / name).write_bytes(b"no tensors")
+    manifest = (pack / MANIFEST).read_text()
+    (pack / MANIFEST).write_text(manifest.replace(before, file_digest(pack / name)))
+    assert the_error_of(pack).startswith(f"{pack / name}: ")
+
+
+def test_a_file_that_was_altered_is_named(pack: Path) -> None:
+    (pack / LATENTS).write_bytes((pack / LATENTS).read_bytes() + b" ")
+    assert the_error_of(pack) == f"{pack / LATENTS}: SHA-256 differs from the manifest's"
+
+
+@pytest.mark.parametrize("name", [LATENTS, DIRECTIONS])
+def test_a_number_that_is_none_is_refused_by_its_file_and_name(pack: Path, name: str) -> None:
+    before = file_digest(pack / name)
+    arrays = load_file(pack / name)
+    first = min(arrays)
+    arrays[first][0, 0] = np.nan
+    save_file(arrays, pack / name)
+    manifest = pack / MANIFEST
+    manifest.write_text(manifest.read_text().replace(before, file_digest(pack / name)))
+    assert the_error_of(pack) == f"{pack / name}: {first}: expected finite numbers, got others among them"
+
+
+@pytest.mark.parametrize("kind", ["partial", "replaced"])
+def test_what_is_being_written_or_replaced_is_no_pack(pack: Path, kind: str) -> None:
+    shutil.copytree(pack, pack.with_name(f".tiny.{kind}"))
+    assert read_packs(pack.parent).keys() == {"tiny"}
+
+
+def test_a_manifest_that_is_no_toml_is_named(pack: Path) -> None:
+    (pack / MANIFEST).write_text("format")
+    assert the_error_of(pack).startswith(f"{pack / MANIFEST}: not TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("mean = ", "refine.learning_rate: expected an entry mean"),
+        ("[refine.state.best_loss]", "refine.state: expected an entry best_loss"),
+    ],
+)
+def test_a_manifest_without_what_a_service_needs_says_what(pack: Path, line: str, what: str) -> None:
+    manifest = pack / MANIFEST
+    lines = manifest.read_text().splitlines()
+    (found,) = (number for number, text in enumerate(lines) if text.startswith(line))
+    lines[found] = lines[found].replace("mean", "median").replace("best_loss", "worst_loss")
+    manifest.write_text("\n".join(lines))
+    assert what in the_error_of(pack)
+
+
+@pytest.mark.parametrize("folder", ["empty", "absent"])
+def test_where_there_is_no_pack_the_folder_is_named(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PackError, match="expected at least one folder") as caught:
+        read_packs(tmp_path / folder)
+    assert str(caught.value).startswith(f"{tmp_path / folder}: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "what"),
+    [
+        ('name = "tiny"', 'name = "../../tiny"', "name: expected lower-case letters"),
+        ('"latents.safetensors" =', '"../latents.safetensors" =', "files: expected names of files"),
+        ("encoder = 0.02", 'encoder = "fast"', "could not convert"),
+        (
+            "encoder = 0.02",
+            "encoder = nan",
+            "refine.learning_rate.encoder: expected a finite number, got nan",
+        ),
+        ("bias = -0.25", "bias = -inf", "direction 'brightness': bias: expected a finite number, got -inf"),
+    ],
+)
+def test_a_manifest_that_leads_elsewhere_is_refused(pack: Path, line: str, instead: str, what: str) -> None:
+    manifest = pack / MANIFEST
+    assert line in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(line, instead, 1))
+    assert what in the_error_of(pack)
