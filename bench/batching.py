@@ -19,8 +19,9 @@ from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
 from relatent import AsyncClient
+from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
-from relatent_export.analysis.refining import Refinement
+from relatent_export.analysis.refining import ExportedRefinement
 
 CONCURRENCIES = (1, 2, 4, 8, 16)
 
@@ -69,8 +70,8 @@ class _Level:
         self._callers, self._steps = callers, steps
         self.images = targets(graphs, max(callers, 4))
         batch = self.images[:callers]
-        rate = graphs.pack.refinement.learning_rate["encoder"]
-        self._refinement = Refinement(graphs, graphs.encode(batch), batch, rate)
+        rate = graphs.pack.default_method.rates[StartRule.ENCODER]
+        self._refinement = ExportedRefinement(graphs, graphs.encode(batch), batch, rate)
         self._refinement.advance(1)  # the first time is another matter
         self.served_rates: list[float] = []
         """Inversions a second, through everything, in each round."""

@@ -17,12 +17,13 @@ from bench.graphs import Array, Graphs
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant
-from relatent.core.pack import StateTensor, read_pack
-from relatent_export.compile.graphs import reconstruction_objective
+from relatent.core.methods import StartRule, StateTensor
+from relatent.core.pack import read_pack
 from relatent_export.compile.loop import Iterate, assemble
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.step import state_shapes, trace_step
 from relatent_export.demo.starts import Side
+from relatent_export.objectives.reconstruction import reconstruction_objective
 from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks
 
@@ -53,7 +54,7 @@ def run(settings: Settings) -> dict[str, Any]:
         "steps": STEPS,
         "plain_steps": steps or most,
         "perceptual": significant(goal),
-        "learning_rate": {"own": graphs.pack.refinement.learning_rate["encoder"], "plain": rate},
+        "learning_rate": {"own": graphs.pack.default_method.rates[StartRule.ENCODER], "plain": rate},
         "images": images,
     }
 
@@ -63,7 +64,7 @@ def _count(
 ) -> tuple[int | None, float]:
     """The plain steps to the graph's quality, None for too many; and that quality."""
     codes = graphs.encode(drawings)
-    own = Side(graphs, codes, drawings, graphs.pack.refinement.learning_rate["encoder"])
+    own = Side(graphs, codes, drawings, graphs.pack.default_method.rates[StartRule.ENCODER])
     own.advance(STEPS)
     goal = own.quality().perceptual
     return Side(plain, codes, drawings, rate).advance_until(goal, most), goal
@@ -72,13 +73,14 @@ def _count(
 def _without_coordinates(graphs: Graphs, networks: Networks, folder: Path) -> Graphs:
     """The same pack, its refinement stepping along the code's own numbers."""
     objective, pack = reconstruction_objective(networks), graphs.pack
-    model = assemble(trace_step(objective, {}), pack.refinement.max_steps, Iterate.LOOP)
+    model = assemble(trace_step(objective, {}), pack.default_method.max_steps, Iterate.LOOP)
     state = {
-        name: StateTensor(shape, pack.refinement.state[name].initial)
+        name: StateTensor(shape, pack.default_method.state[name].initial)
         for name, shape in state_shapes(objective, {}).items()
     }
-    plain = Graphs(replace(pack, refinement=replace(pack.refinement, state=state)), folder)
-    save_graph(model, plain.path("refine"))
+    method = replace(pack.default_method, state=state)
+    plain = Graphs(replace(pack, methods={method.name: method}), folder)
+    save_graph(model, plain.path(method.graph))
     for role in ("synthesize", "assess"):
         plain.path(role).parent.mkdir(parents=True)
         plain.path(role).symlink_to(graphs.path(role).resolve())

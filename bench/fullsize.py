@@ -30,8 +30,9 @@ from bench.settings import Settings
 from bench.step import largest_difference
 from bench.timing import by_turns, ratios, significant, spread
 from relatent import AsyncClient
+from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
-from relatent_export.analysis.refining import Refinement
+from relatent_export.analysis.refining import ExportedRefinement
 from relatent_export.nets.resampling import area_downsample
 from relatent_export.nets.stylegan2 import Generator
 from relatent_export.packs.networks import Networks
@@ -70,7 +71,7 @@ def run(settings: Settings) -> dict[str, Any]:
     shutil.rmtree(work, ignore_errors=True)
     report = _make(settings, work)
     torch.set_num_threads(available_cores())
-    networks = load_networks(settings.packs / PACK, read_pack(settings.packs / PACK).compare_side)
+    networks = load_networks(settings.packs / PACK, read_pack(settings.packs / PACK).compare_size)
     report |= _compare(settings, networks)
     report["served"] = asyncio.run(_serve(settings))
     return report
@@ -127,15 +128,15 @@ def _size(folder: Path) -> int:
 def _compare(settings: Settings, networks: Networks) -> dict[str, Any]:
     """Graphs and eager PyTorch at batch 1, by turns."""
     pack = read_pack(settings.packs / PACK)
-    graphs, rate = Graphs(pack, settings.repository), pack.refinement.learning_rate["encoder"]
+    graphs, rate = Graphs(pack, settings.repository), pack.default_method.rates[StartRule.ENCODER]
     image = graphs.sample(1, seed=1)
     codes = graphs.encode(image)
     pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 127.5 - 1
     problem = Problem(
-        target=area_downsample(pixels, networks.compare_side).contiguous(),
+        target=area_downsample(pixels, networks.compare_size).contiguous(),
         start=torch.from_numpy(codes),
         learning_rate=rate,
-        weights=pack.refinement.weights,
+        weights=pack.default_method.terms,
     )
     assert isinstance(networks.generator, Generator)
     assert networks.lpips is not None
@@ -146,7 +147,7 @@ def _compare(settings: Settings, networks: Networks) -> dict[str, Any]:
     }
 
     def graph() -> Array:
-        refinement = Refinement(graphs, codes, image, rate)
+        refinement = ExportedRefinement(graphs, codes, image, rate)
         refinement.advance(STEPS)
         return refinement.losses
 
@@ -174,7 +175,7 @@ def _compare(settings: Settings, networks: Networks) -> dict[str, Any]:
         "seconds_batch_1": {name: spread(times).as_json() for name, times in taken.items()},
         "largest_loss_difference": significant(difference),
         "resolution": pack.resolution,
-        "compare_side": pack.compare_side,
+        "compare_side": pack.compare_size,
         "parameters": {
             "generator": sum(tensor.numel() for tensor in networks.generator.parameters()),
             "encoder": 0

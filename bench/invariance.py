@@ -15,8 +15,9 @@ from bench.graphs import Array, Graphs
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant, spread
+from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
-from relatent_export.analysis.refining import Refinement
+from relatent_export.analysis.refining import ExportedRefinement
 
 BATCH = 8
 SEED = 7
@@ -53,7 +54,9 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def _refined(graphs: Graphs, drawings: Array, codes: Array, steps: int) -> Array:
-    refinement = Refinement(graphs, codes, drawings, graphs.pack.refinement.learning_rate["encoder"])
+    refinement = ExportedRefinement(
+        graphs, codes, drawings, graphs.pack.default_method.rates[StartRule.ENCODER]
+    )
     refinement.advance(steps)
     return refinement.codes
 

@@ -18,8 +18,9 @@ from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
 from relatent import AsyncClient
+from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
-from relatent_export.analysis.refining import Refinement
+from relatent_export.analysis.refining import ExportedRefinement
 
 CONCURRENCY = 8
 
@@ -41,7 +42,7 @@ async def _run(settings: Settings) -> dict[str, Any]:
     codes = graphs.encode(images)
 
     def direct() -> None:
-        Refinement(graphs, codes, images, pack.refinement.learning_rate["encoder"]).advance(steps)
+        ExportedRefinement(graphs, codes, images, pack.default_method.rates[StartRule.ENCODER]).advance(steps)
 
     through: list[float] = []
     straight: list[float] = []

@@ -14,6 +14,7 @@ from bench.graphs import Graphs
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant
+from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
 from relatent_export.demo.inversion_report import COMPARED_STEPS, HELD_OUT, MOST_STEPS, step_ratio
 from relatent_export.demo.starts import Side
@@ -28,13 +29,13 @@ def run(settings: Settings) -> dict[str, Any]:
     """
     images, most = (4, 60) if settings.quick else (HELD_OUT, MOST_STEPS)
     pack = read_pack(settings.packs / settings.pack)
-    graphs, rates = Graphs(pack, settings.repository), pack.refinement.learning_rate
+    graphs, rates = Graphs(pack, settings.repository), pack.default_method.rates
     drawings = targets(graphs, images)
-    hybrid = Side(graphs, graphs.encode(drawings), drawings, rates["encoder"])
+    hybrid = Side(graphs, graphs.encode(drawings), drawings, rates[StartRule.ENCODER])
     encoder_only = hybrid.quality().perceptual
     hybrid.advance(COMPARED_STEPS)
     goal = hybrid.quality().perceptual
-    mean = Side(graphs, graphs.mean_codes(images), drawings, rates["mean"])
+    mean = Side(graphs, graphs.mean_codes(images), drawings, rates[StartRule.MEAN])
     ratio = step_ratio(mean.advance_until(goal, most), most)
     return {
         **ratio,
@@ -45,6 +46,6 @@ def run(settings: Settings) -> dict[str, Any]:
             f"hybrid_{COMPARED_STEPS}": significant(goal),
             f"mean_{mean.steps}": significant(mean.quality().perceptual),
         },
-        "learning_rate": dict(rates),
+        "learning_rate": {start: rates[start] for start in (StartRule.ENCODER, StartRule.MEAN)},
         "images": images,
     }

@@ -22,8 +22,9 @@ from bench.published import PublishedSynthesis
 from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import by_turns, ratios, significant, spread
+from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
-from relatent_export.analysis.refining import Refinement
+from relatent_export.analysis.refining import ExportedRefinement
 from relatent_export.demo.parts import demo_parts
 from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks
@@ -64,18 +65,18 @@ def run(settings: Settings) -> dict[str, Any]:
         report[f"speedup_batch_{batch}"] = figures["speedup"]["median"]
         report[f"published_speedup_batch_{batch}"] = figures["published_speedup"]["median"]
         report[f"wasteful_speedup_batch_{batch}"] = figures["wasteful_speedup"]["median"]
-    return report | {"rounds": rounds, "steps_a_round": pack.refinement.max_steps}
+    return report | {"rounds": rounds, "steps_a_round": pack.default_method.max_steps}
 
 
 def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> dict[str, Any]:
-    steps = graphs.pack.refinement.max_steps
-    rate = graphs.pack.refinement.learning_rate["encoder"]
+    steps = graphs.pack.default_method.max_steps
+    rate = graphs.pack.default_method.rates[StartRule.ENCODER]
     codes = graphs.encode(drawings)
     problem = Problem(
         target=torch.from_numpy(drawings).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1,
         start=torch.from_numpy(codes),
         learning_rate=rate,
-        weights=graphs.pack.refinement.weights,
+        weights=graphs.pack.default_method.terms,
         basis=networks.basis,
     )
     parts = demo_parts(networks)
@@ -86,7 +87,7 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
     loops = {"pytorch": frozen, "pytorch_published": published, "pytorch_wasteful": wasteful}
 
     def graph() -> Array:
-        refinement = Refinement(graphs, codes, drawings, rate)
+        refinement = ExportedRefinement(graphs, codes, drawings, rate)
         refinement.advance(steps)
         return refinement.losses
 

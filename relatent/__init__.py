@@ -41,14 +41,12 @@ if TYPE_CHECKING:
         UnimplementedError,
     )
     from relatent.client.images import (
-        Fit,
         ImageFormat,
         ImageInput,
         Picture,
     )
     from relatent.client.latents import (
         LatentCode,
-        Space,
     )
     from relatent.client.requests import (
         Interpolate,
@@ -56,36 +54,47 @@ if TYPE_CHECKING:
         Mix,
         Move,
         Operation,
-        Plateau,
         Start,
         Truncate,
     )
     from relatent.client.results import (
         Catalog,
         Checkpoint,
-        Direction,
+        DirectionInfo,
         Edit,
         EditedImage,
         Inversion,
         Limits,
         LossTerm,
+        MethodInfo,
         PackInfo,
         Progress,
-        Quality,
-        StopReason,
         SynthesizedImage,
         Timings,
     )
     from relatent.client.retrying import (
         RetryPolicy,
     )
-    from relatent.core.directions import (
-        DirectionSpace,
+    from relatent.core.fit import (
+        Fit,
+    )
+    from relatent.core.methods import (
+        StartRule,
+    )
+    from relatent.core.quality import (
+        Quality,
+    )
+    from relatent.core.spaces import (
+        Space,
+    )
+    from relatent.core.stopping import (
+        Plateau,
+        StopReason,
     )
 
 _MODULES = tuple(
-    f"relatent.{name}"
-    for name in ("errors", "images", "latents", "results", "requests", "retrying", "client", "aio")
+    f"relatent.client.{name}"
+    for name in ("errors", "images", "latents", "results", "requests", "retrying", "blocking", "aio")
 )
 
 __all__ = [
@@ -97,8 +106,7 @@ __all__ = [
     "ClientStateError",
     "ContractError",
     "DeadlineError",
-    "Direction",
-    "DirectionSpace",
+    "DirectionInfo",
     "Edit",
     "EditedImage",
     "FieldViolation",
@@ -114,6 +122,7 @@ __all__ = [
     "LatentFileError",
     "Limits",
     "LossTerm",
+    "MethodInfo",
     "Mix",
     "Move",
     "NotFoundError",
@@ -130,6 +139,7 @@ __all__ = [
     "ServerError",
     "Space",
     "Start",
+    "StartRule",
     "StopReason",
     "SynthesizedImage",
     "Timings",

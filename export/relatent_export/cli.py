@@ -173,7 +173,7 @@ def _run_inspect(files: list[Path]) -> bool:
 
 
 def _run_import(options: argparse.Namespace) -> None:
-    from relatent.core.directions import DirectionSpace
+    from relatent.core.spaces import Space
     from relatent_export.directions.formats.ganspace import read_edits
     from relatent_export.families.importing import Stated, import_pack
 
@@ -182,7 +182,7 @@ def _run_import(options: argparse.Namespace) -> None:
         licence=options.licence,
         provenance=options.provenance,
         compare_side=options.compare_side,
-        direction_space=DirectionSpace(options.space) if options.space else None,
+        direction_space=Space(options.space) if options.space else None,
         direction_licence=options.direction_licence,
         components=read_edits(options.component),
     )

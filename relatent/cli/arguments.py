@@ -9,10 +9,12 @@ from pathlib import Path
 from relatent.client.blocking import Client
 from relatent.client.errors import InputError
 from relatent.client.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
-from relatent.client.images import Fit, ImageFormat
+from relatent.client.images import ImageFormat
 from relatent.client.latents import SUFFIX, LatentCode
-from relatent.client.requests import InvertOptions, Plateau
+from relatent.client.requests import InvertOptions
 from relatent.core.addresses import AddressError, parse_addresses
+from relatent.core.fit import Fit
+from relatent.core.stopping import Plateau
 
 FORMATS = [ImageFormat.PNG.value, ImageFormat.JPEG.value, ImageFormat.WEBP.value]
 
@@ -65,6 +67,12 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
 def add_inversion(parser: argparse.ArgumentParser) -> None:
     """Add how to invert images."""
     group = parser.add_argument_group("inversion")
+    group.add_argument(
+        "--method",
+        default="",
+        metavar="NAME",
+        help="the way of inverting (default: the pack's; see relatent models)",
+    )
     group.add_argument(
         "--steps", type=whole_or_none, metavar="N", help="refinement steps; 0: the encoder alone"
     )
@@ -123,7 +131,7 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
     Raises:
         LatentFileError: the file to start from holds no code.
     """
-    options = InvertOptions(pack=args.pack, weights=dict(args.weight))
+    options = InvertOptions(pack=args.pack, method=args.method, weights=dict(args.weight))
     match args.start:
         case None:
             pass

@@ -8,7 +8,7 @@ from typing import Any
 
 from relatent.cli import arguments, output
 from relatent.cli.printing import say
-from relatent.core.directions import DirectionSpace
+from relatent.core.spaces import Space
 
 
 def add_parsers(commands: Any) -> None:
@@ -41,13 +41,16 @@ def run_models(args: argparse.Namespace) -> int:
             f"{pack.resolution}px",
             f"{pack.layers}x{pack.width}",
             str(len(pack.directions)),
+            ", ".join(pack.methods) or "-",
             pack.licence,
             pack.revision[:12],
             pack.description,
         )
         for pack in catalog.packs.values()
     ]
-    say(output.table(("PACK", "IMAGES", "CODE", "DIRECTIONS", "LICENCE", "REVISION", "WHAT"), rows))
+    say(
+        output.table(("PACK", "IMAGES", "CODE", "DIRECTIONS", "METHODS", "LICENCE", "REVISION", "WHAT"), rows)
+    )
     return 0
 
 
@@ -63,7 +66,7 @@ def run_directions(args: argparse.Namespace) -> int:
             each.name,
             each.attribute or "-",
             each.space.value,
-            "-" if each.space is DirectionSpace.Z else f"{each.first_layer}-{each.last_layer}",
+            "-" if each.space is Space.Z else f"{each.first_layer}-{each.last_layer}",
             f"{each.min_strength:g} to {each.max_strength:g}",
             f"{each.calibration:+.3f}" if each.calibration else "not measured",
             each.licence or "-",

@@ -24,7 +24,7 @@ from relatent.client.blocking import Client
 from relatent.client.errors import InputError
 from relatent.client.images import save_image
 from relatent.client.requests import Interpolate, InvertOptions, Move
-from relatent.client.results import Direction, EditedImage, Inversion
+from relatent.client.results import DirectionInfo, EditedImage, Inversion
 from relatent.client.resuming import ProgressCallback
 from relatent.core.files import write_file
 
@@ -123,7 +123,7 @@ def _work(
     return portraits
 
 
-def _check_directions(directions: Mapping[str, Direction]) -> None:
+def _check_directions(directions: Mapping[str, DirectionInfo]) -> None:
     wanted = {name for column in demo_results.EDITS for name in (column.direction, *column.keep)}
     if missing := sorted(wanted - directions.keys()):
         raise InputError(f"pack {PACK}: no direction called {', '.join(missing)}")
@@ -144,7 +144,7 @@ def _invert(client: Client, drawings: Sequence[Item], steps: int) -> tuple[list[
 
 
 def _edits(
-    client: Client, inversion: Inversion, directions: Mapping[str, Direction]
+    client: Client, inversion: Inversion, directions: Mapping[str, DirectionInfo]
 ) -> tuple[EditedImage, ...]:
     before = inversion.reconstruction.array.astype(np.float32)
 

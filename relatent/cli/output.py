@@ -75,6 +75,7 @@ def inversion_document(inversion: Inversion) -> dict[str, Any]:
     return {
         "pack": inversion.latent.pack,
         "revision": inversion.latent.revision,
+        "method": inversion.method,
         "quality": asdict(inversion.quality),
         "steps": inversion.steps,
         "stop_reason": inversion.stop_reason.value,

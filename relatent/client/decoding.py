@@ -12,20 +12,22 @@ from relatent.client.latents import latent_code
 from relatent.client.results import (
     Catalog,
     Checkpoint,
-    Direction,
+    DirectionInfo,
     Edit,
     EditedImage,
     Inversion,
     Limits,
     LossTerm,
+    MethodInfo,
     PackInfo,
     Progress,
-    Quality,
-    StopReason,
     SynthesizedImage,
     Timings,
 )
-from relatent.core.directions import DirectionSpace
+from relatent.core.methods import StartRule
+from relatent.core.quality import Quality
+from relatent.core.spaces import Space
+from relatent.core.stopping import StopReason
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 
 _STOP_REASONS = {
@@ -36,11 +38,12 @@ _STOP_REASONS = {
     inversion_pb2.STOP_REASON_DEADLINE: StopReason.DEADLINE,
 }
 _SPACES = {
-    catalog_pb2.DIRECTION_SPACE_UNSPECIFIED: DirectionSpace.W_PLUS,
-    catalog_pb2.DIRECTION_SPACE_W: DirectionSpace.W,
-    catalog_pb2.DIRECTION_SPACE_W_PLUS: DirectionSpace.W_PLUS,
-    catalog_pb2.DIRECTION_SPACE_Z: DirectionSpace.Z,
+    catalog_pb2.DIRECTION_SPACE_UNSPECIFIED: Space.W_PLUS,
+    catalog_pb2.DIRECTION_SPACE_W: Space.W,
+    catalog_pb2.DIRECTION_SPACE_W_PLUS: Space.W_PLUS,
+    catalog_pb2.DIRECTION_SPACE_Z: Space.Z,
 }
+_CODE_SPACES = {types_pb2.LATENT_SPACE_W: Space.W, types_pb2.LATENT_SPACE_W_PLUS: Space.W_PLUS}
 
 
 def timings(message: types_pb2.Timings) -> Timings:
@@ -82,6 +85,7 @@ def inversion(message: inversion_pb2.InversionResult, losses: tuple[float, ...],
         steps=message.steps,
         timings=timings(message.timings),
         resumed=resumed,
+        method=message.method,
     )
 
 
@@ -141,13 +145,30 @@ def pack_info(message: catalog_pb2.Pack) -> PackInfo:
         encoder=message.encoder,
         compare_side=message.compare_side,
         metrics=tuple(message.metrics),
+        methods={method.name: _method(method) for method in message.methods},
     )
 
 
-def _direction(message: catalog_pb2.Direction) -> Direction:
+def _method(message: catalog_pb2.Method) -> MethodInfo:
+    if message.space not in _CODE_SPACES or not set(message.starts) <= set(StartRule):
+        raise ContractError(
+            f"method {message.name!r}: space {message.space} or starts {', '.join(message.starts)} are "
+            "unknown to this client"
+        )
+    return MethodInfo(
+        name=message.name,
+        space=_CODE_SPACES[message.space],
+        losses=tuple(LossTerm(term.name, term.default_weight) for term in message.losses),
+        default_steps=message.default_steps,
+        starts=tuple(map(StartRule, message.starts)),
+        inputs=tuple(message.inputs),
+    )
+
+
+def _direction(message: catalog_pb2.Direction) -> DirectionInfo:
     if message.space not in _SPACES:
         raise ContractError(f"direction {message.name!r}: space {message.space} is unknown to this client")
-    return Direction(
+    return DirectionInfo(
         name=message.name,
         attribute=message.attribute,
         first_layer=message.first_layer,

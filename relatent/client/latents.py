@@ -1,7 +1,7 @@
 """Latent codes and the files that hold them.
 
 A file is a `.safetensors` with one float32 tensor, `latent`, and in its metadata `relatent.format`,
-`relatent.core.pack`, `relatent.revision` and `relatent.space`: a code means nothing without the weights
+`relatent.pack`, `relatent.revision` and `relatent.space`: a code means nothing without the weights
 it belongs to.
 """
 
@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,12 @@ from safetensors import SafetensorError, safe_open
 
 from relatent.client.errors import ContractError, InputError, LatentFileError
 from relatent.core import files
+from relatent.core.spaces import Space
 from relatent.v1 import types_pb2
 
 SUFFIX = ".safetensors"
 FORMAT = "1"
 _TENSOR = "latent"
-
-
-class Space(StrEnum):
-    """The space a latent code lives in."""
-
-    W = "w"
-    """One vector for every layer: float32 [D]."""
-    W_PLUS = "w+"
-    """One vector a layer: float32 [L, D]."""
 
 
 _SPACES = {Space.W: types_pb2.LATENT_SPACE_W, Space.W_PLUS: types_pb2.LATENT_SPACE_W_PLUS}
@@ -64,6 +55,8 @@ class LatentCode:
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float32, order="C")
+        if self.space not in _AXES:
+            raise InputError(f"latent: expected a code of w or w+, got one of {self.space.value}")
         if values.ndim != _AXES[self.space] or not values.size:
             raise InputError(
                 f"latent: expected float32 {_SHAPES[self.space]} in {self.space.value}, "

@@ -9,26 +9,15 @@ from typing import Literal, TypeAlias, TypedDict
 from google.protobuf.duration_pb2 import Duration
 
 from relatent.client.errors import InputError
-from relatent.client.images import Fit, ImageFormat, ImageInput, fit_message, format_message, image_message
+from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.results import Checkpoint
+from relatent.core.fit import Fit
+from relatent.core.stopping import Plateau
 from relatent.v1 import editing_pb2, inversion_pb2
 
 Start: TypeAlias = "Literal['encoder', 'mean'] | LatentCode | Checkpoint"
 """Where an inversion starts: the encoder's code, the mean latent, a given code or a checkpoint."""
-
-
-@dataclass(frozen=True)
-class Plateau:
-    """End refinement when the best loss has fallen by less than `min_improvement` over `steps` steps.
-
-    Attributes:
-        steps: at least 1.
-        min_improvement: a fraction of the loss itself, in (0, 1).
-    """
-
-    steps: int
-    min_improvement: float
 
 
 class InvertOptions(TypedDict, total=False):
@@ -36,16 +25,18 @@ class InvertOptions(TypedDict, total=False):
 
     pack: str
     """The pack to invert into; the server's only one unless given."""
+    method: str
+    """The way of inverting, of `PackInfo.methods`; unless given, the checkpoint's or the pack's default."""
     fit: Fit | str
     """What to do with an image that is not square; crops unless given."""
     start: Start
-    """Where to start; the encoder unless given, or the mean where the pack has none."""
+    """Where to start; the first of the method's `starts` unless given."""
     steps: int
     """Refinement steps in all, those of a checkpoint included; 0 for the encoder's code alone."""
     learning_rate: float
     """Adam's step size, in the coordinates that the pack's graph steps in."""
     weights: Mapping[str, float]
-    """Weights of the objective's terms by name, as `PackInfo.losses` lists them."""
+    """Weights of the objective's terms by name, as the method's `losses` list them."""
     mask: ImageInput
     """Where the image counts: white fully, black not at all. Same proportions as the image."""
     target_loss: float
@@ -71,7 +62,7 @@ class Move:
         strength: how far, or several for a strip of images; one for samples.
         absolute: whether a strength is the signed distance to the boundary to arrive at, rather
             than to go.
-        layers: first and last row to move, both included; None: the direction's own, and always for
+        layers: first and last layer to move, both included; None: the direction's own, and always for
             samples.
         keep: directions whose attributes should stay as they are.
     """
@@ -85,11 +76,11 @@ class Move:
 
 @dataclass(frozen=True)
 class Mix:
-    """Take rows of another code.
+    """Take layers of another code.
 
     Attributes:
         other: the code to take from.
-        layers: first and last row to take, both included.
+        layers: first and last layer to take, both included.
     """
 
     other: LatentCode
@@ -135,6 +126,7 @@ def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
     try:
         message = inversion_pb2.InversionOptions(
             pack=options.get("pack", ""),
+            method=options.get("method", ""),
             fit=fit_message(options.get("fit")),
             output_format=format_message(options.get("output_format")),
             refinement=_refinement(options),

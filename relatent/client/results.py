@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -12,37 +11,11 @@ from google.protobuf.message import DecodeError
 from relatent.client.errors import InputError
 from relatent.client.images import Picture
 from relatent.client.latents import LatentCode
-from relatent.core.directions import DirectionSpace
+from relatent.core.methods import StartRule
+from relatent.core.quality import Quality
+from relatent.core.spaces import Space
+from relatent.core.stopping import StopReason
 from relatent.v1 import inversion_pb2
-
-
-class StopReason(StrEnum):
-    """Why refinement ended."""
-
-    STEPS = "steps"
-    TARGET_LOSS = "target_loss"
-    PLATEAU = "plateau"
-    TIME_BUDGET = "time_budget"
-    DEADLINE = "deadline"
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How close a reconstruction is to its image, both at the pack's resolution.
-
-    Attributes:
-        mse: mean squared error over pixels in [0, 1].
-        psnr: peak signal-to-noise ratio in dB, at most 100.
-        ssim: structural similarity, at most 1.
-        perceptual: distance in the pack's perceptual features, 0 for equal images; None where it has none.
-        identity: cosine between the images' identity embeddings; None where the pack has no such network.
-    """
-
-    mse: float
-    psnr: float
-    ssim: float
-    perceptual: float | None
-    identity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +41,11 @@ class Checkpoint:
     def steps(self) -> int:
         """Steps done so far."""
         return self.message.steps
+
+    @property
+    def method(self) -> str:
+        """The method at work; empty where it comes from a server without methods."""
+        return self.message.method
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Checkpoint.from_bytes, (self.to_bytes(),)
@@ -121,6 +99,7 @@ class Inversion:
         steps: steps done in all.
         timings: where the time went, on the server that answered.
         resumed: how often the inversion went on from a checkpoint after its server was lost.
+        method: which found it; empty where a server without methods answered.
     """
 
     latent: LatentCode
@@ -131,6 +110,7 @@ class Inversion:
     steps: int
     timings: Timings
     resumed: int = 0
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,12 +152,12 @@ class SynthesizedImage:
 
 
 @dataclass(frozen=True)
-class Direction:
+class DirectionInfo:
     """An edit direction of a pack.
 
     Attributes:
         attribute: the attribute it moves; empty where not known.
-        first_layer, last_layer: rows it moves unless told otherwise, both included.
+        first_layer, last_layer: layers it moves unless told otherwise, both included.
         calibration: attribute units per unit of strength; 0 where not measured.
         min_strength, max_strength: the range that makes sense, measured, or as published.
         space: where it lives; one of Z moves no codes, only what samples are drawn from.
@@ -192,17 +172,37 @@ class Direction:
     calibration: float
     min_strength: float
     max_strength: float
-    space: DirectionSpace
+    space: Space
     licence: str
     source: str
 
 
 @dataclass(frozen=True)
 class LossTerm:
-    """A term of a pack's refinement objective and its weight unless told otherwise."""
+    """A term of a method's objective and its weight unless told otherwise."""
 
     name: str
     default_weight: float
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A way of inverting that a pack has.
+
+    Attributes:
+        space: of the codes that it finds.
+        losses: the terms of its objective.
+        default_steps: steps of an inversion unless told otherwise.
+        starts: where it may start, other than at a checkpoint; the first unless told otherwise.
+        inputs: further inputs that it takes, such as `mask`.
+    """
+
+    name: str
+    space: Space
+    losses: tuple[LossTerm, ...]
+    default_steps: int
+    starts: tuple[StartRule, ...]
+    inputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -211,14 +211,15 @@ class PackInfo:
 
     Attributes:
         revision: SHA-256, in hex, over its mapping and synthesis weights.
-        resolution: side of its images in pixels.
+        resolution: height and width of its images in pixels.
         layers, width: shape of a W+ code.
         attributes: what its attribute network measures.
-        losses: the terms of its refinement's objective.
-        default_steps: steps of an inversion unless told otherwise.
+        losses: the terms of its default method's objective.
+        default_steps: steps of an inversion by that method unless told otherwise.
         encoder: whether it has one; without, inversions start from the mean latent.
-        compare_side: side, in pixels, of the images that refinement compares.
+        compare_side: height and width, in pixels, at which refinement compares images.
         metrics: what its reconstructions are measured by.
+        methods: its ways of inverting by name, the default first.
     """
 
     name: str
@@ -230,12 +231,13 @@ class PackInfo:
     layers: int
     width: int
     attributes: tuple[str, ...]
-    directions: tuple[Direction, ...]
+    directions: tuple[DirectionInfo, ...]
     losses: tuple[LossTerm, ...]
     default_steps: int
     encoder: bool
     compare_side: int
     metrics: tuple[str, ...]
+    methods: Mapping[str, MethodInfo] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

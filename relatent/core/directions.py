@@ -1,7 +1,7 @@
-"""Edit directions as packs hold them: rows of unit norm, and how far one unit of strength moves each.
+"""Edit directions as packs hold them: a unit normal for each layer, and how far one unit of strength goes.
 
-With w_l the row l of a code, n_l and b a direction's row and bias, and length_l the row's length, a
-strength s means one of two things, and published code does both:
+With w_l layer l of a code, n_l and b a direction's normal there and its bias, and length_l its length there,
+a strength s means one of two things, and published code does both:
 
     relative    w_l + s * length_l * n_l
     absolute    w_l + (s * length_l - (<w_l, n_l> + b)) * n_l
@@ -10,29 +10,21 @@ Relative goes so far from wherever the code is: InterFaceGAN's convention for co
 "Interpreting the Latent Space of GANs for Semantic Face Editing", 2020) and GANSpace's own (Härkönen et
 al., "GANSpace: Discovering Interpretable GAN Controls", 2020). Absolute arrives at a signed distance from
 the boundary <w_l, n_l> + b = 0: InterFaceGAN's convention for codes of Z and of W, and that of the GANSpace
-edits in the e4e family. A row whose length is 0 stays as it is in either.
+edits in the e4e family. A layer whose length is 0 stays as it is in either.
+
+In Z there is one normal for all. In W one normal stands for all layers, and W+ has one for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class DirectionSpace(StrEnum):
-    """Where a direction lives."""
-
-    W = "w"
-    """One normal for all rows of a code."""
-    W_PLUS = "w+"
-    """A normal for each row of a code."""
-    Z = "z"
-    """Before the mapping network: it moves what samples are drawn from, and no code."""
+from relatent.core.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -41,19 +33,19 @@ class Direction:
 
     Attributes:
         name: unique in the pack.
-        vector: float32 [L, D], or [1, Z] in Z; each row of unit norm or zero.
+        vector: float32 [L, D], or [1, Z] in Z; each layer's of unit norm or zero.
         bias: b of the boundary <w, n> + b = 0, for absolute strengths; 0 where not known.
         attribute: the attribute it moves; empty where not known.
-        first_layer, last_layer: rows it moves unless told otherwise, both included; 0 and 0 in Z.
+        first_layer, last_layer: layers it moves unless told otherwise, both included; 0 and 0 in Z.
         calibration: attribute units per unit of strength; 0 where not measured.
         min_strength, max_strength: the range that makes sense, measured or as published.
-        lengths: how far one unit of strength moves each row, finite and at least 0; 1 each if left out.
+        lengths: how far one unit of strength moves each layer, finite and at least 0; 1 each if left out.
         space: where it lives.
         licence: of the direction itself; empty where not known.
         source: where it comes from; empty where not known.
 
     Raises:
-        ValueError: the lengths are not one such number a row.
+        ValueError: the lengths are not one such number a layer.
     """
 
     name: str
@@ -66,22 +58,22 @@ class Direction:
     min_strength: float
     max_strength: float
     lengths: tuple[float, ...] = ()
-    space: DirectionSpace = DirectionSpace.W_PLUS
+    space: Space = Space.W_PLUS
     licence: str = ""
     source: str = ""
 
     def __post_init__(self) -> None:
-        rows = len(self.vector)
+        layers = len(self.vector)
         if not self.lengths:
-            object.__setattr__(self, "lengths", (1.0,) * rows)
-        if len(self.lengths) != rows:
+            object.__setattr__(self, "lengths", (1.0,) * layers)
+        if len(self.lengths) != layers:
             raise ValueError(
-                f"direction {self.name!r}: lengths: expected {rows} numbers, got {len(self.lengths)}"
+                f"direction {self.name!r}: lengths: expected {layers} numbers, got {len(self.lengths)}"
             )
-        for row, length in enumerate(self.lengths):
+        for layer, length in enumerate(self.lengths):
             if not 0 <= length <= np.finfo(np.float32).max:
                 raise ValueError(
-                    f"direction {self.name!r}: lengths[{row}]: expected a finite number of at least 0, "
+                    f"direction {self.name!r}: lengths[{layer}]: expected a finite number of at least 0, "
                     f"got {length:g}"
                 )
 
@@ -91,10 +83,10 @@ def read_direction(entry: Mapping[str, Any], vector: NDArray[np.float32]) -> Dir
 
     Args:
         entry: fields of `Direction` by name; from `lengths` on they may be left out.
-        vector: its rows.
+        vector: its normals.
 
     Raises:
-        ValueError: the space is none, or the lengths are not one finite number of at least 0 for each row.
+        ValueError: the space is unknown, or the lengths are not one finite number of at least 0 a layer.
         TypeError: a field is missing or nothing is known of it.
     """
     fields = dict(entry)
@@ -105,7 +97,7 @@ def read_direction(entry: Mapping[str, Any], vector: NDArray[np.float32]) -> Dir
 
 
 def direction_entry(direction: Direction) -> dict[str, Any]:
-    """A direction's entry in a manifest: everything but its rows, and what was left out."""
+    """A direction's entry in a manifest: everything but its normals and what was left out."""
     entry: dict[str, Any] = {
         "name": direction.name,
         "bias": direction.bias,
@@ -123,21 +115,21 @@ def direction_entry(direction: Direction) -> dict[str, Any]:
     return entry | {name: text for name, text in texts.items() if text}
 
 
-def direction_space(entry: Mapping[str, Any]) -> DirectionSpace:
+def direction_space(entry: Mapping[str, Any]) -> Space:
     """The space of a direction by its entry in a manifest, W+ if it names none.
 
     Raises:
         ValueError: it names something else.
     """
-    space = entry.get("space", DirectionSpace.W_PLUS)
-    if space not in list(DirectionSpace):
-        known = ", ".join(DirectionSpace)
+    space = entry.get("space", Space.W_PLUS)
+    if space not in list(Space):
+        known = ", ".join(Space)
         raise ValueError(f"direction {entry['name']!r}: space: expected one of {known}, got {space!r}")
-    return DirectionSpace(space)
+    return Space(space)
 
 
-def _lengths(values: Any, name: str, rows: int) -> tuple[float, ...]:
+def _lengths(values: Any, name: str, layers: int) -> tuple[float, ...]:
     numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
-    if not numbers or len(values) != rows:
-        raise ValueError(f"direction {name!r}: lengths: expected {rows} numbers, got {values!r}")
+    if not numbers or len(values) != layers:
+        raise ValueError(f"direction {name!r}: lengths: expected {layers} numbers, got {values!r}")
     return tuple(float(value) for value in values)

@@ -2,25 +2,25 @@
 
 A pack is a folder:
 
-    pack.toml               the manifest, with the SHA-256 of every other file
+    pack.toml               the manifest, with the SHA-256 of every other file; its methods of inverting are
+                            described in `relatent.core.methods`, the first of them is the default
     latents.safetensors     `mean`, float32 [L, D]
     directions.safetensors  one float32 array a direction, [L, D], or [1, Z] for those of Z; each row of
                             unit norm or zero (`relatent.core.directions`)
 
 Both halves share this format; neither torch nor a server is needed to read it. The exporter writes
-it (`relatent_export.packs.pack`).
+it (`relatent_export.packs.pack`). Format 1, which had one refinement and no methods, is read as a pack with
+the one method `hybrid`; `relatent-export migrate` renews its manifest.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from relatent.core.directions import Direction, DirectionSpace, direction_space, read_direction
+from relatent.core.directions import Direction, direction_space, read_direction
+from relatent.core.graphs import Role, graph_name
+from relatent.core.methods import NAME, Method, StartRule, finite, read_method
+from relatent.core.spaces import Space
 
-FORMAT = 1
-NAME = r"[a-z][a-z0-9_]*"
-"""What packs may be called."""
+FORMAT = 2
+EARLIER_FORMAT = 1
 MANIFEST = "pack.toml"
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -50,48 +52,6 @@ class PackError(ValueError):
     """A pack that cannot be used; the message names the file and what was expected of it."""
 
 
-class InitialState(StrEnum):
-    """What a tensor of the refinement's state holds before the first step."""
-
-    CODE = "code"
-    """The code that refinement starts from."""
-    ZEROS = "zeros"
-    INFINITY = "infinity"
-
-
-@dataclass(frozen=True)
-class StateTensor:
-    """A tensor of the refinement's state: graph input `state.NAME`, graph output `next.NAME`.
-
-    Attributes:
-        shape: without the batch axis.
-        initial: what it holds before the first step.
-    """
-
-    shape: tuple[int, ...]
-    initial: InitialState
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """How the pack's refinement graph is driven.
-
-    Attributes:
-        max_steps: most steps of one call of the graph (K_max).
-        default_steps: steps of an inversion unless the caller says otherwise.
-        learning_rate: Adam's step size by start, `encoder` and `mean`, in the coordinates that the
-            graph steps in; a given latent starts as the encoder does.
-        weights: default weight of each term of the objective, graph inputs `weight.NAME`.
-        state: the state's tensors by name; `best_w` and `best_loss` are always among them.
-    """
-
-    max_steps: int
-    default_steps: int
-    learning_rate: Mapping[str, float]
-    weights: Mapping[str, float]
-    state: Mapping[str, StateTensor]
-
-
 @dataclass(frozen=True)
 class Pack:
     """A model family, as read from its folder.
@@ -99,15 +59,18 @@ class Pack:
     Attributes:
         name: lower-case letters, digits and underscores; graphs are called NAME_encode and so on.
         revision: SHA-256, in hex, over the mapping and synthesis weights alone.
-        resolution: side of the images in pixels.
+        resolution: height and width of the images in pixels, R.
         layers, width: shape of a W+ code.
         z_width: width of the mapping network's input.
-        compare_side: side, in pixels, of the images that refinement compares: R or a fraction of it.
+        compare_size: height and width, in pixels, at which refinement compares images: R or a fraction
+            of it.
         encoder: whether there is a graph that encodes images; without one, inversions start from the
             mean latent.
         metrics: what the assessment graph measures, `METRICS` or more.
-        mean: the mean latent, float32 [layers, width].
         attributes: names of the attribute network's outputs, in order.
+        methods: ways of inverting by name, at least one; the first is the default.
+        mean: the mean latent, float32 [layers, width].
+        directions: by name.
     """
 
     name: str
@@ -119,13 +82,30 @@ class Pack:
     layers: int
     width: int
     z_width: int
-    compare_side: int
+    compare_size: int
     encoder: bool
     metrics: tuple[str, ...]
     attributes: tuple[str, ...]
-    refinement: Refinement
+    methods: Mapping[str, Method]
     mean: Array
     directions: Mapping[str, Direction] = field(default_factory=dict)
+
+    @property
+    def default_method(self) -> Method:
+        """How to invert unless the caller says otherwise."""
+        return next(iter(self.methods.values()))
+
+    def graph(self, role: str) -> str:
+        """What the pack's graph in a role is called."""
+        return graph_name(self.name, role)
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The graphs that inverting, editing and sampling need, by name."""
+        roles = [Role.MAP, Role.SYNTHESIZE, Role.ASSESS, *(method.graph for method in self.methods.values())]
+        if self.encoder:
+            roles.insert(0, Role.ENCODE)
+        return tuple(map(self.graph, dict.fromkeys(roles)))
 
 
 def read_pack(folder: Path) -> Pack:
@@ -134,11 +114,11 @@ def read_pack(folder: Path) -> Pack:
     Raises:
         PackError: a file is missing, unreadable, altered, or not of the shape the manifest promises.
     """
-    manifest = _read_manifest(folder / MANIFEST)
+    manifest = read_manifest(folder / MANIFEST)
     try:
         _check_name(manifest["name"])
         _check_files(folder, dict(manifest["files"]))
-        latent, refine = manifest["latent"], manifest["refine"]
+        latent = manifest["latent"]
         shape = (int(latent["layers"]), int(latent["width"]))
         mean = _tensors(folder / LATENTS)["mean"]
         _check_shape(folder / LATENTS, "mean", mean, shape)
@@ -152,11 +132,11 @@ def read_pack(folder: Path) -> Pack:
             layers=shape[0],
             width=shape[1],
             z_width=int(latent["z_width"]),
-            compare_side=int(manifest.get("compare_side", manifest["resolution"])),
+            compare_size=int(manifest.get("compare_side", manifest["resolution"])),
             encoder=bool(manifest.get("encoder", True)),
             metrics=_metrics(manifest),
             attributes=tuple(manifest["attributes"]),
-            refinement=_refinement(refine),
+            methods=_methods(manifest),
             mean=mean,
             directions=_directions(folder, manifest.get("directions", []), shape, int(latent["z_width"])),
         )
@@ -200,15 +180,48 @@ def _reading(path: Path) -> Iterator[None]:
         raise PackError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest, one of an earlier format as it would be in today's.
+
+    Raises:
+        PackError: it cannot be read, or is of another format.
+    """
     try:
         with _reading(path):
             manifest = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PackError(f"{path}: not TOML: {error}") from error
-    if manifest.get("format") != FORMAT:
-        raise PackError(f"{path}: format: expected {FORMAT}, got {manifest.get('format')!r}")
-    return manifest
+    match manifest.get("format"):
+        case int(number) if number == FORMAT:
+            return manifest
+        case int(number) if number == EARLIER_FORMAT:
+            return _renewed(path, manifest)
+        case other:
+            raise PackError(f"{path}: format: expected {EARLIER_FORMAT} or {FORMAT}, got {other!r}")
+
+
+def _renewed(path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest of format 1 as one of format 2: its only refinement becomes the method `hybrid`."""
+    try:
+        refine, resolution = manifest["refine"], manifest["resolution"]
+        rates = dict(refine["learning_rate"])
+        if not manifest.get("encoder", True):
+            rates.pop("encoder")
+        hybrid = {
+            "graph": "refine",
+            "space": str(Space.W_PLUS),
+            "max_steps": refine["max_steps"],
+            "default_steps": refine["default_steps"],
+            "rates": {**rates, "latent": refine["learning_rate"]["encoder"]},
+            "terms": refine["weights"],
+            "inputs": {"mask": {"dtype": "uint8", "shape": [resolution, resolution], "default": 255}},
+            "state": refine["state"],
+            "answer": {"w": "best_w"},
+        }
+    except (KeyError, TypeError) as error:
+        raise PackError(f"{path}: {type(error).__name__}: {error}") from error
+    rest = {key: value for key, value in manifest.items() if key != "refine"}
+    return rest | {"format": FORMAT, "methods": {"hybrid": hybrid}}
 
 
 def _check_name(name: Any) -> None:
@@ -242,44 +255,24 @@ def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) ->
         raise PackError(f"{path}: {name}: expected finite numbers, got others among them")
 
 
-def _finite(what: str, value: Any) -> float:
-    """A number of the manifest; TOML knows `nan` and `inf` too."""
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{what}: expected a finite number, got {number:g}")
-    return number
-
-
 def _metrics(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     names = tuple(manifest.get("metrics", (*METRICS, "perceptual")))
-    _require("metrics", METRICS, names)
+    if missing := [name for name in METRICS if name not in names]:
+        raise ValueError(f"metrics: expected {' and '.join(missing)} among them")
     if unknown := [name for name in names if name not in (*METRICS, *MORE_METRICS)]:
         raise ValueError(f"metrics: expected some of {', '.join(MORE_METRICS)} besides, got {unknown[0]!r}")
     return names
 
 
-def _refinement(table: Mapping[str, Any]) -> Refinement:
-    _require("refine.learning_rate", ("encoder", "mean"), table["learning_rate"])
-    _require("refine.state", ("best_w", "best_loss"), table["state"])
-    return Refinement(
-        max_steps=int(table["max_steps"]),
-        default_steps=int(table["default_steps"]),
-        learning_rate={
-            start: _finite(f"refine.learning_rate.{start}", rate)
-            for start, rate in table["learning_rate"].items()
-        },
-        weights={name: _finite(f"refine.weights.{name}", value) for name, value in table["weights"].items()},
-        state={
-            name: StateTensor(tuple(entry["shape"]), InitialState(entry["initial"]))
-            for name, entry in table["state"].items()
-        },
-    )
-
-
-def _require(what: str, names: tuple[str, ...], table: Collection[str]) -> None:
-    missing = [name for name in names if name not in table]
-    if missing:
-        raise ValueError(f"{what}: expected an entry {' and one '.join(missing)}")
+def _methods(manifest: Mapping[str, Any]) -> dict[str, Method]:
+    methods = {name: read_method(name, table) for name, table in manifest["methods"].items()}
+    if not methods:
+        raise ValueError("methods: expected at least one")
+    if not manifest.get("encoder", True):
+        for method in methods.values():
+            if StartRule.ENCODER in method.rates:
+                raise ValueError(f"methods.{method.name}.rates: starts from an encoder that the pack has not")
+    return methods
 
 
 def _directions(
@@ -289,9 +282,9 @@ def _directions(
     directions = {}
     for entry in entries:
         name = entry["name"]
-        expected = (1, z_width) if direction_space(entry) is DirectionSpace.Z else shape
+        expected = (1, z_width) if direction_space(entry) is Space.Z else shape
         _check_shape(folder / DIRECTIONS, name, vectors[name], expected)
         for key in ("bias", "calibration", "min_strength", "max_strength"):
-            _finite(f"direction {name!r}: {key}", entry[key])
+            finite(f"direction {name!r}: {key}", entry[key])
         directions[name] = read_direction(entry, vectors[name])
     return directions

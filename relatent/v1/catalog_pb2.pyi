@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from relatent.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -28,9 +29,9 @@ class _DirectionSpaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direct
     DIRECTION_SPACE_UNSPECIFIED: _DirectionSpace.ValueType  # 0
     """Not told: an older server's, W+."""
     DIRECTION_SPACE_W: _DirectionSpace.ValueType  # 1
-    """One normal for all rows of a code."""
+    """One normal for all layers of a code."""
     DIRECTION_SPACE_W_PLUS: _DirectionSpace.ValueType  # 2
-    """A normal for each row of a code."""
+    """A normal for each layer of a code."""
     DIRECTION_SPACE_Z: _DirectionSpace.ValueType  # 3
     """Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
 
@@ -40,9 +41,9 @@ class DirectionSpace(_DirectionSpace, metaclass=_DirectionSpaceEnumTypeWrapper):
 DIRECTION_SPACE_UNSPECIFIED: DirectionSpace.ValueType  # 0
 """Not told: an older server's, W+."""
 DIRECTION_SPACE_W: DirectionSpace.ValueType  # 1
-"""One normal for all rows of a code."""
+"""One normal for all layers of a code."""
 DIRECTION_SPACE_W_PLUS: DirectionSpace.ValueType  # 2
-"""A normal for each row of a code."""
+"""A normal for each layer of a code."""
 DIRECTION_SPACE_Z: DirectionSpace.ValueType  # 3
 """Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
 Global___DirectionSpace: _TypeAlias = DirectionSpace  # noqa: Y015
@@ -68,9 +69,9 @@ class Direction(_message.Message):
     attribute: _builtins.str
     """The attribute it moves. Empty where it was imported without one."""
     first_layer: _builtins.int
-    """First row it moves unless told otherwise. 0 in Z, as the last."""
+    """First layer it moves unless told otherwise. 0 in Z, as the last."""
     last_layer: _builtins.int
-    """Last row, included."""
+    """Last layer, included."""
     calibration: _builtins.float
     """Change of the attribute, in its own units, for one unit of strength. 0 where not measured."""
     min_strength: _builtins.float
@@ -107,7 +108,7 @@ Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 @_typing.final
 class LossTerm(_message.Message):
-    """A term of the refinement's objective."""
+    """A term of a method's objective."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -170,6 +171,56 @@ class Limits(_message.Message):
 Global___Limits: _TypeAlias = Limits  # noqa: Y015
 
 @_typing.final
+class Method(_message.Message):
+    """A way of inverting."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    LOSSES_FIELD_NUMBER: _builtins.int
+    DEFAULT_STEPS_FIELD_NUMBER: _builtins.int
+    STARTS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, for InversionOptions.method."""
+    space: _types_pb2.LatentSpace.ValueType
+    """The space of the codes that it finds."""
+    default_steps: _builtins.int
+    """Steps of an inversion unless told otherwise."""
+    @_builtins.property
+    def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___LossTerm]:
+        """The terms of its objective."""
+
+    @_builtins.property
+    def starts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where it may start, other than at a checkpoint: encoder, mean or latent, as the fields of
+        InversionOptions. The first is where it starts unless told otherwise.
+        """
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Further inputs that it takes, such as mask."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        space: _types_pb2.LatentSpace.ValueType = ...,
+        losses: _abc.Iterable[Global___LossTerm] | None = ...,
+        default_steps: _builtins.int = ...,
+        starts: _abc.Iterable[_builtins.str] | None = ...,
+        inputs: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_steps", b"default_steps", "inputs", b"inputs", "losses", b"losses", "name", b"name", "space", b"space", "starts", b"starts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Method: _TypeAlias = Method  # noqa: Y015
+
+@_typing.final
 class Pack(_message.Message):
     """A model family: generator, encoder, directions."""
 
@@ -190,6 +241,7 @@ class Pack(_message.Message):
     ENCODER_FIELD_NUMBER: _builtins.int
     COMPARE_SIDE_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
+    METHODS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     revision: _builtins.str
@@ -203,11 +255,11 @@ class Pack(_message.Message):
     resolution: _builtins.int
     """Side of its images in pixels."""
     layers: _builtins.int
-    """Rows of a W+ code."""
+    """Layers of a W+ code."""
     width: _builtins.int
-    """Width of a row."""
+    """Numbers of a layer."""
     default_steps: _builtins.int
-    """Steps of an inversion unless told otherwise."""
+    """Steps of an inversion by its default method unless told otherwise."""
     encoder: _builtins.bool
     """Whether it has an encoder. Without one, inversions start from the mean latent."""
     compare_side: _builtins.int
@@ -222,11 +274,15 @@ class Pack(_message.Message):
 
     @_builtins.property
     def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___LossTerm]:
-        """The terms of its refinement's objective."""
+        """The terms of its default method's objective."""
 
     @_builtins.property
     def metrics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What its assessment measures: the fields of Quality that are set."""
+
+    @_builtins.property
+    def methods(self) -> _containers.RepeatedCompositeFieldContainer[Global___Method]:
+        """Its ways of inverting, the default first."""
 
     def __init__(
         self,
@@ -246,10 +302,11 @@ class Pack(_message.Message):
         encoder: _builtins.bool = ...,
         compare_side: _builtins.int = ...,
         metrics: _abc.Iterable[_builtins.str] | None = ...,
+        methods: _abc.Iterable[Global___Method] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "description", b"description", "directions", b"directions", "encoder", b"encoder", "layers", b"layers", "licence", b"licence", "losses", b"losses", "metrics", b"metrics", "name", b"name", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "description", b"description", "directions", b"directions", "encoder", b"encoder", "layers", b"layers", "licence", b"licence", "losses", b"losses", "methods", b"methods", "metrics", b"metrics", "name", b"name", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

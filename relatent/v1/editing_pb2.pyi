@@ -39,9 +39,9 @@ class _StrengthModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strength
     """
 
 class StrengthMode(_StrengthMode, metaclass=_StrengthModeEnumTypeWrapper):
-    """What a direction's strength means. Row l of the code is w_l; n_l is row l of the direction, of unit
-    norm; length_l how far one unit of strength moves that row, 1 but for some imported directions, and a
-    row of length 0 stays; b is the bias of the direction's boundary <w_l, n_l> + b = 0.
+    """What a direction's strength means. w_l is layer l of the code; n_l is the direction there, of unit
+    norm; length_l how far one unit of strength moves that layer, 1 but for some imported directions, and a
+    layer of length 0 stays; b is the bias of the direction's boundary <w_l, n_l> + b = 0.
     """
 
 STRENGTH_MODE_UNSPECIFIED: StrengthMode.ValueType  # 0
@@ -58,16 +58,16 @@ Global___StrengthMode: _TypeAlias = StrengthMode  # noqa: Y015
 
 @_typing.final
 class LayerRange(_message.Message):
-    """Rows of a W+ code. Coarse rows come first."""
+    """Layers of a W+ code. Coarse layers come first."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FIRST_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
     first: _builtins.int
-    """First row."""
+    """First layer."""
     last: _builtins.int
-    """Last row, included."""
+    """Last layer, included."""
     def __init__(
         self,
         *,
@@ -109,7 +109,7 @@ class DirectionMove(_message.Message):
 
     @_builtins.property
     def conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of directions whose attributes should stay: each row of the direction is made orthogonal to
+        """Names of directions whose attributes should stay: each layer of the direction is made orthogonal to
         all of theirs by least squares and scaled to unit norm again (InterFaceGAN's conditional
         boundaries). Lengths stay as they are, and so does where absolute strengths arrive.
         """
@@ -133,7 +133,7 @@ Global___DirectionMove: _TypeAlias = DirectionMove  # noqa: Y015
 
 @_typing.final
 class StyleMix(_message.Message):
-    """Takes rows of another code."""
+    """Takes layers of another code."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -229,7 +229,7 @@ class Operation(_message.Message):
 
     @_builtins.property
     def style_mix(self) -> Global___StyleMix:
-        """Take rows of another code."""
+        """Take layers of another code."""
 
     @_builtins.property
     def interpolation(self) -> Global___Interpolation:

@@ -129,7 +129,7 @@ class StateTensor(_message.Message):
     SHAPE_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Its name, as the pack's refinement names it."""
+    """Its name, as the method names it."""
     values: _builtins.bytes
     """IEEE float32, little-endian, row by row."""
     @_builtins.property
@@ -163,6 +163,7 @@ class Checkpoint(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     LOSSES_FIELD_NUMBER: _builtins.int
     LEARNING_RATE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack that was at work."""
     revision: _builtins.str
@@ -173,6 +174,8 @@ class Checkpoint(_message.Message):
     """Adam's step size at work, as in Refinement; goes on unless Refinement.learning_rate says otherwise.
     0: not known.
     """
+    method: _builtins.str
+    """Method that was at work. Empty: the pack's default, as of servers that knew no methods."""
     @_builtins.property
     def state(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateTensor]:
         """The optimiser's state, the best code so far with its loss included."""
@@ -190,10 +193,11 @@ class Checkpoint(_message.Message):
         state: _abc.Iterable[Global___StateTensor] | None = ...,
         losses: _abc.Iterable[_builtins.float] | None = ...,
         learning_rate: _builtins.float = ...,
+        method: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["learning_rate", b"learning_rate", "losses", b"losses", "pack", b"pack", "revision", b"revision", "state", b"state", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["learning_rate", b"learning_rate", "losses", b"losses", "method", b"method", "pack", b"pack", "revision", b"revision", "state", b"state", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -234,10 +238,10 @@ class Refinement(_message.Message):
     TIME_BUDGET_FIELD_NUMBER: _builtins.int
     BEST_AT_DEADLINE_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
-    """Steps in all, those of a checkpoint included. Unset: the pack's default. 0: none."""
+    """Steps in all, those of a checkpoint included. Unset: the method's default. 0: none."""
     learning_rate: _builtins.float
-    """Adam's step size, in the coordinates that the pack's graph steps in. Unset: the checkpoint's, or else
-    the pack's default for the start.
+    """Adam's step size, in the coordinates that the method's graph steps in. Unset: the checkpoint's, or else
+    the method's default for the start.
     """
     target_loss: _builtins.float
     """End when the loss is at most this."""
@@ -248,13 +252,13 @@ class Refinement(_message.Message):
     @_builtins.property
     def weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Weights of the objective's terms by name, as the catalog lists them. Terms left out keep the
-        pack's default.
+        method's default.
         """
 
     @_builtins.property
     def mask(self) -> _types_pb2.Image:
         """Where the image counts: white fully, black not at all. Same proportions as the image, and
-        treated as it is (crop, pad). Unset: everywhere.
+        treated as it is (crop, pad). Unset: everywhere. For methods with an input `mask`, as the catalog says.
         """
 
     @_builtins.property
@@ -310,12 +314,15 @@ class InversionOptions(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     REFINEMENT_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack to invert into. Empty: the server's only pack."""
     fit: _types_pb2.Fit.ValueType
     """What to do with an image that is not square."""
     output_format: _types_pb2.ImageFormat.ValueType
     """Format of the reconstruction and of previews."""
+    method: _builtins.str
+    """How to invert: one of the pack's methods. Empty: the checkpoint's, or else the pack's default."""
     @_builtins.property
     def encoder(self) -> Global___EncoderStart:
         """From the encoder's code."""
@@ -347,10 +354,11 @@ class InversionOptions(_message.Message):
         checkpoint: Global___Checkpoint | None = ...,
         refinement: Global___Refinement | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
+        method: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "encoder", b"encoder", "latent", b"latent", "mean", b"mean", "refinement", b"refinement", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "encoder", b"encoder", "fit", b"fit", "latent", b"latent", "mean", b"mean", "output_format", b"output_format", "pack", b"pack", "refinement", b"refinement", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "encoder", b"encoder", "fit", b"fit", "latent", b"latent", "mean", b"mean", "method", b"method", "output_format", b"output_format", "pack", b"pack", "refinement", b"refinement", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_start: _TypeAlias = _typing.Literal["encoder", "mean", "latent", "checkpoint"]  # noqa: Y015
     _WhichOneofArgType_start: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
@@ -371,10 +379,13 @@ class InversionResult(_message.Message):
     STOP_REASON_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
     stop_reason: Global___StopReason.ValueType
     """Why refinement ended."""
     steps: _builtins.int
     """Steps done."""
+    method: _builtins.str
+    """The method that found it."""
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
         """The best code found, in W+."""
@@ -405,10 +416,11 @@ class InversionResult(_message.Message):
         stop_reason: Global___StopReason.ValueType = ...,
         steps: _builtins.int = ...,
         timings: _types_pb2.Timings | None = ...,
+        method: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latent", b"latent", "quality", b"quality", "reconstruction", b"reconstruction", "timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["latent", b"latent", "losses", b"losses", "quality", b"quality", "reconstruction", b"reconstruction", "steps", b"steps", "stop_reason", b"stop_reason", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latent", b"latent", "losses", b"losses", "method", b"method", "quality", b"quality", "reconstruction", b"reconstruction", "steps", b"steps", "stop_reason", b"stop_reason", "timings", b"timings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

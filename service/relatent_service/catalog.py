@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from relatent.core.directions import Direction
+from relatent.core.graphs import PACK, REVISION
+from relatent.core.methods import OWN_INPUTS, Method
 from relatent.core.pack import Pack
 from relatent_service.engine.engine import Graph
-from relatent_service.engine.graphs import PACK
-from relatent_service.engine.models import GraphKind
 from relatent_service.errors import InvalidField, UnknownName
 
 SHOWN = 64
 """How many letters of a caller's text are quoted."""
-REVISION = "relatent.revision"
-"""The parameter of a graph's configuration that says which weights it was made of."""
 
 
-class Catalog:
+class ServedPacks:
     """The packs of a server.
 
     Args:
         packs: by name, at least one.
+
+    Attributes:
+        all: the same, in the order of their names.
     """
 
     def __init__(self, packs: Mapping[str, Pack]) -> None:
-        self.packs = dict(sorted(packs.items()))
+        self.all = dict(sorted(packs.items()))
 
     def pack(self, name: str, field: str) -> Pack:
         """Look a pack up; an empty name means the only one.
@@ -35,14 +36,14 @@ class Catalog:
             UnknownName: there is none of that name.
         """
         if not name:
-            if len(self.packs) > 1:
-                raise InvalidField(field, f"expected the name of a pack, one of {_listed(self.packs)}")
-            return next(iter(self.packs.values()))
-        if name not in self.packs:
+            if len(self.all) > 1:
+                raise InvalidField(field, f"expected the name of a pack, one of {_listed(self.all)}")
+            return next(iter(self.all.values()))
+        if name not in self.all:
             raise UnknownName(
-                field, f"no pack {shown(name)}; there are: {_listed(self.packs)}", reason="UNKNOWN_PACK"
+                field, f"no pack {shown(name)}; there are: {_listed(self.all)}", reason="UNKNOWN_PACK"
             )
-        return self.packs[name]
+        return self.all[name]
 
 
 def find_direction(pack: Pack, name: str, field: str) -> Direction:
@@ -60,12 +61,28 @@ def find_direction(pack: Pack, name: str, field: str) -> Direction:
     return pack.directions[name]
 
 
+def find_method(pack: Pack, name: str, field: str) -> Method:
+    """Look a method of a pack up; an empty name means the default.
+
+    Raises:
+        UnknownName: there is none of that name.
+    """
+    if not name:
+        return pack.default_method
+    if name not in pack.methods:
+        raise UnknownName(
+            field,
+            f"pack {pack.name!r} has no method {shown(name)}; there are: {_listed(pack.methods)}",
+            reason="UNKNOWN_INVERSION_METHOD",
+        )
+    return pack.methods[name]
+
+
 def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[str]:
     """What keeps packs and graphs from being served together, in sentences; empty if nothing."""
     problems = []
     for pack in packs:
-        for kind in GraphKind.needed(pack):
-            name = kind.of(pack)
+        for name in pack.served:
             if name not in graphs:
                 problems.append(f"graph {name} is missing")
                 continue
@@ -75,7 +92,26 @@ def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[st
                 problems.append(f"graph {name} has revision {revision}, its pack {pack.revision}")
             if parameters.get(PACK) != pack.name:
                 problems.append(f"graph {name} is of pack {parameters.get(PACK)}, expected {pack.name}")
+        for method in pack.methods.values():
+            if (graph := graphs.get(pack.graph(method.graph))) is not None:
+                problems += _differences(method, graph)
     return problems
+
+
+def _differences(method: Method, graph: Graph) -> list[str]:
+    """How what a refinement graph takes and gives differs from what its method says."""
+    inputs = {*OWN_INPUTS, *method.inputs, *(f"weight.{term}" for term in method.terms)}
+    inputs |= {f"state.{name}" for name in method.state}
+    outputs = {"losses", *(f"next.{name}" for name in method.state)}
+    return [
+        f"graph {graph.name} has the {what} {', '.join(sorted(got))}, "
+        f"and method {method.name!r} of its pack {', '.join(sorted(wanted))}"
+        for what, got, wanted in (
+            ("inputs", set(graph.inputs), inputs),
+            ("outputs", set(graph.outputs), outputs),
+        )
+        if got != wanted
+    ]
 
 
 def shown(text: str) -> str:

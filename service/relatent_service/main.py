@@ -9,6 +9,7 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -16,13 +17,15 @@ import grpc
 
 from relatent.core.addresses import Address
 from relatent.core.pack import PackError, read_packs
-from relatent_service.catalog import Catalog
+from relatent_service.catalog import ServedPacks
+from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.models import Models
 from relatent_service.engine.readiness import Readiness
 from relatent_service.engine.retrying import RetryingEngine
 from relatent_service.inversion.inverter import Inverter
+from relatent_service.inversion.rehearsal import rehearse
 from relatent_service.rpc.catalog import CatalogServicer
 from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
@@ -78,7 +81,7 @@ class Server:
         log.info("stopped")
 
 
-def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: Metrics) -> Server:
+def put_together(settings: Settings, packs: ServedPacks, engine: Engine, metrics: Metrics) -> Server:
     """Put a server together around an engine."""
     lifecycle = Lifecycle()
     pace = Pace()
@@ -86,13 +89,14 @@ def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: 
     metrics.watch(admission)
     models = Models(engine, metrics, pace)
     inverter = Inverter(models, admission, lifecycle, metrics)
+    synthesizer = Synthesizer(models, admission)
     decoder = Decoder(settings.image_limits)
     health = HealthServicer(SERVICES)
     servicers = Servicers(
-        inversion=InversionServicer(catalog, settings, admission, inverter, decoder),
-        editing=EditingServicer(catalog, settings, admission, models, inverter, decoder),
-        synthesis=SynthesisServicer(catalog, settings, admission, models),
-        catalog=CatalogServicer(catalog, settings),
+        inversion=InversionServicer(packs, settings, admission, inverter, decoder),
+        editing=EditingServicer(packs, settings, admission, synthesizer, inverter, decoder),
+        synthesis=SynthesisServicer(packs, settings, synthesizer),
+        catalog=CatalogServicer(packs, settings),
         health=health,
     )
     interceptor = CallInterceptor(lifecycle, metrics, settings.max_message_bytes)
@@ -103,16 +107,18 @@ def put_together(settings: Settings, catalog: Catalog, engine: Engine, metrics: 
         lifecycle=lifecycle,
         admission=admission,
         health=health,
-        readiness=Readiness(engine, inverter, catalog, lifecycle, health.set),
+        readiness=Readiness(
+            engine, partial(rehearse, models=models, pace=pace), packs, lifecycle, health.set
+        ),
         grpc=make_server(settings, servicers, interceptor),
     )
 
 
-async def serve(settings: Settings, catalog: Catalog) -> None:
+async def serve(settings: Settings, packs: ServedPacks) -> None:
     """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
     chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
-    server = put_together(settings, catalog, RetryingEngine(chosen, metrics.retries.inc), metrics)
+    server = put_together(settings, packs, RetryingEngine(chosen, metrics.retries.inc), metrics)
     stop = _stop_signal()
     if settings.stop_with_stdin:
         _stop_with_input(stop)
@@ -220,14 +226,14 @@ def main(settings: Settings) -> int:
     """Run a server; returns the process's exit status."""
     set_up_logs(settings.log_level)
     try:
-        catalog = Catalog(read_packs(settings.packs))
+        packs = ServedPacks(read_packs(settings.packs))
     except PackError as error:
         log.critical("unusable packs: %s", error)
         return 2
     if settings.ready_file is not None:
         settings.ready_file.unlink(missing_ok=True)  # of a server before this one
     try:
-        asyncio.run(serve(settings, catalog))
+        asyncio.run(serve(settings, packs))
     except CannotListen as error:
         log.critical("cannot listen: %s", error)
         return 2

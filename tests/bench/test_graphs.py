@@ -4,7 +4,7 @@ import pytest
 from bench.graphs import Graphs
 from bench.settings import Settings
 from relatent.core.pack import read_pack
-from relatent_export.analysis.refining import Refinement
+from relatent_export.analysis.refining import ExportedRefinement
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def graphs(settings: Settings) -> Graphs:
 
 def test_refinement_does_as_many_steps_as_told_in_as_many_calls_as_that_takes(graphs: Graphs) -> None:
     images = graphs.sample(3, seed=1)
-    refinement = Refinement(graphs, graphs.encode(images), images, learning_rate=0.02)
+    refinement = ExportedRefinement(graphs, graphs.encode(images), images, learning_rate=0.02)
     refinement.advance(10)  # the graph does 4 at a time
     assert refinement.losses.shape == (3, 10)
     assert np.isfinite(refinement.losses).all()
@@ -23,7 +23,7 @@ def test_refinement_does_as_many_steps_as_told_in_as_many_calls_as_that_takes(gr
 
 def test_refinement_brings_the_image_of_the_best_code_nearer(graphs: Graphs) -> None:
     images = graphs.sample(4, seed=2)
-    refinement = Refinement(graphs, graphs.encode(images), images, learning_rate=0.02)
+    refinement = ExportedRefinement(graphs, graphs.encode(images), images, learning_rate=0.02)
     before = graphs.assess(refinement.codes, images)["perceptual"]
     refinement.advance(40)
     after = graphs.assess(refinement.codes, images)["perceptual"]

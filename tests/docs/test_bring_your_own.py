@@ -17,9 +17,10 @@ import torch
 
 import relatent
 from relatent.core.pack import Pack, read_pack
-from relatent_export.compile.graphs import Synthesize, to_float
+from relatent_export.nets.pixels import to_float
 from relatent_export.packs.networks import Networks, encode
 from relatent_export.packs.weights import load_networks
+from relatent_export.triton.graphs import Synthesize
 from tests.docs.blocks import BRING_YOUR_OWN, blocks, run
 from tests.fixtures.checkpoints.families import FAMILIES, write_directions
 from tests.system.processes import ServiceProcess
@@ -57,7 +58,7 @@ class Served:
         return read_pack(self.folder / "packs" / name)
 
     def networks(self, name: str) -> Networks:
-        return load_networks(self.folder / "packs" / name, self.pack(name).compare_side)
+        return load_networks(self.folder / "packs" / name, self.pack(name).compare_size)
 
 
 @pytest.fixture(scope="module")

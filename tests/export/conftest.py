@@ -10,14 +10,15 @@ import onnxruntime
 import pytest
 import torch
 
-from relatent_export.compile.graphs import build_graphs, reconstruction_objective, roles
 from relatent_export.compile.loop import Iterate, assemble
 from relatent_export.compile.onnx import clean
 from relatent_export.compile.step import TracedStep, trace_step
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
+from relatent_export.objectives.reconstruction import reconstruction_objective
 from relatent_export.packs.networks import Networks
+from relatent_export.triton.graphs import build_graphs, roles
 
 ROOT = Path(__file__).parents[2]
 SMALL = GeneratorConfig(resolution=32, latent_width=8, mapping_layers=2, channels=(16, 16, 8, 8), noise=True)

@@ -18,16 +18,18 @@ import pytest
 import torch
 
 from relatent_export.cli import main
-from relatent_export.compile.graphs import roles
 from relatent_export.packs.networks import Networks
-from relatent_export.packs.pack import PackInfo, write_pack
+from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.training.checkpoint import load_state, save_state
+from relatent_export.triton.graphs import roles
 from relatent_export.triton.repository import write_models
 from tests.export.conftest import ROOT
 from tests.export.contents import contents
 from tests.fixtures.checkpoints.families import FAMILIES
 
-INFO = PackInfo("small", "Random networks.", "Apache-2.0", "Random numbers.", {"encoder": 0.02, "mean": 0.05})
+INFO = PackFacts(
+    "small", "Random networks.", "Apache-2.0", "Random numbers.", {"encoder": 0.02, "mean": 0.05}
+)
 
 
 @contextmanager

@@ -10,7 +10,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from relatent.core.pack import InitialState, Pack
+from relatent.core.graphs import Role
+from relatent.core.methods import Method
+from relatent.core.pack import Pack
+from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -41,17 +44,17 @@ class ExportedPack:
 
     def encode(self, images: Bytes) -> Floats:
         """Images [B, R, R, 3] to codes [B, L, D]."""
-        w: Floats = self.run("encode", {"image": images})["w"]
+        w: Floats = self.run(Role.ENCODE, {"image": images})["w"]
         return w
 
     def synthesize(self, codes: Floats) -> Bytes:
         """Codes [B, L, D] to images [B, R, R, 3]."""
-        image: Bytes = self.run("synthesize", {"w": codes})["image"]
+        image: Bytes = self.run(Role.SYNTHESIZE, {"w": codes})["image"]
         return image
 
     def assess(self, codes: Floats, targets: Bytes) -> dict[str, Floats]:
         """Distances [B] between codes' images and targets, by metric."""
-        distances = self.run("assess", {"image": self.synthesize(codes), "reference": targets})
+        distances = self.run(Role.ASSESS, {"image": self.synthesize(codes), "reference": targets})
         return {name: value[:, 0] for name, value in distances.items()}
 
     def mean_codes(self, count: int) -> Floats:
@@ -60,13 +63,13 @@ class ExportedPack:
 
     def path(self, role: str) -> Path:
         """The file of a graph."""
-        return self._repository / f"{self.pack.name}_{role}" / "1" / "model.onnx"
+        return self._repository / self.pack.graph(role) / "1" / "model.onnx"
 
     def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
         """Run a graph.
 
         Args:
-            role: `encode`, `map`, `synthesize`, `refine`, `assess` or `attributes`.
+            role: of `relatent.core.graphs`, or of a method's refinement graph.
             feed: one array an input, each with the same leading batch axis.
 
         Returns:
@@ -79,43 +82,39 @@ class ExportedPack:
         return dict(zip(names, session.run(names, dict(feed)), strict=True))
 
 
-class Refinement:
-    """One batch under refinement.
+class ExportedRefinement:
+    """One batch under refinement by a method, the pack's default unless told otherwise.
 
     Args:
         exported: the graphs.
         codes: where to start, [B, L, D].
         targets: [B, R, R, 3].
         learning_rate: Adam's step size.
+        method: the way of inverting.
 
     Attributes:
         state: the optimiser's, by name; replaced by every step, never changed in place, so that
             `rewind` can go back to it.
     """
 
-    def __init__(self, exported: ExportedPack, codes: Floats, targets: Bytes, learning_rate: float) -> None:
+    def __init__(
+        self,
+        exported: ExportedPack,
+        codes: Floats,
+        targets: Bytes,
+        learning_rate: float,
+        method: Method | None = None,
+    ) -> None:
         self._exported, self._batch = exported, len(codes)
         self._losses: list[Floats] = []
-        refinement = exported.pack.refinement
-        self.state: dict[str, Floats] = {}
-        for name, tensor in refinement.state.items():
-            fill = {InitialState.ZEROS: 0.0, InitialState.INFINITY: np.inf}.get(tensor.initial)
-            shape = (self._batch, *tensor.shape)
-            self.state[name] = codes if fill is None else np.full(shape, fill, np.float32)
-        weights = {f"weight.{name}": weight for name, weight in refinement.weights.items()}
-        self._conditions: dict[str, Any] = {
-            "target": targets,
-            "mask": np.full(targets.shape[:3], 255, np.uint8),
-            **{
-                name: np.full((self._batch, 1), value, np.float32)
-                for name, value in {"learning_rate": learning_rate, **weights}.items()
-            },
-        }
+        self._method = method or exported.pack.default_method
+        self.state = initial_state(self._method, codes)
+        self._inputs = graph_inputs(self._method, targets, learning_rate, self._method.terms, {})
 
     @property
     def codes(self) -> Floats:
         """The best code of each sample so far, [B, L, D]."""
-        return self.state["best_w"]
+        return answer_of(self._method, self.state)
 
     @property
     def losses(self) -> Floats:
@@ -129,10 +128,10 @@ class Refinement:
 
     def advance(self, steps: int) -> None:
         """Do so many steps, in as many calls of the graph as that takes."""
-        most = self._exported.pack.refinement.max_steps
+        most = self._method.max_steps
         for done in range(0, steps, most):
-            feed = {f"state.{name}": value for name, value in self.state.items()}
             count = np.full((self._batch, 1), min(most, steps - done), np.int32)
-            answer = self._exported.run("refine", {**feed, **self._conditions, "steps": count})
+            inputs = {**state_inputs(self.state), **self._inputs, "steps": count}
+            answer = self._exported.run(self._method.graph, inputs)
             self._losses.append(answer["losses"][:, : count[0, 0]])
-            self.state = {name: answer[f"next.{name}"] for name in self.state}
+            self.state = next_state(self._method, answer)

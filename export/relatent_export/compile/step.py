@@ -20,9 +20,9 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from relatent_export.compile.lowering import absorb_factors, decompositions, fold_constants
+from relatent_export.compile.objective import Objective
 from relatent_export.compile.onnx import EXAMPLES, export_module
 from relatent_export.compile.precision import Precision
-from relatent_export.objectives.objective import Objective
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
-from relatent.core.pack import MANIFEST
+from relatent.core.pack import MANIFEST, read_manifest
 from relatent_export.demo.factors import FACTORS
 from relatent_export.demo.fit import fit_basis, fit_directions
 from relatent_export.demo.pictures import save_picture
@@ -19,7 +17,7 @@ from relatent_export.demo.train_encoder import train_encoder
 from relatent_export.demo.train_gan import train_gan
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.packs.networks import Networks
-from relatent_export.packs.pack import PackInfo, write_pack
+from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import load_networks
 from relatent_export.training.checkpoint import load_state
 from relatent_export.triton.repository import write_repository
@@ -46,9 +44,9 @@ def fit(work: Path, pack: Path) -> None:
     if (work / _CHECKPOINT).exists() or not (pack / MANIFEST).exists():
         networks, training = train(work), _trained(work)
     else:
-        networks, training = load_networks(pack), _manifest(pack)["training"]
+        networks, training = load_networks(pack), read_manifest(pack / MANIFEST)["training"]
     networks = replace(networks, basis=fit_basis(networks))
-    info = PackInfo(
+    info = PackFacts(
         name="demo",
         description="Procedural portraits of sixteen known factors, 64 x 64.",
         licence="Apache-2.0",
@@ -70,7 +68,7 @@ def export(pack: Path, repository: Path) -> None:
 def report(pack: Path, repository: Path) -> str:
     """Measure the pack, write the report, and put the step sizes it found into the manifest."""
     found = write_report(pack, repository)
-    _set_learning_rates(pack, found["learning_rate"])
+    _set_rates(pack, found["learning_rate"])
     return f"{pack / REPORT}: step_ratio {found['step_ratio']:.1f}, fid {found['fid']:.2f}"
 
 
@@ -80,12 +78,9 @@ def _trained(work: Path) -> dict[str, int]:
     return {"images": facts["images"], "seconds": round(facts["seconds"])}
 
 
-def _manifest(pack: Path) -> dict[str, Any]:
-    return tomllib.loads((pack / MANIFEST).read_text())
-
-
-def _set_learning_rates(pack: Path, rates: dict[str, float]) -> None:
-    manifest = _manifest(pack)
-    manifest["refine"]["learning_rate"] = rates
+def _set_rates(pack: Path, rates: dict[str, float]) -> None:
+    """Given codes start as the encoder's do."""
+    manifest = read_manifest(pack / MANIFEST)
+    manifest["methods"]["hybrid"]["rates"] = {**rates, "latent": rates["encoder"]}
     with whole_file(pack / MANIFEST) as partial:
         partial.write_text(tomli_w.dumps(manifest))

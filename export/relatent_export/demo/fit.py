@@ -8,13 +8,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from relatent.core.directions import Direction, DirectionSpace
-from relatent_export.compile.graphs import reconstruction_objective, to_float
+from relatent.core.directions import Direction
+from relatent.core.spaces import Space
 from relatent_export.compile.preconditioning import coordinates, gauss_newton
 from relatent_export.demo.parts import demo_parts
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.directions.boundary import fit_boundary
 from relatent_export.directions.calibration import calibrate
+from relatent_export.nets.pixels import to_float
+from relatent_export.objectives.reconstruction import reconstruction_objective
 from relatent_export.packs.networks import Networks
 from relatent_export.progress import progress
 
@@ -51,7 +53,7 @@ def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Directio
                 calibration=found.slope,
                 min_strength=found.min_strength,
                 max_strength=found.max_strength,
-                space=DirectionSpace.W,
+                space=Space.W,
             )
         )
     return directions

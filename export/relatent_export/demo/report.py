@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from relatent.core.pack import file_digest, read_pack
-from relatent_export.analysis.refining import ExportedPack, Refinement
+from relatent_export.analysis.refining import ExportedPack, ExportedRefinement
 from relatent_export.demo.inversion_report import LearningRates, choose_learning_rates, measure_inversion
 from relatent_export.demo.parts import demo_parts
 from relatent_export.demo.pictures import save_sheet
@@ -67,7 +67,7 @@ def _write_pictures(pack: Path, networks: Networks, exported: ExportedPack, rate
     images, _ = draw(Drawings.HELD_OUT, _SHOWN)
     targets = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
     codes = exported.encode(targets)
-    refinement = Refinement(exported, codes, targets, rates.encoder)
+    refinement = ExportedRefinement(exported, codes, targets, rates.encoder)
     refinement.advance(100)
     rows = [list(targets), list(exported.synthesize(codes)), list(exported.synthesize(refinement.codes))]
     save_sheet(rows, pack / "inversions.png")

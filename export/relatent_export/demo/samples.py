@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from relatent_export.analysis.refining import Bytes
-from relatent_export.compile.graphs import to_bytes
 from relatent_export.demo.pictures import save_sheet
+from relatent_export.nets.pixels import to_bytes
 from relatent_export.nets.stylegan2 import Generator
 
 _CHUNK = 100

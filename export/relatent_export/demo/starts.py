@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent_export.analysis.refining import Bytes, ExportedPack, Floats, Refinement
+from relatent_export.analysis.refining import Bytes, ExportedPack, ExportedRefinement, Floats
 from relatent_export.progress import progress
 
 _BATCH = 16
@@ -43,10 +43,10 @@ class Side:
     """
 
     def __init__(self, exported: ExportedPack, codes: Floats, targets: Bytes, learning_rate: float) -> None:
-        self._exported, self._chunk = exported, exported.pack.refinement.max_steps
+        self._exported, self._chunk = exported, exported.pack.default_method.max_steps
         self.starts, self._targets = codes, _batches(targets)
         pairs = zip(_batches(codes), self._targets, strict=True)
-        self._refinements = [Refinement(exported, *pair, learning_rate) for pair in pairs]
+        self._refinements = [ExportedRefinement(exported, *pair, learning_rate) for pair in pairs]
         self.steps = 0
 
     def advance(self, steps: int) -> None:

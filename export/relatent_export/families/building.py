@@ -103,7 +103,7 @@ def build_networks(files: Sequence[Contents], compare_side: int = 0) -> Networks
         with laid_out(_listed(features)):
             lpips = _features(features)
     try:
-        return Networks(generator, encoder, lpips=lpips, identity=identity, compare_side=compare_side)
+        return Networks(generator, encoder, lpips=lpips, identity=identity, compare_size=compare_side)
     except ValueError as error:
         together = "these files do not fit each other" if len(files) > 1 else str(files[0].path)
         raise Refused(f"{together}: {error}") from error

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from relatent.core.directions import Direction, DirectionSpace
-from relatent.core.pack import NAME, file_digest
+from relatent.core.directions import Direction
+from relatent.core.methods import NAME
+from relatent.core.pack import file_digest
+from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import Refused
 from relatent_export.checkpoints.wording import laid_out
 from relatent_export.directions.formats.doubts import doubt_of
@@ -23,7 +25,7 @@ from relatent_export.families.contents import Contents, Family
 from relatent_export.families.families import recognise
 from relatent_export.families.gathering import Named, Tell, expand, nothing_in, passed_over
 from relatent_export.packs.networks import AnyGenerator, Networks
-from relatent_export.packs.pack import PackInfo, write_pack
+from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.progress import printable, progress
 from relatent_export.progress import tell as progress_line
 
@@ -52,7 +54,7 @@ class Stated:
     licence: str = ""
     provenance: str = ""
     compare_side: int = 0
-    direction_space: DirectionSpace | None = None
+    direction_space: Space | None = None
     direction_licence: str = ""
     components: Mapping[str, GanspaceEdit] = field(default_factory=dict)
 
@@ -116,8 +118,8 @@ def _check_folders(named: Sequence[Named], held: Mapping[Named, Contents]) -> No
             raise nothing_in(folder)
 
 
-def _info(name: str, held: Sequence[Contents], networks: Networks, stated: Stated) -> PackInfo:
-    return PackInfo(
+def _info(name: str, held: Sequence[Contents], networks: Networks, stated: Stated) -> PackFacts:
+    return PackFacts(
         name=name,
         description=stated.description or _described(held, networks),
         licence=stated.licence or f"not stated; {'; '.join(_notes(held))}",

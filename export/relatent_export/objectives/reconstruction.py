@@ -10,7 +10,7 @@ wandered along them fits no worse but answers edits less: the anchor's default w
 still halves how far codes go.
 
 Large images are averaged down before they are compared, as the field does: G(w), x and the mask, to
-S pixels on a side.
+S x S pixels.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from relatent_export.compile.objective import Condition, Tensors
+from relatent_export.compile.precision import Precision, in_precision
 from relatent_export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
 from relatent_export.nets.resampling import area_downsample
-from relatent_export.objectives.objective import Condition, Tensors
+from relatent_export.packs.networks import Networks, synthesis_in
 
 
 class Reconstruction(nn.Module):
@@ -33,7 +35,7 @@ class Reconstruction(nn.Module):
         perceptual: the network whose features are compared; None: no perceptual term.
         code: L and D.
         resolution: R.
-        compare_side: S, a divisor of R.
+        compare_size: S, a divisor of R.
     """
 
     def __init__(
@@ -42,17 +44,17 @@ class Reconstruction(nn.Module):
         perceptual: FeatureNetwork | None,
         code: tuple[int, int],
         resolution: int,
-        compare_side: int,
+        compare_size: int,
     ) -> None:
         super().__init__()
         self.synthesis, self.perceptual = synthesis, perceptual
-        self._code, self._resolution, self._side = code, resolution, compare_side
+        self._code, self._resolution, self._size = code, resolution, compare_size
         weight = {} if perceptual is None else {"perceptual": 0.1}
         self.weights: Mapping[str, float] = {"pixel": 1.0, **weight, "anchor": 3e-4}
         """Each term's weight unless told otherwise."""
-        self._sides = () if perceptual is None else perceptual.sides(compare_side)
+        self._sizes = () if perceptual is None else perceptual.sides(compare_size)
         # A mask for the pixels and each feature map, but one only for all of a size.
-        self._mask_sides = tuple(dict.fromkeys((compare_side, *self._sides)))
+        self._mask_sizes = tuple(dict.fromkeys((compare_size, *self._sizes)))
 
     @property
     def variables(self) -> Mapping[str, tuple[int, ...]]:
@@ -67,11 +69,11 @@ class Reconstruction(nn.Module):
     @property
     def conditions(self) -> Mapping[str, Condition]:
         """`target` [R, R, 3], `mask` [R, R] (255 counts fully) and the weights."""
-        side = self._resolution
+        size = self._resolution
         weights = {f"weight.{name}": Condition(torch.float32, (1,)) for name in self.weights}
         return {
-            "target": Condition(torch.uint8, (side, side, 3)),
-            "mask": Condition(torch.uint8, (side, side)),
+            "target": Condition(torch.uint8, (size, size, 3)),
+            "mask": Condition(torch.uint8, (size, size), default=255),
             **weights,
         }
 
@@ -79,8 +81,8 @@ class Reconstruction(nn.Module):
         """The target's pixels and features, and the mask at the size of each, of mean 1."""
         target = conditions["target"].permute(0, 3, 1, 2).float() / 127.5 - 1
         mask = conditions["mask"][:, None].float() / 255
-        target, mask = area_downsample(target, self._side), area_downsample(mask, self._side)
-        masks = resized_masks(mask, self._mask_sides)
+        target, mask = area_downsample(target, self._size), area_downsample(mask, self._size)
+        masks = resized_masks(mask, self._mask_sizes)
         features = [] if self.perceptual is None else self.perceptual.compared(target)
         return {
             "image": target,
@@ -91,7 +93,7 @@ class Reconstruction(nn.Module):
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
         """The weighted sum of the terms, float32 [B]."""
         w = variables["w"]
-        image = area_downsample(self.synthesis(w), self._side)
+        image = area_downsample(self.synthesis(w), self._size)
         # Products, not powers: ONNX Runtime computes Pow element by element. The quarter turns
         # squared differences of [-1, 1] pixels into those of [0, 1] pixels.
         error, moved = image - prepared["image"], w - carried["anchor"]
@@ -101,8 +103,8 @@ class Reconstruction(nn.Module):
         if self.perceptual is not None:
             terms["perceptual"] = perceptual_distance(
                 self.perceptual.compared(image),
-                [prepared[f"feature.{i}"] for i in range(len(self._sides))],
-                [self._mask(prepared, side) for side in self._sides],
+                [prepared[f"feature.{i}"] for i in range(len(self._sizes))],
+                [self._mask(prepared, size) for size in self._sizes],
                 self.perceptual.divisor,
             )
         total = conditions["weight.pixel"][:, 0] * terms.pop("pixel")
@@ -115,17 +117,29 @@ class Reconstruction(nn.Module):
     ) -> Sequence[Tensor]:
         """What the terms square and add up: the image, its features and the code, each compared."""
         w = variables["w"]
-        image = area_downsample(self.synthesis(w), self._side)
+        image = area_downsample(self.synthesis(w), self._size)
         weight = {name: conditions[f"weight.{name}"][:, :, None, None] for name in self.weights}
         share = weight["pixel"] * prepared["mask.0"] / image[0].numel() / 4
         compared = [(image - prepared["image"]) * share.sqrt()]
         if self.perceptual is not None:
             for i, feature in enumerate(self.perceptual.compared(image)):
-                mask = self._mask(prepared, self._sides[i])
+                mask = self._mask(prepared, self._sizes[i])
                 share = weight["perceptual"] * mask / feature[0, 0].numel() / self.perceptual.divisor
                 compared.append((feature - prepared[f"feature.{i}"]) * share.sqrt())
         anchor = (w - carried["anchor"]) * (conditions["weight.anchor"][:, :, None] / w[0].numel()).sqrt()
         return [*compared, anchor]
 
-    def _mask(self, prepared: Tensors, side: int) -> Tensor:
-        return prepared[f"mask.{self._mask_sides.index(side)}"]
+    def _mask(self, prepared: Tensors, size: int) -> Tensor:
+        return prepared[f"mask.{self._mask_sizes.index(size)}"]
+
+
+def reconstruction_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Reconstruction:
+    """The objective of a pack's networks, computed in a precision."""
+    config, perceptual = networks.generator.config, networks.lpips or networks.attributes
+    return Reconstruction(
+        synthesis_in(networks, precision),
+        None if perceptual is None else in_precision(perceptual, precision),
+        (config.layers, config.latent_width),
+        config.resolution,
+        networks.compare_size,
+    )

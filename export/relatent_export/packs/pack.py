@@ -12,18 +12,16 @@ import tomli_w
 from safetensors.numpy import save
 
 from relatent.core.directions import Direction, direction_entry
-from relatent.core.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, InitialState, file_digest
-from relatent_export.compile.graphs import MAX_STEPS, reconstruction_objective
-from relatent_export.compile.step import state_shapes
+from relatent.core.methods import method_table
+from relatent.core.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, file_digest
+from relatent_export.objectives.methods import METHODS, describe
 from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import FILES, save_networks
 from relatent_export.writing import named, whole_folder
 
-_DEFAULT_STEPS = 100
-
 
 @dataclass(frozen=True)
-class PackInfo:
+class PackFacts:
     """What a pack says of itself.
 
     Attributes:
@@ -42,7 +40,7 @@ class PackInfo:
     training: Mapping[str, float] = field(default_factory=dict)
 
 
-def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: list[Direction]) -> None:
+def write_pack(folder: Path, info: PackFacts, networks: Networks, directions: list[Direction]) -> None:
     """Write a pack: weights, latent statistics, directions, and the manifest that seals them.
 
     An earlier pack in the folder stays until all of the new one is written; what is no pack's own stays.
@@ -54,7 +52,7 @@ def write_pack(folder: Path, info: PackInfo, networks: Networks, directions: lis
         _write_files(partial, info, networks, directions)
 
 
-def _write_files(folder: Path, info: PackInfo, networks: Networks, directions: list[Direction]) -> None:
+def _write_files(folder: Path, info: PackFacts, networks: Networks, directions: list[Direction]) -> None:
     weights = save_networks(networks, folder)
     config = networks.generator.config
     tensors = {LATENTS: {"mean": networks.generator.mean_code().contiguous().numpy()}}
@@ -73,34 +71,16 @@ def _write_files(folder: Path, info: PackInfo, networks: Networks, directions: l
         "provenance": info.provenance,
         **({"training": dict(info.training)} if info.training else {}),
         "resolution": config.resolution,
-        "compare_side": networks.compare_side,
+        "compare_side": networks.compare_size,
         "encoder": networks.encoder is not None,
         "metrics": list(networks.metrics),
         "attributes": list(networks.attribute_names),
         "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.z_width},
-        "refine": _refinement(info, networks),
+        "methods": {
+            name: method_table(describe(name, networks, info.learning_rate, info.weights)) for name in METHODS
+        },
         "directions": [direction_entry(direction) for direction in directions],
         "files": {name: file_digest(folder / name) for name in (*weights, *tensors)},
     }
     with named(folder / MANIFEST):
         (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
-
-
-def _refinement(info: PackInfo, networks: Networks) -> dict[str, Any]:
-    objective = reconstruction_objective(networks)
-    codes = {*objective.variables, *objective.carried, *(f"best_{name}" for name in objective.variables)}
-    state = {}
-    for name, shape in state_shapes(objective, networks.bases).items():
-        initial = InitialState.ZEROS
-        if name in codes:
-            initial = InitialState.CODE
-        elif name == "best_loss":
-            initial = InitialState.INFINITY
-        state[name] = {"shape": list(shape), "initial": str(initial)}
-    return {
-        "max_steps": MAX_STEPS,
-        "default_steps": _DEFAULT_STEPS,
-        "learning_rate": dict(info.learning_rate),
-        "weights": {**objective.weights, **info.weights},
-        "state": state,
-    }

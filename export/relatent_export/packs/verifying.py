@@ -39,7 +39,7 @@ def verify_pack(folder: Path, show: Callable[[str], None], tell: Callable[[str],
         if path.is_file() and name not in (*listed, MANIFEST) and path.suffix not in _DOCUMENTS:
             problems.append(f"{path}: not in the manifest")
     if not problems:
-        problems = _disagreements(pack, load_networks(folder, pack.compare_side), folder / MANIFEST)
+        problems = _disagreements(pack, load_networks(folder, pack.compare_size), folder / MANIFEST)
     for problem in problems:
         tell(problem)
     if not problems:

@@ -7,31 +7,30 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from relatent.core.graphs import PACK, REVISION, Role, graph_name, is_refinement
 from relatent.core.pack import read_pack
-from relatent_export.compile.graphs import ROLES, build_graphs, roles
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.precision import Precision
 from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
 from relatent_export.triton.config import ModelConfig, tensors
+from relatent_export.triton.graphs import build_graphs, refinement_roles, roles
 from relatent_export.triton.targets import Target, configured, graph_precision
 from relatent_export.writing import whole_folder
 
-_MAX_BATCH, _LEAST_BATCH, _BATCHED_SIDE = 16, 4, 256
-"""Samples of one execution, up to this side of images and for very large ones."""
+_MAX_BATCH, _LEAST_BATCH, _BATCHED_RESOLUTION = 16, 4, 256
+"""Samples of one execution, up to this resolution and for very large images."""
 
-_QUEUE_DELAY = {"refine": 4_000}
+_REFINEMENT_DELAY, _SHORT_DELAY = 4_000, 1_000
 """Microseconds a batch waits to fill. A refinement call takes hundreds of milliseconds: a few are
 well spent on company."""
-
-_SHORT_DELAY = 1_000
 
 _ONE_STEP = {"steps": np.array([1], "<i4").tobytes()}
 """What refinement is warmed up with: of no steps it would not have to compute any."""
 
 
-class RevisionMismatch(ValueError):
+class OtherWeights(ValueError):
     """A pack's manifest names another revision than its weights have."""
 
 
@@ -50,14 +49,14 @@ def write_repository(
         The models' folders.
 
     Raises:
-        RevisionMismatch: the manifest's revision is not that of the weights.
+        OtherWeights: the manifest's revision is not that of the weights.
         ValueError: the target has no such precision.
         OSError: a file cannot be read or written; names it.
     """
     manifest = read_pack(pack)
-    networks = load_networks(pack, manifest.compare_side)
+    networks = load_networks(pack, manifest.compare_size)
     if manifest.revision != networks.revision:
-        raise RevisionMismatch(
+        raise OtherWeights(
             f"{pack}: revision: the manifest says {manifest.revision}, the weights have {networks.revision}"
         )
     return write_models(manifest.name, networks, into, target, precision)
@@ -79,10 +78,10 @@ def write_models(
     """
     models, revision, most = [], networks.revision, _max_batch(networks.generator.config.resolution)
     graphs = build_graphs(networks, target=target, precision=precision)
-    earlier = [f"{name}_{role}" for role in ROLES]
+    earlier = [graph_name(name, role) for role in (*Role, *refinement_roles())]
     with whole_folder(into, name, stale=earlier) as partial:
         for role, model in progress(graphs, f"exporting {name}", total=len(roles(networks)), unit="graph"):
-            models.append(f"{name}_{role}")
+            models.append(graph_name(name, role))
             folder = partial / models[-1]
             save_graph(model, folder / "1" / "model.onnx")
             config = _config(name, role, model, revision, most)
@@ -93,17 +92,17 @@ def write_models(
 
 def _max_batch(resolution: int) -> int:
     """A batch of large images would need more memory than it saves time."""
-    return max(_LEAST_BATCH, min(_MAX_BATCH, _MAX_BATCH * _BATCHED_SIDE // resolution))
+    return max(_LEAST_BATCH, min(_MAX_BATCH, _MAX_BATCH * _BATCHED_RESOLUTION // resolution))
 
 
 def _config(pack: str, role: str, model: onnx.ModelProto, revision: str, most: int) -> ModelConfig:
     return ModelConfig(
-        name=f"{pack}_{role}",
+        name=graph_name(pack, role),
         max_batch=most,
         inputs=tensors(list(model.graph.input)),
         outputs=tensors(list(model.graph.output)),
-        queue_delay=_QUEUE_DELAY.get(role, _SHORT_DELAY),
+        queue_delay=_REFINEMENT_DELAY if is_refinement(role) else _SHORT_DELAY,
         warmup=(1, most // 2, most),
-        warmup_data=_ONE_STEP if role == "refine" else {},
-        parameters={"relatent.pack": pack, "relatent.revision": revision},
+        warmup_data=_ONE_STEP if is_refinement(role) else {},
+        parameters={PACK: pack, REVISION: revision},
     )

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 import onnx
 
+from relatent.core.graphs import is_refinement
 from relatent_export.compile.loop import Iterate
 from relatent_export.compile.precision import Precision
 from relatent_export.triton.config import Accelerator, ModelConfig
@@ -72,7 +73,7 @@ def graph_precision(role: str, target: Target, precision: Precision) -> Precisio
             f"precision: expected {Precision.FLOAT32} for target {target}, got {precision}: "
             "ONNX Runtime computes it in float32 there, and more slowly"
         )
-    if role in _FIXED or (role == "refine" and target is Target.TENSORRT):
+    if role in _FIXED or (is_refinement(role) and target is Target.TENSORRT):
         return Precision.FLOAT32
     return precision
 

@@ -17,6 +17,7 @@ from relatent.client.errors import ContractError, InputError
 from relatent.client.images import packing
 from relatent.core import files
 from relatent.core.damage import damage
+from relatent.core.fit import Fit
 from relatent.v1 import types_pb2
 
 ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8] | Picture"
@@ -39,17 +40,6 @@ class ImageFormat(StrEnum):
     WEBP = "webp"
     RAW = "raw"
     """height * width * 3 bytes, rows from the top: the cheapest where the pixels are what counts."""
-
-
-class Fit(StrEnum):
-    """What to do with an image that is not square."""
-
-    CROP = "crop"
-    """Keep the centre square."""
-    PAD = "pad"
-    """Extend to a square by repeating the border."""
-    REFUSE = "refuse"
-    """Fail with `InvalidArgumentError`."""
 
 
 _FORMATS = {

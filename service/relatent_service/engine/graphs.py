@@ -10,10 +10,8 @@ import numpy as np
 from tritonclient.grpc import model_config_pb2 as triton
 from tritonclient.utils import triton_to_np_dtype
 
+from relatent.core.graphs import PACK
 from relatent_service.engine.engine import Array, EngineRejected, Graph, TensorSpec
-
-PACK = "relatent.pack"
-"""The parameter that every graph of a pack has; other models of a server are none of our business."""
 
 FREE = -1
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.graphs import Role
 from relatent.core.pack import Pack
+from relatent.core.quality import Quality
 from relatent_service.engine.attempts import attempt_seconds, begin_attempt
 from relatent_service.engine.engine import Engine, EngineTimedOut
 from relatent_service.telemetry.metrics import Metrics
@@ -22,36 +22,6 @@ from relatent_service.traffic.pace import Pace
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Tensors = dict[str, NDArray[Any]]
-
-
-class GraphKind(StrEnum):
-    """The graphs of a pack that calls need; the model of pack NAME is called NAME_KIND."""
-
-    ENCODE = "encode"
-    MAP = "map"
-    SYNTHESIZE = "synthesize"
-    REFINE = "refine"
-    ASSESS = "assess"
-
-    def of(self, pack: Pack) -> str:
-        """Its name for a pack."""
-        return f"{pack.name}_{self.value}"
-
-    @classmethod
-    def needed(cls, pack: Pack) -> tuple[GraphKind, ...]:
-        """Those that a pack must have."""
-        return tuple(kind for kind in cls if pack.encoder or kind is not cls.ENCODE)
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How close an image is to another; see `relatent.v1.Quality`. None: the pack has no network for it."""
-
-    mse: float
-    psnr: float
-    ssim: float
-    perceptual: float | None
-    identity: float | None
 
 
 class Models:
@@ -72,32 +42,31 @@ class Models:
 
     async def encode(self, pack: Pack, image: Pixels, call: Call) -> Floats:
         """The encoder's code float32 [1, L, D] of an image uint8 [1, R, R, 3]."""
-        return (await self._run(GraphKind.ENCODE, pack, {"image": image}, call))["w"]
+        return (await self._run(Role.ENCODE, pack, {"image": image}, call))["w"]
 
     async def map(self, pack: Pack, z: Floats, psi: float, call: Call) -> Floats:
         """The codes float32 [B, L, D] of noise float32 [B, Z], truncated to `psi` in 0 to 1."""
         inputs = {"z": z, "psi": np.full((len(z), 1), psi, np.float32)}
-        return (await self._run(GraphKind.MAP, pack, inputs, call))["w"]
+        return (await self._run(Role.MAP, pack, inputs, call))["w"]
 
     async def synthesize(self, pack: Pack, w: Floats, call: Call) -> Pixels:
         """The images uint8 [B, R, R, 3] of codes float32 [B, L, D]."""
-        return (await self._run(GraphKind.SYNTHESIZE, pack, {"w": w}, call))["image"]
+        return (await self._run(Role.SYNTHESIZE, pack, {"w": w}, call))["image"]
 
     async def refine(
-        self, pack: Pack, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
+        self, graph: str, inputs: Mapping[str, NDArray[Any]], steps: int, call: Call, timeout: float | None
     ) -> tuple[Tensors, float]:
-        """One chunk of refinement; inputs and outputs as the graph names them, batch of 1.
+        """One chunk of so many steps; inputs and outputs as the refinement graph names them, batch of 1.
 
         Also tells how many seconds it took, attempts that failed before left out.
         """
-        steps = int(inputs["steps"][0, 0])
-        answer = await self._infer(GraphKind.REFINE.of(pack), inputs, steps, call, timeout)
+        answer = await self._infer(graph, inputs, steps, call, timeout)
         return answer, attempt_seconds()
 
     async def assess(self, pack: Pack, image: Pixels, reference: Pixels, call: Call) -> Quality:
         """How close an image is to a reference, both uint8 [1, R, R, 3]."""
         inputs = {"image": image, "reference": reference}
-        answer = await self._run(GraphKind.ASSESS, pack, inputs, call)
+        answer = await self._run(Role.ASSESS, pack, inputs, call)
         values = {name: float(answer[name][0, 0]) for name in pack.metrics}
         return Quality(
             mse=values["mse"],
@@ -107,8 +76,8 @@ class Models:
             identity=values.get("identity"),
         )
 
-    async def _run(self, kind: GraphKind, pack: Pack, inputs: Tensors, call: Call) -> Tensors:
-        graph = kind.of(pack)
+    async def _run(self, role: Role, pack: Pack, inputs: Tensors, call: Call) -> Tensors:
+        graph = pack.graph(role)
         most = self._engine.graphs[graph].max_batch
         batch = len(next(iter(inputs.values())))
         if batch <= most:

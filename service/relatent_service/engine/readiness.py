@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from relatent_service.catalog import Catalog, disagreements
+from relatent.core.pack import Pack
+from relatent_service.catalog import ServedPacks, disagreements
 from relatent_service.engine.engine import Engine, EngineError
-from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.refinement import LossNotFinite
 from relatent_service.traffic.lifecycle import Lifecycle, State
 
@@ -22,20 +22,24 @@ class Readiness:
     """Brings the engine up and watches it.
 
     Args:
+        engine: what is brought up and watched.
+        rehearse: run once for every pack, when its graphs are there.
+        packs: what is to be served.
+        lifecycle: told when the server is ready.
         tell: told whether calls would be answered, at least whenever that changes.
     """
 
     def __init__(
         self,
         engine: Engine,
-        inverter: Inverter,
-        catalog: Catalog,
+        rehearse: Callable[[Pack], Awaitable[None]],
+        packs: ServedPacks,
         lifecycle: Lifecycle,
         tell: Callable[[bool], Awaitable[None]],
     ) -> None:
         self._engine = engine
-        self._inverter = inverter
-        self._catalog = catalog
+        self._rehearse = rehearse
+        self._packs = packs
         self._lifecycle = lifecycle
         self._tell = tell
 
@@ -68,11 +72,11 @@ class Readiness:
         """What keeps the server from being ready, or None."""
         try:
             await self._engine.start()
-            problems = disagreements(self._catalog.packs.values(), self._engine.graphs)
+            problems = disagreements(self._packs.all.values(), self._engine.graphs)
             if problems:
                 return "; ".join(problems)
-            for pack in self._catalog.packs.values():
-                await self._inverter.rehearse(pack)
+            for pack in self._packs.all.values():
+                await self._rehearse(pack)
         except (EngineError, LossNotFinite, OSError) as error:
             return f"{type(error).__name__}: {error}"
         return None

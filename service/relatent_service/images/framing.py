@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from relatent.core.fit import Fit
 from relatent_service.errors import InvalidField
 
 Pixels = NDArray[np.uint8]
-
-
-class Fit(Enum):
-    """What to do with a picture that is not square."""
-
-    CROP = "crop"
-    PAD = "pad"
-    REFUSE = "refuse"
 
 
 def square(picture: Image.Image, fit: Fit, resolution: int, field: str) -> Pixels:

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from enum import Enum
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.stopping import Plateau, StopReason
 from relatent_service.traffic.call import Call
 
-
-class StopReason(Enum):
-    """Why refinement ended."""
-
-    STEPS = "steps"
-    TARGET_LOSS = "target_loss"
-    PLATEAU = "plateau"
-    TIME_BUDGET = "time_budget"
-    DEADLINE = "deadline"
-
-
-@dataclass(frozen=True)
-class Plateau:
-    """The loss stopped falling.
-
-    Attributes:
-        steps: the window.
-        min_improvement: fraction of itself by which the best loss must fall over the window.
-    """
-
-    steps: int
-    min_improvement: float
+CHUNK_SECONDS = 5.0
+"""A chunk on a slow engine is cut to about this."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +79,13 @@ def even_chunk(left: int, most: int) -> int:
     Chunks run together, and all take as long as the longest of them: a short last one would cost as much.
     """
     return ceil(left / ceil(left / most)) if left else 0
+
+
+def affordable_steps(seconds_a_step: float, most: int) -> int:
+    """Steps of a chunk that is not too long to wait for, by whoever hangs up or looks at progress."""
+    if seconds_a_step * most <= CHUNK_SECONDS:
+        return most
+    return max(1, int(CHUNK_SECONDS / seconds_a_step))
 
 
 def steps_in_time(end: float, seconds_a_step: float, most: int, *, first: bool) -> int:

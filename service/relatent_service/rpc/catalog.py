@@ -4,39 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.directions import Direction
+from relatent.core.methods import Method
 from relatent.core.pack import Pack
-from relatent.v1 import catalog_pb2, catalog_pb2_grpc
-from relatent_service.catalog import Catalog
+from relatent.core.spaces import Space
+from relatent.v1 import catalog_pb2, catalog_pb2_grpc, types_pb2
+from relatent_service.catalog import ServedPacks
 from relatent_service.rpc.context import Context
 from relatent_service.settings import Settings
 
 _SPACES = {
-    DirectionSpace.W: catalog_pb2.DIRECTION_SPACE_W,
-    DirectionSpace.W_PLUS: catalog_pb2.DIRECTION_SPACE_W_PLUS,
-    DirectionSpace.Z: catalog_pb2.DIRECTION_SPACE_Z,
+    Space.W: catalog_pb2.DIRECTION_SPACE_W,
+    Space.W_PLUS: catalog_pb2.DIRECTION_SPACE_W_PLUS,
+    Space.Z: catalog_pb2.DIRECTION_SPACE_Z,
 }
+_CODE_SPACES = {Space.W: types_pb2.LATENT_SPACE_W, Space.W_PLUS: types_pb2.LATENT_SPACE_W_PLUS}
 
 
 @dataclass(frozen=True)
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     """Describes what is served."""
 
-    catalog: Catalog
+    packs: ServedPacks
     settings: Settings
 
     async def ListPacks(  # noqa: N802
         self, request: catalog_pb2.ListPacksRequest, context: Context
     ) -> catalog_pb2.ListPacksResponse:
         """List the packs."""
-        packs = [self._pack_message(pack) for pack in self.catalog.packs.values()]
+        packs = [self._pack_message(pack) for pack in self.packs.all.values()]
         return catalog_pb2.ListPacksResponse(packs=packs, limits=self._limits_message())
 
     async def GetPack(  # noqa: N802
         self, request: catalog_pb2.GetPackRequest, context: Context
     ) -> catalog_pb2.GetPackResponse:
         """Describe one pack."""
-        pack = self.catalog.pack(request.pack, "pack")
+        pack = self.packs.pack(request.pack, "pack")
         return catalog_pb2.GetPackResponse(pack=self._pack_message(pack), limits=self._limits_message())
 
     def _limits_message(self) -> catalog_pb2.Limits:
@@ -60,15 +63,27 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             width=pack.width,
             attributes=pack.attributes,
             directions=[_direction_message(direction) for direction in pack.directions.values()],
-            losses=[
-                catalog_pb2.LossTerm(name=name, default_weight=weight)
-                for name, weight in pack.refinement.weights.items()
-            ],
-            default_steps=min(pack.refinement.default_steps, self.settings.max_steps),
+            losses=_loss_terms(pack.default_method),
+            default_steps=min(pack.default_method.default_steps, self.settings.max_steps),
             encoder=pack.encoder,
-            compare_side=pack.compare_side,
+            compare_side=pack.compare_size,
             metrics=pack.metrics,
+            methods=[self._method_message(method) for method in pack.methods.values()],
         )
+
+    def _method_message(self, method: Method) -> catalog_pb2.Method:
+        return catalog_pb2.Method(
+            name=method.name,
+            space=_CODE_SPACES[method.space],
+            losses=_loss_terms(method),
+            default_steps=min(method.default_steps, self.settings.max_steps),
+            starts=method.rates,
+            inputs=method.inputs,
+        )
+
+
+def _loss_terms(method: Method) -> list[catalog_pb2.LossTerm]:
+    return [catalog_pb2.LossTerm(name=name, default_weight=weight) for name, weight in method.terms.items()]
 
 
 def _direction_message(direction: Direction) -> catalog_pb2.Direction:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from relatent.core.stopping import StopReason
 from relatent.v1 import inversion_pb2, inversion_pb2_grpc
-from relatent_service.catalog import Catalog
+from relatent_service.catalog import ServedPacks
 from relatent_service.images.codec import Format
-from relatent_service.inversion.inverter import Inverter, Progress, Result
+from relatent_service.inversion.inverter import Inverter, Report, Result
 from relatent_service.inversion.job import Job
-from relatent_service.inversion.stopping import StopReason
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.messages import (
     checkpoint_message,
@@ -22,7 +22,7 @@ from relatent_service.rpc.messages import (
     timings_message,
 )
 from relatent_service.rpc.reading.images import Decoder
-from relatent_service.rpc.reading.options import Wish, read_wish
+from relatent_service.rpc.reading.options import read_inversion
 from relatent_service.settings import Settings
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
@@ -44,7 +44,7 @@ _REASONS = {
 class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
     """Finds the latent code of images."""
 
-    catalog: Catalog
+    packs: ServedPacks
     settings: Settings
     admission: Admission
     inverter: Inverter
@@ -55,37 +55,34 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
     ) -> inversion_pb2.InvertResponse:
         """Invert an image and answer once."""
         call = call_of(context)
-        wish = read_wish(self.catalog, self.settings, request.image, request.options)
-        async with self.admission.place(self.inverter.work(wish.job), call) as place:
-            job = await self.decoder.read_pixels(wish)
-            result = await last_result(self.inverter, job, call, place)
-        return inversion_pb2.InvertResponse(result=await result_message(result, wish.output_format, call))
+        parsed = read_inversion(self.packs, self.settings, request.image, request.options)
+        async with self.admission.place(parsed.plan.work, call) as place:
+            job = await self.decoder.read_pixels(parsed)
+            with parsed.naming_fields():
+                result = await last_result(self.inverter, job, call, place)
+        return inversion_pb2.InvertResponse(result=await result_message(result, parsed.output_format, call))
 
     async def InvertStream(  # noqa: N802
         self, request: inversion_pb2.InvertStreamRequest, context: Context
     ) -> AsyncIterator[inversion_pb2.InvertStreamResponse]:
         """Invert an image and report as it goes."""
         call = call_of(context)
-        wish = self._stream_wish(request)
-        async with self.admission.place(self.inverter.work(wish.job), call) as place:
-            job = await self.decoder.read_pixels(wish)
-            async with aclosing(self.inverter.invert(job, call, place)) as events:
-                async for event in events:
-                    if isinstance(event, Progress):
-                        progress = await _progress_message(job, event, wish.output_format)
-                        async with self.admission.away(place, READER_SECONDS):
-                            yield inversion_pb2.InvertStreamResponse(progress=progress)
-                    else:
-                        result = event
-        answer = await result_message(result, wish.output_format, call)
-        yield inversion_pb2.InvertStreamResponse(result=answer)
-
-    def _stream_wish(self, request: inversion_pb2.InvertStreamRequest) -> Wish:
-        wish = read_wish(self.catalog, self.settings, request.image, request.options)
-        job = replace(
-            wish.job, preview_every=request.preview_every, checkpoint_every=request.checkpoint_every
+        parsed = read_inversion(self.packs, self.settings, request.image, request.options).reporting(
+            request.preview_every, request.checkpoint_every
         )
-        return replace(wish, job=job)
+        async with self.admission.place(parsed.plan.work, call) as place:
+            job = await self.decoder.read_pixels(parsed)
+            with parsed.naming_fields():
+                async with aclosing(self.inverter.invert(job, call, place)) as events:
+                    async for event in events:
+                        if isinstance(event, Report):
+                            progress = await _progress_message(job, event, parsed.output_format)
+                            async with self.admission.away(place, READER_SECONDS):
+                                yield inversion_pb2.InvertStreamResponse(progress=progress)
+                        else:
+                            result = event
+        answer = await result_message(result, parsed.output_format, call)
+        yield inversion_pb2.InvertStreamResponse(result=answer)
 
 
 async def last_result(inverter: Inverter, job: Job, call: Call, place: Place) -> Result:
@@ -107,18 +104,19 @@ async def result_message(result: Result, layout: Format, call: Call) -> inversio
         stop_reason=_REASONS[result.stop_reason],
         steps=result.steps,
         timings=timings_message(call),
+        method=result.method.name,
     )
 
 
-async def _progress_message(job: Job, progress: Progress, layout: Format) -> inversion_pb2.InversionProgress:
+async def _progress_message(job: Job, report: Report, layout: Format) -> inversion_pb2.InversionProgress:
     message = inversion_pb2.InversionProgress(
-        steps=progress.steps,
-        total_steps=progress.total_steps,
-        loss=progress.loss,
-        best_loss=progress.best_loss,
+        steps=report.steps,
+        total_steps=report.total_steps,
+        loss=report.loss,
+        best_loss=report.best_loss,
     )
-    if progress.preview is not None:
-        message.preview.CopyFrom(await asyncio.to_thread(image_message, progress.preview, layout))
-    if progress.checkpoint is not None:
-        message.checkpoint.CopyFrom(checkpoint_message(job.pack, progress.checkpoint))
+    if report.preview is not None:
+        message.preview.CopyFrom(await asyncio.to_thread(image_message, report.preview, layout))
+    if report.checkpoint is not None:
+        message.checkpoint.CopyFrom(checkpoint_message(job.plan.pack, report.checkpoint))
     return message

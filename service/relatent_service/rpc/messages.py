@@ -8,15 +8,22 @@ import numpy as np
 from google.protobuf import duration_pb2
 from numpy.typing import NDArray
 
-from relatent.core.pack import InitialState, Pack
+from relatent.core.methods import Initial, Method
+from relatent.core.pack import Pack
+from relatent.core.quality import Quality
 from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.catalog import shown
-from relatent_service.editing.latents import broadcast_w, check_origin, check_shape, read_floats, write_floats
-from relatent_service.engine.models import Quality
 from relatent_service.errors import InvalidField
 from relatent_service.images import codec as images
 from relatent_service.images.codec import Encoded, Format
-from relatent_service.inversion.refinement import Checkpoint
+from relatent_service.inversion.refinement import SavedState
+from relatent_service.rpc.reading.latents import (
+    broadcast_w,
+    check_origin,
+    check_shape,
+    read_floats,
+    write_floats,
+)
 from relatent_service.traffic.call import Call
 
 Floats = NDArray[np.float32]
@@ -63,7 +70,7 @@ def image_message(pixels: Pixels, layout: Format) -> types_pb2.Image:
 
 
 def read_latent(pack: Pack, latent: types_pb2.Latent, field: str) -> Floats:
-    """A code of a pack, float32 [L, D]; one of W is repeated for every row.
+    """A code of a pack, float32 [L, D]; one of W is repeated for every layer.
 
     Raises:
         InvalidField: its pack, revision, space, shape or values are not the pack's.
@@ -91,11 +98,13 @@ def latent_message(pack: Pack, code: Floats) -> types_pb2.Latent:
     )
 
 
-def read_checkpoint(pack: Pack, message: inversion_pb2.Checkpoint, max_steps: int, field: str) -> Checkpoint:
-    """Where an earlier call was.
+def read_checkpoint(
+    pack: Pack, method: Method, message: inversion_pb2.Checkpoint, max_steps: int, field: str
+) -> SavedState:
+    """Where an earlier call was that inverted by a method.
 
     Raises:
-        InvalidField: it is of another pack or revision, or its state is not the pack's.
+        InvalidField: it is of another pack or revision, or its state is not the method's.
     """
     check_origin(pack, message.pack, message.revision, field)
     if message.steps > max_steps:
@@ -110,21 +119,22 @@ def read_checkpoint(pack: Pack, message: inversion_pb2.Checkpoint, max_steps: in
     rate = message.learning_rate
     if not math.isfinite(rate) or rate < 0:
         raise InvalidField(f"{field}.learning_rate", f"expected a finite number of at least 0, got {rate:g}")
-    return Checkpoint(_read_state(pack, message, field), losses, rate or None)
+    return SavedState(method.name, _read_state(method, message, field), losses, rate or None)
 
 
-def checkpoint_message(pack: Pack, checkpoint: Checkpoint) -> inversion_pb2.Checkpoint:
+def checkpoint_message(pack: Pack, saved: SavedState) -> inversion_pb2.Checkpoint:
     """A checkpoint for an answer."""
     return inversion_pb2.Checkpoint(
         pack=pack.name,
         revision=pack.revision,
-        steps=len(checkpoint.losses),
+        method=saved.method,
+        steps=len(saved.losses),
         state=[
             inversion_pb2.StateTensor(name=name, shape=array.shape, values=write_floats(array))
-            for name, array in checkpoint.state.items()
+            for name, array in saved.state.items()
         ],
-        losses=checkpoint.losses.tolist(),
-        learning_rate=checkpoint.learning_rate or 0.0,
+        losses=saved.losses.tolist(),
+        learning_rate=saved.learning_rate or 0.0,
     )
 
 
@@ -157,8 +167,8 @@ def _read_format(number: int, field: str) -> Format | None:
     return _FORMATS[number]
 
 
-def _read_state(pack: Pack, message: inversion_pb2.Checkpoint, field: str) -> dict[str, Floats]:
-    expected = pack.refinement.state
+def _read_state(method: Method, message: inversion_pb2.Checkpoint, field: str) -> dict[str, Floats]:
+    expected = method.state
     names = [tensor.name for tensor in message.state]
     if sorted(names) != sorted(expected):
         got = ", ".join(shown(name) for name in names[:16]) or "none"
@@ -169,7 +179,7 @@ def _read_state(pack: Pack, message: inversion_pb2.Checkpoint, field: str) -> di
     for index, tensor in enumerate(message.state):
         path, spec = f"{field}.state[{index}]", expected[tensor.name]
         check_shape(tensor.shape, spec.shape, path)
-        finite = spec.initial is not InitialState.INFINITY
+        finite = spec.initial is not Initial.INFINITY
         state[tensor.name] = read_floats(tensor.values, spec.shape, path, finite=finite)
     return state
 

@@ -5,14 +5,14 @@
 | `grpc_server_started_total` | counter | type, service, method | calls begun |
 | `grpc_server_handled_total` | counter | type, service, method, code | calls ended |
 | `grpc_server_handling_seconds` | histogram | type, service, method | from a call's begin to its end |
-| `relatent_refinement_steps_total` | counter | pack | refinement steps done |
+| `relatent_refinement_steps_total` | counter | graph | refinement steps done |
 | `relatent_batch_size` | histogram | graph | samples of one engine call; refinements meet in Triton only |
-| `relatent_chunk_seconds` | histogram | pack | a chunk of steps, the engine's queue included, outages not |
+| `relatent_chunk_seconds` | histogram | graph | a chunk of steps, the engine's queue included, outages not |
 | `relatent_queue_seconds` | histogram | | waiting for a place, of calls that got one |
-| `relatent_inversions_total` | counter | pack, stop_reason | inversions answered |
-| `relatent_reconstruction_psnr_decibels` | histogram | pack | of finished inversions |
-| `relatent_reconstruction_mse` | histogram | pack | of finished inversions |
-| `relatent_reconstruction_perceptual` | histogram | pack | of finished inversions |
+| `relatent_inversions_total` | counter | pack, method, stop_reason | inversions answered |
+| `relatent_reconstruction_psnr_decibels` | histogram | pack, method | of finished inversions |
+| `relatent_reconstruction_mse` | histogram | pack, method | of finished inversions |
+| `relatent_reconstruction_perceptual` | histogram | pack, method | of finished inversions |
 | `relatent_inflight` | gauge | | calls at work |
 | `relatent_waiting` | gauge | | calls waiting for a place |
 | `relatent_set_aside` | gauge | | calls whose places were given away because their readers do not read |
@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from relatent.core.quality import Quality
 from relatent_service.traffic.admission import Admission
 
 JOB_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0)
@@ -35,6 +36,7 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 DECIBELS = (10, 15, 20, 22.5, 25, 27.5, 30, 32.5, 35, 40, 50)
 ERRORS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.3, 1.0)
 _GRPC = ("grpc_type", "grpc_service", "grpc_method")
+_METHOD = ("pack", "method")
 
 
 class Metrics:
@@ -54,17 +56,19 @@ class Metrics:
         self.started = counter("grpc_server_started", "Calls begun.", _GRPC)
         self.handled = counter("grpc_server_handled", "Calls ended.", (*_GRPC, "grpc_code"))
         self.handling = histogram("grpc_server_handling_seconds", "Duration of calls.", JOB_SECONDS, _GRPC)
-        self.steps = counter("relatent_refinement_steps", "Refinement steps done.", ("pack",))
+        self.steps = counter("relatent_refinement_steps", "Refinement steps done.", ("graph",))
         self.batch_size = histogram("relatent_batch_size", "Samples an engine call.", BATCHES, ("graph",))
-        self.chunk = histogram("relatent_chunk_seconds", "Chunks of refinement.", JOB_SECONDS, ("pack",))
+        self.chunk = histogram("relatent_chunk_seconds", "Chunks of refinement.", JOB_SECONDS, ("graph",))
         self.queue = histogram("relatent_queue_seconds", "Waiting for a place.", JOB_SECONDS)
-        self.inversions = counter("relatent_inversions", "Inversions answered.", ("pack", "stop_reason"))
-        self.psnr = histogram(
-            "relatent_reconstruction_psnr_decibels", "PSNR of reconstructions.", DECIBELS, ("pack",)
+        self.inversions = counter(
+            "relatent_inversions", "Inversions answered.", ("pack", "method", "stop_reason")
         )
-        self.mse = histogram("relatent_reconstruction_mse", "MSE of reconstructions.", ERRORS, ("pack",))
+        self.psnr = histogram(
+            "relatent_reconstruction_psnr_decibels", "PSNR of reconstructions.", DECIBELS, _METHOD
+        )
+        self.mse = histogram("relatent_reconstruction_mse", "MSE of reconstructions.", ERRORS, _METHOD)
         self.perceptual = histogram(
-            "relatent_reconstruction_perceptual", "Perceptual distance of reconstructions.", ERRORS, ("pack",)
+            "relatent_reconstruction_perceptual", "Perceptual distance of reconstructions.", ERRORS, _METHOD
         )
         self.rejected = counter("relatent_rejected", "Calls turned away.", ("reason",))
         self.retries = counter("relatent_triton_retries", "Engine calls repeated.")
@@ -72,6 +76,14 @@ class Metrics:
         self._waiting = Gauge("relatent_waiting", "Calls waiting.", registry=self.registry)
         self._aside = Gauge("relatent_set_aside", "Calls set aside.", registry=self.registry)
         self._backlog = Gauge("relatent_backlog_seconds", "Seconds of backlog.", registry=self.registry)
+
+    def inverted(self, pack: str, method: str, stop_reason: str, quality: Quality) -> None:
+        """Count an inversion that was answered, and how good it is."""
+        self.inversions.labels(pack, method, stop_reason).inc()
+        self.psnr.labels(pack, method).observe(quality.psnr)
+        self.mse.labels(pack, method).observe(quality.mse)
+        if quality.perceptual is not None:
+            self.perceptual.labels(pack, method).observe(quality.perceptual)
 
     def watch(self, admission: Admission) -> None:
         """Read the gauges off the admission whenever they are asked for."""

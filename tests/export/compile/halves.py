@@ -11,13 +11,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.precision import Precision, in_precision
 from relatent_export.compile.step import OptimizerStep, with_gradient
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.modulation import ModulatedConv
 from relatent_export.nets.perceptual import perceptual_distance
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
-from relatent_export.objectives.objective import Condition, Tensors
 
 SIDE, BATCH, RATE = 32, 2, 0.1
 CONFIG = GeneratorConfig(SIDE, latent_width=8, mapping_layers=2, channels=(12, 12, 8, 8), noise=True)

@@ -16,11 +16,11 @@ from onnx import TensorProto
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from relatent_export.compile.graphs import to_bytes
 from relatent_export.compile.lowering import decompositions
 from relatent_export.compile.precision import Precision
 from relatent_export.compile.step import TracedStep, trace_step
 from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.pixels import to_bytes
 from relatent_export.nets.stylegan2 import Generator
 from tests.export.compile.halves import (
     HALF,

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from relatent_export.compile.graphs import to_bytes
 from relatent_export.compile.precision import Precision, in_precision
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.ir_se import IRSE, IRSEConfig, Norm
+from relatent_export.nets.pixels import to_bytes
 from relatent_export.nets.stylegan2 import Generator
 from tests.export.compile.halves import (
     CONFIG,

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.step import state_shapes, trace_step
-from relatent_export.objectives.objective import Condition, Tensors
 from tests.export.running import run
 
 STEPS = 8

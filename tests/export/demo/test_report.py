@@ -85,7 +85,7 @@ def test_the_report_is_of_the_pack_and_the_graph_beside_it() -> None:
     report, pack = json.loads((ROOT / "packs/demo/report.json").read_text()), read_pack(ROOT / "packs/demo")
     assert report["revision"] == pack.revision
     assert report["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
-    assert report["learning_rate"] == pack.refinement.learning_rate
+    assert report["learning_rate"] == pack.default_method.rates
 
 
 def test_how_codes_answer_edits_is_told_as_a_share_of_what_their_directions_state() -> None:

@@ -78,7 +78,7 @@ def test_a_pack_holds_safetensors_alone_and_says_where_it_comes_from(here: Path)
     pack = read_pack(folder)
     assert pack.licence.startswith("not stated; pSp: ")
     assert all(name in pack.provenance for name in ("psp.pt", "vgg16.pth", "model_ir_se50.pth"))
-    assert pack.refinement.weights["perceptual"] == 0.2
+    assert pack.default_method.terms["perceptual"] == 0.2
     networks = load_networks(folder)
     assert networks.revision == pack.revision
     assert networks.metrics == pack.metrics == ("mse", "psnr", "ssim", "perceptual", "identity")

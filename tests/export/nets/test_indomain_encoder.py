@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.onnx import export_module
 from relatent_export.compile.step import state_shapes, trace_step
 from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
-from relatent_export.objectives.objective import Condition, Tensors
 from tests.export.running import Arrays, run
 
 CONFIG = InDomainConfig(resolution=16, layers=6, width=5, channels=(4, 8, 8))

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.onnx import export_module
 from relatent_export.compile.precision import Precision, in_precision
 from relatent_export.compile.step import state_shapes, trace_step
 from relatent_export.families.perceptual import perceptual_from
 from relatent_export.nets.lpips import Lpips, LpipsConfig, Stack
 from relatent_export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
-from relatent_export.objectives.objective import Condition, Tensors
 from tests.export.running import Arrays, run
 from tests.fixtures.checkpoints.perceptual import (
     ALEXNET_COMPARED,

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from relatent_export.compile.loop import Iterate, assemble
+from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.onnx import export_module
 from relatent_export.compile.step import state_shapes, trace_step
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
-from relatent_export.objectives.objective import Condition, Tensors
 from tests.export.running import Arrays, run
 
 CONFIG = StyleGAN1Config(

@@ -14,10 +14,12 @@ import torch
 from relatent.core.directions import Direction
 from relatent.core.pack import PackError, read_pack
 from relatent_export.packs.networks import Networks
-from relatent_export.packs.pack import PackInfo, write_pack
+from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import load_networks
 
-INFO = PackInfo("small", "Random networks.", "Apache-2.0", "Random numbers.", {"encoder": 0.02, "mean": 0.05})
+INFO = PackFacts(
+    "small", "Random networks.", "Apache-2.0", "Random numbers.", {"encoder": 0.02, "mean": 0.05}
+)
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ import pytest
 from numpy.typing import NDArray
 
 from relatent.core.pack import read_pack
-from relatent_export.analysis.refining import ExportedPack, Refinement
+from relatent_export.analysis.refining import ExportedPack, ExportedRefinement
 from relatent_export.cli import main
-from relatent_export.compile.graphs import Synthesize
 from relatent_export.packs.weights import load_networks
 from relatent_export.triton.config import parse_config
+from relatent_export.triton.graphs import Synthesize
 from tests.export.conftest import ROOT
 from tests.export.running import run
 
@@ -120,11 +120,11 @@ def test_the_committed_refinement_does_not_depend_on_company() -> None:
     exported = ExportedPack(read_pack(PACK), COMMITTED)
     images = np.random.default_rng(4).standard_normal((4, 10, 128), dtype=np.float32)
     targets, starts = exported.synthesize(images), exported.mean_codes(4)
-    together = Refinement(exported, starts, targets, 0.05)
+    together = ExportedRefinement(exported, starts, targets, 0.05)
     together.advance(100)
     for place in (0, 3):
         one = slice(place, place + 1)
-        alone = Refinement(exported, starts[one], targets[one], 0.05)
+        alone = ExportedRefinement(exported, starts[one], targets[one], 0.05)
         alone.advance(100)
         difference = np.abs(alone.codes - together.codes[one]).max() / np.abs(alone.codes).max()
         assert difference <= 1e-4

@@ -12,11 +12,11 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 from tritonclient.grpc import model_config_pb2
 
-from relatent_export.compile.graphs import to_bytes
 from relatent_export.compile.loop import Iterate
 from relatent_export.compile.lowering import folded
 from relatent_export.compile.onnx import export_module
 from relatent_export.compile.precision import Precision
+from relatent_export.nets.pixels import to_bytes
 from relatent_export.nets.stylegan2 import Synthesis
 from relatent_export.packs.networks import Networks
 from relatent_export.triton.config import ModelConfig, parse_config, tensors

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.directions import Direction
+from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
 from relatent_export.directions.formats.doubts import doubt_of
 from relatent_export.directions.formats.ganspace import (
@@ -70,7 +71,7 @@ def read_directions(
     z_width: int,
     *,
     name: str = "",
-    space: DirectionSpace | None = None,
+    space: Space | None = None,
     edits: Mapping[str, GanspaceEdit] | None = None,
     licence: str = "",
     source: str = "",
@@ -113,7 +114,7 @@ def read_directions(
         _check_space(space, edit.space, what)
         return [edit]
     if isinstance(data, Mapping) and "boundary" in data:
-        _check_space(space, DirectionSpace.W_PLUS, what)
+        _check_space(space, Space.W_PLUS, what)
         return [_idinvert(data, layers, width, described("idinvert", _INTERFACEGAN), what)]
     if not isinstance(data, np.ndarray | torch.Tensor):
         raise UnknownFile(f"{path}: expected a direction, got a {type(data).__name__}")
@@ -122,8 +123,8 @@ def read_directions(
     single = array.ndim == 1 and len(array) in (width, z_width)
     description = described(*_published(data, array, single))
     if single and space is None:
-        space = DirectionSpace.W if isinstance(data, torch.Tensor) else _space_of(path)
-    if single and space is DirectionSpace.Z:
+        space = Space.W if isinstance(data, torch.Tensor) else _space_of(path)
+    if single and space is Space.Z:
         return [_of_z(array, z_width, description, what)]
     rows, found = rows_of(array, layers, width, what)
     _check_space(space, found, what)
@@ -198,14 +199,14 @@ def _of_z(array: Numbers, z_width: int, description: Description, what: str) -> 
         raise UnsupportedFile(
             f"{what}: expected {z_width} numbers, as this generator's mapping network takes, got {len(array)}"
         )
-    return direction(array[None], DirectionSpace.Z, description, what)
+    return direction(array[None], Space.Z, description, what)
 
 
 def _idinvert(
     data: Mapping[str, Any], layers: int, width: int, description: Description, what: str
 ) -> Direction:
     rows, _ = rows_of(numbers(data["boundary"], f"{what}: boundary"), layers, width, what)
-    return direction(_moved(data, rows, what), DirectionSpace.W_PLUS, description, what)
+    return direction(_moved(data, rows, what), Space.W_PLUS, description, what)
 
 
 def _moved(data: Mapping[str, Any], rows: Numbers, what: str) -> Numbers:
@@ -237,19 +238,19 @@ def _refuse_style_relevance(array: Numbers, what: str) -> None:
         )
 
 
-def _check_space(given: DirectionSpace | None, found: DirectionSpace, what: str) -> None:
+def _check_space(given: Space | None, found: Space, what: str) -> None:
     if given not in (None, found):
         raise Refused(f"{what}: space: it is of {found.upper()}, not of {given.upper()}")
 
 
-def _space_of(path: Path) -> DirectionSpace:
+def _space_of(path: Path) -> Space:
     """Z or W by what InterFaceGAN's files and folders are called."""
     stem = path.stem.lower()
     if stem.endswith("_boundary"):
-        return DirectionSpace.W if stem.endswith("_w_boundary") else DirectionSpace.Z
+        return Space.W if stem.endswith("_w_boundary") else Space.Z
     folder = path.parent.name.lower()
     if stem.startswith("boundary_") and folder.endswith(("_w", "_z")):
-        return DirectionSpace(folder[-1])
+        return Space(folder[-1])
     raise SpaceUntold(
         f"{path}: a single row does not tell its space: say whether it is of W or Z, or call it as "
         "InterFaceGAN does, NAME_w_boundary.npy for W and NAME_boundary.npy for Z"

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.directions import Direction
+from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnsupportedFile
 from relatent_export.directions.formats.rows import Description, Numbers, direction, norms_of, numbers
 
@@ -89,10 +90,10 @@ class _Components:
     rows: Numbers
     deviations: Numbers
     mean: Numbers
-    space: DirectionSpace
+    space: Space
 
 
-def components_of(data: Mapping[str, Any], what: str) -> tuple[int, int, DirectionSpace]:
+def components_of(data: Mapping[str, Any], what: str) -> tuple[int, int, Space]:
     """How many components a file has, of how many numbers and of which space.
 
     Raises:
@@ -118,7 +119,7 @@ def _components(data: Mapping[str, Any], what: str) -> _Components:
         raise DamagedFile(f"{what}: {key}: expected components of unit norm")
     # Its code leaves them so where codes are of Z, and measures them where they are of W.
     of_z = key == "lat_comp" and bool((deviations == 1).all())
-    return _Components(rows, deviations, mean, DirectionSpace.Z if of_z else DirectionSpace.W)
+    return _Components(rows, deviations, mean, Space.Z if of_z else Space.W)
 
 
 def is_deviation(number: float) -> bool:
@@ -151,7 +152,7 @@ def read_components(
         ValueError: an edit's name is none.
     """
     found = _components(data, what)
-    of_z = found.space is DirectionSpace.Z
+    of_z = found.space is Space.Z
     expected, taker = (z_width, "mapping network takes") if of_z else (width, "codes have")
     if found.rows.shape[1] != expected:
         raise UnsupportedFile(
@@ -187,7 +188,7 @@ def component_direction(
     deviation: float,
     mean: Numbers,
     edit: GanspaceEdit,
-    space: DirectionSpace,
+    space: Space,
     layers: int,
     description: Description,
     what: str,
@@ -198,7 +199,7 @@ def component_direction(
         DamagedFile: it is zero.
     """
     unit = component / norms_of(component, what)
-    rows = 1 if space is DirectionSpace.Z else layers
+    rows = 1 if space is Space.Z else layers
     return direction(
         np.tile(unit, (rows, 1)),
         space,
@@ -206,7 +207,7 @@ def component_direction(
         what,
         lengths=(deviation,) * rows,
         bias=-float(mean @ unit),
-        layers=(0, 0) if space is DirectionSpace.Z else (edit.first_layer, edit.last_layer),
+        layers=(0, 0) if space is Space.Z else (edit.first_layer, edit.last_layer),
     )
 
 

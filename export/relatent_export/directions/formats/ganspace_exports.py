@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.directions import Direction
+from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
 from relatent_export.directions.formats.ganspace import (
     SLIDER,
@@ -41,7 +42,7 @@ class ExportedEdit:
 
     row: Numbers
     deviation: float
-    space: DirectionSpace
+    space: Space
     edit: GanspaceEdit
 
 
@@ -75,10 +76,10 @@ def exported_edit(data: Mapping[str, Any], what: str) -> ExportedEdit:
             f"rows {first} to {end}"
         )
     space = str(data.get("latent_space", "")).lower()
-    if space not in (DirectionSpace.W, DirectionSpace.Z):
+    if space not in (Space.W, Space.Z):
         raise UnsupportedFile(f"{what}: latent_space: expected W or Z, got {data.get('latent_space')!r:.80}")
     edit = GanspaceEdit(component, first, end - 1, float(reach))
-    return ExportedEdit(row, float(deviation), DirectionSpace(space), edit)
+    return ExportedEdit(row, float(deviation), Space(space), edit)
 
 
 def _whole(data: Mapping[str, Any], field: str, what: str) -> int:
@@ -105,7 +106,7 @@ def read_exported(
         Refused: it is of another generator, or not of codes.
     """
     found = exported_edit(data, what)
-    of_z, edit = found.space is DirectionSpace.Z, found.edit
+    of_z, edit = found.space is Space.Z, found.edit
     expected = z_width if of_z else width
     if found.row.size != expected:
         raise UnsupportedFile(

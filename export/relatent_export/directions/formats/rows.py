@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.directions import Direction
+from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
 
 Numbers = NDArray[np.float64]
@@ -97,7 +98,7 @@ def norms_of(rows: Numbers, what: str) -> Numbers:
     return norms
 
 
-def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers, DirectionSpace]:
+def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers, Space]:
     """The rows [L, D] of a direction of W or W+, given as [D], [L, D] or [L * D], and its space.
 
     Raises:
@@ -106,7 +107,7 @@ def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers
     check_shape(array, what)
     count = array.shape[-1]
     if array.ndim == 1 and count == width:
-        return np.tile(array, (layers, 1)), DirectionSpace.W
+        return np.tile(array, (layers, 1)), Space.W
     if array.ndim == 1 and count % width == 0:
         array = array.reshape(-1, width)
     if array.ndim != 2 or array.shape[1] != width:
@@ -119,12 +120,12 @@ def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers
             f"{what}: expected {_generator(layers)}, got {_generator(len(array))}: it belongs to another "
             "generator"
         )
-    return array, DirectionSpace.W_PLUS
+    return array, Space.W_PLUS
 
 
 def direction(
     rows: Numbers,
-    space: DirectionSpace,
+    space: Space,
     description: Description,
     what: str,
     *,

@@ -1,109 +1,124 @@
-"""The operations of an edit, checked, as functions over codes."""
+"""The operations of an edit, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
+from relatent.core.edits import CodeEdit, CodeOperation, CodeOutOfRange, Interpolation, StyleMix, Truncation
 from relatent.core.pack import Pack
 from relatent.v1 import editing_pb2
-from relatent_service.editing import arithmetic as editing
 from relatent_service.errors import InvalidField
 from relatent_service.rpc.messages import read_latent
-from relatent_service.rpc.reading.moves import (
-    MAX_OPERATIONS,
-    Function,
-    read_move,
-    read_numbers,
-    read_rows,
-    run_in_order,
-)
+from relatent_service.rpc.reading.moves import read_layers, read_move, read_numbers, read_z_move
 
-Floats = NDArray[np.float32]
+MAX_OPERATIONS = 64
+"""Of one call: they are done between the events of all calls, which must not wait long."""
 
 
 @dataclass(frozen=True)
-class Edit:
+class ParsedEdit:
     """An edit, checked.
 
     Attributes:
-        apply: in order, by the fields of their numbers.
-        strip: the strengths or amounts of the strip, if there is one.
+        edit: what to do.
+        fields: path of each operation's numbers in the request.
     """
 
-    apply: Mapping[str, Function]
-    strip: tuple[float, ...]
+    edit: CodeEdit
+    fields: tuple[str, ...]
 
-    @property
-    def images(self) -> int:
-        """How many it makes."""
-        return max(1, len(self.strip))
-
-    def run(self, w: Floats) -> Floats:
-        """Edit a code float32 [L, D]; the result is [N, L, D], one for each image.
+    @contextmanager
+    def naming_fields(self) -> Iterator[None]:
+        """Name the field of an operation that goes wrong.
 
         Raises:
-            InvalidField: it leaves the range of float32.
+            InvalidField: an operation left the range of float32.
         """
-        return run_in_order(self.apply, w[None])
+        try:
+            yield
+        except CodeOutOfRange as error:
+            raise InvalidField(
+                self.fields[error.index],
+                "expected numbers that keep the code within float32",
+                reason="NOT_FINITE",
+            ) from error
 
 
-def read_edit(pack: Pack, operations: Sequence[editing_pb2.Operation], max_images: int) -> Edit:
+def read_edit(pack: Pack, operations: Sequence[editing_pb2.Operation], max_images: int) -> ParsedEdit:
     """Check the operations of an edit against a pack.
 
     Raises:
         ServiceError: a field is not what it must be, or names a direction that is not there.
     """
+    _check_count(operations, "operations")
+    read = [
+        _read_operation(pack, operation, max_images, f"operations[{index}]")
+        for index, operation in enumerate(operations)
+    ]
+    strips = [index for index, (_, operation) in enumerate(read) if len(operation.strip) > 1]
+    if len(strips) > 1:
+        raise InvalidField(
+            f"operations[{strips[1]}]",
+            f"expected one strength or amount, as operations[{strips[0]}] holds several already",
+        )
+    return ParsedEdit(CodeEdit(tuple(operation for _, operation in read)), tuple(field for field, _ in read))
+
+
+def read_z_moves(pack: Pack, moves: Sequence[editing_pb2.DirectionMove], field: str) -> ParsedEdit:
+    """Moves of what samples are drawn from, one strength each.
+
+    Raises:
+        ServiceError: a field is not what it must be, or names a direction that is not there or not of Z.
+    """
+    _check_count(moves, field)
+    fields = [f"{field}[{index}]" for index in range(len(moves))]
+    read = [read_z_move(pack, move, path) for move, path in zip(moves, fields, strict=True)]
+    return ParsedEdit(CodeEdit(tuple(read)), tuple(f"{path}.strengths" for path in fields))
+
+
+def _check_count(operations: Sequence[object], field: str) -> None:
     if len(operations) > MAX_OPERATIONS:
-        raise InvalidField("operations", f"expected at most {MAX_OPERATIONS}, got {len(operations)}")
-    functions: dict[str, Function] = {}
-    strip: tuple[float, ...] = ()
-    strip_field = ""
-    for index, operation in enumerate(operations):
-        field = f"operations[{index}]"
-        numbers, function, values = _read_operation(pack, operation, max_images, field)
-        functions[numbers] = function
-        if len(values) > 1:
-            if strip:
-                raise InvalidField(
-                    field, f"expected one strength or amount, as {strip_field} holds several already"
-                )
-            strip, strip_field = values, field
-    return Edit(functions, strip)
+        raise InvalidField(field, f"expected at most {MAX_OPERATIONS}, got {len(operations)}")
 
 
 def _read_operation(
     pack: Pack, operation: editing_pb2.Operation, max_images: int, field: str
-) -> tuple[str, Function, tuple[float, ...]]:
-    """The field of its numbers, what it does, and the numbers that can make a strip."""
+) -> tuple[str, CodeOperation]:
+    """The field of an operation's numbers, and the operation."""
     match operation.WhichOneof("kind"):
         case "direction":
             path = f"{field}.direction"
-            return f"{path}.strengths", *read_move(pack, operation.direction, max_images, path)
+            return f"{path}.strengths", read_move(pack, operation.direction, max_images, path)
         case "style_mix":
             path = f"{field}.style_mix"
-            if not operation.style_mix.HasField("layers"):
-                raise InvalidField(f"{path}.layers", "expected the rows to take")
-            rows = read_rows(pack, operation.style_mix.layers, f"{path}.layers")
-            other = read_latent(pack, operation.style_mix.other, f"{path}.other")
-            return path, partial(editing.mix, other=other, rows=rows), ()
+            return path, _read_style_mix(pack, operation.style_mix, path)
         case "interpolation":
-            other = read_latent(pack, operation.interpolation.other, f"{field}.interpolation.other")
-            path = f"{field}.interpolation.amounts"
-            amounts = read_numbers(operation.interpolation.amounts, max_images, path)
-            for index, amount in enumerate(amounts):
-                if not -1 <= amount <= 2:
-                    raise InvalidField(f"{path}[{index}]", f"expected -1 to 2, got {amount:g}")
-            array = np.array(amounts, np.float32)
-            return path, partial(editing.interpolate, other=other, amounts=array), amounts
+            path = f"{field}.interpolation"
+            return f"{path}.amounts", _read_interpolation(pack, operation.interpolation, max_images, path)
         case "truncation":
             psi, path = operation.truncation.psi, f"{field}.truncation.psi"
             if not 0 <= psi <= 1:
                 raise InvalidField(path, f"expected 0 to 1, got {psi:g}")
-            return path, partial(editing.truncate, mean=pack.mean, psi=psi), ()
+            return path, Truncation(pack.mean, psi)
         case _:
             raise InvalidField(field, "expected direction, style_mix, interpolation or truncation, got none")
+
+
+def _read_style_mix(pack: Pack, mix: editing_pb2.StyleMix, field: str) -> StyleMix:
+    if not mix.HasField("layers"):
+        raise InvalidField(f"{field}.layers", "expected the layers to take, got none")
+    layers = read_layers(pack, mix.layers, f"{field}.layers")
+    return StyleMix(read_latent(pack, mix.other, f"{field}.other"), layers)
+
+
+def _read_interpolation(
+    pack: Pack, interpolation: editing_pb2.Interpolation, max_images: int, field: str
+) -> Interpolation:
+    other = read_latent(pack, interpolation.other, f"{field}.other")
+    amounts = read_numbers(interpolation.amounts, max_images, f"{field}.amounts")
+    for index, amount in enumerate(amounts):
+        if not -1 <= amount <= 2:
+            raise InvalidField(f"{field}.amounts[{index}]", f"expected -1 to 2, got {amount:g}")
+    return Interpolation(other, amounts)

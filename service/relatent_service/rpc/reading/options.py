@@ -1,28 +1,33 @@
-"""What a caller wishes of an inversion, checked, as a job for `relatent_service.inversion.inverter`."""
+"""What a caller asks of an inversion, checked."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.fit import Fit
+from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
+from relatent.core.stopping import Plateau
 from relatent.v1 import inversion_pb2, types_pb2
-from relatent_service.catalog import Catalog, shown
-from relatent_service.errors import InvalidField
+from relatent_service.catalog import ServedPacks, find_method, shown
+from relatent_service.errors import Diverged, InvalidField
 from relatent_service.images.codec import Encoded, Format
-from relatent_service.images.framing import Fit
-from relatent_service.inversion.job import Job, Start
-from relatent_service.inversion.refinement import Checkpoint
-from relatent_service.inversion.stopping import Plateau, StopRules
+from relatent_service.inversion.job import Plan
+from relatent_service.inversion.refinement import LossNotFinite, SavedState
+from relatent_service.inversion.stopping import StopRules
 from relatent_service.rpc.messages import read_checkpoint, read_image, read_latent, read_output_format
 from relatent_service.settings import Settings
 
 Floats = NDArray[np.float32]
 
+MASK = "mask"
+"""The further input that Refinement.mask fills."""
 _FITS: dict[int, Fit] = {
     types_pb2.FIT_UNSPECIFIED: Fit.CROP,
     types_pb2.FIT_CROP: Fit.CROP,
@@ -32,33 +37,72 @@ _FITS: dict[int, Fit] = {
 
 
 @dataclass(frozen=True)
-class Wish:
-    """An inversion asked for; `relatent_service.rpc.reading.images` decodes its images.
+class ParsedInversion:
+    """An inversion asked for, all but its pixels checked.
+
+    `relatent_service.rpc.reading.images` decodes these.
 
     Attributes:
-        job: complete but for image and mask.
+        plan: how to invert.
         mask: None for everywhere.
         output_format: of the reconstruction and of previews.
+        field: path of the request's options, for errors.
     """
 
-    job: Job
+    plan: Plan
     image: Encoded
     mask: Encoded | None
     fit: Fit
     output_format: Format
+    field: str
+
+    def reporting(self, preview_every: int, checkpoint_every: int) -> ParsedInversion:
+        """The same with previews and checkpoints."""
+        plan = replace(self.plan, preview_every=preview_every, checkpoint_every=checkpoint_every)
+        return replace(self, plan=plan)
+
+    def followed_by(self, images: int) -> ParsedInversion:
+        """The same with so many images to make of its result."""
+        return replace(self, plan=replace(self.plan, images_after=images))
+
+    @contextmanager
+    def naming_fields(self) -> Iterator[None]:
+        """Name the field that most likely is to blame for a loss that is not finite.
+
+        Raises:
+            Diverged: it was not.
+        """
+        try:
+            yield
+        except LossNotFinite as error:
+            raise self._diverged(error) from error
+
+    def _diverged(self, error: LossNotFinite) -> Diverged:
+        if error.at_start:
+            cause = "latent"
+            if isinstance(self.plan.start, StartRule):
+                cause = "refinement.weights"
+            elif isinstance(self.plan.start, SavedState):
+                cause = "checkpoint"
+            return Diverged(f"{self.field}.{cause}", "expected a finite loss at the start; it was not finite")
+        return Diverged(
+            f"{self.field}.refinement.learning_rate",
+            f"expected a step size that keeps the loss finite; with {self.plan.learning_rate:g} it was not "
+            f"finite after {error.steps} steps",
+        )
 
 
-def read_wish(
-    catalog: Catalog,
+def read_inversion(
+    packs: ServedPacks,
     settings: Settings,
     image: types_pb2.Image,
     options: inversion_pb2.InversionOptions,
     path: str = "",
-) -> Wish:
+) -> ParsedInversion:
     """Check all of a request for an inversion but its pixels.
 
     Args:
-        catalog: where packs are looked up.
+        packs: where packs are looked up.
         settings: whose limits hold.
         image: what to invert.
         options: how.
@@ -68,50 +112,76 @@ def read_wish(
         ServiceError: a field is not what it must be, or names something that is not there.
     """
     field = f"{path}options"
-    pack = catalog.pack(options.pack, f"{field}.pack")
+    pack = packs.pack(options.pack, f"{field}.pack")
+    method = _read_method(pack, options, field)
     if options.fit not in _FITS:
         raise InvalidField(f"{field}.fit", f"expected CROP (1), PAD (2) or REFUSE (3), got {options.fit}")
-    refinement, place = options.refinement, f"{field}.refinement"
-    start = _read_start(pack, options, settings.max_steps, field)
-    job = Job(
+    refinement, inner = options.refinement, f"{field}.refinement"
+    start = _read_start(pack, method, options, settings.max_steps, field)
+    plan = Plan(
         pack=pack,
-        image=np.empty(0, np.uint8),
-        mask=np.empty(0, np.uint8),
+        method=method,
         start=start,
-        rules=_read_rules(pack, refinement, settings.max_steps, place),
-        learning_rate=_read_learning_rate(pack, refinement, start, place),
-        weights=_read_weights(pack, refinement.weights, place),
-        field=field,
+        rules=_read_rules(method, refinement, settings.max_steps, inner),
+        learning_rate=_read_learning_rate(method, refinement, start, inner),
+        weights=_read_weights(method, refinement.weights, inner),
     )
-    return Wish(
-        job=job,
+    return ParsedInversion(
+        plan=plan,
         image=read_image(image, f"{path}image"),
-        mask=read_image(refinement.mask, f"{place}.mask") if refinement.HasField("mask") else None,
+        mask=_read_mask(method, refinement, f"{inner}.mask"),
         fit=_FITS[options.fit],
         output_format=read_output_format(options.output_format, f"{field}.output_format"),
+        field=field,
     )
+
+
+def _read_method(pack: Pack, options: inversion_pb2.InversionOptions, field: str) -> Method:
+    """The method named, or the checkpoint's, or the pack's default."""
+    if options.WhichOneof("start") != "checkpoint":
+        return find_method(pack, options.method, f"{field}.method")
+    at_work = find_method(pack, options.checkpoint.method, f"{field}.checkpoint.method")
+    if options.method and options.method != at_work.name:
+        raise InvalidField(
+            f"{field}.method",
+            f"expected that of the checkpoint, {at_work.name!r}, or none, got {shown(options.method)}",
+            reason="WRONG_METHOD",
+        )
+    return at_work
 
 
 def _read_start(
-    pack: Pack, options: inversion_pb2.InversionOptions, max_steps: int, field: str
-) -> Start | Floats | Checkpoint:
-    match options.WhichOneof("start"):
-        case "mean":
-            return Start.MEAN
-        case "latent":
-            return read_latent(pack, options.latent, f"{field}.latent")
-        case "checkpoint":
-            return read_checkpoint(pack, options.checkpoint, max_steps, f"{field}.checkpoint")
-        case "encoder" if not pack.encoder:
+    pack: Pack, method: Method, options: inversion_pb2.InversionOptions, max_steps: int, field: str
+) -> StartRule | Floats | SavedState:
+    name = options.WhichOneof("start")
+    if name == "checkpoint":
+        return read_checkpoint(pack, method, options.checkpoint, max_steps, f"{field}.checkpoint")
+    rule = method.default_start if name is None else StartRule(name)
+    if rule not in method.rates:
+        if rule is StartRule.ENCODER and not pack.encoder:
             raise InvalidField(
                 f"{field}.encoder", f"pack {pack.name!r} has no encoder; start from its mean or from a latent"
             )
-        case _:
-            return Start.ENCODER if pack.encoder else Start.MEAN
+        raise InvalidField(
+            f"{field}.{rule}", f"expected a start that method {method.name!r} has: {', '.join(method.rates)}"
+        )
+    if rule is StartRule.LATENT:
+        return read_latent(pack, options.latent, f"{field}.latent")
+    return rule
 
 
-def _read_rules(pack: Pack, refinement: inversion_pb2.Refinement, max_steps: int, field: str) -> StopRules:
-    steps = min(pack.refinement.default_steps, max_steps)
+def _read_mask(method: Method, refinement: inversion_pb2.Refinement, field: str) -> Encoded | None:
+    if not refinement.HasField("mask"):
+        return None
+    if MASK not in method.inputs:
+        raise InvalidField(field, f"expected none: method {method.name!r} takes no mask")
+    return read_image(refinement.mask, field)
+
+
+def _read_rules(
+    method: Method, refinement: inversion_pb2.Refinement, max_steps: int, field: str
+) -> StopRules:
+    steps = min(method.default_steps, max_steps)
     if refinement.HasField("steps"):
         steps = refinement.steps
     if steps > max_steps:
@@ -152,20 +222,27 @@ def _read_budget(refinement: inversion_pb2.Refinement, field: str) -> float:
 
 
 def _read_learning_rate(
-    pack: Pack, refinement: inversion_pb2.Refinement, start: Start | Floats | Checkpoint, field: str
+    method: Method,
+    refinement: inversion_pb2.Refinement,
+    start: StartRule | Floats | SavedState,
+    field: str,
 ) -> float:
     if refinement.HasField("learning_rate"):
         rate = refinement.learning_rate
         if not (math.isfinite(rate) and rate > 0):
             raise InvalidField(f"{field}.learning_rate", f"expected a finite number above 0, got {rate:g}")
         return rate
-    if isinstance(start, Checkpoint) and start.learning_rate:
-        return start.learning_rate
-    return pack.refinement.learning_rate["mean" if start is Start.MEAN else "encoder"]
+    match start:
+        case SavedState():
+            return start.learning_rate or method.rates[method.default_start]
+        case StartRule():
+            return method.rates[start]
+        case _:
+            return method.rates[StartRule.LATENT]
 
 
-def _read_weights(pack: Pack, wanted: Mapping[str, float], field: str) -> dict[str, float]:
-    weights = dict(pack.refinement.weights)
+def _read_weights(method: Method, wanted: Mapping[str, float], field: str) -> dict[str, float]:
+    weights = dict(method.terms)
     for name, weight in wanted.items():
         path = f"{field}.weights[{shown(name)}]"
         if name not in weights:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from relatent.core.directions import DirectionSpace
 from relatent.core.pack import read_pack
+from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
 from relatent_export.directions.formats.ganspace import GanspaceEdit
 from relatent_export.packs.networks import Networks
-from relatent_export.packs.pack import PackInfo, write_pack
+from relatent_export.packs.pack import PackFacts, write_pack
 from tests.export.directions.formats.direction_files import (
     LAYERS,
     RANDOM,
@@ -35,7 +35,7 @@ def test_interfacegans_normals_of_w_move_every_row_by_one(save: Save) -> None:
     normal = unit(1, WIDTH)
     found = one(save("stylegan_ffhq_age_c_gender_w_boundary.npy", normal))
     assert found.name == "stylegan_ffhq_age_c_gender_w_boundary"
-    assert found.space is DirectionSpace.W
+    assert found.space is Space.W
     assert found.vector.dtype == np.float32
     np.testing.assert_allclose(found.vector, np.tile(normal, (LAYERS, 1)), atol=1e-7)
     assert found.lengths == (1.0,) * LAYERS
@@ -48,7 +48,7 @@ def test_interfacegans_normals_of_w_move_every_row_by_one(save: Save) -> None:
 def test_interfacegans_normals_of_z_are_as_wide_as_what_the_mapping_takes(save: Save) -> None:
     normal = unit(1, Z_WIDTH)
     found = one(save("stylegan_ffhq_age_boundary.npy", normal))
-    assert found.space is DirectionSpace.Z
+    assert found.space is Space.Z
     np.testing.assert_allclose(found.vector, normal, atol=1e-7)
     assert (found.lengths, found.first_layer, found.last_layer) == ((1.0,), 0, 0)
     with pytest.raises(UnsupportedFile, match=r"age_boundary.npy: expected 12 numbers, as this .*, got 16"):
@@ -58,30 +58,30 @@ def test_interfacegans_normals_of_z_are_as_wide_as_what_the_mapping_takes(save: 
 def test_the_space_of_a_single_row_is_its_callers_to_say_and_else_its_names(save: Save) -> None:
     normal = unit(1, WIDTH)
 
-    def space(name: str, told: DirectionSpace | None = None) -> DirectionSpace:
+    def space(name: str, told: Space | None = None) -> Space:
         return read_directions(save(name, normal), LAYERS, WIDTH, WIDTH, space=told)[0].space
 
-    assert space("Age_W_boundary.npy") is DirectionSpace.W
-    assert space("age_boundary.npy") is DirectionSpace.Z
-    assert space("age_boundary.npy", DirectionSpace.W) is DirectionSpace.W
-    assert space("age_w_boundary.npy", DirectionSpace.Z) is DirectionSpace.Z
-    assert space("stylegan2_ffhq_w/boundary_Young.npy") is DirectionSpace.W
-    assert space("stylegan2_ffhq_z/boundary_Young.npy") is DirectionSpace.Z
-    assert space("age.npy", DirectionSpace.Z) is DirectionSpace.Z
+    assert space("Age_W_boundary.npy") is Space.W
+    assert space("age_boundary.npy") is Space.Z
+    assert space("age_boundary.npy", Space.W) is Space.W
+    assert space("age_w_boundary.npy", Space.Z) is Space.Z
+    assert space("stylegan2_ffhq_w/boundary_Young.npy") is Space.W
+    assert space("stylegan2_ffhq_z/boundary_Young.npy") is Space.Z
+    assert space("age.npy", Space.Z) is Space.Z
     for name in ("age.npy", "elsewhere/boundary_Young.npy"):
         with pytest.raises(Refused, match="a single row does not tell its space: say whether"):
             space(name)
     with pytest.raises(Refused, match=r"space: it is of W, not of W\+"):
-        space("age.npy", DirectionSpace.W_PLUS)
+        space("age.npy", Space.W_PLUS)
     with pytest.raises(Refused, match=r"space: it is of W\+, not of Z"):
-        read(save("pose.pt", torch.randn(1, LAYERS, WIDTH)), space=DirectionSpace.Z)
+        read(save("pose.pt", torch.randn(1, LAYERS, WIDTH)), space=Space.Z)
 
 
 def test_idinverts_boundaries_move_the_rows_they_name_and_no_other(save: Save) -> None:
     rows = unit(1, LAYERS, WIDTH).astype(np.float32)
     data = {"boundary": rows, "meta_data": {"manipulate_layers": [2, 3, 7]}}
     found = one(save("expression.npy", np.array(data, dtype=object)))
-    assert (found.space, found.first_layer, found.last_layer) == (DirectionSpace.W_PLUS, 2, 7)
+    assert (found.space, found.first_layer, found.last_layer) == (Space.W_PLUS, 2, 7)
     moved = step(found)
     np.testing.assert_allclose(moved[[2, 3, 7]], rows[0, [2, 3, 7]], atol=1e-7)
     assert not np.delete(moved, [2, 3, 7], axis=0).any()
@@ -116,7 +116,7 @@ def test_a_strength_adds_as_much_of_the_e4e_familys_numbers(save: Save, shape: t
     expected = np.broadcast_to(tensor.numpy(), (1, LAYERS, WIDTH))[0]
     np.testing.assert_allclose(step(found), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(found.vector, axis=1), 1, rtol=1e-6)
-    assert found.space is (DirectionSpace.W if shape == (1, WIDTH) else DirectionSpace.W_PLUS)
+    assert found.space is (Space.W if shape == (1, WIDTH) else Space.W_PLUS)
     assert (found.name, found.licence, found.source) == ("pose", "MIT", "encoder4editing")
     assert (found.min_strength, found.max_strength) == (-5.0, 5.0)
 
@@ -124,7 +124,7 @@ def test_a_strength_adds_as_much_of_the_e4e_familys_numbers(save: Save, shape: t
 def test_stylefeatureeditors_rows_are_a_unit_vector_together(save: Save) -> None:
     flat = unit(1, LAYERS * WIDTH)
     found = one(save("Eyeglasses_boundary.npy", flat))
-    assert (found.name, found.space) == ("eyeglasses_boundary", DirectionSpace.W_PLUS)
+    assert (found.name, found.space) == ("eyeglasses_boundary", Space.W_PLUS)
     np.testing.assert_allclose(step(found).reshape(1, -1), flat, atol=1e-6)
     assert sum(length**2 for length in found.lengths) == pytest.approx(1)
     assert (found.min_strength, found.max_strength) == (-10.0, 10.0)
@@ -139,7 +139,7 @@ def test_every_component_of_ganspace_becomes_a_direction(save: Save) -> None:
         assert each.lengths == pytest.approx((deviation,) * LAYERS)
         expected = np.tile(deviation * data["comp"][index].numpy(), (LAYERS, 1))
         np.testing.assert_allclose(step(each), expected, atol=1e-6)
-        assert each.space is DirectionSpace.W
+        assert each.space is Space.W
         assert each.source == f"GANSpace, ffhq_pca.pt, component {index}"
         assert (each.min_strength, each.max_strength) == (-10.0, 10.0)
     assert read(save("ffhq_pca.pt", components(1)))[0].name == "ffhq_pca_00"
@@ -301,7 +301,7 @@ def test_imported_directions_are_written_to_a_pack_and_read_again(
         *read_directions(save("pose.pt", torch.randn(1, *shape[:2])), *shape, licence="MIT"),
         *read_directions(save("age_boundary.npy", unit(1, shape[2])), *shape),
     ]
-    info = PackInfo("small", "Random networks.", "Apache-2.0", "Random.", {"encoder": 0.02, "mean": 0.05})
+    info = PackFacts("small", "Random networks.", "Apache-2.0", "Random.", {"encoder": 0.02, "mean": 0.05})
     write_pack(tmp_path / "pack", info, small, written)
     found = read_pack(tmp_path / "pack").directions
     for each in written:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from relatent.core.directions import DirectionSpace
+from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import Refused, UnsafeFile, UnsupportedFile
 from relatent_export.directions.formats.ganspace import GanspaceEdit
 from tests.export.directions.formats.direction_files import (
@@ -37,7 +37,7 @@ def test_ganspaces_own_components_of_w_are_those_of_the_e4e_family(tmp_path: Pat
     (theirs,) = read(tmp_path / "e4e.pt", name="pca", edits={"beard": GanspaceEdit(3, 7, 8)})
     (ours,) = found
     np.testing.assert_array_equal(ours.vector, theirs.vector)
-    assert (ours.lengths, ours.bias, ours.space) == (theirs.lengths, theirs.bias, DirectionSpace.W)
+    assert (ours.lengths, ours.bias, ours.space) == (theirs.lengths, theirs.bias, Space.W)
     expected = {"directions": "GANSpace, 5 components", "space": "W, 16 numbers"}
     assert describe_directions(path) == expected
 
@@ -47,7 +47,7 @@ def test_ganspaces_own_components_of_z_move_samples(tmp_path: Path) -> None:
     np.savez_compressed(path, **data)
     found = read(path)
     assert [each.name for each in found] == [f"pca_{index:02d}" for index in range(5)]
-    assert {(each.space, each.lengths, each.last_layer) for each in found} == {(DirectionSpace.Z, (1.0,), 0)}
+    assert {(each.space, each.lengths, each.last_layer) for each in found} == {(Space.Z, (1.0,), 0)}
     np.testing.assert_allclose(found[4].vector, data["lat_comp"][4], atol=1e-6)
     assert describe_directions(path)["space"] == "Z, 12 numbers"
     with pytest.raises(Refused, match="components are of Z, which has no rows to choose with --component"):
@@ -66,7 +66,7 @@ def test_an_edit_that_ganspaces_viewer_exported_moves_its_rows_by_its_deviation(
     path, data = tmp_path / "StyleGAN2-open_eyes-ffhq.pkl", own_edit()
     path.write_bytes(pickle.dumps(data, protocol))
     found = one(path)
-    assert (found.name, found.space, found.bias) == ("open_eyes", DirectionSpace.W, 0.0)
+    assert (found.name, found.space, found.bias) == ("open_eyes", Space.W, 0.0)
     assert (found.first_layer, found.last_layer, found.max_strength) == (8, 9, 14.0)
     moved = step(found)
     np.testing.assert_allclose(moved[8:10], np.tile(1.25 * data["lat_comp"], (2, 1)), atol=1e-6)

@@ -19,10 +19,12 @@ class Condition:
     Attributes:
         dtype: of the tensor.
         shape: without the batch axis.
+        default: the number that fills it where a caller gives nothing.
     """
 
     dtype: torch.dtype
     shape: tuple[int, ...]
+    default: float = 0
 
 
 class Objective(Protocol):

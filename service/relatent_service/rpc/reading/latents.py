@@ -1,4 +1,4 @@
-"""Latent codes as they travel: checked on the way in, laid out on the way out. Pure functions."""
+"""Latent codes and other arrays as they travel: checked on the way in, laid out on the way out."""
 
 from __future__ import annotations
 
@@ -84,14 +84,3 @@ def broadcast_w(pack: Pack, w: Floats) -> Floats:
 def write_floats(array: Floats) -> bytes:
     """The bytes of an array as it travels: IEEE float32, little-endian, row by row."""
     return np.ascontiguousarray(array, WIRE).tobytes()
-
-
-def noise(seed: int, width: int) -> Floats:
-    """The input of the mapping network for a seed, float32 [width].
-
-    From NumPy's legacy generator, the one whose numbers never change between versions; so a seed means
-    the same on every server. Below 2**32 it is what StyleGAN's own scripts draw for that seed; seeds
-    from there on use both halves of the number.
-    """
-    key = seed if seed < 2**32 else [seed & 0xFFFFFFFF, seed >> 32]
-    return np.random.RandomState(key).randn(width).astype(np.float32)

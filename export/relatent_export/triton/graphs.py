@@ -1,4 +1,4 @@
-"""The six graphs of a pack: what each computes, and its export to ONNX.
+"""The graphs of a pack: what each computes, and its export to ONNX.
 
 Images go in and out as uint8 [B, H, W, 3]; conversion, clamping and layout are inside the graph.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from relatent.core.graphs import Role
 from relatent_export.analysis.quality import mean_squared_error, psnr, ssim
 from relatent_export.compile.loop import assemble
 from relatent_export.compile.lowering import folded
@@ -20,34 +20,12 @@ from relatent_export.compile.onnx import EXAMPLES, clean, export_module
 from relatent_export.compile.precision import Precision, in_precision
 from relatent_export.compile.step import trace_step
 from relatent_export.nets.perceptual import perceptual_distance
+from relatent_export.nets.pixels import to_bytes, to_float
 from relatent_export.nets.resampling import area_downsample
-from relatent_export.objectives.reconstruction import Reconstruction
-from relatent_export.packs.networks import Networks, encode
+from relatent_export.objectives.methods import MAX_STEPS, METHODS
+from relatent_export.packs.networks import Networks, encode, synthesis_in
 from relatent_export.triton.targets import Target, graph_precision
 from relatent_export.triton.tensorrt import fit
-
-ROLES = ("encode", "map", "synthesize", "assess", "attributes", "refine")
-"""The graphs that a pack may have; `NAME_encode` and so on."""
-
-MAX_STEPS = 10
-"""K: steps of one refinement call. Ten lose nothing against one call a step, and let a caller
-that hangs up, or a new one, wait for a fraction of a second."""
-
-
-def to_float(image: Tensor) -> Tensor:
-    """uint8 [B, H, W, 3] to float32 [B, 3, H, W] in [-1, 1]."""
-    return image.permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def to_bytes(image: Tensor) -> Tensor:
-    """float32 [B, 3, H, W] in [-1, 1] to uint8 [B, H, W, 3], clamped and rounded."""
-    scaled = ((image.clamp(-1, 1) + 1) * 127.5).round()
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1)
-
-
-def _synthesis(networks: Networks, precision: Precision) -> Callable[[Tensor], Tensor]:
-    synthesis = networks.generator.synthesis
-    return synthesis if precision is Precision.FLOAT32 else partial(synthesis, dtype=precision.dtype)
 
 
 class Encode(nn.Module):
@@ -57,7 +35,7 @@ class Encode(nn.Module):
         super().__init__()
         assert networks.encoder is not None
         self.encoder = in_precision(networks.encoder, precision)
-        self.synthesis = _synthesis(networks, precision)
+        self.synthesis = synthesis_in(networks, precision)
 
     def forward(self, image: Tensor) -> Tensor:
         """uint8 [B, R, R, 3] to float32 [B, L, D]."""
@@ -81,7 +59,7 @@ class Synthesize(nn.Module):
 
     def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
         super().__init__()
-        self.synthesis = _synthesis(networks, precision)
+        self.synthesis = synthesis_in(networks, precision)
 
     def forward(self, w: Tensor) -> Tensor:
         """float32 [B, L, D] to uint8 [B, R, R, 3]."""
@@ -94,7 +72,7 @@ class Assess(nn.Module):
     def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
         super().__init__()
         self.perceptual, self.identity = networks.features, networks.identity
-        self.side = networks.compare_side
+        self.side = networks.compare_size
 
     def forward(self, image: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
         """Two uint8 [B, R, R, 3] to what `Networks.metrics` names, each [B, 1]."""
@@ -135,32 +113,25 @@ class _Recipe:
 
 def _recipes(networks: Networks) -> dict[str, _Recipe]:
     """How each graph but refinement's is made, of those that the networks allow."""
-    recipes = {}
+    recipes: dict[str, _Recipe] = {}
     if networks.encoder is not None:
-        recipes["encode"] = _Recipe(Encode, ("image",), ("w",))
-    recipes["map"] = _Recipe(Map, ("z", "psi"), ("w",))
-    recipes["synthesize"] = _Recipe(Synthesize, ("w",), ("image",))
-    recipes["assess"] = _Recipe(Assess, ("image", "reference"), networks.metrics)
+        recipes[Role.ENCODE] = _Recipe(Encode, ("image",), ("w",))
+    recipes[Role.MAP] = _Recipe(Map, ("z", "psi"), ("w",))
+    recipes[Role.SYNTHESIZE] = _Recipe(Synthesize, ("w",), ("image",))
+    recipes[Role.ASSESS] = _Recipe(Assess, ("image", "reference"), networks.metrics)
     if networks.attributes is not None:
-        recipes["attributes"] = _Recipe(Attributes, ("image",), ("attributes",))
+        recipes[Role.ATTRIBUTES] = _Recipe(Attributes, ("image",), ("attributes",))
     return recipes
-
-
-def reconstruction_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Reconstruction:
-    """The pack's refinement objective, computed in a precision."""
-    config, perceptual = networks.generator.config, networks.lpips or networks.attributes
-    return Reconstruction(
-        _synthesis(networks, precision),
-        None if perceptual is None else in_precision(perceptual, precision),
-        (config.layers, config.latent_width),
-        config.resolution,
-        networks.compare_side,
-    )
 
 
 def roles(networks: Networks) -> tuple[str, ...]:
     """The graphs that a pack of these networks has, in the order in which they are built."""
-    return (*_recipes(networks), "refine")
+    return (*_recipes(networks), *refinement_roles())
+
+
+def refinement_roles() -> tuple[str, ...]:
+    """The roles of the refinement graphs that methods run."""
+    return tuple(dict.fromkeys(recipe.graph for recipe in METHODS.values()))
 
 
 def build_graphs(
@@ -178,8 +149,8 @@ def build_graphs(
         precision: of those that the target has it for.
 
     Yields:
-        The graph's role (`encode`, `map`, `synthesize`, `assess`, `attributes`, `refine`; those that the
-        pack has networks for) and the model, free of anything that names the machine it was made on.
+        The graph's role (of those in `relatent.core.graphs` what the pack has networks for, and each
+        method's) and the model, free of anything that names the machine it was made on.
     """
     examples = _examples(networks)
     for role, recipe in _recipes(networks).items():
@@ -190,10 +161,11 @@ def build_graphs(
             module = folded(module, inputs)
         model = clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
         yield role, fit(model, role) if target is Target.TENSORRT else model
-    held = graph_precision("refine", target, precision)
-    traced = trace_step(reconstruction_objective(networks, held), networks.bases, held)
-    model = clean(assemble(traced, max_steps, target.iterate))
-    yield "refine", fit(model, "refine") if target is Target.TENSORRT else model
+    for role, method in {method.graph: method for method in METHODS.values()}.items():
+        held = graph_precision(role, target, precision)
+        traced = trace_step(method.objective(networks, held), networks.bases, held)
+        model = clean(assemble(traced, max_steps, target.iterate))
+        yield role, fit(model, role) if target is Target.TENSORRT else model
 
 
 def _examples(networks: Networks) -> dict[str, Tensor]:

@@ -1,0 +1,225 @@
+"""Edits as plain values, and their arithmetic: pure functions over float32 codes [N, L, D], N at a time.
+
+In Z, codes are [N, 1, Z]. What strengths mean is `relatent.core.directions`'s to say. Coarse layers come
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.core.directions import Direction
+
+Floats = NDArray[np.float32]
+
+NOTHING_LEFT = 1e-4
+"""A unit vector whose part outside the conditions' span is shorter than this lies within it."""
+
+
+class CodeOutOfRange(ArithmeticError):
+    """An operation took a code out of the range of float32.
+
+    Attributes:
+        index: which operation of the edit.
+    """
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"operation {index} takes the code out of the range of float32")
+        self.index = index
+
+
+@dataclass(frozen=True)
+class DirectionMove:
+    """Move codes along a direction.
+
+    Attributes:
+        direction: which.
+        strengths: how far, one for each code; or several for one code, which make a strip.
+        layers: first and last to move, both included; None: the direction's own.
+        absolute: whether strengths are signed distances to the direction's boundary, to arrive at.
+        conditions: directions whose boundaries the codes move along, so that what they tell stays.
+    """
+
+    direction: Direction
+    strengths: tuple[float, ...]
+    layers: tuple[int, int] | None = None
+    absolute: bool = False
+    conditions: tuple[Direction, ...] = ()
+
+    @property
+    def strip(self) -> tuple[float, ...]:
+        """The numbers that may be several."""
+        return self.strengths
+
+    @property
+    def rows(self) -> slice:
+        """The layers to move as a slice of a code's array."""
+        first, last = self.layers or (self.direction.first_layer, self.direction.last_layer)
+        return slice(first, last + 1)
+
+    @cached_property
+    def normals(self) -> Floats:
+        """Where to go in each layer, [L, D], of unit norm or zero: the direction less its conditions."""
+        if not self.conditions:
+            return self.direction.vector
+        return orthogonalise(self.direction.vector, [other.vector for other in self.conditions])
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves anything in its layers, with a strength that is not zero."""
+        return bool(self._unit[self.rows].any())
+
+    @property
+    def _unit(self) -> Floats:
+        """Where one unit of strength goes, [L, D]."""
+        return np.array(self.direction.lengths, np.float32)[:, None] * self.normals
+
+    def apply(self, codes: Floats) -> Floats:
+        """Codes [N, L, D] to [N, L, D], or one code to [S, L, D], one for each strength."""
+        strengths = np.array(self.strengths, np.float32)
+        result = np.repeat(codes, len(strengths), axis=0) if len(codes) == 1 else codes.copy()
+        if self.absolute:
+            result[:, self.rows] += self._ways(result, strengths)
+        else:
+            result[:, self.rows] += strengths[:, None, None] * self._unit[self.rows]
+        return result
+
+    def _ways(self, codes: Floats, strengths: Floats) -> Floats:
+        """The way of each code to its distance from the boundary.
+
+        Along the direction's own normal n the way is strength * length - (<w, n> + b); along one made
+        orthogonal to others it is longer, by 1 / <normal, n>.
+        """
+        own, along = self.direction.vector[self.rows], self.normals[self.rows]
+        lengths = np.array(self.direction.lengths, np.float32)[self.rows]
+        distance = np.einsum("nld,ld->nl", codes[:, self.rows], own) + self.direction.bias
+        gain = np.einsum("ld,ld->l", along, own)
+        moving = (np.abs(gain) > NOTHING_LEFT) & (lengths > 0)
+        wanted = strengths[:, None] * lengths
+        way = np.where(moving, (wanted - distance) / np.where(moving, gain, 1), 0)
+        return np.asarray(way[:, :, None] * along, np.float32)
+
+
+@dataclass(frozen=True)
+class StyleMix:
+    """Replace layers of codes by those of another.
+
+    Attributes:
+        other: float32 [L, D].
+        layers: first and last to replace, both included.
+    """
+
+    other: Floats
+    layers: tuple[int, int]
+    strip: tuple[float, ...] = ()
+
+    def apply(self, codes: Floats) -> Floats:
+        """Codes [N, L, D] to [N, L, D]."""
+        result, rows = codes.copy(), slice(self.layers[0], self.layers[1] + 1)
+        result[:, rows] = self.other[rows]
+        return result
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """Go a part of the way to another code.
+
+    Attributes:
+        other: float32 [L, D].
+        amounts: 0 stays, 1 arrives; one for each code, or several for one code, which make a strip.
+    """
+
+    other: Floats
+    amounts: tuple[float, ...]
+
+    @property
+    def strip(self) -> tuple[float, ...]:
+        """The numbers that may be several."""
+        return self.amounts
+
+    def apply(self, codes: Floats) -> Floats:
+        """Codes [N, L, D] to [N, L, D], or one code to [S, L, D], one for each amount."""
+        share = np.array(self.amounts, np.float32)[:, None, None]
+        return np.asarray((1 - share) * codes + share * self.other, np.float32)
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """Pull codes towards the mean latent: mean + psi * (w - mean).
+
+    Attributes:
+        mean: float32 [L, D].
+        psi: 1 leaves codes as they are, 0 gives the mean.
+    """
+
+    mean: Floats
+    psi: float
+    strip: tuple[float, ...] = ()
+
+    def apply(self, codes: Floats) -> Floats:
+        """Codes [N, L, D] to [N, L, D]."""
+        return np.asarray(self.mean + np.float32(self.psi) * (codes - self.mean), np.float32)
+
+
+CodeOperation: TypeAlias = DirectionMove | StyleMix | Interpolation | Truncation
+
+
+@dataclass(frozen=True)
+class CodeEdit:
+    """Operations, one after the other; at most one of them has several numbers."""
+
+    operations: tuple[CodeOperation, ...]
+
+    @property
+    def strip(self) -> tuple[float, ...]:
+        """The strengths or amounts that make several codes of one; empty if none does."""
+        return next((each.strip for each in self.operations if len(each.strip) > 1), ())
+
+    @property
+    def images(self) -> int:
+        """How many codes it makes of one."""
+        return max(1, len(self.strip))
+
+    def apply(self, codes: Floats) -> Floats:
+        """Codes [N, L, D] to [N, L, D], or one code to [S, L, D] where there is a strip.
+
+        Raises:
+            CodeOutOfRange: an operation leaves the range of float32.
+        """
+        for index, operation in enumerate(self.operations):
+            with np.errstate(over="ignore", invalid="ignore"):
+                codes = operation.apply(codes)
+            if not np.isfinite(codes).all():
+                raise CodeOutOfRange(index)
+        return codes
+
+
+def orthogonalise(direction: Floats, conditions: Sequence[Floats]) -> Floats:
+    """Make a direction orthogonal to others, layer by layer, by least squares.
+
+    Takes away from each layer's normal its component in the span of the conditions' own there, and scales
+    what is left to unit norm again: InterFaceGAN's conditional boundaries (Shen et al., 2020), for any number
+    of conditions.
+
+    Args:
+        direction: float32 [L, D], each layer's of unit norm or zero.
+        conditions: any number of others, likewise; they need not be orthogonal to each other.
+
+    Returns:
+        float32 [L, D]; zero where nothing is left.
+    """
+    result = np.zeros_like(direction)
+    for layer, normal in enumerate(direction):
+        basis = np.stack([condition[layer] for condition in conditions], axis=1).astype(np.float64)
+        coefficients = np.linalg.lstsq(basis, normal.astype(np.float64), rcond=NOTHING_LEFT)[0]
+        rest = normal - basis @ coefficients
+        norm = np.linalg.norm(rest)
+        if norm > NOTHING_LEFT:
+            result[layer] = rest / norm
+    return result

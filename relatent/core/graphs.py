@@ -1,0 +1,42 @@
+"""The graphs of a pack by their roles, and what their configurations say of them.
+
+The graph of pack NAME in the role `encode` is the Triton model NAME_encode. A method's refinement graph has
+a role of its own, which the method names (`relatent.core.methods`).
+
+| Role | Inputs and outputs, each with a free batch axis before it |
+|---|---|
+| `encode` | image uint8 [R, R, 3] to w float32 [L, D] |
+| `map` | z float32 [Z] and psi float32 [1] to w float32 [L, D] |
+| `synthesize` | w float32 [L, D] to image uint8 [R, R, 3] |
+| `assess` | image and reference, uint8 [R, R, 3], to one float32 [1] a metric |
+| `attributes` | image uint8 [R, R, 3] to attributes float32 [A] |
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+PACK = "relatent.pack"
+"""The parameter of a configuration that names the graph's pack; models without it are none of ours."""
+REVISION = "relatent.revision"
+"""The parameter that says which weights the graph was made of."""
+
+
+class Role(StrEnum):
+    """What a graph of a pack is for, other than refinement."""
+
+    ENCODE = "encode"
+    MAP = "map"
+    SYNTHESIZE = "synthesize"
+    ASSESS = "assess"
+    ATTRIBUTES = "attributes"
+
+
+def is_refinement(role: str) -> bool:
+    """Whether the graph in a role refines, as methods have it."""
+    return role not in set(Role)
+
+
+def graph_name(pack: str, role: str) -> str:
+    """What the graph in a role is called; of a pack by its name."""
+    return f"{pack}_{role}"

@@ -1,0 +1,81 @@
+"""How a refinement graph is driven: the state between its calls.
+
+The graph takes the optimiser's state as `state.NAME` and gives it back, some steps later, as `next.NAME`; the
+rest of what it takes stays the same from the first call to the last, but for `steps`. Nothing here knows
+what the state means: `relatent.core.methods` says what it holds at first and which of it is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.core.methods import CODE, Initial, Method
+
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+
+
+def initial_state(method: Method, codes: Floats) -> dict[str, Floats]:
+    """The state before the first step.
+
+    Args:
+        method: whose state.
+        codes: float32 [B, L, D], where refinement starts.
+
+    Returns:
+        Every tensor by its name, float32 with a batch axis of B.
+    """
+    values = {Initial.CODE: codes, Initial.ZEROS: 0.0, Initial.INFINITY: np.inf}
+    return {
+        name: np.array(
+            np.broadcast_to(np.asarray(values[tensor.initial], np.float32), (len(codes), *tensor.shape))
+        )
+        for name, tensor in method.state.items()
+    }
+
+
+def graph_inputs(
+    method: Method,
+    targets: NDArray[np.uint8],
+    learning_rate: float,
+    weights: Mapping[str, float],
+    further: Mapping[str, Array],
+) -> dict[str, Array]:
+    """What a refinement graph takes besides its state and `steps`, alike in every call.
+
+    Args:
+        method: whose graph.
+        targets: uint8 [B, R, R, 3].
+        learning_rate: Adam's step size.
+        weights: of every term of the objective.
+        further: further inputs, each with its batch axis; those left out are filled with their defaults.
+    """
+    batch = len(targets)
+    fixed: dict[str, Array] = {
+        "target": targets,
+        "learning_rate": np.full((batch, 1), learning_rate, np.float32),
+    }
+    for term in method.terms:
+        fixed[f"weight.{term}"] = np.full((batch, 1), weights[term], np.float32)
+    for name, each in method.inputs.items():
+        fixed[name] = further[name] if name in further else np.repeat(each.filled()[None], batch, axis=0)
+    return fixed
+
+
+def state_inputs(state: Mapping[str, Floats]) -> dict[str, Floats]:
+    """A state as the graph takes it."""
+    return {f"state.{name}": array for name, array in state.items()}
+
+
+def next_state(method: Method, outputs: Mapping[str, Array]) -> dict[str, Floats]:
+    """The state that a graph gives back."""
+    return {name: outputs[f"next.{name}"] for name in method.state}
+
+
+def answer_of(method: Method, state: Mapping[str, Floats]) -> Floats:
+    """The code that a state holds as its answer, float32 [B, L, D]."""
+    return state[method.answer[CODE]]

@@ -1,0 +1,66 @@
+"""Every graph that calls need is run before the first call comes, so that the time of calls can be judged."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import numpy as np
+
+from relatent.core.methods import StartRule
+from relatent.core.pack import Pack
+from relatent_service.engine.models import Models
+from relatent_service.inversion.finish import reconstruct
+from relatent_service.inversion.job import Job, Plan
+from relatent_service.inversion.refinement import Refinement, starting_at
+from relatent_service.inversion.stopping import StopRules, affordable_steps
+from relatent_service.traffic.call import Call
+from relatent_service.traffic.pace import Pace
+
+REHEARSAL_SECONDS = 120.0
+
+
+async def rehearse(pack: Pack, models: Models, pace: Pace) -> None:
+    """Invert a grey image by every method of a pack, a chunk of steps each.
+
+    Raises:
+        LossNotFinite: a method's own defaults lead nowhere.
+        EngineError: as the engine says.
+    """
+    call = Call(deadline=monotonic() + REHEARSAL_SECONDS)
+    jobs = [_job(pack, name) for name in pack.methods]
+    refinements = [job.begin(starting_at(job.plan.method, pack.mean)) for job in jobs]
+    # First runs are slower than any after them; they tell how many steps there is time for.
+    seconds = await _run_all(pack, models, refinements, [1] * len(jobs), call)
+    pace.forget(pack.served)
+    steps = [
+        affordable_steps(each, job.plan.method.max_steps) for each, job in zip(seconds, jobs, strict=True)
+    ]
+    await _run_all(pack, models, refinements, steps, call)
+
+
+def _job(pack: Pack, method_name: str) -> Job:
+    method = pack.methods[method_name]
+    plan = Plan(
+        pack=pack,
+        method=method,
+        start=pack.mean,
+        rules=StopRules(steps=1 + method.max_steps),
+        learning_rate=method.rates.get(StartRule.MEAN, method.rates[method.default_start]),
+        weights=method.terms,
+    )
+    return Job(plan, np.full((pack.resolution, pack.resolution, 3), 128, np.uint8))
+
+
+async def _run_all(
+    pack: Pack, models: Models, refinements: list[Refinement], steps: list[int], call: Call
+) -> list[float]:
+    """Run every graph, each refinement so many steps; how long these took."""
+    grey = np.full((pack.resolution, pack.resolution, 3), 128, np.uint8)
+    await models.map(pack, np.zeros((1, pack.z_width), np.float32), 1.0, call)
+    if pack.encoder:
+        await models.encode(pack, grey[None], call)
+    seconds = []
+    for refinement, count in zip(refinements, steps, strict=True):
+        seconds.append(await refinement.advance(models, count, call, REHEARSAL_SECONDS))
+        await reconstruct(pack, refinement.best_code, grey, models, call)
+    return seconds
