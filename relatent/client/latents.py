@@ -182,9 +182,6 @@ def _check_metadata(path: Path, metadata: dict[str, str]) -> Space:
         raise LatentFileError(
             f"{path}: relatent.format: expected {FORMAT!r}, got {metadata.get('relatent.format')!r}"
         )
-    try:
-        return Space(metadata["relatent.space"])
-    except ValueError:
-        raise LatentFileError(
-            f"{path}: relatent.space: expected one of {', '.join(Space)}, got {metadata['relatent.space']!r}"
-        ) from None
+    if (space := metadata["relatent.space"]) not in _AXES:
+        raise LatentFileError(f"{path}: relatent.space: expected one of {', '.join(_AXES)}, got {space!r}")
+    return Space(space)

@@ -78,11 +78,12 @@ def test_start_finds_the_very_step(settings: Settings, monkeypatch: pytest.Monke
 
 
 def _with_one_learning_rate(folder: Path) -> object:
+    from relatent.core.methods import StartRule
     from relatent.core.pack import read_pack
 
     pack = read_pack(folder)
-    rates = {"encoder": 0.02, "mean": 0.02}
-    return replace(pack, refinement=replace(pack.refinement, learning_rate=rates))
+    method = replace(pack.default_method, rates=dict.fromkeys(StartRule, 0.02))
+    return replace(pack, methods={method.name: method})
 
 
 @pytest.fixture

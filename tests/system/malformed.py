@@ -233,7 +233,7 @@ def _wrong_numbers() -> Iterator[Malformed]:
 
 
 def _broken_checkpoints(pack: Pack) -> Iterator[Malformed]:
-    whole = checkpoint_message(pack, starting_at(pack, code(1)))
+    whole = checkpoint_message(pack, starting_at(pack.default_method, code(1)))
     for index, tensor in enumerate(whole.state):
         for field in ("shape", "values"):
             broken = inversion_pb2.Checkpoint.FromString(whole.SerializeToString())

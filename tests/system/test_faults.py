@@ -110,7 +110,7 @@ async def test_a_triton_killed_amid_16_refinements_loses_none_and_is_started_aga
         # The service repeated the chunks itself: no call of a client failed.
         assert service.metric("grpc_server_handled_total", grpc_code="OK") == 16
         assert service.metric("grpc_server_started_total", grpc_method="InvertStream") == 16
-        assert service.metric("relatent_refinement_steps_total", pack="tiny") == 16 * STEPS
+        assert service.metric("relatent_refinement_steps_total", graph="tiny_refine") == 16 * STEPS
 
 
 async def test_a_service_killed_amid_16_inversions_loses_none_when_the_client_knows_another(
@@ -122,14 +122,14 @@ async def test_a_service_killed_amid_16_inversions_loses_none_when_the_client_kn
         work = asyncio.create_task(invert_all(client, 16, progress))
         await progress.well_under_way()
         on_first = first.metric("relatent_inflight")
-        on_second = second.metric("relatent_refinement_steps_total", pack="tiny")
+        on_second = second.metric("relatent_refinement_steps_total", graph="tiny_refine")
         first.kill()
         inversions = await work
         check_whole(inversions, undisturbed)
         assert on_first > 0
         assert sum(inversion.resumed for inversion in inversions) == on_first
         # What was done on the first is not done again, but for the chunk that was lost with it.
-        done = second.metric("relatent_refinement_steps_total", pack="tiny") - on_second
+        done = second.metric("relatent_refinement_steps_total", graph="tiny_refine") - on_second
         assert done < 16 * STEPS * 0.9
 
 
@@ -147,14 +147,14 @@ async def test_a_cancelled_inversion_frees_its_place_within_a_chunk(start_servic
         )
         await asyncio.sleep(0.05)
         assert not waiting.done()
-        before = service.metric("relatent_refinement_steps_total", pack="tiny")
+        before = service.metric("relatent_refinement_steps_total", graph="tiny_refine")
         call.cancel()
         await waiting
-        after = service.metric("relatent_refinement_steps_total", pack="tiny")
+        after = service.metric("relatent_refinement_steps_total", graph="tiny_refine")
         # Between reading the metric and hanging up some chunks go by; nothing like the 1,900 steps left.
         assert after - before < 1000
         await asyncio.sleep(0.3)
-        assert service.metric("relatent_refinement_steps_total", pack="tiny") == after
+        assert service.metric("relatent_refinement_steps_total", graph="tiny_refine") == after
         assert service.metric("relatent_inflight") == 0
 
 

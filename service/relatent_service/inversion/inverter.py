@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 import numpy as np
@@ -19,7 +18,7 @@ from relatent.core.stopping import StopReason
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.engine.models import Models
 from relatent_service.inversion.finish import reconstruct
-from relatent_service.inversion.job import Job
+from relatent_service.inversion.job import Job, Plan
 from relatent_service.inversion.lockstep import Lockstep
 from relatent_service.inversion.refinement import Refinement, SavedState, starting_at
 from relatent_service.inversion.stopping import (
@@ -34,13 +33,11 @@ from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Place
 from relatent_service.traffic.lifecycle import Lifecycle
-from relatent_service.traffic.running_mean import RunningMean
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-INITIAL_ANSWER_SECONDS, ANSWER_MARGIN_SECONDS = 0.2, 0.25
-SMOOTHING = 0.2
+ANSWER_MARGIN_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -77,10 +74,9 @@ class Inverter:
         self._admission = admission
         self._lifecycle = lifecycle
         self._metrics = metrics
-        self._locksteps: defaultdict[str, Lockstep] = defaultdict(Lockstep)
+        self._pace = admission.pace
+        self._locksteps: dict[str, Lockstep] = {}
         """By refinement graph."""
-        self._answer_seconds = RunningMean(INITIAL_ANSWER_SECONDS, SMOOTHING)
-        """How long an answer takes after the last step."""
 
     async def invert(self, job: Job, call: Call, place: Place) -> AsyncGenerator[Report | Result, None]:
         """Invert an image.
@@ -96,7 +92,7 @@ class Inverter:
         """
         refinement = job.begin(await self._start(job, call, place))
         reports, reason = 0, reached(job.plan.rules, refinement.losses)
-        lockstep = self._locksteps[job.plan.graph]
+        lockstep = self._lockstep(job.plan.graph)
         with lockstep.member():
             while True:
                 reports += 1
@@ -113,28 +109,24 @@ class Inverter:
         yield await self._finish(job, refinement, reason, call)
 
     async def _start(self, job: Job, call: Call, place: Place) -> SavedState:
-        pack, method = job.plan.pack, job.plan.method
-        match job.plan.start:
-            case SavedState() as saved:
-                return saved
-            case StartRule.ENCODER:
-                code = (await self._models.encode(pack, job.image[None], call))[0]
-                self._admission.advance(place, pack.graph(Role.ENCODE), 1)
-                return starting_at(method, code)
-            case StartRule():
-                return starting_at(method, pack.mean)
-            case code:
-                return starting_at(method, code)
+        pack, method, start = job.plan.pack, job.plan.method, job.plan.start
+        if isinstance(start, SavedState):
+            return start
+        if start is StartRule.ENCODER:
+            start = (await self._models.encode(pack, job.image[None], call))[0]
+            self._admission.advance(place, pack.graph(Role.ENCODE), 1)
+        return starting_at(method, pack.mean if isinstance(start, StartRule) else start)
 
     async def _advance(self, job: Job, refinement: Refinement, call: Call, place: Place) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""
         plan = job.plan
-        most = affordable_steps(self._step_seconds(job, place), plan.method.max_steps)
+        step_seconds = self._step_seconds(plan, refinement)
+        most = affordable_steps(step_seconds, plan.method.max_steps)
         steps = even_chunk(plan.rules.steps - refinement.steps, most)
         timeout, out_of_time = call.engine_timeout(), None
-        if (limit := time_limit(plan.rules, call, self._reserve(job, place))) is not None:
+        if (limit := time_limit(plan.rules, call, self._reserve(plan, step_seconds))) is not None:
             end, reason = limit
-            steps = steps_in_time(end, self._step_seconds(job, place), steps, first=refinement.is_new)
+            steps = steps_in_time(end, step_seconds, steps, first=refinement.is_new)
             if steps == 0:
                 return reason
             left = end - monotonic()
@@ -146,9 +138,8 @@ class Inverter:
             if out_of_time is None:
                 raise
             return out_of_time  # with the best of the chunks before
-        place.seconds_a_step = seconds / steps
+        self._pace.measure_chunk(plan.graph, steps, seconds)
         self._admission.advance(place, plan.graph, steps)
-        self._locksteps[plan.graph].measure(seconds)
         self._metrics.steps.labels(plan.graph).inc(steps)
         self._metrics.chunk.labels(plan.graph).observe(seconds)
         return reached(plan.rules, refinement.losses)
@@ -174,13 +165,9 @@ class Inverter:
 
     async def _finish(self, job: Job, refinement: Refinement, reason: StopReason, call: Call) -> Result:
         pack, method = job.plan.pack, job.plan.method
-        began = monotonic()
-        try:
-            image, quality = await reconstruct(pack, refinement.best_code, job.image, self._models, call)
-        except (asyncio.CancelledError, EngineTimedOut):
-            self._answer_seconds.at_least(monotonic() - began)
-            raise
-        self._answer_seconds.measure(monotonic() - began)
+        image, quality = await reconstruct(
+            pack, refinement.best_code, job.image, self._models, self._pace, call
+        )
         self._metrics.inverted(pack.name, method.name, reason.value, quality)
         return Result(
             pack=pack,
@@ -193,12 +180,18 @@ class Inverter:
             steps=refinement.steps,
         )
 
-    def _reserve(self, job: Job, place: Place) -> float:
-        """Seconds to keep back for what comes after the last step."""
-        after = job.plan.images_after * self._step_seconds(job, place)
-        return self._answer_seconds.value + ANSWER_MARGIN_SECONDS + after
+    def _lockstep(self, graph: str) -> Lockstep:
+        if graph not in self._locksteps:
+            self._locksteps[graph] = Lockstep(partial(self._pace.chunk_seconds, graph))
+        return self._locksteps[graph]
 
-    def _step_seconds(self, job: Job, place: Place) -> float:
-        """Seconds that a step of this call takes, its neighbours' included."""
-        alone = self._admission.pace.cost(job.plan.graph)
-        return place.seconds_a_step or alone * max(1, self._admission.inflight)
+    def _reserve(self, plan: Plan, step_seconds: float) -> float:
+        """Seconds to keep back for what comes after the last step."""
+        after = plan.images_after * step_seconds
+        return self._pace.answer_seconds(plan.pack.name) + ANSWER_MARGIN_SECONDS + after
+
+    def _step_seconds(self, plan: Plan, refinement: Refinement) -> float:
+        """Seconds that a step of a call takes, its neighbours' included."""
+        if refinement.is_new:
+            return self._pace.cost(plan.graph) * max(1, self._admission.inflight)
+        return self._pace.last_step_seconds(plan.graph)

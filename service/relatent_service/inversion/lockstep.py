@@ -12,27 +12,26 @@ for a moment, and one that does not come back from the engine for no longer than
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-
-from relatent_service.traffic.running_mean import RunningMean
 
 GATHER_SHARE, MIN_GATHER_SECONDS, MAX_GATHER_SECONDS = 0.05, 0.001, 0.02
 """How long the engine may idle for latecomers, as a share of a chunk, and at least and at most."""
-INITIAL_CHUNK_SECONDS = 1.0
-"""What a chunk is taken to last before one has been measured."""
-SMOOTHING = 0.3
 
 
 class Lockstep:
-    """The one owner of who refines on one graph, who waits to go on, and who is at the engine."""
+    """The one owner of who refines on one graph, who waits to go on, and who is at the engine.
 
-    def __init__(self) -> None:
+    Args:
+        chunk_seconds: how long a chunk takes at the engine, as far as is known.
+    """
+
+    def __init__(self, chunk_seconds: Callable[[], float]) -> None:
+        self._chunk_seconds = chunk_seconds
         self._members = 0
         self._running = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._since = 0.0
-        self._chunk_seconds = RunningMean(INITIAL_CHUNK_SECONDS, SMOOTHING)
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
@@ -56,10 +55,6 @@ class Lockstep:
             self._running -= 1
             self._since = asyncio.get_running_loop().time()
             self._consider()
-
-    def measure(self, seconds: float) -> None:
-        """Take a chunk's time at the engine, outages left out, as a measurement."""
-        self._chunk_seconds.measure(seconds)
 
     async def _gather(self) -> None:
         loop = asyncio.get_running_loop()
@@ -90,8 +85,8 @@ class Lockstep:
 
     def _patience(self) -> float:
         if self._running:
-            return max(MIN_GATHER_SECONDS, self._chunk_seconds.value)
-        return min(MAX_GATHER_SECONDS, max(MIN_GATHER_SECONDS, GATHER_SHARE * self._chunk_seconds.value))
+            return max(MIN_GATHER_SECONDS, self._chunk_seconds())
+        return min(MAX_GATHER_SECONDS, max(MIN_GATHER_SECONDS, GATHER_SHARE * self._chunk_seconds()))
 
     def _go(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -30,12 +30,12 @@ async def rehearse(pack: Pack, models: Models, pace: Pace) -> None:
     jobs = [_job(pack, name) for name in pack.methods]
     refinements = [job.begin(starting_at(job.plan.method, pack.mean)) for job in jobs]
     # First runs are slower than any after them; they tell how many steps there is time for.
-    seconds = await _run_all(pack, models, refinements, [1] * len(jobs), call)
+    seconds = await _run_all(pack, models, refinements, [1] * len(jobs), call, pace)
     pace.forget(pack.served)
     steps = [
         affordable_steps(each, job.plan.method.max_steps) for each, job in zip(seconds, jobs, strict=True)
     ]
-    await _run_all(pack, models, refinements, steps, call)
+    await _run_all(pack, models, refinements, steps, call, pace)
 
 
 def _job(pack: Pack, method_name: str) -> Job:
@@ -52,7 +52,7 @@ def _job(pack: Pack, method_name: str) -> Job:
 
 
 async def _run_all(
-    pack: Pack, models: Models, refinements: list[Refinement], steps: list[int], call: Call
+    pack: Pack, models: Models, refinements: list[Refinement], steps: list[int], call: Call, pace: Pace
 ) -> list[float]:
     """Run every graph, each refinement so many steps; how long these took."""
     grey = np.full((pack.resolution, pack.resolution, 3), 128, np.uint8)
@@ -62,5 +62,5 @@ async def _run_all(
     seconds = []
     for refinement, count in zip(refinements, steps, strict=True):
         seconds.append(await refinement.advance(models, count, call, REHEARSAL_SECONDS))
-        await reconstruct(pack, refinement.best_code, grey, models, call)
+        await reconstruct(pack, refinement.best_code, grey, models, pace, call)
     return seconds

@@ -51,7 +51,6 @@ class Place:
         work: what it asked for.
         call: whose deadline counts.
         runs: what it has still to do of it.
-        seconds_a_step: what its last chunk took, its neighbours' steps included; 0 before the first.
         came: when it began to wait, by the monotonic clock.
         away: seconds that it spent on other things than the engine, with its place or without.
         ready: done once the call may begin.
@@ -60,7 +59,6 @@ class Place:
     work: Work
     call: Call
     runs: dict[str, int]
-    seconds_a_step: float = 0.0
     came: float = field(default_factory=lambda: time.monotonic())
     away: float = 0.0
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())

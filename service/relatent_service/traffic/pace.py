@@ -9,6 +9,7 @@ what calls to come can be held against.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from relatent_service.traffic.running_mean import RunningMean
@@ -17,6 +18,10 @@ INITIAL_SECONDS_A_RUN = 0.02
 """What a graph is taken to cost before it was measured."""
 SMOOTHING = 0.1
 """Weight of the newest measurement among all of a graph's."""
+INITIAL_CHUNK_SECONDS, CHUNK_SMOOTHING = 1.0, 0.3
+"""What a chunk is taken to last before one was measured, and the newest one's weight."""
+INITIAL_ANSWER_SECONDS, ANSWER_SMOOTHING = 0.2, 0.2
+"""The same of what comes after an inversion's last step."""
 STALE_SECONDS = 60.0
 """A cost that was not measured for so long may have changed."""
 
@@ -42,8 +47,16 @@ class _Cost:
         self._runs.measure(runs)
 
 
+class _Chunks:
+    """How long chunks of a refinement graph last for who waits for them, company and all."""
+
+    def __init__(self) -> None:
+        self.seconds = RunningMean(INITIAL_CHUNK_SECONDS, CHUNK_SMOOTHING)
+        self.last_step = 0.0
+
+
 class Pace:
-    """The one owner of what graphs cost and of how many calls are at the engine.
+    """The one owner of what was measured: what graphs cost, how long chunks and answers take.
 
     A run is one step of a refinement, or one sample through any other graph.
 
@@ -54,6 +67,10 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._costs: dict[str, _Cost] = {}
+        self._chunks: defaultdict[str, _Chunks] = defaultdict(_Chunks)
+        self._answers: defaultdict[str, RunningMean] = defaultdict(
+            lambda: RunningMean(INITIAL_ANSWER_SECONDS, ANSWER_SMOOTHING)
+        )
         self._present = 0
         self._charged = 0.0
         """What a call would have been charged that was at the engine all along."""
@@ -94,6 +111,31 @@ class Pace:
         """Take what a call was charged that had to be given up: its runs cost more than that."""
         if charged / runs > self.cost(graph):
             self.measure(graph, runs, charged)
+
+    def chunk_seconds(self, graph: str) -> float:
+        """How long a chunk of a refinement graph takes at the engine, outages left out."""
+        return self._chunks[graph].seconds.value
+
+    def last_step_seconds(self, graph: str) -> float:
+        """How long a step took in the last chunk of a refinement graph, whoever shared it; 0 before any."""
+        return self._chunks[graph].last_step
+
+    def measure_chunk(self, graph: str, steps: int, seconds: float) -> None:
+        """Take how long a chunk of so many steps took at the engine, outages left out, as a measurement."""
+        self._chunks[graph].seconds.measure(seconds)
+        self._chunks[graph].last_step = seconds / steps
+
+    def answer_seconds(self, pack: str) -> float:
+        """How long an inversion's answer takes after its last step."""
+        return self._answers[pack].value
+
+    def measure_answer(self, pack: str, seconds: float) -> None:
+        """Take how long an answer took after the last step as a measurement."""
+        self._answers[pack].measure(seconds)
+
+    def answer_at_least(self, pack: str, seconds: float) -> None:
+        """Take how long an answer had taken that had to be given up: it takes longer than that."""
+        self._answers[pack].at_least(seconds)
 
     def _pass_time(self) -> None:
         now = self._clock()

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from relatent.core.directions import Direction
-from relatent.core.pack import InitialState, Pack, StateTensor, file_digest, read_pack
+from relatent.core.methods import Initial, Method, StartRule, StateTensor
+from relatent.core.pack import Pack, file_digest, read_pack
+from relatent.core.spaces import Space
 from relatent_export.analysis.refining import Bytes, ExportedPack, Floats
 from relatent_export.demo.editability import edit_gain, moved
 from relatent_export.demo.inversion_report import step_ratio
@@ -32,9 +34,11 @@ class Descent(ExportedPack):
     """A pack whose codes lose 1 a step, and are as far from their targets as they are large."""
 
     def __init__(self) -> None:
-        state = {name: StateTensor((1, 1), InitialState.CODE) for name in ("w", "best_w")}
-        refinement = SimpleNamespace(max_steps=10, state=state, weights={"pixel": 1.0})
-        self.pack = cast(Pack, SimpleNamespace(refinement=refinement))
+        state = {name: StateTensor((1, 1), Initial.CODE) for name in ("w", "best_w")}
+        method = Method(
+            "descent", "refine", Space.W_PLUS, 10, 100, {}, {"pixel": 1.0}, state, {"w": "best_w"}
+        )
+        self.pack = cast(Pack, SimpleNamespace(default_method=method))
 
     def assess(self, codes: Floats, targets: Bytes) -> dict[str, Floats]:
         return {"mse": codes[:, 0, 0] / 1000, "perceptual": codes[:, 0, 0]}
@@ -85,7 +89,8 @@ def test_the_report_is_of_the_pack_and_the_graph_beside_it() -> None:
     report, pack = json.loads((ROOT / "packs/demo/report.json").read_text()), read_pack(ROOT / "packs/demo")
     assert report["revision"] == pack.revision
     assert report["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
-    assert report["learning_rate"] == pack.default_method.rates
+    rates = pack.default_method.rates
+    assert report["learning_rate"] == {start: rates[start] for start in (StartRule.ENCODER, StartRule.MEAN)}
 
 
 def test_how_codes_answer_edits_is_told_as_a_share_of_what_their_directions_state() -> None:

@@ -64,7 +64,7 @@ def test_coordinates_are_sealed_and_read_again_and_those_of_an_earlier_pack_do_n
     assert small.basis is not None
     write_pack(tmp_path, INFO, small, [])
     assert torch.equal(load_networks(tmp_path).bases["w"], small.basis)
-    state = read_pack(tmp_path).refinement.state
+    state = read_pack(tmp_path).default_method.state
     config = small.generator.config
     assert state["w.m"].shape == state["w.v"].shape == (small.basis.shape[1],)
     assert state["w"].shape == state["best_w"].shape == (config.layers, config.latent_width)
@@ -73,7 +73,7 @@ def test_coordinates_are_sealed_and_read_again_and_those_of_an_earlier_pack_do_n
         read_pack(tmp_path)
     write_pack(tmp_path, INFO, replace(small, basis=None), [])
     assert load_networks(tmp_path).bases == {}
-    assert read_pack(tmp_path).refinement.state["w.m"].shape == (config.layers, config.latent_width)
+    assert read_pack(tmp_path).default_method.state["w.m"].shape == (config.layers, config.latent_width)
 
 
 def test_coordinates_of_another_code_are_refused(small: Networks) -> None:

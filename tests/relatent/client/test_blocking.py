@@ -172,8 +172,8 @@ async def test_the_catalog_is_typed(call: Call, server: FakeServer) -> None:
     assert catalog.limits.max_images == 3
     brightness, age = catalog.packs["tiny"].directions
     assert brightness.calibration == 0.5
-    assert brightness.space is relatent.DirectionSpace.W_PLUS  # what servers had before they told
-    assert (age.space, age.licence, age.source) == (relatent.DirectionSpace.Z, "MIT", "InterFaceGAN")
+    assert brightness.space is relatent.Space.W_PLUS  # what servers had before they told
+    assert (age.space, age.licence, age.source) == (relatent.Space.Z, "MIT", "InterFaceGAN")
     pack = await call(server.address, "pack", "tiny")
     assert pack == catalog.packs["tiny"]
 

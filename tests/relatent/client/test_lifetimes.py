@@ -23,7 +23,7 @@ from relatent.cli.local_service import LocalService
 from relatent.client.aio import _Connections
 from tests.fixtures import tiny
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 60
 FORK = "ignore:This process:DeprecationWarning"
 PIXELS = np.zeros((8, 8, 3), np.uint8)

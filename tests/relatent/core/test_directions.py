@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tomli_w
 
-from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.directions import Direction
 from relatent.core.pack import MANIFEST, PackError, read_pack
+from relatent.core.spaces import Space
 from tests.fixtures import tiny
 from tests.fixtures.directions import add_directions
 
@@ -50,14 +51,14 @@ def altered(pack: Path, **changes: Any) -> str:
 def test_a_manifest_from_before_means_rows_of_length_1_in_w_plus(pack: Path) -> None:
     for found in read_pack(pack).directions.values():
         assert found.lengths == (1.0, 1.0)
-        assert found.space is DirectionSpace.W_PLUS
+        assert found.space is Space.W_PLUS
         assert (found.licence, found.source) == ("", "")
 
 
 def test_what_is_written_of_directions_is_read_again(pack: Path) -> None:
     flat = np.eye(1, tiny.Z_WIDTH, dtype=np.float32)
-    steep = direction(lengths=(0.25, 3.5), space=DirectionSpace.W, licence="MIT", source="e4e")
-    before = direction(name="age", vector=flat, space=DirectionSpace.Z, last_layer=0)
+    steep = direction(lengths=(0.25, 3.5), space=Space.W, licence="MIT", source="e4e")
+    before = direction(name="age", vector=flat, space=Space.Z, last_layer=0)
     add_directions(pack, [steep, before])
     found = read_pack(pack).directions
     for written in (steep, before):
@@ -71,7 +72,7 @@ def test_what_is_written_of_directions_is_read_again(pack: Path) -> None:
 
 
 def test_a_direction_of_z_is_as_wide_as_what_the_mapping_takes(pack: Path) -> None:
-    add_directions(pack, [direction(name="age", space=DirectionSpace.Z)])
+    add_directions(pack, [direction(name="age", space=Space.Z)])
     with pytest.raises(PackError, match=r"age: expected float32 \[1, 4\], got float32 \[2, 4\]"):
         read_pack(pack)
 
@@ -88,8 +89,8 @@ def test_a_direction_of_z_is_as_wide_as_what_the_mapping_takes(pack: Path) -> No
         ({"lengths": [float("nan"), 1.0]}, "lengths[0]: expected a finite number of at least 0, got nan"),
         ({"lengths": [1.0, float("inf")]}, "lengths[1]: expected a finite number of at least 0, got inf"),
         ({"lengths": [1.0, 1e39]}, "lengths[1]: expected a finite number of at least 0, got 1e+39"),
-        ({"space": "s"}, "space: expected one of w, w+, z, got 's'"),
-        ({"space": 1}, "space: expected one of w, w+, z, got 1"),
+        ({"space": "s"}, "space: expected one of z, w, w+, got 's'"),
+        ({"space": 1}, "space: expected one of z, w, w+, got 1"),
         ({"colour": "red"}, "colour"),
     ],
 )

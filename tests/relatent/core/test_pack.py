@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from safetensors.numpy import load_file, save_file
 
+from relatent.core.methods import StartRule
 from relatent.core.pack import DIRECTIONS, LATENTS, MANIFEST, PackError, file_digest, read_pack, read_packs
 from tests.fixtures.tiny import write_tiny
 
@@ -105,19 +108,57 @@ def test_a_manifest_that_is_no_toml_is_named(pack: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "what"),
+    ("entry", "what"),
     [
-        ("mean = ", "refine.learning_rate: expected an entry mean"),
-        ("[refine.state.best_loss]", "refine.state: expected an entry best_loss"),
+        ("max_steps", "KeyError: 'max_steps'"),
+        ("rates", "KeyError: 'rates'"),
+        ("answer", "KeyError: 'answer'"),
     ],
 )
-def test_a_manifest_without_what_a_service_needs_says_what(pack: Path, line: str, what: str) -> None:
-    manifest = pack / MANIFEST
-    lines = manifest.read_text().splitlines()
-    (found,) = (number for number, text in enumerate(lines) if text.startswith(line))
-    lines[found] = lines[found].replace("mean", "median").replace("best_loss", "worst_loss")
-    manifest.write_text("\n".join(lines))
+def test_a_manifest_without_what_a_service_needs_says_what(pack: Path, entry: str, what: str) -> None:
+    manifest = tomllib.loads((pack / MANIFEST).read_text())
+    del manifest["methods"]["hybrid"][entry]
+    (pack / MANIFEST).write_text(tomli_w.dumps(manifest))
     assert what in the_error_of(pack)
+
+
+def test_a_pack_needs_a_method_and_an_encoder_for_those_that_start_from_one(pack: Path) -> None:
+    manifest = tomllib.loads((pack / MANIFEST).read_text())
+    (pack / MANIFEST).write_text(tomli_w.dumps(manifest | {"encoder": False}))
+    assert "methods.hybrid.rates: starts from an encoder that the pack has not" in the_error_of(pack)
+    (pack / MANIFEST).write_text(tomli_w.dumps(manifest | {"methods": {}}))
+    assert "methods: expected at least one" in the_error_of(pack)
+
+
+def as_format_1(pack: Path, **changes: Any) -> None:
+    """Write the manifest as packs had it before there were methods."""
+    manifest = tomllib.loads((pack / MANIFEST).read_text())
+    hybrid = manifest.pop("methods")["hybrid"]
+    manifest["refine"] = {
+        "max_steps": hybrid["max_steps"],
+        "default_steps": hybrid["default_steps"],
+        "learning_rate": {"encoder": 0.02, "mean": 0.05},
+        "weights": hybrid["terms"],
+        "state": hybrid["state"],
+    }
+    (pack / MANIFEST).write_text(tomli_w.dumps(manifest | {"format": 1} | changes))
+
+
+def test_a_pack_of_format_1_is_one_with_the_method_hybrid(pack: Path) -> None:
+    today = read_pack(pack).methods["hybrid"]
+    as_format_1(pack)
+    assert read_pack(pack).methods == {"hybrid": today}
+
+
+def test_a_pack_of_format_1_without_an_encoder_starts_from_its_mean(pack: Path) -> None:
+    as_format_1(pack, encoder=False)
+    method = read_pack(pack).default_method
+    assert method.rates == {StartRule.MEAN: 0.05, StartRule.LATENT: 0.02}
+
+
+def test_a_pack_of_another_format_is_refused_and_those_taken_are_told(pack: Path) -> None:
+    as_format_1(pack, format=3)
+    assert "format: expected 1 or 2, got 3" in the_error_of(pack)
 
 
 @pytest.mark.parametrize("folder", ["empty", "absent"])
@@ -137,7 +178,7 @@ def test_where_there_is_no_pack_the_folder_is_named(tmp_path: Path, folder: str)
         (
             "encoder = 0.02",
             "encoder = nan",
-            "refine.learning_rate.encoder: expected a finite number, got nan",
+            "methods.hybrid.rates.encoder: expected a finite number, got nan",
         ),
         ("bias = -0.25", "bias = -inf", "direction 'brightness': bias: expected a finite number, got -inf"),
     ],

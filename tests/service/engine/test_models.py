@@ -67,7 +67,7 @@ async def test_a_chunk_is_timed_without_the_outage_before_it(pack, engine):
 
     call = Call()
     models = Models(RetryingEngine(Restarting(engine), lambda: None), Metrics(), Pace())
-    _, seconds = await models.refine(pack, {"steps": np.array([[1]])}, call, None)
+    _, seconds = await models.refine("tiny_refine", {"steps": np.array([[1]])}, 1, call, None)
     assert seconds >= 0.05
     assert call.inference_seconds - seconds >= 0.4, "the caller is told the whole time"
 

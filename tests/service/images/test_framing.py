@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from relatent.core.fit import Fit
 from relatent_service.errors import InvalidField
-from relatent_service.images.framing import Fit, check_proportions, square
+from relatent_service.images.framing import check_proportions, square
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 import pytest
 
 from relatent_service.inversion.lockstep import MAX_GATHER_SECONDS, Lockstep
+from relatent_service.traffic.pace import Pace
 from tests.fixtures.virtual_time import run_in_virtual_time
 
 FIXED, EACH = 0.1, 0.01
@@ -37,6 +38,17 @@ class Batcher:
                 if not answer.done():
                     answer.set_result(None)
         self._running = False
+
+
+class Measured(Lockstep):
+    """One that learns how long chunks take as the service's do."""
+
+    def __init__(self):
+        self._pace = Pace()
+        super().__init__(lambda: self._pace.chunk_seconds("refine"))
+
+    def measure(self, seconds):
+        self._pace.measure_chunk("refine", 1, seconds)
 
 
 class Alone:
@@ -80,7 +92,7 @@ def test_left_to_themselves_refinements_of_equal_chunks_stay_in_two_cohorts():
 
 
 def test_in_lockstep_they_share_every_batch_from_the_second_on():
-    batches, lined_up = run_in_virtual_time(staggered(Lockstep()))
+    batches, lined_up = run_in_virtual_time(staggered(Measured()))
     assert batches[0] < 8
     assert batches[1:19] == [8] * 18
     _, apart = run_in_virtual_time(staggered(Alone()))
@@ -89,14 +101,14 @@ def test_in_lockstep_they_share_every_batch_from_the_second_on():
 
 def test_one_alone_never_waits():
     async def alone():
-        return await refine(Lockstep(), Batcher(), 10, pause=0)
+        return await refine(Measured(), Batcher(), 10, pause=0)
 
     assert run_in_virtual_time(alone()) == pytest.approx(10 * (FIXED + EACH))
 
 
 def test_a_newcomer_waits_for_those_who_run_and_joins_them():
     async def work():
-        lockstep, batcher = Lockstep(), Batcher()
+        lockstep, batcher = Measured(), Batcher()
         await asyncio.gather(
             refine(lockstep, batcher, 6),
             refine(lockstep, batcher, 6),
@@ -109,7 +121,7 @@ def test_a_newcomer_waits_for_those_who_run_and_joins_them():
 
 def test_one_that_ends_or_is_cancelled_is_not_waited_for():
     async def work():
-        lockstep, batcher = Lockstep(), Batcher()
+        lockstep, batcher = Measured(), Batcher()
         staying = asyncio.create_task(refine(lockstep, batcher, 10, pause=0))
         leaving = asyncio.create_task(refine(lockstep, batcher, 100, pause=0))
         await asyncio.sleep(0.3)
@@ -123,7 +135,7 @@ def test_one_that_ends_or_is_cancelled_is_not_waited_for():
 
 def test_one_cancelled_while_it_waits_leaves_the_others_to_go_on():
     async def work():
-        lockstep, batcher = Lockstep(), Batcher()
+        lockstep, batcher = Measured(), Batcher()
         running = asyncio.create_task(refine(lockstep, batcher, 4, pause=0))
         waiting = asyncio.create_task(refine(lockstep, batcher, 4, after=0.05))
         await asyncio.sleep(0.06)
@@ -146,7 +158,7 @@ def test_one_that_dawdles_between_chunks_is_waited_for_a_moment_only():
         return ended
 
     apart = run_in_virtual_time(work(Alone()))
-    assert run_in_virtual_time(work(Lockstep())) <= apart + 10 * (MAX_GATHER_SECONDS + 2 * EACH)
+    assert run_in_virtual_time(work(Measured())) <= apart + 10 * (MAX_GATHER_SECONDS + 2 * EACH)
 
 
 def test_one_whose_chunk_does_not_come_back_holds_the_others_no_longer_than_a_chunk():
@@ -156,7 +168,7 @@ def test_one_whose_chunk_does_not_come_back_holds_the_others_no_longer_than_a_ch
                 await asyncio.sleep(1000)
 
     async def work():
-        lockstep, batcher = Lockstep(), Batcher()
+        lockstep, batcher = Measured(), Batcher()
         await refine(lockstep, batcher, 20, pause=0)  # it knows how long a chunk takes
         began = asyncio.get_running_loop().time()
         lost = asyncio.create_task(stuck(lockstep))

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from relatent.core.refinement import graph_inputs
 from relatent_service.engine.engine import EngineUnavailable
-from relatent_service.inversion.refinement import LossNotFinite, Objective, Refinement, starting_at
+from relatent_service.inversion.refinement import LossNotFinite, Refinement, starting_at
 from relatent_service.traffic.call import Call
 from tests.fixtures import tiny
 from tests.fixtures.requests import code
@@ -11,8 +12,9 @@ WEIGHTS = {"pixel": 1.0, "perceptual": 0.5, "anchor": 0.0}
 
 
 def refinement(pack, start=None, total=20, rate=0.02):
-    objective = Objective(tiny.random_image(1), np.full((8, 8), 255, np.uint8), rate, WEIGHTS)
-    return Refinement(pack, objective, start or starting_at(pack, code(1)), total)
+    method = pack.default_method
+    inputs = graph_inputs(method, tiny.random_image(1)[None], rate, WEIGHTS, {})
+    return Refinement("tiny_refine", method, inputs, start or starting_at(method, code(1)), total)
 
 
 class Models:
@@ -22,7 +24,8 @@ class Models:
         self._answers = list(answers)
         self.asked = []
 
-    async def refine(self, pack, inputs, call, timeout):
+    async def refine(self, graph, inputs, steps, call, timeout):
+        assert inputs["steps"].tolist() == [[steps]]
         self.asked.append({name: array.copy() for name, array in inputs.items()})
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
@@ -37,8 +40,8 @@ def answer(number, losses):
     return state | {"losses": np.array([losses], np.float32)}
 
 
-def test_the_state_starts_as_the_pack_says(pack):
-    start = starting_at(pack, code(1))
+def test_the_state_starts_as_the_method_says(pack):
+    start = starting_at(pack.default_method, code(1))
     for name, (shape, kind) in tiny.STATE.items():
         expected = {"code": code(1), "zeros": np.zeros(shape), "infinity": np.full(shape, np.inf)}[kind]
         np.testing.assert_array_equal(start.state[name], expected)
@@ -73,7 +76,7 @@ async def test_a_chunk_that_fails_leaves_everything_as_it_was(pack, failure, kin
     with pytest.raises(kind) as caught:
         await work.advance(models, 4, Call(), None)
     if kind is LossNotFinite:
-        assert caught.value.step == 5
+        assert (caught.value.steps, caught.value.at_start) == (5, False)
     assert work.steps == 4
     await work.advance(models, 4, Call(), None)
     assert (models.asked[2]["state.w"] == 1).all()
@@ -90,9 +93,9 @@ async def test_a_checkpoint_is_not_changed_by_what_comes_after(pack):
     models = Models(answer(1, [4, 3, 2, 1]), answer(2, [1, 1, 1, 1]))
     work = refinement(pack)
     await work.advance(models, 4, Call(), None)
-    checkpoint = work.checkpoint()
+    checkpoint = work.saved()
     await work.advance(models, 4, Call(), None)
     assert (checkpoint.state["w"] == 1).all()
     assert checkpoint.losses.tolist() == [4, 3, 2, 1]
-    assert checkpoint.learning_rate == 0.02
+    assert checkpoint.learning_rate == np.float32(0.02)
     assert refinement(pack, checkpoint).steps == 4

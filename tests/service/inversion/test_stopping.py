@@ -3,9 +3,8 @@ import time
 import numpy as np
 import pytest
 
+from relatent.core.stopping import Plateau, StopReason
 from relatent_service.inversion.stopping import (
-    Plateau,
-    StopReason,
     StopRules,
     reached,
     steps_in_time,

@@ -4,7 +4,7 @@ import pytest
 
 from relatent.v1 import editing_pb2 as v1
 from relatent.v1 import inversion_pb2, types_pb2
-from relatent_service.rpc.reading.moves import MAX_OPERATIONS
+from relatent_service.rpc.reading.operations import MAX_OPERATIONS
 from tests.fixtures import tiny
 from tests.fixtures.requests import (
     code,

@@ -288,11 +288,11 @@ async def test_the_pack_may_be_left_out_only_where_there_is_one(tmp_path):
 
 async def test_inversions_are_counted_and_measured(running):
     await invert(running, refine(steps=8))
-    assert running.metric("relatent_refinement_steps_total", pack="tiny") == 8
-    assert running.metric("relatent_inversions_total", pack="tiny", stop_reason="steps") == 1
-    assert running.metric("relatent_chunk_seconds_count", pack="tiny") == 2
-    assert running.metric("relatent_reconstruction_psnr_decibels_count", pack="tiny") == 1
-    assert running.metric("relatent_reconstruction_mse_count", pack="tiny") == 1
-    assert running.metric("relatent_reconstruction_perceptual_count", pack="tiny") == 1
+    assert running.metric("relatent_refinement_steps_total", graph="tiny_refine") == 8
+    assert running.metric("relatent_inversions_total", pack="tiny", method="hybrid", stop_reason="steps") == 1
+    assert running.metric("relatent_chunk_seconds_count", graph="tiny_refine") == 2
+    assert running.metric("relatent_reconstruction_psnr_decibels_count", pack="tiny", method="hybrid") == 1
+    assert running.metric("relatent_reconstruction_mse_count", pack="tiny", method="hybrid") == 1
+    assert running.metric("relatent_reconstruction_perceptual_count", pack="tiny", method="hybrid") == 1
     assert running.metric("relatent_batch_size_count", graph="tiny_encode") >= 1
     assert running.metric("relatent_inflight") == 0

@@ -114,7 +114,7 @@ async def test_without_that_wish_the_deadline_is_exceeded(running):
 
 
 async def test_chunks_of_a_slow_engine_are_cut_short(running, monkeypatch):
-    monkeypatch.setattr("relatent_service.inversion.inverter.CHUNK_SECONDS", 0.02)
+    monkeypatch.setattr("relatent_service.inversion.stopping.CHUNK_SECONDS", 0.02)
     running.engine.delay = 0.05
     await invert(running, refine(steps=12))
     chunks = [call for call in running.engine.calls if call[0] == "tiny_refine"]

@@ -98,7 +98,7 @@ async def test_a_long_error_of_ours_in_any_script_reaches_the_caller(running, mo
     def refuse(*_):
         raise errors.InvalidField("🙂" * 5000, "ü%" * 5000)
 
-    monkeypatch.setattr(inversion, "read_wish", refuse)
+    monkeypatch.setattr(inversion, "read_inversion", refuse)
     with pytest.raises(grpc.RpcError) as caught:
         await running.inversion.Invert(inversion_pb2.InvertRequest(image=image()), timeout=10)
     assert caught.value.code() is Code.INVALID_ARGUMENT

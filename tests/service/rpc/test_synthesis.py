@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from relatent.v1 import synthesis_pb2 as v1
-from relatent_service.editing.latents import noise
+from relatent_service.editing.synthesizer import noise
 from tests.fixtures import tiny
 from tests.fixtures.requests import code, latent, read_code, read_pixels, violated
 

@@ -66,7 +66,7 @@ class Service:
         self.pace = Pace(lambda: time.monotonic())  # looked up when called: the clock is replaced
         self.admission = Admission(32, 256, self.pace)
         self.batcher = Batcher(chance)
-        self._lockstep = Lockstep()
+        self._lockstep = Lockstep(lambda: self.pace.chunk_seconds(GRAPH))
 
     async def answer(self, call, steps):
         async with self.admission.place(Work({GRAPH: steps}), call) as place:
@@ -95,7 +95,7 @@ class Service:
         finally:
             learn(GRAPH, steps, self.pace.leave(entered))
         seconds = time.monotonic() - began
-        self._lockstep.measure(seconds)
+        self.pace.measure_chunk(GRAPH, 1, seconds)
         return seconds
 
 

@@ -61,3 +61,19 @@ def test_a_cost_goes_stale(pace, clock):
     assert not pace.is_stale("a")
     clock.now += STALE_SECONDS + 1
     assert pace.is_stale("a")
+
+
+def test_chunks_and_answers_are_measured_by_graph_and_by_pack():
+    pace = Pace()
+    assert pace.last_step_seconds("a") == 0
+    guess = pace.chunk_seconds("a"), pace.answer_seconds("tiny")
+    pace.measure_chunk("a", 4, 2.0)
+    assert (pace.chunk_seconds("a"), pace.last_step_seconds("a")) == (2.0, 0.5)
+    pace.measure_chunk("a", 2, 2.0)
+    assert (pace.chunk_seconds("a"), pace.last_step_seconds("a")) == (2.0, 1.0)
+    pace.measure_answer("tiny", 0.5)
+    assert (pace.chunk_seconds("b"), pace.answer_seconds("other")) == guess
+    pace.answer_at_least("tiny", 0.25)
+    assert pace.answer_seconds("tiny") == 0.5
+    pace.answer_at_least("tiny", 1.5)
+    assert 0.5 < pace.answer_seconds("tiny") < 1.5

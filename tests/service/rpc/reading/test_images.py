@@ -8,12 +8,12 @@ import pytest
 
 from relatent.v1 import inversion_pb2 as v1
 from relatent.v1 import types_pb2
-from relatent_service.catalog import Catalog
+from relatent_service.catalog import ServedPacks
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import read_rgb
 from relatent_service.rpc.reading import images as decoding
 from relatent_service.rpc.reading.images import AT_ONCE, Decoder
-from relatent_service.rpc.reading.options import read_wish
+from relatent_service.rpc.reading.options import read_inversion
 from relatent_service.settings import read_settings
 from tests.fixtures import tiny
 from tests.fixtures.requests import encoded, image, reason
@@ -25,7 +25,7 @@ DECODER = Decoder(read_settings([], {}).image_limits)
 @pytest.fixture
 def read(pack):
     def read(options, picture=None):
-        return read_wish(Catalog({"tiny": pack}), read_settings([], {}), picture or image(), options)
+        return read_inversion(ServedPacks({"tiny": pack}), read_settings([], {}), picture or image(), options)
 
     return read
 
@@ -61,14 +61,14 @@ async def test_many_pictures_at_once_are_decoded_a_few_at_a_time(running, decodi
 
 async def test_callers_that_give_up_do_not_let_more_in(read, decodings):
     decoder = Decoder(read_settings([], {}).image_limits)
-    wish = read(v1.InversionOptions())
+    parsed = read(v1.InversionOptions())
     for _ in range(4):
-        leaving = [asyncio.create_task(decoder.read_pixels(wish)) for _ in range(3)]
+        leaving = [asyncio.create_task(decoder.read_pixels(parsed)) for _ in range(3)]
         await asyncio.sleep(0.01)
         for task in leaving:
             task.cancel()
         await asyncio.gather(*leaving, return_exceptions=True)
-    await decoder.read_pixels(wish)
+    await decoder.read_pixels(parsed)
     assert max(decodings) == AT_ONCE
 
 
@@ -77,26 +77,26 @@ async def test_image_and_mask_are_cropped_alike(read):
     pixels[:, 4:12] = 200
     mask = np.zeros((8, 16), np.uint8)
     mask[:, 4:8] = 255
-    wish = read(refine(mask=types_pb2.Image(data=encoded(mask))), types_pb2.Image(data=encoded(pixels)))
-    job = await DECODER.read_pixels(wish)
+    parsed = read(refine(mask=types_pb2.Image(data=encoded(mask))), types_pb2.Image(data=encoded(pixels)))
+    job = await DECODER.read_pixels(parsed)
     assert (job.image == 200).all()
-    assert (job.mask[:, :4] == 255).all()
-    assert (job.mask[:, 4:] == 0).all()
+    assert (job.inputs["mask"][:, :4] == 255).all()
+    assert (job.inputs["mask"][:, 4:] == 0).all()
 
 
 @pytest.mark.parametrize(
     ("mask", "why"), [(np.zeros((8, 8), np.uint8), "black"), (np.zeros((8, 16), np.uint8), "proportions")]
 )
 async def test_a_mask_that_cannot_be_meant_is_refused(read, mask, why):
-    wish = read(refine(mask=types_pb2.Image(data=encoded(mask))))
+    parsed = read(refine(mask=types_pb2.Image(data=encoded(mask))))
     with pytest.raises(InvalidField, match=why) as caught:
-        await DECODER.read_pixels(wish)
+        await DECODER.read_pixels(parsed)
     assert caught.value.field == "options.refinement.mask"
 
 
 async def test_without_a_mask_everything_counts(read):
     job = await DECODER.read_pixels(read(v1.InversionOptions()))
-    assert (job.mask == 255).all()
+    assert job.inputs == {}
     np.testing.assert_array_equal(job.image, tiny.random_image(1))
 
 

@@ -4,11 +4,12 @@ import grpc
 import numpy as np
 import pytest
 
-from relatent.core.directions import Direction, DirectionSpace
+from relatent.core.directions import Direction
+from relatent.core.spaces import Space
 from relatent.v1 import catalog_pb2, synthesis_pb2
 from relatent.v1 import editing_pb2 as v1
-from relatent_service.editing.latents import noise
-from relatent_service.rpc.reading.moves import MAX_OPERATIONS
+from relatent_service.editing.synthesizer import noise
+from relatent_service.rpc.reading.operations import MAX_OPERATIONS
 from tests.fixtures import tiny
 from tests.fixtures.directions import add_directions
 from tests.fixtures.requests import code, latent, read_code, reason, violated
@@ -32,9 +33,9 @@ def published():
     return [
         Direction("steep", STEEP, STEEP_BIAS, *every[1:], tuple(STEEP_LENGTHS.tolist())),
         Direction("half", STEEP, *every, (0.0, 1.0)),
-        Direction("component", tiled, middle, *every[1:], (DEVIATION,) * 2, DirectionSpace.W),
-        Direction("age", AGE, AGE_BIAS, *of_z[1:], (), DirectionSpace.Z, "MIT", "InterFaceGAN"),
-        Direction("glasses", GLASSES, *of_z, (2.0,), DirectionSpace.Z),
+        Direction("component", tiled, middle, *every[1:], (DEVIATION,) * 2, Space.W),
+        Direction("age", AGE, AGE_BIAS, *of_z[1:], (), Space.Z, "MIT", "InterFaceGAN"),
+        Direction("glasses", GLASSES, *of_z, (2.0,), Space.Z),
     ]
 
 
@@ -197,7 +198,7 @@ async def test_a_move_of_samples_keeps_what_its_conditions_name(running):
         (move("age", 1, 2), "strengths", "expected one number, got 2"),
         (move("age", np.inf), "strengths[0]", "expected a finite number"),
         (move("age", 1, mode=9), "mode", "expected RELATIVE (1) or ABSOLUTE (2), got 9"),
-        (move("age", 1, layers=v1.LayerRange()), "layers", "there are no rows in Z"),
+        (move("age", 1, layers=v1.LayerRange()), "layers", "a direction of Z has no layers"),
         (move("age", 1, conditions=["age"]), "conditions", "in Z it lies within the span of age"),
         (move("glasses", 3e38), "strengths", "within float32"),
     ],

@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from relatent.core.methods import StartRule
+from relatent.core.stopping import Plateau
 from relatent.v1 import inversion_pb2 as v1
 from relatent.v1 import types_pb2
-from relatent_service.catalog import Catalog
+from relatent_service.catalog import ServedPacks
 from relatent_service.errors import InvalidField
-from relatent_service.inversion.job import Start
-from relatent_service.inversion.refinement import Checkpoint, starting_at
-from relatent_service.inversion.stopping import Plateau, StopRules
+from relatent_service.inversion.refinement import SavedState, starting_at
+from relatent_service.inversion.stopping import StopRules
 from relatent_service.rpc.messages import checkpoint_message
-from relatent_service.rpc.reading.options import read_wish
+from relatent_service.rpc.reading.options import read_inversion
 from relatent_service.settings import read_settings
 from tests.fixtures import tiny
 from tests.fixtures.requests import code, image, latent
@@ -20,7 +21,7 @@ from tests.fixtures.requests import code, image, latent
 def read(pack):
     def read(options, picture=None, *flags):
         settings = read_settings(flags, {})
-        return read_wish(Catalog({"tiny": pack}), settings, picture or image(), options)
+        return read_inversion(ServedPacks({"tiny": pack}), settings, picture or image(), options)
 
     return read
 
@@ -30,8 +31,8 @@ def refine(**fields):
 
 
 def checkpoint(pack, steps=4):
-    start = starting_at(pack, code(1))
-    done = Checkpoint(start.state, np.linspace(2, 1, steps, dtype=np.float32), 0.03)
+    start = starting_at(pack.default_method, code(1))
+    done = SavedState("hybrid", start.state, np.linspace(2, 1, steps, dtype=np.float32), 0.03)
     return checkpoint_message(pack, done)
 
 
@@ -48,17 +49,17 @@ def spoilt(message, **changes):
 
 
 def test_defaults_are_the_packs(read):
-    job = read(v1.InversionOptions()).job
-    assert job.start is Start.ENCODER
-    assert job.rules == StopRules(steps=20)
-    assert (job.learning_rate, job.weights) == (0.02, tiny.WEIGHTS)
-    assert read(v1.InversionOptions(mean=v1.MeanStart())).job.learning_rate == 0.05
-    assert read(v1.InversionOptions(latent=latent(code(1)))).job.learning_rate == 0.02
-    assert read(v1.InversionOptions(), None, "--max-steps", "7").job.rules.steps == 7
+    plan = read(v1.InversionOptions()).plan
+    assert plan.start is StartRule.ENCODER
+    assert plan.rules == StopRules(steps=20)
+    assert (plan.learning_rate, plan.weights) == (0.02, tiny.WEIGHTS)
+    assert read(v1.InversionOptions(mean=v1.MeanStart())).plan.learning_rate == 0.05
+    assert read(v1.InversionOptions(latent=latent(code(1)))).plan.learning_rate == 0.02
+    assert read(v1.InversionOptions(), None, "--max-steps", "7").plan.rules.steps == 7
 
 
 def test_every_wish_is_taken_over(read):
-    job = read(
+    plan = read(
         refine(
             steps=7,
             learning_rate=0.5,
@@ -68,19 +69,19 @@ def test_every_wish_is_taken_over(read):
             time_budget=Duration(seconds=1, nanos=500_000_000),
             best_at_deadline=True,
         )
-    ).job
-    assert job.rules == StopRules(7, 0.25, Plateau(3, 0.5), 1.5, True)
-    assert job.learning_rate == 0.5
-    assert job.weights == tiny.WEIGHTS | {"anchor": 2}
+    ).plan
+    assert plan.rules == StopRules(7, 0.25, Plateau(3, 0.5), 1.5, True)
+    assert plan.learning_rate == 0.5
+    assert plan.weights == tiny.WEIGHTS | {"anchor": 2}
 
 
 def test_a_checkpoint_brings_its_step_size_unless_another_is_wished(read, pack):
     start = checkpoint(pack)
-    assert read(v1.InversionOptions(checkpoint=start)).job.learning_rate == np.float32(0.03)
+    assert read(v1.InversionOptions(checkpoint=start)).plan.learning_rate == np.float32(0.03)
     both = v1.InversionOptions(checkpoint=start, refinement=v1.Refinement(learning_rate=0.5))
-    assert read(both).job.learning_rate == 0.5
+    assert read(both).plan.learning_rate == 0.5
     unknown = spoilt(start, learning_rate=0.0)
-    assert read(v1.InversionOptions(checkpoint=unknown)).job.learning_rate == 0.02
+    assert read(v1.InversionOptions(checkpoint=unknown)).plan.learning_rate == 0.02
 
 
 NAN = float("nan")

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from relatent_service.editing.latents import (
+from relatent_service.editing.synthesizer import noise
+from relatent_service.errors import InvalidField, RevisionMismatch
+from relatent_service.rpc.reading.latents import (
     broadcast_w,
     check_origin,
     check_shape,
-    noise,
     read_floats,
     write_floats,
 )
-from relatent_service.errors import InvalidField, RevisionMismatch
 
 
 def test_floats_travel_little_endian_row_by_row():

@@ -7,7 +7,7 @@ normal after its least-squares fit by the conditions' normals, at unit norm.
 import numpy as np
 import pytest
 
-from relatent_service.editing.arithmetic import orthogonalise
+from relatent.core.edits import orthogonalise
 
 WIDTH = 512
 COSINE = 0.72  # between InterFaceGAN's age and eyeglasses of FFHQ, in Z
