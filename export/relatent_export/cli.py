@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify = commands.add_parser("verify", help="check a pack: every file, and its revision")
     verify.add_argument("pack", type=Path, help="the pack's folder")
+    migrate = commands.add_parser("migrate", help="write packs' manifests in today's format")
+    migrate.add_argument("packs", type=Path, nargs="+", metavar="PACK", help="a pack's folder")
     _add_repository(commands)
     _add_demo(commands)
     return parser
@@ -146,6 +148,11 @@ def _run(options: argparse.Namespace) -> bool:
             from relatent_export.packs.verifying import verify_pack
 
             return verify_pack(options.pack, print, _tell)
+        case "migrate":
+            from relatent_export.packs.migrating import migrate_pack
+
+            for pack in options.packs:
+                print(f"{pack}: {'renewed' if migrate_pack(pack) else 'already as today'}")
         case "repository":
             from relatent_export.compile.precision import Precision
             from relatent_export.triton.repository import write_repository

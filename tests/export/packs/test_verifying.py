@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from relatent_export.cli import main
 from relatent_export.packs.networks import Networks
@@ -67,7 +69,6 @@ def test_a_revision_that_is_not_the_weights_is_told(
     ("line", "instead", "what"),
     [
         ("resolution = 32", "resolution = 64", "resolution: the manifest says 64, the weights have 32"),
-        ("encoder = true", "encoder = false", "encoder: the manifest says False, the weights have True"),
         ('    "perceptual",\n', "", "metrics: the manifest says"),
     ],
 )
@@ -78,3 +79,10 @@ def test_a_manifest_that_is_not_of_the_weights_is_told(
     assert line in manifest.read_text()
     manifest.write_text(manifest.read_text().replace(line, instead, 1))
     assert what in told(pack, capsys)
+
+
+def test_a_manifest_that_forgets_the_encoder_is_told(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = tomllib.loads((pack / "pack.toml").read_text()) | {"encoder": False}
+    del manifest["methods"]["hybrid"]["rates"]["encoder"]
+    (pack / "pack.toml").write_text(tomli_w.dumps(manifest))
+    assert "encoder: the manifest says False, the weights have True" in told(pack, capsys)
