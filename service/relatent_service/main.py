@@ -21,6 +21,7 @@ from relatent_service.catalog import ServedPacks
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
 from relatent_service.engine.engine import Engine
+from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.models import Models
 from relatent_service.engine.readiness import Readiness
 from relatent_service.engine.retrying import RetryingEngine
@@ -81,13 +82,14 @@ class Server:
         log.info("stopped")
 
 
-def put_together(settings: Settings, packs: ServedPacks, engine: Engine, metrics: Metrics) -> Server:
-    """Put a server together around an engine."""
+def put_together(
+    settings: Settings, packs: ServedPacks, engine: Engine, pace: Pace, metrics: Metrics
+) -> Server:
+    """Put a server together around an engine that tells the pace of its work."""
     lifecycle = Lifecycle()
-    pace = Pace()
     admission = Admission(settings.max_inflight, settings.max_queue, pace, metrics.queue.observe)
     metrics.watch(admission)
-    models = Models(engine, metrics, pace)
+    models = Models(engine, metrics)
     inverter = Inverter(models, admission, lifecycle, metrics)
     synthesizer = Synthesizer(models, admission)
     decoder = Decoder(settings.image_limits)
@@ -118,7 +120,9 @@ async def serve(settings: Settings, packs: ServedPacks) -> None:
     """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
     chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
-    server = put_together(settings, packs, RetryingEngine(chosen, metrics.retries.inc), metrics)
+    pace = Pace()
+    engine = RetryingEngine(MeasuredEngine(chosen, pace), metrics.retries.inc)
+    server = put_together(settings, packs, engine, pace, metrics)
     stop = _stop_signal()
     if settings.stop_with_stdin:
         _stop_with_input(stop)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,18 @@ class Graph:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+class Answer(NamedTuple):
+    """What a graph gave.
+
+    Attributes:
+        outputs: one array an output, by name, each with the same leading batch axis.
+        seconds: that it took; attempts that failed before, here or at another server, left out.
+    """
+
+    outputs: dict[str, Array]
+    seconds: float
+
+
 class Engine(Protocol):
     """Runs graphs. One engine serves all packs of a server."""
 
@@ -84,18 +96,13 @@ class Engine(Protocol):
     async def healthy(self) -> bool:
         """Whether every graph would answer now."""
 
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph.
 
         Args:
             graph: its name.
             inputs: one array an input, each with the same leading batch axis, at most `max_batch`.
             timeout: seconds to wait at most.
-
-        Returns:
-            One array an output, same leading axis.
 
         Raises:
             EngineUnavailable, EngineTimedOut, EngineRejected: as their names say.

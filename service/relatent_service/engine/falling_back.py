@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from relatent_service.engine.embedded.engine import EmbeddedEngine
-from relatent_service.engine.engine import Array, Engine, EngineError, Graph
+from relatent_service.engine.engine import Answer, Array, Engine, EngineError, Graph
 from relatent_service.engine.local import LocalEngine
 
 log = logging.getLogger(__name__)
@@ -66,9 +66,7 @@ class FallingBackEngine:
         """Whether every graph would answer now."""
         return await self.engine.healthy()
 
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`."""
         engine: Engine = self.engine
         try:

@@ -9,12 +9,20 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 
 import onnxruntime as ort
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
+from relatent_service.engine.engine import (
+    Answer,
+    Array,
+    EngineRejected,
+    EngineTimedOut,
+    EngineUnavailable,
+    Graph,
+)
 from relatent_service.engine.graphs import check_inputs, find_graph, graph_of
 from relatent_service.engine.sessions import open_session
 from relatent_service.engine.warming import warmup_sample
@@ -55,9 +63,7 @@ class LocalEngine:
         """Whether the graphs are open."""
         return bool(self._sessions)
 
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`. Cancelling the call ends the run between two operators."""
         check_inputs(find_graph(self._graphs, graph), inputs)
         names = list(self._graphs[graph].outputs)
@@ -66,6 +72,7 @@ class LocalEngine:
         run = asyncio.get_running_loop().run_in_executor(
             self._threads, self._sessions[graph].run, names, dict(inputs), options
         )
+        began = monotonic()
         try:
             outputs = await asyncio.wait_for(run, timeout)
         except TimeoutError as error:
@@ -74,7 +81,7 @@ class LocalEngine:
             raise EngineRejected(f"{graph}: {error}") from error
         finally:
             options.terminate = True
-        return dict(zip(names, outputs, strict=True))
+        return Answer(dict(zip(names, outputs, strict=True)), monotonic() - began)
 
     async def stop(self) -> None:
         """Close every graph, after the runs that go on."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,9 @@ from numpy.typing import NDArray
 from relatent.core.graphs import Role
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
-from relatent_service.engine.attempts import attempt_seconds, begin_attempt
-from relatent_service.engine.engine import Engine, EngineTimedOut
+from relatent_service.engine.engine import Answer, Engine
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.pace import Pace
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -32,13 +29,11 @@ class Models:
     Args:
         engine: what runs them.
         metrics: told of every batch.
-        pace: told what every run costs.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics, pace: Pace) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics) -> None:
         self._engine = engine
         self._metrics = metrics
-        self._pace = pace
 
     async def encode(self, pack: Pack, image: Pixels, call: Call) -> Floats:
         """The encoder's code float32 [1, L, D] of an image uint8 [1, R, R, 3]."""
@@ -54,14 +49,10 @@ class Models:
         return (await self._run(Role.SYNTHESIZE, pack, {"w": w}, call))["image"]
 
     async def refine(
-        self, graph: str, inputs: Mapping[str, NDArray[Any]], steps: int, call: Call, timeout: float | None
-    ) -> tuple[Tensors, float]:
-        """One chunk of so many steps; inputs and outputs as the refinement graph names them, batch of 1.
-
-        Also tells how many seconds it took, attempts that failed before left out.
-        """
-        answer = await self._infer(graph, inputs, steps, call, timeout)
-        return answer, attempt_seconds()
+        self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
+    ) -> Answer:
+        """One chunk of refinement; inputs and outputs as the graph names them, batch of 1."""
+        return await self._infer(graph, inputs, call, timeout)
 
     async def assess(self, pack: Pack, image: Pixels, reference: Pixels, call: Call) -> Quality:
         """How close an image is to a reference, both uint8 [1, R, R, 3]."""
@@ -81,34 +72,19 @@ class Models:
         most = self._engine.graphs[graph].max_batch
         batch = len(next(iter(inputs.values())))
         if batch <= most:
-            return await self._infer(graph, inputs, batch, call, call.engine_timeout())
+            return (await self._infer(graph, inputs, call, call.engine_timeout())).outputs
         parts = []
         for first in range(0, batch, most):
             part = {name: array[first : first + most] for name, array in inputs.items()}
-            runs = len(next(iter(part.values())))
-            parts.append(await self._infer(graph, part, runs, call, call.engine_timeout()))
+            parts.append((await self._infer(graph, part, call, call.engine_timeout())).outputs)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     async def _infer(
-        self, graph: str, inputs: Mapping[str, NDArray[Any]], runs: int, call: Call, timeout: float | None
-    ) -> Tensors:
+        self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
+    ) -> Answer:
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
-        began, entered = time.monotonic(), self._pace.enter()
-        begin_attempt()
-        learn: Callable[[str, int, float], None] | None = self._pace.measure
+        began = monotonic()
         try:
             return await self._engine.infer(graph, inputs, timeout)
-        except (asyncio.CancelledError, EngineTimedOut):
-            # Else an engine that is too slow for any call to end would pass for as fast as it was.
-            learn = self._pace.at_least
-            raise
-        except Exception:
-            learn = None
-            raise
         finally:
-            charged, seconds = self._pace.leave(entered), time.monotonic() - began
-            call.inference_seconds += seconds
-            if learn is not None:
-                # Attempts that failed before are an outage, not what the graph costs.
-                answered = min(1.0, attempt_seconds() / seconds) if seconds else 1.0
-                learn(graph, runs, charged * answered)
+            call.inference_seconds += monotonic() - began

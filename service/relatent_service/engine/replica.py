@@ -13,7 +13,6 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_variable
-from relatent_service.engine.attempts import begin_attempt
 from relatent_service.engine.channels import open_channel
 from relatent_service.engine.engine import (
     EngineError,
@@ -73,7 +72,6 @@ class Replica:
             EngineUnavailable: the server is gone, or has fallen silent.
             EngineTimedOut, EngineRejected: as their names say.
         """
-        begin_attempt()
         try:
             async with asyncio.timeout(None) as until_lost:
                 self._under_way.add(until_lost)

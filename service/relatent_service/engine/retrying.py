@@ -6,8 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 
-from relatent_service.engine.attempts import begin_attempt
-from relatent_service.engine.engine import Array, Engine, EngineUnavailable, Graph
+from relatent_service.engine.engine import Answer, Array, Engine, EngineUnavailable, Graph
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
@@ -42,9 +41,7 @@ class RetryingEngine:
         """Whether every graph would answer now."""
         return await self._engine.healthy()
 
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph, again and again while the engine is unavailable, within the timeout.
 
         Pauses double from FIRST_PAUSE_SECONDS to LONGEST_PAUSE_SECONDS, each shortened by up to half at
@@ -59,7 +56,6 @@ class RetryingEngine:
         patience = deadline
         pause = FIRST_PAUSE_SECONDS
         while True:
-            begin_attempt()
             try:
                 return await self._engine.infer(
                     graph, inputs, None if deadline is None else deadline - clock()

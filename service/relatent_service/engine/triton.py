@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import numpy as np
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
-from relatent_service.engine.engine import Array, EngineUnavailable, Graph
+from relatent_service.engine.engine import Answer, Array, EngineUnavailable, Graph
 from relatent_service.engine.graphs import check_inputs, find_graph
 from relatent_service.engine.replica import Replica
 
@@ -66,9 +67,7 @@ class TritonEngine:
                 return True
         return False
 
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`. Cancelling the call cancels it in Triton."""
         check_inputs(find_graph(self._graphs, graph), inputs)
         request = _request(graph, inputs)
@@ -76,12 +75,13 @@ class TritonEngine:
         deadline = None if timeout is None else clock() + timeout
         failure: EngineUnavailable | None = None
         for replica in self._in_turn():
+            began = monotonic()
             try:
                 response = await replica.infer(request, None if deadline is None else deadline - clock())
             except EngineUnavailable as error:
                 failure = error
             else:
-                return _arrays(response)
+                return Answer(_arrays(response), monotonic() - began)
         raise failure or self._absence()
 
     async def stop(self) -> None:

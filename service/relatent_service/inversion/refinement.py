@@ -131,11 +131,11 @@ class Refinement:
         """
         count = {"steps": np.array([[steps]], np.int32)}
         inputs = {**state_inputs(self._state), **self._inputs, **count}
-        answer, seconds = await models.refine(self._graph, inputs, steps, call, timeout)
-        losses = answer["losses"][0, :steps]
+        outputs, seconds = await models.refine(self._graph, inputs, call, timeout)
+        losses = outputs["losses"][0, :steps]
         if not np.isfinite(losses).all():
             raise LossNotFinite(self._done + int(np.argmin(np.isfinite(losses))), self._before)
-        self._state = next_state(self._method, answer)
+        self._state = next_state(self._method, outputs)
         self._losses[self._done : self._done + steps] = losses
         self._done += steps
         return seconds

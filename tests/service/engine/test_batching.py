@@ -35,9 +35,9 @@ async def test_concurrent_requests_share_runs_and_each_gets_its_own_answer(embed
     inputs = [numbers(100 * i, 1 + i % 3) for i in range(24)]
     answers = await asyncio.gather(*(embedded.infer("toy_double", {"x": x}) for x in inputs))
     for x, answer in zip(inputs, answers, strict=True):
-        np.testing.assert_array_equal(answer["y"], 2 * x)
-        assert answer["batch"].shape == (len(x), 1)
-    assert max(float(answer["batch"].max()) for answer in answers) > max(len(x) for x in inputs)
+        np.testing.assert_array_equal(answer.outputs["y"], 2 * x)
+        assert answer.outputs["batch"].shape == (len(x), 1)
+    assert max(float(answer.outputs["batch"].max()) for answer in answers) > max(len(x) for x in inputs)
 
 
 async def test_a_request_that_fails_in_the_graph_takes_no_batch_mate_along(embedded: EmbeddedEngine) -> None:
@@ -45,7 +45,8 @@ async def test_a_request_that_fails_in_the_graph_takes_no_batch_mate_along(embed
     indices = [0, 1, 77, 2, 3, -90, 1, 2]
 
     async def pick(index: int) -> dict[str, Array]:
-        return await embedded.infer("toy_pick", {"table": table, "index": np.array([[index]], np.int64)})
+        inputs = {"table": table, "index": np.array([[index]], np.int64)}
+        return (await embedded.infer("toy_pick", inputs)).outputs
 
     answers = await asyncio.gather(*map(pick, indices), return_exceptions=True)
     for index, answer in zip(indices, answers, strict=True):
@@ -83,14 +84,14 @@ async def test_triton_itself_refuses_a_malformed_request_and_answers_its_neighbo
     details, answers = await asyncio.gather(send_malformed(), neighbours)
     assert message in details
     for answer in answers:
-        np.testing.assert_array_equal(answer["y"], 2 * x)
+        np.testing.assert_array_equal(answer.outputs["y"], 2 * x)
 
 
 async def test_messages_beyond_grpcs_default_limit_pass(embedded: EmbeddedEngine) -> None:
     images = np.random.default_rng(0).integers(0, 256, (8, *IMAGE), np.uint8)
     assert images.nbytes > 4 << 20
     answer = await embedded.infer("toy_invert", {"image": images})
-    np.testing.assert_array_equal(answer["image_out"], 255 - images)
+    np.testing.assert_array_equal(answer.outputs["image_out"], 255 - images)
 
 
 async def test_triton_and_this_process_give_the_same(embedded: EmbeddedEngine, local: LocalEngine) -> None:
@@ -101,7 +102,8 @@ async def test_triton_and_this_process_give_the_same(embedded: EmbeddedEngine, l
         "toy_work": {"rounds": np.array([[3], [5]], np.int32)},
     }
     for graph, inputs in cases.items():
-        remote, here = await asyncio.gather(embedded.infer(graph, inputs), local.infer(graph, inputs))
+        answers = await asyncio.gather(embedded.infer(graph, inputs), local.infer(graph, inputs))
+        remote, here = (answer.outputs for answer in answers)
         assert remote.keys() == here.keys()
         for name in here:
             assert remote[name].dtype == here[name].dtype
@@ -121,8 +123,8 @@ async def test_a_call_takes_no_longer_than_its_timeout_and_then_no_place_in_a_ba
     assert not running.done(), "they did not wait for it"
     assert [type(outcome) for outcome in outcomes] == [EngineTimedOut] * 3
     patient = await embedded.infer("toy_work", rounds(1))
-    assert patient["batch"].tolist() == [[1]]
-    assert (await running)["batch"].tolist() == [[1]]
+    assert patient.outputs["batch"].tolist() == [[1]]
+    assert (await running).outputs["batch"].tolist() == [[1]]
 
 
 async def test_a_cancelled_call_takes_no_place_in_a_batch(embedded: EmbeddedEngine) -> None:
@@ -138,7 +140,7 @@ async def test_a_cancelled_call_takes_no_place_in_a_batch(embedded: EmbeddedEngi
     outcomes = await asyncio.gather(*impatient, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 3
     patient = await embedded.infer("toy_work", rounds(1))
-    assert patient["batch"].tolist() == [[1]]
+    assert patient.outputs["batch"].tolist() == [[1]]
     await running
 
 

@@ -32,7 +32,7 @@ async def test_a_server_of_this_machine_is_reached_whatever_proxy_is_set(
     engine = TritonEngine([server.address])
     await engine.start()
     answer = await engine.infer("toy_half", {"x": np.array([[3.0]], np.float32)}, timeout=5)
-    assert answer["y"] == 1.5
+    assert answer.outputs["y"] == 1.5
     await engine.stop()
     await server.stop()
 

@@ -16,7 +16,7 @@ from relatent_service.engine.embedded import child as embedded
 from relatent_service.engine.embedded import locations as places
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.embedded.installation import InstallationError, find_installation
-from relatent_service.engine.engine import Array, EngineUnavailable
+from relatent_service.engine.engine import Answer, Array, EngineUnavailable
 from relatent_service.engine.falling_back import FallingBackEngine
 from relatent_service.engine.local import LocalEngine
 from tests.service.engine.models import double, write_model
@@ -97,7 +97,7 @@ async def test_auto_serves_from_this_process_whatever_keeps_triton_from_starting
             told["note"]
         ]
         assert await engine.healthy()
-        np.testing.assert_array_equal((await engine.infer("toy_double", X))["y"], 2 * X["x"])
+        np.testing.assert_array_equal((await engine.infer("toy_double", X)).outputs["y"], 2 * X["x"])
     finally:
         await engine.stop()
 
@@ -139,7 +139,7 @@ class Mute(EmbeddedEngine):
 
     async def start(self) -> None: ...
 
-    async def infer(self, graph: str, inputs: object, timeout: float | None = None) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: object, timeout: float | None = None) -> Answer:
         raise EngineUnavailable("Failed to increase the shared memory pool size")
 
 
@@ -150,6 +150,6 @@ async def test_a_triton_that_starts_and_then_answers_nothing_is_given_up_as_well
         await engine.infer("toy_double", X)
     await engine.stop()
     await engine.start()
-    assert (await engine.infer("toy_double", X))["y"][0, 0] == 2
+    assert (await engine.infer("toy_double", X)).outputs["y"][0, 0] == 2
     assert "it started, but toy_double failed: Failed to increase" in describe(engine)["note"]
     await engine.stop()

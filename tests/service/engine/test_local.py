@@ -29,8 +29,8 @@ async def test_concurrent_calls_are_answered_each_by_itself(local: LocalEngine) 
     inputs = [np.full((1 + i % 3, 3), i, np.float32) for i in range(8)]
     answers = await asyncio.gather(*(local.infer("toy_double", {"x": x}) for x in inputs))
     for x, answer in zip(inputs, answers, strict=True):
-        np.testing.assert_array_equal(answer["y"], 2 * x)
-        np.testing.assert_array_equal(answer["batch"], np.full((len(x), 1), len(x)))
+        np.testing.assert_array_equal(answer.outputs["y"], 2 * x)
+        np.testing.assert_array_equal(answer.outputs["batch"], np.full((len(x), 1), len(x)))
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,12 @@
-import asyncio
 import time
 
 import numpy as np
 import pytest
 
-from relatent_service.engine.engine import EngineUnavailable
 from relatent_service.engine.local import LocalEngine
 from relatent_service.engine.models import Models
-from relatent_service.engine.retrying import RetryingEngine
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.pace import Pace
 from tests.fixtures import tiny
 from tests.fixtures.engines import WilfulEngine
 
@@ -26,7 +22,7 @@ async def engine(tiny_root):
 async def test_a_batch_larger_than_the_graph_takes_is_split_and_joined(pack, engine):
     metrics = Metrics()
     w = np.random.default_rng(0).normal(size=(35, *tiny.CODE)).astype(np.float32)
-    images = await Models(engine, metrics, Pace()).synthesize(pack, w, Call())
+    images = await Models(engine, metrics).synthesize(pack, w, Call())
     np.testing.assert_array_equal(images, tiny.generate(w))
     assert [batch for _, batch in engine.calls] == [16, 16, 3]
     assert metrics.registry.get_sample_value("relatent_batch_size_sum", {"graph": "tiny_synthesize"}) == 35
@@ -34,7 +30,7 @@ async def test_a_batch_larger_than_the_graph_takes_is_split_and_joined(pack, eng
 
 async def test_equal_images_are_told_as_perfect_but_for_a_finite_psnr(pack, engine):
     image = tiny.random_image(1)[None]
-    quality = await Models(engine, Metrics(), Pace()).assess(pack, image, image, Call())
+    quality = await Models(engine, Metrics()).assess(pack, image, image, Call())
     assert quality.mse == 0
     assert quality.psnr == pytest.approx(100)
     assert quality.ssim == pytest.approx(1)
@@ -44,32 +40,11 @@ async def test_equal_images_are_told_as_perfect_but_for_a_finite_psnr(pack, engi
 async def test_time_in_the_engine_is_added_up_failed_calls_included(pack, engine):
     engine.delay = 0.05
     engine.errors["tiny_encode"] = [ZeroDivisionError()]
-    call, models = Call(), Models(engine, Metrics(), Pace())
+    call, models = Call(), Models(engine, Metrics())
     with pytest.raises(ZeroDivisionError):
         await models.encode(pack, tiny.random_image(1)[None], call)
     await models.encode(pack, tiny.random_image(1)[None], call)
     assert call.inference_seconds >= 0.1
-
-
-async def test_a_chunk_is_timed_without_the_outage_before_it(pack, engine):
-    """Else one restart of Triton would pass for a slow engine: fewer calls let in, laggards waited for."""
-
-    class Restarting(WilfulEngine):
-        outages = 0
-
-        async def infer(self, graph, inputs, timeout=None):
-            if self.outages < 2:
-                self.outages += 1
-                await asyncio.sleep(0.2)
-                raise EngineUnavailable("gone")
-            await asyncio.sleep(0.05)
-            return {}
-
-    call = Call()
-    models = Models(RetryingEngine(Restarting(engine), lambda: None), Metrics(), Pace())
-    _, seconds = await models.refine("tiny_refine", {"steps": np.array([[1]])}, 1, call, None)
-    assert seconds >= 0.05
-    assert call.inference_seconds - seconds >= 0.4, "the caller is told the whole time"
 
 
 def test_a_little_of_the_time_left_is_kept_to_tell_of_a_failure():

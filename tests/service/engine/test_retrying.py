@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from relatent_service.engine import retrying
-from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable, Graph
+from relatent_service.engine.engine import (
+    Answer,
+    Array,
+    EngineRejected,
+    EngineTimedOut,
+    EngineUnavailable,
+    Graph,
+)
 from relatent_service.engine.retrying import RetryingEngine
 
 
@@ -26,13 +33,11 @@ class FlakyEngine:
     async def healthy(self) -> bool:
         return not self._failures
 
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         self.timeouts.append(timeout)
         if len(self.timeouts) <= self._failures:
             raise self._error(f"failure {len(self.timeouts)}")
-        return {"answer": np.array([42])}
+        return Answer({"answer": np.array([42])}, 0.0)
 
     async def stop(self) -> None:
         raise NotImplementedError
@@ -42,7 +47,7 @@ async def test_an_unavailable_engine_is_asked_again_and_each_repetition_is_told(
     retries: list[int] = []
     engine = FlakyEngine(3)
     answer = await RetryingEngine(engine, lambda: retries.append(1)).infer("g", {}, timeout=10)
-    assert answer["answer"] == 42
+    assert answer.outputs["answer"] == 42
     assert len(retries) == 3
     assert len(engine.timeouts) == 4
 

@@ -46,7 +46,7 @@ async def recovery(engine: TritonEngine) -> None:
 
 
 async def half(engine: TritonEngine) -> float:
-    return float((await engine.infer("toy_half", X, timeout=5))["y"][0, 0])
+    return float((await engine.infer("toy_half", X, timeout=5)).outputs["y"][0, 0])
 
 
 async def test_servers_get_calls_in_turn() -> None:
@@ -114,7 +114,7 @@ async def test_a_server_gone_silent_is_given_up_and_its_calls_go_to_another_one(
         # Without a limit of their own: nothing but the server's silence ends the attempts at it.
         async with asyncio.timeout(10):
             answers = await asyncio.gather(*(engine.infer("toy_half", X) for _ in range(4)))
-        assert [float(answer["y"][0, 0]) for answer in answers] == [1.5] * 4
+        assert [float(answer.outputs["y"][0, 0]) for answer in answers] == [1.5] * 4
         assert (first.calls, second.calls) == (0, 4)
         assert not engine._replicas[0].arrived.is_set()
         assert "has not answered" in engine._replicas[0].reason or "UNAVAILABLE" in engine._replicas[0].reason

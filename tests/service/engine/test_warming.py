@@ -33,7 +33,7 @@ async def test_a_graph_is_warmed_up_with_what_its_configuration_says(tmp_path: P
         "table": np.array([[5, 6, 7, 8]], np.float32),
         "steps": np.array([[1]], np.int32),
     }
-    assert (await engine.infer("toy_choosy", inputs))["value"] == 5
+    assert (await engine.infer("toy_choosy", inputs)).outputs["value"] == 5
     await engine.stop()
 
 

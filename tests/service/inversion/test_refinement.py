@@ -24,8 +24,7 @@ class Models:
         self._answers = list(answers)
         self.asked = []
 
-    async def refine(self, graph, inputs, steps, call, timeout):
-        assert inputs["steps"].tolist() == [[steps]]
+    async def refine(self, graph, inputs, call, timeout):
         self.asked.append({name: array.copy() for name, array in inputs.items()})
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from relatent_service.engine.embedded.child import EmbeddedTriton
-from relatent_service.engine.engine import Array, EngineUnavailable, Graph
+from relatent_service.engine.engine import Answer, Array, EngineUnavailable, Graph
 from relatent_service.engine.triton import TritonEngine
 
 
@@ -44,9 +44,7 @@ class EmbeddedEngine:
         """Whether every graph would answer now: Triton does, and nothing of it seems to hang."""
         return self._engine is not None and not self.triton.hangs and await self._engine.healthy()
 
-    async def infer(
-        self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None
-    ) -> dict[str, Array]:
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`."""
         if self._engine is None:
             raise EngineUnavailable("Triton is not started")

@@ -49,7 +49,7 @@ async def test_calls_under_way_when_triton_is_killed_fail_as_unavailable_and_lat
         await embedded.infer("toy_double", X)
 
     answer = await RetryingEngine(embedded, lambda: None).infer("toy_double", X, timeout=30)
-    np.testing.assert_array_equal(answer["y"], 2 * X["x"])
+    np.testing.assert_array_equal(answer.outputs["y"], 2 * X["x"])
     assert await embedded.healthy()
     assert embedded.triton.restarts == restarts + 1
     assert embedded.triton.pid not in (None, killed)
@@ -70,7 +70,7 @@ async def test_repeated_calls_lose_nothing_when_triton_is_killed(embedded: Embed
         for step in range(100):
             x = np.full((1, 3), 100 * number + step, np.float32)
             answer = await engine.infer("toy_double", {"x": x}, timeout=30)
-            np.testing.assert_array_equal(answer["y"], 2 * x)
+            np.testing.assert_array_equal(answer.outputs["y"], 2 * x)
             answers += 1
 
     jobs = [asyncio.create_task(job(number)) for number in range(16)]

@@ -69,7 +69,7 @@ async def test_what_is_stopped_is_not_serving_is_replaced_and_its_calls_are_answ
     await wait_until(lambda: embedded.triton.hangs)
     assert not await embedded.healthy()
     assert not call.done()
-    np.testing.assert_array_equal((await call)["y"], 2 * X["x"])
+    np.testing.assert_array_equal((await call).outputs["y"], 2 * X["x"])
     assert (embedded.triton.pid != triton, embedded.triton.restarts) == (True, restarts + 1)
     assert "hangs: it is stopped; starting Triton again" in caplog.text
     await wait_until(lambda: not embedded.triton.hangs)
@@ -118,7 +118,7 @@ async def test_a_triton_that_dies_when_no_file_can_be_opened_is_started_again_wh
         assert embedded.triton.restarts == restarts
     assert "Too many open files" in caplog.text
     answer = await RetryingEngine(embedded, lambda: None).infer("toy_double", X, timeout=30)
-    np.testing.assert_array_equal(answer["y"], 2 * X["x"])
+    np.testing.assert_array_equal(answer.outputs["y"], 2 * X["x"])
     assert await embedded.healthy()
 
 

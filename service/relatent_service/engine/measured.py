@@ -1,0 +1,74 @@
+"""What each attempt at an engine call costs, told to the pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+
+from relatent_service.engine.engine import Answer, Array, Engine, EngineTimedOut, Graph
+from relatent_service.traffic.pace import Pace
+
+STEPS = "steps"
+"""The input that says how many steps a refinement graph is to do."""
+
+
+class MeasuredEngine:
+    """An engine whose pace is learnt.
+
+    It stands below whatever repeats calls, so that each attempt is measured by itself: those that find the
+    engine away are an outage, and teach nothing of what graphs cost.
+
+    Args:
+        engine: the one to ask.
+        pace: told of every attempt.
+    """
+
+    def __init__(self, engine: Engine, pace: Pace) -> None:
+        self._engine = engine
+        self._pace = pace
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """Every graph, by name; empty before `start`."""
+        return self._engine.graphs
+
+    async def start(self) -> None:
+        """Get ready; see `Engine.start`."""
+        await self._engine.start()
+
+    async def healthy(self) -> bool:
+        """Whether every graph would answer now."""
+        return await self._engine.healthy()
+
+    async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
+        """Run a graph; see `Engine.infer`."""
+        began, entered = monotonic(), self._pace.enter()
+        answer: Answer | None = None
+        given_up = False
+        try:
+            answer = await self._engine.infer(graph, inputs, timeout)
+        except (asyncio.CancelledError, EngineTimedOut):
+            given_up = True
+            raise
+        finally:
+            charged, seconds = self._pace.leave(entered), monotonic() - began
+            if answer is not None:
+                # Of several servers, those before the one that answered were away.
+                share = min(1.0, answer.seconds / seconds) if seconds else 1.0
+                self._pace.measure(graph, _runs(inputs), charged * share)
+            elif given_up:
+                # Else an engine that is too slow for any call to end would pass for as fast as it was.
+                self._pace.at_least(graph, _runs(inputs), charged)
+        return answer
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        await self._engine.stop()
+
+
+def _runs(inputs: Mapping[str, Array]) -> int:
+    """Steps of a refinement, or samples of any other graph."""
+    if STEPS in inputs:
+        return int(inputs[STEPS].sum())
+    return len(next(iter(inputs.values())))
