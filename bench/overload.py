@@ -33,6 +33,8 @@ from bench.settings import Settings
 from bench.targets import targets
 from bench.timing import significant, spread
 from relatent import AsyncClient
+from relatent.client.channels import open_async_channel
+from relatent.client.flows import DEFAULT_MAX_MESSAGE_BYTES
 from relatent.core.pack import read_pack
 from relatent.v1 import inversion_pb2, inversion_pb2_grpc, types_pb2
 from relatent_service.settings import read_settings
@@ -110,7 +112,7 @@ async def _run(settings: Settings) -> dict[str, Any]:
         await invert_all(client, images[:8], concurrency=8, steps=steps)
         alone = await _alone(client, images, steps)
         deadline = DEADLINE * alone
-        async with grpc.aio.insecure_channel(service.address) as channel:
+        async with open_async_channel(service.address, DEFAULT_MAX_MESSAGE_BYTES) as channel:
             caller = _Caller(channel, images, steps, deadline)
             for turn in range(rounds):
                 window = Window(LEAD * deadline, seconds)

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from relatent.cli import serve
 from relatent.client.errors import RelatentError
+from relatent.core.addresses import LOOPBACK
 
 _STOP_SECONDS = 15.0
 
@@ -69,7 +70,7 @@ class LocalService:
     def _start(self) -> None:
         with tempfile.TemporaryDirectory(prefix="relatent-") as folder, self._log.open("wb") as log:
             ready_file = Path(folder) / "ready.json"
-            ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+            ports = ["--listen", f"{LOOPBACK}:0", "--metrics-listen", f"{LOOPBACK}:0"]
             files = ["--ready-file", str(ready_file), "--stop-with-stdin", "yes"]
             words = serve.command([*ports, *files, *self._flags])
             # A pipe that nothing is written to: it ends when we do, however that comes.

@@ -17,8 +17,15 @@ from weakref import WeakSet
 import grpc
 from grpc import aio
 
+from relatent.client.channels import open_async_channel
 from relatent.client.errors import ClientStateError
-from relatent.client.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
+from relatent.client.flows import (
+    DEFAULT_ADDRESS,
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    ClientSettings,
+    Flows,
+)
 from relatent.client.forks import check_fork
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
@@ -52,18 +59,18 @@ class AsyncClient:
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self._set_up(Settings.of(addresses, timeout, max_message_bytes, retry))
+        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry))
 
-    def _set_up(self, settings: Settings) -> None:
+    def _set_up(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._flows = Flows(settings)
         self._transport = _AsyncTransport(settings)
 
-    def __getstate__(self) -> Settings:
+    def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
         return self._settings
 
-    def __setstate__(self, settings: Settings) -> None:
+    def __setstate__(self, settings: ClientSettings) -> None:
         self._set_up(settings)
 
     async def invert(
@@ -170,7 +177,7 @@ class _Connections:
 class _AsyncTransport:
     """Drives flows over asyncio's channels."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._connections: dict[asyncio.AbstractEventLoop, _Connections] = {}
         self._closed = False
@@ -262,7 +269,7 @@ class _AsyncTransport:
         channels = self._here().channels
         if address not in channels:
             check_fork()
-            channels[address] = aio.insecure_channel(*self._settings.channel(address))
+            channels[address] = open_async_channel(address, self._settings.max_message_bytes)
             _open_channels.add(channels[address])
         return channels[address]
 

@@ -18,8 +18,15 @@ from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 
+from relatent.client.channels import open_channel
 from relatent.client.errors import ClientStateError
-from relatent.client.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, Flows, Settings
+from relatent.client.flows import (
+    DEFAULT_ADDRESS,
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    ClientSettings,
+    Flows,
+)
 from relatent.client.forks import call_under_way, check_fork
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
@@ -60,18 +67,18 @@ class Client:
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self._set_up(Settings.of(addresses, timeout, max_message_bytes, retry))
+        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry))
 
-    def _set_up(self, settings: Settings) -> None:
+    def _set_up(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._flows = Flows(settings)
         self._transport = _BlockingTransport(settings)
 
-    def __getstate__(self) -> Settings:
+    def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
         return self._settings
 
-    def __setstate__(self, settings: Settings) -> None:
+    def __setstate__(self, settings: ClientSettings) -> None:
         self._set_up(settings)
 
     def invert(
@@ -195,7 +202,7 @@ class _Connections:
 class _BlockingTransport:
     """Drives flows over blocking channels."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         # By process: a forked one can use neither the channels nor the locks that it finds, nor let go of
         # them, so it leaves them alone.
@@ -282,5 +289,5 @@ class _BlockingTransport:
             self.check_open()
             if address not in own.channels:
                 check_fork()
-                own.channels[address] = grpc.insecure_channel(*self._settings.channel(address))
+                own.channels[address] = open_channel(address, self._settings.max_message_bytes)
             return own.channels[address]

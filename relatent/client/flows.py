@@ -18,10 +18,10 @@ from relatent.client.requests import InvertOptions, Move, Operation, inversion_o
 from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.client.resuming import ProgressCallback, RunningInversion
 from relatent.client.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
-from relatent.core.addresses import AddressError, parse_address, parse_addresses
+from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_addresses
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2
 
-DEFAULT_ADDRESS = "127.0.0.1:8500"
+DEFAULT_ADDRESS = DEFAULT_LISTEN
 DEFAULT_TIMEOUT = 120.0
 """Seconds of a call, all its attempts together."""
 DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
@@ -32,14 +32,11 @@ MOST_MESSAGE_BYTES = 2**30
 EDIT_SHARE = 0.2
 """Of an edit's time, what its inversion leaves for the edit where it may take all there is."""
 
-KEEPALIVE_MILLISECONDS = 20_000
-"""How long a server may say nothing before it is asked whether it is still there."""
-
 _PREFIX = "/relatent.v1."
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClientSettings:
     """A client's settings.
 
     Attributes:
@@ -64,8 +61,8 @@ class Settings:
         timeout: float,
         max_message_bytes: int,
         retry: RetryPolicy | None,
-    ) -> Settings:
-        """Settings of a client's arguments."""
+    ) -> ClientSettings:
+        """ClientSettings of a client's arguments."""
         try:
             listed = tuple(map(str, parse_addresses(addresses)))
         except AddressError as error:
@@ -76,36 +73,11 @@ class Settings:
             )
         return cls(listed, timeout, max_message_bytes, retry or RetryPolicy())
 
-    def channel(self, address: str) -> tuple[str, list[tuple[str, int]]]:
-        """What to make a channel of either kind with: its target and its options."""
-        place = parse_address(address)
-        return place.target, [
-            # What is on this machine is never behind a proxy, whatever the environment says.
-            ("grpc.enable_http_proxy", int(not place.local)),
-            ("grpc.max_send_message_length", self.max_message_bytes),
-            ("grpc.max_receive_message_length", self.max_message_bytes),
-            # Attempts are ours, so gRPC's own would only hide them.
-            ("grpc.enable_retries", 0),
-            # An address that does not answer must not hold up the others for gRPC's twenty seconds,
-            # nor stay shunned for its two minutes.
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 5000),
-            ("grpc.max_reconnect_backoff_ms", 1000),
-            # A server that vanished without a word is given up after half a minute, not after the
-            # system's quarter of an hour; the service allows to be asked this often.
-            ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
-            ("grpc.keepalive_timeout_ms", KEEPALIVE_MILLISECONDS // 2),
-            ("grpc.http2.ping_timeout_ms", KEEPALIVE_MILLISECONDS // 2),  # the lower of both counts
-            ("grpc.http2.max_pings_without_data", 0),
-            # Channels to one address must not share each other's connection and its backoff.
-            ("grpc.use_local_subchannel_pool", 1),
-        ]
-
 
 class Flows:
     """What a client can do. Every method makes a flow; nothing happens before it is driven."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._addresses = Addresses(settings.addresses)
 

@@ -11,11 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import grpc
-
+from relatent.client.channels import open_channel
 from relatent.client.errors import ClientStateError
 
-_PROBE_SECONDS, _PATIENCE_SECONDS = 0.01, 10.0
+_PROBE_SECONDS, _PROBE_BYTES, _PATIENCE_SECONDS = 0.01, 1024, 10.0
 _unchecked = False
 _forked_amid_a_call = False
 _under_way = 0
@@ -71,7 +70,7 @@ def _grpc_runs() -> bool:
     ended = threading.Event()
 
     def call() -> None:
-        channel = grpc.insecure_channel("unix:/nonexistent", [("grpc.use_local_subchannel_pool", 1)])
+        channel = open_channel("unix:/nonexistent", _PROBE_BYTES)
         _kept.append(channel)
         future = channel.unary_unary("/none/none").future(b"", timeout=_PROBE_SECONDS, wait_for_ready=True)
         _kept.append(future)

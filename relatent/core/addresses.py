@@ -21,6 +21,11 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote
 
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8500
+DEFAULT_LISTEN = f"{LOOPBACK}:{DEFAULT_PORT}"
+"""Where the service is found unless told otherwise, by itself and by clients."""
+
 FORMS = "host:port, [IPv6]:port or unix:/path"
 LAST_PORT = 65535
 LONGEST_PATH = 107 if sys.platform == "linux" else 103
@@ -122,7 +127,7 @@ def _host_and_port(text: str, rest: str, any_port: bool, resolver: str = "") -> 
     if (rest.startswith("[") and rest.endswith("]")) or not colon:
         raise _wrong(text, f"the port is missing, as in {resolver}{_suggested(rest)}")
     if not host:
-        raise _wrong(text, f"the host is missing, as in {resolver}127.0.0.1:{port or 8500}")
+        raise _wrong(text, f"the host is missing, as in {resolver}{LOOPBACK}:{port or DEFAULT_PORT}")
     if _BARE_IPV6.fullmatch(host) is not None:
         raise _wrong(text, f"write an IPv6 address in brackets, as in {resolver}{_suggested(rest)}")
     if _PORT.fullmatch(port) is None:
@@ -185,12 +190,12 @@ def _socket(text: str) -> Address:
 def _suggested(rest: str) -> str:
     """What may have been meant by something without a scheme; an example where that cannot be told."""
     bare = rest.strip("[]")
-    for host, port in (bare.rpartition(":")[::2], (bare, "8500"), ("127.0.0.1", bare)):
+    for host, port in (bare.rpartition(":")[::2], (bare, str(DEFAULT_PORT)), (LOOPBACK, bare)):
         bracketed = f"[{host.strip('[]')}]" if ":" in host else host
         if _PORT.fullmatch(port) is not None:
             with suppress(AddressError):
                 return str(Address(_host(rest, bracketed), _port(rest, port, any_port=False)))
-    return "127.0.0.1:8500"
+    return DEFAULT_LISTEN
 
 
 def _wrong(text: str, why: str) -> AddressError:

@@ -18,15 +18,16 @@ import grpc
 from relatent.core.addresses import Address
 from relatent.core.pack import PackError, read_packs
 from relatent_service.catalog import ServedPacks
+from relatent_service.channels import listen
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.models import Models
-from relatent_service.engine.readiness import Readiness
 from relatent_service.engine.retrying import RetryingEngine
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.rehearsal import rehearse
+from relatent_service.readiness import Readiness
 from relatent_service.rpc.catalog import CatalogServicer
 from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
@@ -71,7 +72,7 @@ class Server:
         """Take no more calls; let those under way end, then make them, and let go of everything."""
         log.info("draining", extra={"calls": self.lifecycle.running})
         self.lifecycle.drain()
-        self.admission.close()
+        self.admission.send_away()
         await self.health.set(False)
         if not await self.lifecycle.idle(self.settings.drain_seconds):
             log.warning("ending calls at their next chunk", extra={"calls": self.lifecycle.running})
@@ -87,7 +88,7 @@ def put_together(
 ) -> Server:
     """Put a server together around an engine that tells the pace of its work."""
     lifecycle = Lifecycle()
-    admission = Admission(settings.max_inflight, settings.max_queue, pace, metrics.queue.observe)
+    admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe)
     metrics.watch(admission)
     models = Models(engine, metrics)
     inverter = Inverter(models, admission, lifecycle, metrics)
@@ -164,7 +165,7 @@ def _listen(server: Server) -> Address:
     try:
         if address.path:
             make_way(Path(address.path))
-        port = int(server.grpc.add_insecure_port(address.target))
+        port = listen(server.grpc, address)
     except (RuntimeError, OSError) as error:
         raise CannotListen(f"--listen {address}: {error}") from error
     return address if address.path else replace(address, port=port)

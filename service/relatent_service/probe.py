@@ -12,11 +12,11 @@ from dataclasses import replace
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from relatent.core.addresses import Address, AddressError, parse_address
+from relatent.core.addresses import DEFAULT_LISTEN, LOOPBACK, Address, AddressError, parse_address
+from relatent_service.channels import open_blocking_channel
 
-DEFAULT_LISTEN = "127.0.0.1:8500"
 TIMEOUT_SECONDS = 3.0
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_HERE = {"0.0.0.0": LOOPBACK, "::": "::1"}
 
 
 def probe(address: Address) -> str | None:
@@ -25,7 +25,7 @@ def probe(address: Address) -> str | None:
     Returns:
         Why it does not serve; None if it does.
     """
-    with grpc.insecure_channel(address.target, [("grpc.enable_http_proxy", 0)]) as channel:
+    with open_blocking_channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS)
@@ -43,7 +43,7 @@ def main() -> int:
     except AddressError as error:
         print(f"RELATENT_LISTEN: {error}", file=sys.stderr)
         return 2
-    reason = probe(replace(listen, host=_LOOPBACK.get(listen.host, listen.host)))
+    reason = probe(replace(listen, host=_HERE.get(listen.host, listen.host)))
     if reason is not None:
         print(reason, file=sys.stderr)
     return 0 if reason is None else 1

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from relatent.core.addresses import FORMS, Address, AddressError, parse_address, parse_addresses
+from relatent.core.addresses import (
+    DEFAULT_LISTEN,
+    DEFAULT_PORT,
+    FORMS,
+    LOOPBACK,
+    Address,
+    AddressError,
+    parse_address,
+    parse_addresses,
+)
 from relatent_service.images.codec import Limits
 
 PREFIX = "RELATENT_"
@@ -122,13 +131,14 @@ class Settings:
     listen: Annotated[
         Address,
         _Flag(
-            "127.0.0.1:8500",
+            DEFAULT_LISTEN,
             _listen,
             "where gRPC is served: host:port, of which port 0 chooses one, or unix:/path",
         ),
     ]
     metrics_listen: Annotated[
-        Address, _Flag("127.0.0.1:8501", _host_and_port, "where Prometheus metrics are served")
+        Address,
+        _Flag(f"{LOOPBACK}:{DEFAULT_PORT + 1}", _host_and_port, "where Prometheus metrics are served"),
     ]
     packs: Annotated[Path, _Flag("packs", Path, "folder of packs")]
     repository: Annotated[

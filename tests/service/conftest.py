@@ -2,6 +2,7 @@ import pytest
 
 from relatent.core.pack import read_packs
 from relatent_service.traffic.admission import Admission
+from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
 from tests.fixtures.guests import GRAPH, Guests
 from tests.fixtures.running import running_server
@@ -39,7 +40,8 @@ async def make(pace):
     made = []
 
     def make(max_inflight=2, max_queue=2):
-        made.append(Guests(Admission(max_inflight, max_queue, pace)))
+        lifecycle = Lifecycle()
+        made.append(Guests(Admission(max_inflight, max_queue, pace, lifecycle), lifecycle))
         return made[-1]
 
     yield make

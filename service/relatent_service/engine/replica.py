@@ -13,7 +13,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_variable
-from relatent_service.engine.channels import open_channel
+from relatent_service.channels import open_channel
 from relatent_service.engine.engine import (
     EngineError,
     EngineRejected,

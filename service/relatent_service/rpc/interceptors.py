@@ -11,6 +11,8 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -28,6 +30,34 @@ log = logging.getLogger(__name__)
 OURS = "/relatent.v1."
 WRITE_SECONDS = 60.0
 """How long an answer of a stream may stay unread before the call is ended."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Which of the four kinds of call a method is."""
+
+    request_streaming: bool
+    response_streaming: bool
+
+    @property
+    def label(self) -> str:
+        """What the public gRPC middlewares call it, the value of `grpc_type`."""
+        labels = ("unary", "server_stream"), ("client_stream", "bidi_stream")
+        return labels[self.request_streaming][self.response_streaming]
+
+    @property
+    def _name(self) -> str:
+        ends = ("unary", "stream")
+        return f"{ends[self.request_streaming]}_{ends[self.response_streaming]}"
+
+    def method_of(self, handler: Any) -> Callable[[Any, Context], Any]:
+        """What a handler does at a call."""
+        method: Callable[[Any, Context], Any] = getattr(handler, self._name)
+        return method
+
+    def make_handler(self, behaviour: Callable[[Any, Context], Any]) -> Any:
+        """A handler that takes and gives bytes."""
+        return getattr(grpc, f"{self._name}_rpc_method_handler")(behaviour)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC has no types
@@ -56,30 +86,34 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
             return self._unknown(method)
         if not method.startswith(OURS):
             return handler
-        return (
-            self._streaming(handler, method) if handler.response_streaming else self._single(handler, method)
-        )
+        kind = _Kind(handler.request_streaming, handler.response_streaming)
+        return kind.make_handler(partial(self._answer, handler, kind, method))
 
-    def _single(self, handler: Any, method: str) -> Any:
-        async def answer(data: bytes, context: Context) -> bytes | None:
-            async with self._around("unary", method, context):
-                request = self._parse(handler, data)
-                return self._serialise(handler, await handler.unary_unary(request, context))
-            return None
-
-        return grpc.unary_unary_rpc_method_handler(answer)
-
-    def _streaming(self, handler: Any, method: str) -> Any:
-        async def answer(data: bytes, context: Context) -> None:
+    async def _answer(
+        self, handler: Any, kind: _Kind, method: str, given: bytes | AsyncIterator[bytes], context: Context
+    ) -> bytes | None:
+        """Answer a call of any kind, around whatever it does."""
+        async with self._around(kind.label, method, context):
+            request = self._parsed(handler, given)
+            answered = kind.method_of(handler)(request, context)
+            if not kind.response_streaming:
+                return self._serialise(handler, await answered)
             # Written rather than yielded: so a cancelled call is cancelled in here, and what it holds
             # is let go of at once, not when the generator is collected.
-            async with self._around("server_stream", method, context):
-                request = self._parse(handler, data)
-                async with aclosing(handler.unary_stream(request, context)) as responses:
-                    async for response in responses:
-                        await _write(context, self._serialise(handler, response))
+            async with aclosing(answered) as responses:
+                async for response in responses:
+                    await _write(context, self._serialise(handler, response))
+        return None
 
-        return grpc.unary_stream_rpc_method_handler(answer)
+    def _parsed(self, handler: Any, given: bytes | AsyncIterator[bytes]) -> Any:
+        """The request, or those of a stream as they come."""
+        if isinstance(given, bytes):
+            return self._parse(handler, given)
+        return self._parse_each(handler, given)
+
+    async def _parse_each(self, handler: Any, given: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async for data in given:
+            yield self._parse(handler, data)
 
     def _unknown(self, method: str) -> Any:
         async def answer(_: bytes, context: Context) -> None:

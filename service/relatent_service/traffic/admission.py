@@ -21,10 +21,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
 
-from relatent_service.errors import NotReady, OutOfTime, Overloaded
+from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import CAUTION, HOPE, WAITING_CAUTION, Forecast, Place, Work
-from relatent_service.traffic.lifecycle import DRAINING_RETRY_SECONDS
+from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
 from relatent_service.traffic.pace import Pace
 
 MIN_RETRY_SECONDS = 0.1
@@ -43,6 +43,7 @@ class Admission:
         max_inflight: most calls at work.
         max_queue: most calls waiting or set aside.
         pace: what graphs cost.
+        lifecycle: says whether the server drains.
         on_entry: told of every call that gets a place how many seconds it waited.
 
     Attributes:
@@ -54,17 +55,18 @@ class Admission:
         max_inflight: int,
         max_queue: int,
         pace: Pace,
+        lifecycle: Lifecycle,
         on_entry: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.pace = pace
         self._max_inflight = max_inflight
         self._max_queue = max_queue
+        self._lifecycle = lifecycle
         self._on_entry = on_entry
         self._forecast = Forecast(pace)
         self._at_work: set[Place] = set()
         self._queue: deque[Place] = deque()
         self._aside: set[Place] = set()
-        self._closed = False
 
     @property
     def inflight(self) -> int:
@@ -103,8 +105,8 @@ class Admission:
             NotReady: the server is draining.
             Overloaded: too many wait already, or there is no hope of an answer before the deadline.
         """
-        if self._closed:
-            raise _draining()
+        if self._lifecycle.is_draining:
+            raise shutting_down()
         place = Place(work, call, dict(work.runs))
         if not self._can_begin(place):
             self._refuse_in_vain(place)
@@ -164,19 +166,18 @@ class Admission:
             place.away += time.monotonic() - left
         if place in self._aside:
             self._aside.remove(place)
-            if self._closed:
-                raise _draining()
+            if self._lifecycle.is_draining:
+                raise shutting_down()
             place.ready = asyncio.get_running_loop().create_future()
             self._queue.appendleft(place)
             before = place.call.queue_seconds
             await self._wait(place)
             place.away += place.call.queue_seconds - before
 
-    def close(self) -> None:
-        """Let nobody in any more and send away those who wait."""
-        self._closed = True
+    def send_away(self) -> None:
+        """Send away those who wait, as the server drains."""
         while self._queue:
-            _refuse(self._queue.popleft(), _draining())
+            _refuse(self._queue.popleft(), shutting_down())
 
     def _can_begin(self, place: Place) -> bool:
         """Whether a newcomer would be let in at once."""
@@ -279,7 +280,3 @@ class Admission:
 def _refuse(place: Place, error: Exception) -> None:
     if not place.ready.done():
         place.ready.set_exception(error)
-
-
-def _draining() -> NotReady:
-    return NotReady("this server is shutting down", DRAINING_RETRY_SECONDS, reason="DRAINING")

@@ -24,8 +24,13 @@ class State(Enum):
     """Those still under way end at their next chunk."""
 
 
+def shutting_down() -> NotReady:
+    """What calls are told that come, or wait, while the server drains."""
+    return NotReady("this server is shutting down", DRAINING_RETRY_SECONDS, reason="DRAINING")
+
+
 class Lifecycle:
-    """The one owner of the server's state and of the count of calls under way."""
+    """The one owner of the server's state, draining above all, and of the count of calls under way."""
 
     def __init__(self) -> None:
         self._state = State.STARTING
@@ -43,6 +48,11 @@ class Lifecycle:
     def running(self) -> int:
         """Calls under way."""
         return self._running
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether no more calls are taken, and it ends with those that there are."""
+        return self._state in (State.DRAINING, State.STOPPING)
 
     def serve(self) -> None:
         """Every graph is warm: take calls, unless the end has begun."""
@@ -66,8 +76,8 @@ class Lifecycle:
         """
         if self._state is State.STARTING:
             raise NotReady(f"not ready: {self.why_not_ready}", STARTING_RETRY_SECONDS)
-        if self._state is not State.SERVING:
-            raise NotReady("this server is shutting down", DRAINING_RETRY_SECONDS, reason="DRAINING")
+        if self.is_draining:
+            raise shutting_down()
         self._running += 1
         self._idle.clear()
         try:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import relatent
-from relatent.client import flows
+from relatent.client import channels
 from relatent.client.resuming import whole_curve
 from relatent.v1 import types_pb2
 from tests.fixtures.wire import Wire
@@ -125,7 +125,7 @@ async def test_time_already_spent_counts_against_the_budget(call: Call, server: 
 async def test_a_server_that_falls_silent_is_given_up(
     call: Call, server: FakeServer, second: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows, "KEEPALIVE_MILLISECONDS", 1000)
+    monkeypatch.setattr(channels, "KEEPALIVE_MILLISECONDS", 1000)
     async with Wire(server.address) as wire:
 
         async def falls_silent(request: Any, context: Any) -> AsyncIterator[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from relatent_service.engine.channels import open_channel
+from relatent_service.channels import open_channel
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.embedded.processes import children_of
 from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut
@@ -45,7 +45,7 @@ async def test_a_request_that_fails_in_the_graph_takes_no_batch_mate_along(embed
     indices = [0, 1, 77, 2, 3, -90, 1, 2]
 
     async def pick(index: int) -> dict[str, Array]:
-        inputs = {"table": table, "index": np.array([[index]], np.int64)}
+        inputs: dict[str, Array] = {"table": table, "index": np.array([[index]], np.int64)}
         return (await embedded.infer("toy_pick", inputs)).outputs
 
     answers = await asyncio.gather(*map(pick, indices), return_exceptions=True)

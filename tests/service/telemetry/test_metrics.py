@@ -11,6 +11,7 @@ from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Work
+from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
 from tests.fixtures.requests import code, details, image, latent, reason
 from tests.fixtures.running import running_server
@@ -39,7 +40,7 @@ def test_the_documented_labels_are_the_real_ones():
 
 async def test_the_gauges_follow_the_admission():
     pace = Pace()
-    made, admission = Metrics(), Admission(1, 1, pace)
+    made, admission = Metrics(), Admission(1, 1, pace, Lifecycle())
     pace.measure("tiny_refine", 10, 1.0)
     made.watch(admission)
     async with admission.place(Work({"tiny_refine": 30}), Call()):

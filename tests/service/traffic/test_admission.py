@@ -183,7 +183,8 @@ async def test_those_set_aside_count_as_waiting_so_that_they_cannot_grow_without
 async def test_once_closed_nobody_comes_in_and_those_who_wait_are_sent_away(guests):
     for name in "abc":
         await guests.come(name)
-    guests.admission.close()
+    guests.lifecycle.drain()
+    guests.admission.send_away()
     with pytest.raises(NotReady):
         await guests.task("c")
     with pytest.raises(NotReady):

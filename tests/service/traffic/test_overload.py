@@ -14,6 +14,7 @@ from relatent_service.inversion.stopping import even_chunk
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Work
+from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
 from tests.fixtures.virtual_time import run_in_virtual_time
 
@@ -64,7 +65,7 @@ class Service:
 
     def __init__(self, chance):
         self.pace = Pace(lambda: time.monotonic())  # looked up when called: the clock is replaced
-        self.admission = Admission(32, 256, self.pace)
+        self.admission = Admission(32, 256, self.pace, Lifecycle())
         self.batcher = Batcher(chance)
         self._lockstep = Lockstep(lambda: self.pace.chunk_seconds(GRAPH))
 

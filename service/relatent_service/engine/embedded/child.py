@@ -13,11 +13,11 @@ from pathlib import Path
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from relatent_service.engine.channels import open_channel
+from relatent.core.addresses import LOOPBACK
+from relatent_service.channels import open_channel
 from relatent_service.engine.embedded.hanging import Calls, Watch
 from relatent_service.engine.embedded.installation import Installation, InstallationError, find_installation
 from relatent_service.engine.embedded.launch import (
-    HOST,
     is_taken,
     lay_out_backends,
     port_of,
@@ -154,7 +154,7 @@ class EmbeddedTriton:
             self._reserved = None
         if self._reserved is None:
             self._reserved = reserve_port()
-            self.metrics_address = f"{HOST}:{port_of(self._reserved)}"
+            self.metrics_address = f"{LOOPBACK}:{port_of(self._reserved)}"
         return port_of(self._reserved)
 
     async def _end_process(self) -> None:

@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 import relatent_service
+from relatent.core.addresses import LOOPBACK
 from relatent_service.engine.embedded import guard
 from relatent_service.engine.embedded.installation import Installation
 from relatent_service.engine.embedded.leftovers import SOCKET_PORT, Claim
 from relatent_service.engine.embedded.processes import arguments_of, children_of
 
-HOST = "127.0.0.1"
 BACKENDS = Path(__file__).parent / "backends"
 BLOCK = 4096
 STUB = "/triton_python_backend_stub"
@@ -37,7 +37,7 @@ def reserve_port() -> socket.socket:
     """
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reserved.bind((HOST, 0))
+    reserved.bind((LOOPBACK, 0))
     return reserved
 
 
@@ -51,7 +51,7 @@ def is_taken(port: int) -> bool:
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((HOST, port))
+            trial.bind((LOOPBACK, port))
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
@@ -102,7 +102,7 @@ def spawn(
         f"--grpc-address={claim.listen}",
         f"--grpc-port={SOCKET_PORT}",
         f"--grpc-restricted-protocol={','.join(UNUSED_PROTOCOLS)}:unused={secrets.token_hex(16)}",
-        f"--metrics-address={HOST}",
+        f"--metrics-address={LOOPBACK}",
         f"--metrics-port={metrics_port}",
         "--allow-gpu-metrics=false",
     ]

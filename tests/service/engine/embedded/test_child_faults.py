@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from relatent_service.engine.channels import open_channel
+from relatent_service.channels import open_channel
 from relatent_service.engine.embedded import child as embedded_module
 from relatent_service.engine.embedded import hanging
 from relatent_service.engine.embedded import leftovers as claim

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from relatent_service.engine import readiness
+from relatent_service import readiness
 from relatent_service.engine.engine import EngineUnavailable
 from relatent_service.traffic.lifecycle import State
 from relatent_service.traffic.pace import INITIAL_SECONDS_A_RUN
