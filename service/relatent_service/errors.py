@@ -10,7 +10,7 @@
     ├── UnknownMethod           the server has no such method
     ├── OutOfTime               the call's work takes longer than its deadline allows, even alone
     └── TryLater
-        ├── Overloaded          no place within the time there is
+        ├── Overloaded          no slot within the time there is
         ├── NotReady            starting or draining
         └── NotRead             a stream's answers that nobody reads
 
@@ -108,7 +108,7 @@ class TryLater(ServiceError):
 
 
 class Overloaded(TryLater):
-    """No place within the time there is."""
+    """No slot within the time there is."""
 
     reason = "OVERLOADED"
 

@@ -162,7 +162,7 @@ class Settings:
         int, _Flag("64", _count, "images of one call: strengths, amounts, latents or seeds")
     ]
     max_inflight: Annotated[int, _Flag("32", _count, "calls at work at a time")]
-    max_queue: Annotated[int, _Flag("256", _count, "calls waiting for a place; further ones are turned away")]
+    max_queue: Annotated[int, _Flag("256", _count, "calls waiting for a slot; further ones are turned away")]
     drain_seconds: Annotated[float, _Flag("30", _seconds, "how long calls under way may go on after SIGTERM")]
     max_connection_age_seconds: Annotated[
         float,

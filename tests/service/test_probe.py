@@ -64,10 +64,10 @@ def test_the_server_is_asked_where_it_listens(
     monkeypatch: pytest.MonkeyPatch, listen: str, asked: str
 ) -> None:
     monkeypatch.setenv("RELATENT_LISTEN", listen)
-    places: list[str] = []
-    monkeypatch.setattr(probe, "probe", lambda address: places.append(str(address)))
+    slots: list[str] = []
+    monkeypatch.setattr(probe, "probe", lambda address: slots.append(str(address)))
     assert probe.main() == 0
-    assert places == [asked]
+    assert slots == [asked]
 
 
 def test_an_address_that_is_none_is_told(

@@ -30,9 +30,9 @@ class Images:
 
 
 class Synthesizer:
-    """Makes images, each call's with a place of its own.
+    """Makes images, each call's with a slot of its own.
 
-    Every method may raise what `Admission.place` and the engine raise.
+    Every method may raise what `Admission.slot` and the engine raise.
     """
 
     def __init__(self, models: Models, admission: Admission) -> None:
@@ -41,7 +41,7 @@ class Synthesizer:
 
     async def synthesize(self, pack: Pack, codes: Floats, call: Call) -> Images:
         """The images of codes float32 [N, L, D]."""
-        async with self._admission.place(Work({pack.graph(Role.SYNTHESIZE): len(codes)}), call):
+        async with self._admission.slot(Work({pack.graph(Role.SYNTHESIZE): len(codes)}), call):
             return await self._images(pack, codes, call)
 
     async def edit(self, pack: Pack, code: Floats, edit: CodeEdit, call: Call) -> Images:
@@ -50,11 +50,11 @@ class Synthesizer:
         Raises:
             CodeOutOfRange: an operation leaves the range of float32.
         """
-        async with self._admission.place(Work({pack.graph(Role.SYNTHESIZE): edit.images}), call):
+        async with self._admission.slot(Work({pack.graph(Role.SYNTHESIZE): edit.images}), call):
             return await self._images(pack, edit.apply(code[None]), call)
 
     async def edit_inverted(self, pack: Pack, code: Floats, edit: CodeEdit, call: Call) -> Images:
-        """The same for a call that has its place, since it inverted an image first."""
+        """The same for a call that has its slot, since it inverted an image first."""
         return await self._images(pack, edit.apply(code[None]), call)
 
     async def sample(
@@ -75,7 +75,7 @@ class Synthesizer:
         z = np.stack([noise(seed, pack.z_width) for seed in seeds])
         z = moves.apply(z[:, None])[:, 0]
         work = Work({pack.graph(Role.MAP): len(z), pack.graph(Role.SYNTHESIZE): len(z)})
-        async with self._admission.place(work, call):
+        async with self._admission.slot(work, call):
             return await self._images(pack, await self._models.map(pack, z, psi, call), call)
 
     async def _images(self, pack: Pack, codes: Floats, call: Call) -> Images:

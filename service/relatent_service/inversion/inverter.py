@@ -31,7 +31,7 @@ from relatent_service.inversion.stopping import (
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.forecast import Place
+from relatent_service.traffic.forecast import Slot
 from relatent_service.traffic.lifecycle import Lifecycle
 
 Floats = NDArray[np.float32]
@@ -78,7 +78,7 @@ class Inverter:
         self._locksteps: dict[str, Lockstep] = {}
         """By refinement graph."""
 
-    async def invert(self, job: Job, call: Call, place: Place) -> AsyncGenerator[Report | Result, None]:
+    async def invert(self, job: Job, call: Call, slot: Slot) -> AsyncGenerator[Report | Result, None]:
         """Invert an image.
 
         Yields:
@@ -90,34 +90,34 @@ class Inverter:
             OutOfTime, Overloaded: it cannot be answered before its deadline any more; the same of these.
             EngineError: as the engine says.
         """
-        refinement = job.begin(await self._start(job, call, place))
+        refinement = job.begin(await self._start(job, call, slot))
         reports, reason = 0, reached(job.plan.rules, refinement.losses)
         lockstep = self._lockstep(job.plan.graph)
         with lockstep.member():
             while True:
                 reports += 1
-                yield await self._report(job, refinement, reports, call, place)
+                yield await self._report(job, refinement, reports, call, slot)
                 if reason is not None:
                     break
                 self._lifecycle.check_not_stopping()
                 if not refinement.is_new:
-                    self._admission.check_in_time(place)
+                    self._admission.check_in_time(slot)
                 came = monotonic()
                 async with lockstep.chunk():
                     call.turn_seconds += monotonic() - came
-                    reason = await self._advance(job, refinement, call, place)
+                    reason = await self._advance(job, refinement, call, slot)
         yield await self._finish(job, refinement, reason, call)
 
-    async def _start(self, job: Job, call: Call, place: Place) -> SavedState:
+    async def _start(self, job: Job, call: Call, slot: Slot) -> SavedState:
         pack, method, start = job.plan.pack, job.plan.method, job.plan.start
         if isinstance(start, SavedState):
             return start
         if start is StartRule.ENCODER:
             start = (await self._models.encode(pack, job.image[None], call))[0]
-            self._admission.advance(place, pack.graph(Role.ENCODE), 1)
+            self._admission.advance(slot, pack.graph(Role.ENCODE), 1)
         return starting_at(method, pack.mean if isinstance(start, StartRule) else start)
 
-    async def _advance(self, job: Job, refinement: Refinement, call: Call, place: Place) -> StopReason | None:
+    async def _advance(self, job: Job, refinement: Refinement, call: Call, slot: Slot) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""
         plan = job.plan
         step_seconds = self._step_seconds(plan, refinement)
@@ -139,18 +139,16 @@ class Inverter:
                 raise
             return out_of_time  # with the best of the chunks before
         self._pace.measure_chunk(plan.graph, steps, seconds)
-        self._admission.advance(place, plan.graph, steps)
+        self._admission.advance(slot, plan.graph, steps)
         self._metrics.steps.labels(plan.graph).inc(steps)
         self._metrics.chunk.labels(plan.graph).observe(seconds)
         return reached(plan.rules, refinement.losses)
 
-    async def _report(
-        self, job: Job, refinement: Refinement, number: int, call: Call, place: Place
-    ) -> Report:
+    async def _report(self, job: Job, refinement: Refinement, number: int, call: Call, slot: Slot) -> Report:
         plan, preview, checkpoint = job.plan, None, None
         if plan.preview_every and number % plan.preview_every == 0:
             preview = (await self._models.synthesize(plan.pack, refinement.best_code, call))[0]
-            self._admission.advance(place, plan.pack.graph(Role.SYNTHESIZE), 1)
+            self._admission.advance(slot, plan.pack.graph(Role.SYNTHESIZE), 1)
         if plan.checkpoint_every and number % plan.checkpoint_every == 0:
             checkpoint = refinement.saved()
         losses = refinement.losses

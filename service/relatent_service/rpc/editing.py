@@ -70,10 +70,10 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         pack = parsed.plan.pack
         edit = read_edit(pack, request.operations, self.settings.max_images)
         parsed = parsed.followed_by(edit.edit.images)
-        async with self.admission.place(parsed.plan.work, call) as place:
+        async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)
             with parsed.naming_fields():
-                result = await last_result(self.inverter, job, call, place)
+                result = await last_result(self.inverter, job, call, slot)
             with edit.naming_fields():
                 images = await self.synthesizer.edit_inverted(pack, result.code, edit.edit, call)
         response = await _response(images, edit, layout, call)

@@ -26,10 +26,10 @@ from relatent_service.rpc.reading.options import read_inversion
 from relatent_service.settings import Settings
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.forecast import Place
+from relatent_service.traffic.forecast import Slot
 
 READER_SECONDS = 1.0
-"""A reader that leaves a report unread for so long makes its call lose its place until it reads on."""
+"""A reader that leaves a report unread for so long makes its call lose its slot until it reads on."""
 
 _REASONS = {
     StopReason.STEPS: inversion_pb2.STOP_REASON_STEPS,
@@ -56,10 +56,10 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         """Invert an image and answer once."""
         call = call_of(context)
         parsed = read_inversion(self.packs, self.settings, request.image, request.options)
-        async with self.admission.place(parsed.plan.work, call) as place:
+        async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)
             with parsed.naming_fields():
-                result = await last_result(self.inverter, job, call, place)
+                result = await last_result(self.inverter, job, call, slot)
         return inversion_pb2.InvertResponse(result=await result_message(result, parsed.output_format, call))
 
     async def InvertStream(  # noqa: N802
@@ -70,14 +70,14 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         parsed = read_inversion(self.packs, self.settings, request.image, request.options).reporting(
             request.preview_every, request.checkpoint_every
         )
-        async with self.admission.place(parsed.plan.work, call) as place:
+        async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)
             with parsed.naming_fields():
-                async with aclosing(self.inverter.invert(job, call, place)) as events:
+                async with aclosing(self.inverter.invert(job, call, slot)) as events:
                     async for event in events:
                         if isinstance(event, Report):
                             progress = await _progress_message(job, event, parsed.output_format)
-                            async with self.admission.away(place, READER_SECONDS):
+                            async with self.admission.away(slot, READER_SECONDS):
                                 yield inversion_pb2.InvertStreamResponse(progress=progress)
                         else:
                             result = event
@@ -85,9 +85,9 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         yield inversion_pb2.InvertStreamResponse(result=answer)
 
 
-async def last_result(inverter: Inverter, job: Job, call: Call, place: Place) -> Result:
+async def last_result(inverter: Inverter, job: Job, call: Call, slot: Slot) -> Result:
     """Invert without reports."""
-    async with aclosing(inverter.invert(job, call, place)) as events:
+    async with aclosing(inverter.invert(job, call, slot)) as events:
         async for event in events:
             if isinstance(event, Result):
                 return event

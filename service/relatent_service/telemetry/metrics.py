@@ -8,14 +8,14 @@
 | `relatent_refinement_steps_total` | counter | graph | refinement steps done |
 | `relatent_batch_size` | histogram | graph | samples of one engine call; refinements meet in Triton only |
 | `relatent_chunk_seconds` | histogram | graph | a chunk of steps, the engine's queue included, outages not |
-| `relatent_queue_seconds` | histogram | | waiting for a place, of calls that got one |
+| `relatent_queue_seconds` | histogram | | waiting for a slot, of calls that got one |
 | `relatent_inversions_total` | counter | pack, method, stop_reason | inversions answered |
 | `relatent_reconstruction_psnr_decibels` | histogram | pack, method | of finished inversions |
 | `relatent_reconstruction_mse` | histogram | pack, method | of finished inversions |
 | `relatent_reconstruction_perceptual` | histogram | pack, method | of finished inversions |
 | `relatent_inflight` | gauge | | calls at work |
-| `relatent_waiting` | gauge | | calls waiting for a place |
-| `relatent_set_aside` | gauge | | calls whose places were given away because their readers do not read |
+| `relatent_waiting` | gauge | | calls waiting for a slot |
+| `relatent_set_aside` | gauge | | calls whose slots were given away because their readers do not read |
 | `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
 | `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
 | `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls need: scale on this |
@@ -59,7 +59,7 @@ class Metrics:
         self.steps = counter("relatent_refinement_steps", "Refinement steps done.", ("graph",))
         self.batch_size = histogram("relatent_batch_size", "Samples an engine call.", BATCHES, ("graph",))
         self.chunk = histogram("relatent_chunk_seconds", "Chunks of refinement.", JOB_SECONDS, ("graph",))
-        self.queue = histogram("relatent_queue_seconds", "Waiting for a place.", JOB_SECONDS)
+        self.queue = histogram("relatent_queue_seconds", "Waiting for a slot.", JOB_SECONDS)
         self.inversions = counter(
             "relatent_inversions", "Inversions answered.", ("pack", "method", "stop_reason")
         )

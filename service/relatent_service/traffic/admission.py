@@ -5,7 +5,7 @@ the engine evenly, from the two follows when each of them will have ended
 (`relatent_service.traffic.forecast`). So
 
 - a newcomer that would end after its deadline is refused at once, and told when there will be time for it;
-- one that would make another miss its deadline waits, even where there is a place;
+- one that would make another miss its deadline waits, even where there is a slot;
 - one at work that cannot be in time any more is ended before its next chunk, so that its share goes to the
   others.
 
@@ -23,7 +23,7 @@ from itertools import islice
 
 from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.forecast import CAUTION, HOPE, WAITING_CAUTION, Forecast, Place, Work
+from relatent_service.traffic.forecast import CAUTION, HOPE, WAITING_CAUTION, Forecast, Slot, Work
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
 from relatent_service.traffic.pace import Pace
 
@@ -33,7 +33,7 @@ PASSING_SECONDS = 10.0
 LOOKED_AT = 8
 """How many of those who wait are tried when somebody leaves; the others' turn comes."""
 AWAY_SHARE = 0.1
-"""Of a call's time, what it may be away in all without losing its place."""
+"""Of a call's time, what it may be away in all without losing its slot."""
 
 
 class Admission:
@@ -44,7 +44,7 @@ class Admission:
         max_queue: most calls waiting or set aside.
         pace: what graphs cost.
         lifecycle: says whether the server drains.
-        on_entry: told of every call that gets a place how many seconds it waited.
+        on_entry: told of every call that gets a slot how many seconds it waited.
 
     Attributes:
         pace: the same.
@@ -64,9 +64,9 @@ class Admission:
         self._lifecycle = lifecycle
         self._on_entry = on_entry
         self._forecast = Forecast(pace)
-        self._at_work: set[Place] = set()
-        self._queue: deque[Place] = deque()
-        self._aside: set[Place] = set()
+        self._at_work: set[Slot] = set()
+        self._queue: deque[Slot] = deque()
+        self._aside: set[Slot] = set()
 
     @property
     def inflight(self) -> int:
@@ -80,7 +80,7 @@ class Admission:
 
     @property
     def aside(self) -> int:
-        """Calls whose places were given away because their readers do not read."""
+        """Calls whose slots were given away because their readers do not read."""
         return len(self._aside)
 
     def backlog_seconds(self) -> float:
@@ -88,14 +88,14 @@ class Admission:
         return self._forecast.total((*self._at_work, *self._queue, *self._aside))
 
     def estimated_wait(self) -> float:
-        """Seconds until a newcomer would have a place."""
+        """Seconds until a newcomer would have a slot."""
         if not self._full() and not self._queue:
             return 0.0
         return self._forecast.wait(self._at_work, self._queue)
 
     @asynccontextmanager
-    async def place(self, work: Work, call: Call) -> AsyncIterator[Place]:
-        """Wait for a place, and hold it.
+    async def slot(self, work: Work, call: Call) -> AsyncIterator[Slot]:
+        """Wait for a slot, and hold it.
 
         Args:
             work: what the call will ask of the engine.
@@ -107,163 +107,163 @@ class Admission:
         """
         if self._lifecycle.is_draining:
             raise shutting_down()
-        place = Place(work, call, dict(work.runs))
-        if not self._can_begin(place):
-            self._refuse_in_vain(place)
-        self._queue.append(place)
+        slot = Slot(work, call, dict(work.runs))
+        if not self._can_begin(slot):
+            self._refuse_in_vain(slot)
+        self._queue.append(slot)
         try:
-            await self._wait(place)
+            await self._wait(slot)
             self._on_entry(call.queue_seconds)
             began, before = time.monotonic(), call.engine_seconds()
-            yield place
+            yield slot
             elapsed = time.monotonic() - began
-            self._forecast.measure_outside(work, elapsed - (call.engine_seconds() - before) - place.away)
+            self._forecast.measure_outside(work, elapsed - (call.engine_seconds() - before) - slot.away)
         finally:
-            self._leave(place)
+            self._leave(slot)
 
-    def advance(self, place: Place, graph: str, runs: int) -> None:
+    def advance(self, slot: Slot, graph: str, runs: int) -> None:
         """Note that a call has done some of its work."""
-        place.runs[graph] = max(0, place.runs.get(graph, 0) - runs)
+        slot.runs[graph] = max(0, slot.runs.get(graph, 0) - runs)
         self._let_in()
 
-    def check_in_time(self, place: Place) -> None:
+    def check_in_time(self, slot: Slot) -> None:
         """Called between chunks of a call at work.
 
         Raises:
             OutOfTime: it could not be answered in time even if it were alone.
             Overloaded: nor can it beside the others.
         """
-        left = place.call.remaining()
-        if left is None or place.work.least is not None:
+        left = slot.call.remaining()
+        if left is None or slot.work.least is not None:
             return
-        own = self._forecast.left(place)
+        own = self._forecast.left(slot)
         if HOPE * own > left:
             raise OutOfTime(
                 f"what is left of it takes {own:.1f} s, and the call's deadline is in {left:.1f} s; "
                 "give it more time or fewer steps, or ask for the best at the deadline"
             )
-        end = self._forecast.end_now(place, self._at_work)
+        end = self._forecast.end_now(slot, self._at_work)
         if HOPE * end > left:
             raise self._too_near(end, left)
 
     @asynccontextmanager
-    async def away(self, place: Place, seconds: float) -> AsyncIterator[None]:
+    async def away(self, slot: Slot, seconds: float) -> AsyncIterator[None]:
         """Do something without the engine that may take long, such as sending to a reader that does not read.
 
-        After so many seconds in all of a call's times away, and a share of how long it is here, the place
+        After so many seconds in all of a call's times away, and a share of how long it is here, the slot
         is given away; when what is done is done, the call waits for another, before all newcomers.
 
         Raises:
-            NotReady, Overloaded: afterwards; as `place`.
+            NotReady, Overloaded: afterwards; as `slot`.
         """
         left = time.monotonic()
-        allowed = seconds + AWAY_SHARE * (left - place.came) - place.away
-        timer = asyncio.get_running_loop().call_later(max(0.0, allowed), self._set_aside, place)
+        allowed = seconds + AWAY_SHARE * (left - slot.came) - slot.away
+        timer = asyncio.get_running_loop().call_later(max(0.0, allowed), self._set_aside, slot)
         try:
             yield
         finally:
             timer.cancel()
-            place.away += time.monotonic() - left
-        if place in self._aside:
-            self._aside.remove(place)
+            slot.away += time.monotonic() - left
+        if slot in self._aside:
+            self._aside.remove(slot)
             if self._lifecycle.is_draining:
                 raise shutting_down()
-            place.ready = asyncio.get_running_loop().create_future()
-            self._queue.appendleft(place)
-            before = place.call.queue_seconds
-            await self._wait(place)
-            place.away += place.call.queue_seconds - before
+            slot.ready = asyncio.get_running_loop().create_future()
+            self._queue.appendleft(slot)
+            before = slot.call.queue_seconds
+            await self._wait(slot)
+            slot.away += slot.call.queue_seconds - before
 
     def send_away(self) -> None:
         """Send away those who wait, as the server drains."""
         while self._queue:
             _refuse(self._queue.popleft(), shutting_down())
 
-    def _can_begin(self, place: Place) -> bool:
+    def _can_begin(self, slot: Slot) -> bool:
         """Whether a newcomer would be let in at once."""
         if not self._at_work and not self._queue:
             return True  # it takes nobody's time, and how else should a pace be unlearnt that was too slow
-        return not self._full() and self._may_pass_all() and self._suits(place)
+        return not self._full() and self._may_pass_all() and self._suits(slot)
 
-    def _suits(self, place: Place) -> bool:
+    def _suits(self, slot: Slot) -> bool:
         """Whether a call that began now would be in time, and would not make another late.
 
         One whose cost is not known any more is tried, beside whatever is at work: else a pace that was too
         slow once would be believed for ever.
         """
         forecast = self._forecast
-        if forecast.is_unknown(place, self._at_work):
+        if forecast.is_unknown(slot, self._at_work):
             return True
-        return forecast.in_time(place, self._at_work) and not forecast.would_harm(place, self._at_work)
+        return forecast.in_time(slot, self._at_work) and not forecast.would_harm(slot, self._at_work)
 
     def _may_pass_all(self) -> bool:
         """Whether nobody has waited for so long that all others must wait behind."""
         return not self._queue or not self._impassable(self._queue[0])
 
-    def _impassable(self, place: Place) -> bool:
-        return time.monotonic() - place.came > PASSING_SECONDS
+    def _impassable(self, slot: Slot) -> bool:
+        return time.monotonic() - slot.came > PASSING_SECONDS
 
-    def _refuse_in_vain(self, place: Place) -> None:
+    def _refuse_in_vain(self, slot: Slot) -> None:
         """Refuse a newcomer that would wait, or be at work, in vain.
 
         Raises:
-            Overloaded: see `place`.
+            Overloaded: see `slot`.
         """
         if len(self._queue) + len(self._aside) >= self._max_queue:
             wait = self.estimated_wait()
             raise Overloaded(
                 f"{len(self._at_work)} calls at work and {len(self._queue)} waiting, the most this server "
-                f"takes; a place is expected in {wait:.1f} s",
+                f"takes; a slot is expected in {wait:.1f} s",
                 max(wait, MIN_RETRY_SECONDS),
                 reason="QUEUE_FULL",
             )
-        left = place.call.remaining()
+        left = slot.call.remaining()
         if left is None:
             return
-        end = CAUTION * self._forecast.end_now(place, self._at_work)
+        end = CAUTION * self._forecast.end_now(slot, self._at_work)
         if end <= left:
             caution = CAUTION if self._full() else WAITING_CAUTION
-            end = caution * self._forecast.end_after_wait(place, self._at_work, self._queue)
+            end = caution * self._forecast.end_after_wait(slot, self._at_work, self._queue)
         if end > left:
             raise self._too_near(end, left)
 
-    async def _wait(self, place: Place) -> None:
+    async def _wait(self, slot: Slot) -> None:
         began = time.monotonic()
         self._let_in()
         try:
-            await place.ready
+            await slot.ready
         finally:
-            place.call.queue_seconds += time.monotonic() - began
+            slot.call.queue_seconds += time.monotonic() - began
 
-    def _leave(self, place: Place) -> None:
-        self._at_work.discard(place)
-        self._aside.discard(place)
-        if place in self._queue:
-            self._queue.remove(place)
+    def _leave(self, slot: Slot) -> None:
+        self._at_work.discard(slot)
+        self._aside.discard(slot)
+        if slot in self._queue:
+            self._queue.remove(slot)
         self._let_in()
 
-    def _set_aside(self, place: Place) -> None:
-        if place in self._at_work:
-            self._at_work.remove(place)
-            self._aside.add(place)
+    def _set_aside(self, slot: Slot) -> None:
+        if slot in self._at_work:
+            self._at_work.remove(slot)
+            self._aside.add(slot)
             self._let_in()
 
     def _let_in(self) -> None:
-        """Give places to those that wait, in their order, as long as that makes nobody late."""
-        for place in list(islice(self._queue, LOOKED_AT)):
+        """Give slots to those that wait, in their order, as long as that makes nobody late."""
+        for slot in list(islice(self._queue, LOOKED_AT)):
             if self._full():
                 return
-            if self._at_work and not place.ready.done() and not self._suits(place):
-                if self._forecast.in_time(place, self._at_work):
-                    if self._impassable(place):
+            if self._at_work and not slot.ready.done() and not self._suits(slot):
+                if self._forecast.in_time(slot, self._at_work):
+                    if self._impassable(slot):
                         return
                     continue
-                end = CAUTION * self._forecast.end_now(place, self._at_work)
-                _refuse(place, self._too_near(end, place.call.remaining() or 0.0))
-            self._queue.remove(place)
-            if not place.ready.done():
-                self._at_work.add(place)
-                place.ready.set_result(None)
+                end = CAUTION * self._forecast.end_now(slot, self._at_work)
+                _refuse(slot, self._too_near(end, slot.call.remaining() or 0.0))
+            self._queue.remove(slot)
+            if not slot.ready.done():
+                self._at_work.add(slot)
+                slot.ready.set_result(None)
 
     def _full(self) -> bool:
         return len(self._at_work) >= self._max_inflight
@@ -277,6 +277,6 @@ class Admission:
         )
 
 
-def _refuse(place: Place, error: Exception) -> None:
-    if not place.ready.done():
-        place.ready.set_exception(error)
+def _refuse(slot: Slot, error: Exception) -> None:
+    if not slot.ready.done():
+        slot.ready.set_exception(error)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.pace import Pace
 from relatent_service.traffic.running_mean import RunningMean
-from relatent_service.traffic.sharing import Shares, wait_for_place
+from relatent_service.traffic.sharing import Shares, wait_for_slot
 
 INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING = 0.02, 0.1
 """What a call takes besides the engine's time, before it was measured; weight of the newest measurement."""
@@ -44,15 +44,15 @@ class Work:
 
 
 @dataclass(eq=False)
-class Place:
-    """A call's place, at work or in the queue.
+class Slot:
+    """A call's slot, at work or in the queue.
 
     Attributes:
         work: what it asked for.
         call: whose deadline counts.
         runs: what it has still to do of it.
         came: when it began to wait, by the monotonic clock.
-        away: seconds that it spent on other things than the engine, with its place or without.
+        away: seconds that it spent on other things than the engine, with its slot or without.
         ready: done once the call may begin.
     """
 
@@ -64,7 +64,7 @@ class Place:
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-Places = Collection[Place]
+Slots = Collection[Slot]
 
 
 class Forecast:
@@ -84,69 +84,69 @@ class Forecast:
         mean = RunningMean(INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING)
         self._outside.setdefault(frozenset(work.runs), mean).measure(max(0.0, seconds))
 
-    def left(self, place: Place) -> float:
+    def left(self, slot: Slot) -> float:
         """Seconds of the engine's time that are left of a call, were it to have all that it asked for."""
-        return self._seconds(place.runs)
+        return self._seconds(slot.runs)
 
-    def cost(self, place: Place) -> float:
+    def cost(self, slot: Slot) -> float:
         """The same as others see it: no longer than the call may last."""
-        ends = [self.left(place)]
-        if place.call.deadline is not None:
-            ends.append(place.call.deadline - time.monotonic())
-        if place.work.seconds is not None:
-            ends.append(place.call.arrived + place.work.seconds - time.monotonic())
+        ends = [self.left(slot)]
+        if slot.call.deadline is not None:
+            ends.append(slot.call.deadline - time.monotonic())
+        if slot.work.seconds is not None:
+            ends.append(slot.call.arrived + slot.work.seconds - time.monotonic())
         return max(0.0, min(ends))
 
-    def total(self, places: Places) -> float:
+    def total(self, slots: Slots) -> float:
         """Seconds of the engine's time that are left of several calls."""
-        return sum(map(self.cost, places))
+        return sum(map(self.cost, slots))
 
-    def wait(self, at_work: Places, waiting: Places) -> float:
-        """Seconds until a newcomer would have a place, where all of them are taken."""
-        return wait_for_place([*map(self.cost, at_work)], map(self.cost, waiting))
+    def wait(self, at_work: Slots, waiting: Slots) -> float:
+        """Seconds until a newcomer would have a slot, where all of them are taken."""
+        return wait_for_slot([*map(self.cost, at_work)], map(self.cost, waiting))
 
-    def end_now(self, place: Place, at_work: Places) -> float:
+    def end_now(self, slot: Slot, at_work: Slots) -> float:
         """Seconds until a call is answered that is at work from now on, beside those that are."""
-        others = Shares(self.cost(other) for other in at_work if other is not place)
-        needed = self._needed(place)
-        return needed + others.taken_beside(needed) + self._outside_of(place)
+        others = Shares(self.cost(other) for other in at_work if other is not slot)
+        needed = self._needed(slot)
+        return needed + others.taken_beside(needed) + self._outside_of(slot)
 
-    def end_after_wait(self, place: Place, at_work: Places, waiting: Places) -> float:
+    def end_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
         """Seconds until a call is answered that waits until another leaves, and then shares with the rest."""
-        needed = self._needed(place)
+        needed = self._needed(slot)
         ahead = self.total(at_work) + self.total(waiting)
         shares_later = self.wait(at_work, waiting) + len(at_work) * needed
-        return min(shares_later, ahead + needed) + self._outside_of(place)
+        return min(shares_later, ahead + needed) + self._outside_of(slot)
 
-    def in_time(self, place: Place, at_work: Places) -> bool:
+    def in_time(self, slot: Slot, at_work: Slots) -> bool:
         """Whether a call would be answered in time if it began now."""
-        left = place.call.remaining()
-        return left is None or CAUTION * self.end_now(place, at_work) <= left
+        left = slot.call.remaining()
+        return left is None or CAUTION * self.end_now(slot, at_work) <= left
 
-    def would_harm(self, newcomer: Place, at_work: Places) -> bool:
+    def would_harm(self, newcomer: Slot, at_work: Slots) -> bool:
         """Whether a call at work would be answered in time for sure only if this one did not begin now."""
         takes, shares = self.cost(newcomer), Shares(map(self.cost, at_work))
-        for place in at_work:
-            left = place.call.remaining()
-            if left is None or place.work.least is not None:
+        for slot in at_work:
+            left = slot.call.remaining()
+            if left is None or slot.work.least is not None:
                 continue
-            own = self.left(place)
-            end = own + shares.taken_beside(own) - min(own, self.cost(place)) + self._outside_of(place)
+            own = self.left(slot)
+            end = own + shares.taken_beside(own) - min(own, self.cost(slot)) + self._outside_of(slot)
             if HOPE * end <= left < CAUTION * (end + min(takes, own)):
                 return True
         return False
 
-    def is_unknown(self, place: Place, at_work: Places) -> bool:
+    def is_unknown(self, slot: Slot, at_work: Slots) -> bool:
         """Whether what a call costs was not measured for long, and nobody is at it now."""
         graphs = {graph for other in at_work for graph in other.runs}
-        return any(self._pace.is_stale(graph) for graph in place.runs.keys() - graphs)
+        return any(self._pace.is_stale(graph) for graph in slot.runs.keys() - graphs)
 
-    def _needed(self, place: Place) -> float:
+    def _needed(self, slot: Slot) -> float:
         """Seconds of the engine's time that a call must have to be answered."""
-        return self._seconds(place.runs if place.work.least is None else place.work.least)
+        return self._seconds(slot.runs if slot.work.least is None else slot.work.least)
 
-    def _outside_of(self, place: Place) -> float:
-        mean = self._outside.get(frozenset(place.work.runs))
+    def _outside_of(self, slot: Slot) -> float:
+        mean = self._outside.get(frozenset(slot.work.runs))
         return INITIAL_OUTSIDE_SECONDS if mean is None else mean.value
 
     def _seconds(self, runs: Mapping[str, int]) -> float:

@@ -31,15 +31,15 @@ class Shares:
         return self._sums[shorter] + own * (len(self._needs) - shorter)
 
 
-def wait_for_place(at_work: Sequence[float], waiting: Iterable[float]) -> float:
-    """Seconds until a newcomer would have a place, where all of them are taken.
+def wait_for_slot(at_work: Sequence[float], waiting: Iterable[float]) -> float:
+    """Seconds until a newcomer would have a slot, where all of them are taken.
 
-    When the shortest call ends, its place goes to the first that waits, and so on; so there are always as
+    When the shortest call ends, its slot goes to the first that waits, and so on; so there are always as
     many that share.
 
     Args:
-        at_work: what those with places still need, at least one.
-        waiting: what those need that wait for a place before the newcomer, in their order.
+        at_work: what those with slots still need, at least one.
+        waiting: what those need that wait for a slot before the newcomer, in their order.
     """
     ends, total = list(at_work), sum(at_work)
     heapq.heapify(ends)

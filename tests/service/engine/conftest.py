@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from relatent_service.engine.embedded import child as embedded_module
+from relatent_service.engine.embedded import child
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.local import LocalEngine
 from tests.service.engine.models import write_repository
@@ -21,7 +21,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def embedded(repository: Path) -> AsyncIterator[EmbeddedEngine]:
     """The real Triton; whoever kills it waits until it is back, which takes no longer for earlier deaths."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded_module, "LAST_BACKOFF_SECONDS", embedded_module.FIRST_BACKOFF_SECONDS)
+        patch.setattr(child, "LAST_BACKOFF_SECONDS", child.FIRST_BACKOFF_SECONDS)
         engine = EmbeddedEngine(repository)
         await engine.start()
         yield engine

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
-from relatent_service.engine.embedded import child as embedded
-from relatent_service.engine.embedded import locations as places
+from relatent_service.engine.embedded import child, locations
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.embedded.installation import InstallationError, find_installation
 from relatent_service.engine.engine import Answer, Array, EngineUnavailable
@@ -39,22 +38,22 @@ def install(patch: pytest.MonkeyPatch, program: Path, text: str) -> None:
     program.write_text(f"#!/bin/sh\n{text}\n")
     program.chmod(0o755)
     found = replace(find_installation(), server=program)
-    patch.setattr(embedded, "find_installation", lambda: found)
+    patch.setattr(child, "find_installation", lambda: found)
 
 
 Break = Callable[[pytest.MonkeyPatch, Path], None]
 FAULTS: dict[str, Break] = {
     "no libpython: apt-get install libpython3.11": lambda patch, path: patch.setattr(
-        embedded, "find_installation", no_libpython
+        child, "find_installation", no_libpython
     ),
     "absent does not exist): mount one, with docker --tmpfs /tmp:exec": lambda patch, path: patch.setattr(
-        embedded, "temporary_folders", lambda: [path / "absent"]
+        child, "temporary_folders", lambda: [path / "absent"]
     ),
     "absent does not exist: give the container more, with docker --shm-size": (
-        lambda patch, path: patch.setattr(places, "REGIONS", path / "absent")
+        lambda patch, path: patch.setattr(locations, "REGIONS", path / "absent")
     ),
     "it needs 953674.3 MiB of shared memory": lambda patch, path: patch.setattr(
-        embedded, "shared_memory_needed", lambda repository: 10**12
+        child, "shared_memory_needed", lambda repository: 10**12
     ),
     "Triton cannot start: [Errno 1] Operation not permitted": lambda patch, path: patch.setattr(
         os, "pidfd_open", no_process_ids
@@ -81,7 +80,7 @@ async def test_auto_serves_from_this_process_whatever_keeps_triton_from_starting
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     if "it was not ready" in message:
-        monkeypatch.setattr(embedded, "START_SECONDS", 1)
+        monkeypatch.setattr(child, "START_SECONDS", 1)
     FAULTS[message](monkeypatch, tmp_path)
     engine = choose_engine(EngineKind.AUTO, toy, [])
     with caplog.at_level(logging.WARNING):
@@ -107,7 +106,7 @@ async def test_told_to_embed_triton_it_says_what_is_in_the_way(
     message: str, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "it was not ready" in message:
-        monkeypatch.setattr(embedded, "START_SECONDS", 1)
+        monkeypatch.setattr(child, "START_SECONDS", 1)
     FAULTS[message](monkeypatch, tmp_path)
     engine = EmbeddedEngine(toy)
     with pytest.raises(EngineUnavailable) as caught:

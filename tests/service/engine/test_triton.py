@@ -10,8 +10,7 @@ import grpc
 import numpy as np
 import pytest
 
-from relatent_service.engine import replica as replica_module
-from relatent_service.engine import triton
+from relatent_service.engine import replica, triton
 from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
 from relatent_service.engine.triton import TritonEngine
 from tests.fixtures.wire import Wire
@@ -100,16 +99,16 @@ async def test_a_server_that_comes_back_with_other_graphs_gets_no_calls() -> Non
 async def test_a_server_gone_silent_is_given_up_and_its_calls_go_to_another_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(replica_module, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(replica, "WATCH_SECONDS", 0.1)
     # Time enough for the healthy one on a busy machine.
-    monkeypatch.setattr(replica_module, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(replica, "SILENCE_SECONDS", 2.0)
     first, second = await FakeTriton().start(), await FakeTriton().start()
     async with Wire(first.address) as wire:
         engine = TritonEngine([wire.address, second.address])
         await engine.start()
         async with asyncio.timeout(10):
-            for replica in engine._replicas:
-                await replica.arrived.wait()
+            for server in engine._replicas:
+                await server.arrived.wait()
         wire.cut()
         # Without a limit of their own: nothing but the server's silence ends the attempts at it.
         async with asyncio.timeout(10):

@@ -43,7 +43,7 @@ async def test_the_gauges_follow_the_admission():
     made, admission = Metrics(), Admission(1, 1, pace, Lifecycle())
     pace.measure("tiny_refine", 10, 1.0)
     made.watch(admission)
-    async with admission.place(Work({"tiny_refine": 30}), Call()):
+    async with admission.slot(Work({"tiny_refine": 30}), Call()):
         assert made.registry.get_sample_value("relatent_inflight") == 1
         assert made.registry.get_sample_value("relatent_backlog_seconds") == pytest.approx(3.0)
     assert made.registry.get_sample_value("relatent_inflight") == 0

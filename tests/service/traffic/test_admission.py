@@ -1,4 +1,4 @@
-"""Who has a place, who waits, and who is set aside."""
+"""Who has a slot, who waits, and who is set aside."""
 
 import asyncio
 
@@ -39,7 +39,7 @@ async def test_a_cost_that_was_not_measured_for_long_is_tried_though_it_seems_to
 ):
     guests = make(max_inflight=8)
     pace.measure("other", 1, 100.0)
-    async with guests.admission.place(Work({"other": 1}), Call()):
+    async with guests.admission.slot(Work({"other": 1}), Call()):
         with pytest.raises(Overloaded):
             await guests.come("a", steps=50, call=within(5.0))
         monkeypatch.setattr("relatent_service.traffic.pace.STALE_SECONDS", -1.0)
@@ -52,7 +52,7 @@ async def test_a_cost_that_was_not_measured_for_long_is_tried_though_it_seems_to
 async def test_a_slow_reader_does_not_make_calls_look_slow(make):
     guests = make(max_inflight=8)
     admission = guests.admission
-    async with admission.place(Work({GRAPH: 1}), Call()) as place, admission.away(place, 0.05):
+    async with admission.slot(Work({GRAPH: 1}), Call()) as slot, admission.away(slot, 0.05):
         await asyncio.sleep(0.4)
     await guests.come("a", steps=1)
     await guests.come("b", steps=1, call=within(0.45))
@@ -62,9 +62,9 @@ async def test_a_slow_reader_does_not_make_calls_look_slow(make):
 async def test_who_is_away_again_and_again_loses_the_place_as_well(make):
     guests = make(max_inflight=1)
     admission = guests.admission
-    async with admission.place(Work({GRAPH: 10}), Call()) as place:
+    async with admission.slot(Work({GRAPH: 10}), Call()) as slot:
         for _ in range(4):
-            async with admission.away(place, 0.1):
+            async with admission.away(slot, 0.1):
                 await asyncio.sleep(0.04)
                 lost = admission.aside
         assert lost == 1
@@ -73,9 +73,9 @@ async def test_who_is_away_again_and_again_loses_the_place_as_well(make):
 async def test_the_backlog_is_the_work_outstanding_at_the_measured_pace(guests):
     admission = guests.admission
     assert admission.backlog_seconds() == 0
-    async with admission.place(Work({GRAPH: 50, "other": 5}), Call()) as place:
+    async with admission.slot(Work({GRAPH: 50, "other": 5}), Call()) as slot:
         assert admission.backlog_seconds() == pytest.approx(5.0 + 5 * admission.pace.cost("other"))
-        admission.advance(place, GRAPH, runs=20)
+        admission.advance(slot, GRAPH, runs=20)
         assert admission.backlog_seconds() == pytest.approx(3.0 + 5 * admission.pace.cost("other"))
     assert admission.backlog_seconds() == 0
 
@@ -102,7 +102,7 @@ async def test_one_that_is_cancelled_while_it_waits_leaves_the_queue(guests):
 async def test_one_that_is_cancelled_as_it_gets_its_place_passes_it_on(guests):
     for name in "abcd":
         await guests.come(name)
-    # Both in the same turn of the loop: a leaves, so c is given its place, and c is cancelled.
+    # Both in the same turn of the loop: a leaves, so c is given its slot, and c is cancelled.
     guests._leave["a"].set()
     while guests.admission.waiting == 2:
         await asyncio.sleep(0)
@@ -128,8 +128,8 @@ async def test_who_is_away_for_long_gives_the_place_to_others_and_waits_for_anot
     admission, events, back = guests.admission, [], asyncio.Event()
 
     async def wanderer():
-        async with admission.place(Work({GRAPH: 10}), Call()) as place:
-            async with admission.away(place, 0.01):
+        async with admission.slot(Work({GRAPH: 10}), Call()) as slot:
+            async with admission.away(slot, 0.01):
                 await back.wait()
             events.append("back at work")
 
@@ -152,9 +152,9 @@ async def test_who_is_away_for_long_gives_the_place_to_others_and_waits_for_anot
 
 async def test_who_is_away_for_a_moment_keeps_the_place(make):
     guests = make(max_inflight=1)
-    async with guests.admission.place(Work({GRAPH: 10}), Call()) as place:
+    async with guests.admission.slot(Work({GRAPH: 10}), Call()) as slot:
         await guests.come("a")
-        async with guests.admission.away(place, 5.0):
+        async with guests.admission.away(slot, 5.0):
             await asyncio.sleep(0.01)
         assert (guests.inside, guests.admission.aside) == ([], 0)
 
@@ -164,7 +164,7 @@ async def test_those_set_aside_count_as_waiting_so_that_they_cannot_grow_without
     admission, never = guests.admission, asyncio.Event()
 
     async def wanderer():
-        async with admission.place(Work({GRAPH: 10}), Call()) as place, admission.away(place, 0.0):
+        async with admission.slot(Work({GRAPH: 10}), Call()) as slot, admission.away(slot, 0.0):
             await never.wait()
 
     task = asyncio.create_task(wanderer())

@@ -47,7 +47,7 @@ async def test_one_that_would_make_another_late_waits_until_it_would_not(make):
     await guests.come("a", steps=10, call=within(1.5))
     await guests.come("b", steps=10, call=within(60))
     assert (guests.inside, guests.admission.waiting) == (["a"], 1)
-    guests.admission.advance(guests.places["a"], GRAPH, 7)
+    guests.admission.advance(guests.slots["a"], GRAPH, 7)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert guests.inside == ["a", "b"], "what is left of a takes 0.6 s beside b"
@@ -65,7 +65,7 @@ async def test_a_call_that_answers_when_its_time_is_up_is_taken_for_the_least_it
     await guests.come("a", steps=10)
     await guests.come("b", steps=2000, least=1, call=within(1.0))
     assert guests.inside == ["a", "b"]
-    guests.admission.check_in_time(guests.places["b"])
+    guests.admission.check_in_time(guests.slots["b"])
 
 
 async def test_others_see_no_more_of_a_call_than_it_may_last(make):
@@ -99,11 +99,11 @@ async def test_who_waits_for_anothers_sake_may_be_passed_by_who_need_not(make, m
 async def test_what_a_call_has_done_is_not_held_against_it(guests):
     admission = guests.admission
     admission.pace.measure("encode", 1, 4.0)
-    async with admission.place(Work({GRAPH: 50, "encode": 1}), within(6.0)) as place:
+    async with admission.slot(Work({GRAPH: 50, "encode": 1}), within(6.0)) as slot:
         with pytest.raises(OutOfTime):
-            admission.check_in_time(place)
-        admission.advance(place, "encode", 1)
-        admission.check_in_time(place)
+            admission.check_in_time(slot)
+        admission.advance(slot, "encode", 1)
+        admission.check_in_time(slot)
 
 
 async def test_an_idle_server_tries_what_it_takes_to_be_hopeless_for_it_may_be_wrong(guests):
@@ -114,18 +114,18 @@ async def test_an_idle_server_tries_what_it_takes_to_be_hopeless_for_it_may_be_w
 async def test_a_call_at_work_that_could_not_be_in_time_even_alone_is_ended(guests):
     await guests.come("a", steps=2000, call=within(1.0))
     with pytest.raises(OutOfTime, match=r"takes 200\.0 s, .* in 1\.0 s; give it more time or fewer steps"):
-        guests.admission.check_in_time(guests.places["a"])
+        guests.admission.check_in_time(guests.slots["a"])
 
 
 async def test_a_call_at_work_that_the_others_make_late_is_ended_and_may_be_tried_again(make, pace):
     guests = make(max_inflight=8)
     await guests.come("a", steps=100)
     await guests.come("b", steps=10, call=within(3.0))
-    guests.admission.check_in_time(guests.places["b"])
+    guests.admission.check_in_time(guests.slots["b"])
     for _ in range(100):
         pace.measure(GRAPH, 10, 2.0)  # a neighbour takes half of the machine
     with pytest.raises(Overloaded) as caught:
-        guests.admission.check_in_time(guests.places["b"])
+        guests.admission.check_in_time(guests.slots["b"])
     assert caught.value.reason == "DEADLINE_TOO_NEAR"
 
 

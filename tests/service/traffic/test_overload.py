@@ -70,18 +70,18 @@ class Service:
         self._lockstep = Lockstep(lambda: self.pace.chunk_seconds(GRAPH))
 
     async def answer(self, call, steps):
-        async with self.admission.place(Work({GRAPH: steps}), call) as place:
+        async with self.admission.slot(Work({GRAPH: steps}), call) as slot:
             await asyncio.sleep(OUTSIDE)
             with self._lockstep.member():
-                while left := place.runs[GRAPH]:
+                while left := slot.runs[GRAPH]:
                     if left < steps:
-                        self.admission.check_in_time(place)
+                        self.admission.check_in_time(slot)
                     came = time.monotonic()
                     async with self._lockstep.chunk():
                         call.turn_seconds += time.monotonic() - came
                         count = even_chunk(left, CHUNK)
                         call.inference_seconds += await self._infer(count)
-                    self.admission.advance(place, GRAPH, count)
+                    self.admission.advance(slot, GRAPH, count)
             await asyncio.sleep(OUTSIDE)
 
     async def _infer(self, steps):

@@ -26,14 +26,14 @@ from relatent_service.engine.embedded.launch import (
     spawn,
     workers_of,
 )
-from relatent_service.engine.embedded.leftovers import Claim, sweep
+from relatent_service.engine.embedded.leftovers import Leftovers, sweep
 from relatent_service.engine.embedded.locations import (
     check_shared_memory,
     find_folder,
     shared_memory_needed,
     temporary_folders,
 )
-from relatent_service.engine.embedded.output import Sayings
+from relatent_service.engine.embedded.output import TritonOutput
 from relatent_service.engine.embedded.processes import children_of, first_to_end, kill_group, reap_group
 from relatent_service.engine.engine import EngineUnavailable
 
@@ -77,9 +77,9 @@ class EmbeddedTriton:
         self.calls = Calls()
         self._repository = repository
         self._reserved: socket.socket | None = None
-        self._claim: Claim | None = None
+        self._leftovers: Leftovers | None = None
         self._process: subprocess.Popen[str] | None = None
-        self._sayings: Sayings | None = None
+        self._output: TritonOutput | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._watch: Watch | None = None
 
@@ -106,10 +106,10 @@ class EmbeddedTriton:
             with suppress(OSError):  # what others left is in nobody's way
                 sweep()
             check_shared_memory(shared_memory_needed(self._repository))
-            self._claim = Claim(find_folder(temporary_folders(), size_of_backends(installation)))
-            self.address = self._claim.address
-            lay_out_backends(self._claim.folder / "backends", installation)
-            self._spawn(installation, self._claim)
+            self._leftovers = Leftovers(find_folder(temporary_folders(), size_of_backends(installation)))
+            self.address = self._leftovers.address
+            lay_out_backends(self._leftovers.folder / "backends", installation)
+            self._spawn(installation, self._leftovers)
             await self._become_ready()
         except (InstallationError, OSError) as error:
             await self.stop()
@@ -117,7 +117,7 @@ class EmbeddedTriton:
         except BaseException:
             await self.stop()
             raise
-        self._keeper = asyncio.create_task(self._keep_running(installation, self._claim))
+        self._keeper = asyncio.create_task(self._keep_running(installation, self._leftovers))
 
     async def stop(self) -> None:
         """End Triton and remove what it left on the machine."""
@@ -127,24 +127,24 @@ class EmbeddedTriton:
             self._keeper = None
         # Nothing in it is worth keeping, and its own way to stop takes seconds.
         await self._end_process()
-        if self._claim is not None:
-            self._claim.release()
-            self._claim = None
+        if self._leftovers is not None:
+            self._leftovers.release()
+            self._leftovers = None
         if self._reserved is not None:
             self._reserved.close()
             self._reserved = None
 
-    def _spawn(self, installation: Installation, claim: Claim) -> None:
+    def _spawn(self, installation: Installation, leftovers: Leftovers) -> None:
         port = self._metrics_port()
-        claim.begin()
-        self._process = spawn(installation, self._repository, claim, port)
+        leftovers.begin()
+        self._process = spawn(installation, self._repository, leftovers, port)
         log.info(
             "started Triton, process %d, gRPC on %s, metrics on %s",
             self._process.pid,
             self.address,
             self.metrics_address,
         )
-        self._sayings = Sayings(self._process)
+        self._output = TritonOutput(self._process)
 
     def _metrics_port(self) -> int:
         """The port for metrics; another one if somebody has taken it, as Triton would not start then."""
@@ -166,8 +166,8 @@ class EmbeddedTriton:
             # One that waits for a device takes its time, and calls are to be told so meanwhile.
             await asyncio.to_thread(process.wait)
             await asyncio.to_thread(reap_group, process.pid)
-        if self._sayings is not None:
-            await self._sayings.end()
+        if self._output is not None:
+            await self._output.end()
 
     async def _become_ready(self) -> None:
         """Wait until it serves every model.
@@ -190,13 +190,13 @@ class EmbeddedTriton:
             ready.cancel()
             ended.cancel()
             await asyncio.gather(ready, ended, return_exceptions=True)
-            if self._claim is not None:
-                self._claim.take()
+            if self._leftovers is not None:
+                self._leftovers.take()
         await self._end_process()
-        complaints = self._sayings.complaints if self._sayings is not None else ()
+        complaints = self._output.complaints if self._output is not None else ()
         raise EngineUnavailable("\n".join([f"Triton did not start: {reason}; it said:", *complaints]))
 
-    async def _keep_running(self, installation: Installation, claim: Claim) -> None:
+    async def _keep_running(self, installation: Installation, leftovers: Leftovers) -> None:
         """Start Triton again whenever it is of no use any more.
 
         Whatever goes wrong here, such as a lack of memory or of file descriptors, it goes on: nobody else
@@ -223,8 +223,8 @@ class EmbeddedTriton:
             try:
                 await self._end_process()
                 await asyncio.sleep(backoff)
-                claim.clear()
-                self._spawn(installation, claim)
+                leftovers.clear()
+                self._spawn(installation, leftovers)
             except Exception:
                 log.exception("Triton cannot be started")
             else:

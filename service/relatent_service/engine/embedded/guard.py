@@ -1,6 +1,6 @@
 """Starts a program that ends, with all that it started, when its parent ends, however that ends.
 
-    python -I leash.py PARENT PROGRAM [ARGUMENT ...]
+    python -I guard.py PARENT PROGRAM [ARGUMENT ...]
 
 PARENT is the process id of the caller, which starts this in a process group of its own. The program gets a
 second child, the guard, which kills the group when the caller or the program is gone: Triton's workers do

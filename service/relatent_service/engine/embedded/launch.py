@@ -15,7 +15,7 @@ import relatent_service
 from relatent.core.addresses import LOOPBACK
 from relatent_service.engine.embedded import guard
 from relatent_service.engine.embedded.installation import Installation
-from relatent_service.engine.embedded.leftovers import SOCKET_PORT, Claim
+from relatent_service.engine.embedded.leftovers import SOCKET_PORT, Leftovers
 from relatent_service.engine.embedded.processes import arguments_of, children_of
 
 BACKENDS = Path(__file__).parent / "backends"
@@ -76,14 +76,14 @@ def lay_out_backends(folder: Path, installation: Installation) -> Path:
 
 
 def spawn(
-    installation: Installation, repository: Path, claim: Claim, metrics_port: int
+    installation: Installation, repository: Path, leftovers: Leftovers, metrics_port: int
 ) -> subprocess.Popen[str]:
     """Start Triton in a process group of its own, tied to this thread.
 
     Args:
         installation: where its parts are.
         repository: the model repository.
-        claim: owns what it leaves behind; its folder holds the backends.
+        leftovers: owns what it leaves behind; their folder holds the backends.
         metrics_port: of Prometheus metrics, on loopback.
 
     Returns:
@@ -92,14 +92,14 @@ def spawn(
     command = [
         str(installation.server),
         f"--model-repository={repository.resolve()}",
-        f"--backend-directory={claim.folder / 'backends'}",
-        f"--backend-config=python,shm-region-prefix-name={claim.prefix}",
+        f"--backend-directory={leftovers.folder / 'backends'}",
+        f"--backend-config=python,shm-region-prefix-name={leftovers.prefix}",
         # On a busy machine the workers take their time to import what they need.
         "--backend-config=python,stub-timeout-seconds=120",
         "--disable-auto-complete-config",
         "--allow-http=false",
         # Of TCP ports, others could take one while Triton is away, and ask whoever has it for anything.
-        f"--grpc-address={claim.listen}",
+        f"--grpc-address={leftovers.listen}",
         f"--grpc-port={SOCKET_PORT}",
         f"--grpc-restricted-protocol={','.join(UNUSED_PROTOCOLS)}:unused={secrets.token_hex(16)}",
         f"--metrics-address={LOOPBACK}",

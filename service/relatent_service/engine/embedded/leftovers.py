@@ -1,6 +1,6 @@
 """What an embedded Triton leaves on the machine: shared-memory regions, a socket and a folder of backends.
 
-Everything belongs to a claim, a random name. Its owner holds a lock on `/dev/shm/relatent-NAME.lock`, which
+Everything bears one random name. Its owner holds a lock on `/dev/shm/relatent-NAME.lock`, which
 the kernel lets go when the owner ends; so whose lock can be had is gone, and what it left can be removed. A
 process id would not do: containers of one pod may share /dev/shm and each count from 1.
 """
@@ -26,7 +26,7 @@ SCRATCHED = "python_env_"
 """How the names of those folders begin that Triton's Python backend makes, and leaves when it is killed."""
 
 
-class Claim:
+class Leftovers:
     """A name for everything that one embedded Triton leaves behind.
 
     Args:
@@ -69,7 +69,7 @@ class Claim:
         self._before = set(SCRATCH.glob(SCRATCHED + "*"))
 
     def take(self) -> None:
-        """A Triton has started, or failed to: what it made is the claim's, and no other user's to open."""
+        """A Triton has started, or failed to: what it made is ours, and no other user's to open."""
         for region in REGIONS.glob(self.prefix + "*"):
             with suppress(FileNotFoundError):
                 region.chmod(0o600)  # where it could not be kept from letting others
@@ -85,7 +85,7 @@ class Claim:
             _remove_empty(self._scratched.pop())
 
     def release(self) -> None:
-        """Remove everything; the claim is over."""
+        """Remove everything."""
         with suppress(OSError):  # the next sweep would find it
             self.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -95,7 +95,7 @@ class Claim:
 
 
 def sweep() -> None:
-    """Remove what is left of this user's claims whose owners are gone."""
+    """Remove what this user's Triton left whose owners are gone."""
     for lock in REGIONS.glob(f"{PREFIX}*{LOCK}"):
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)

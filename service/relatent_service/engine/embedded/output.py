@@ -23,7 +23,7 @@ FROM_A_GRAPH = "[E:onnxruntime:"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Sayings:
+class TritonOutput:
     """Reads what one process says, in a thread of its own, to the end.
 
     Attributes:

@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relatent_service.engine.embedded import child as embedded_module
-from relatent_service.engine.embedded import installation, launch
-from relatent_service.engine.embedded import leftovers as claim
+from relatent_service.engine.embedded import child, installation, launch, leftovers
 from relatent_service.engine.embedded.child import EmbeddedTriton, why_not
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.embedded.processes import children_of
@@ -97,7 +95,7 @@ async def test_triton_is_started_again_when_a_worker_dies_even_if_it_takes_two_a
             raise OSError(errno.ENOMEM, "Cannot allocate memory")
         return launch.spawn(*arguments)
 
-    monkeypatch.setattr(embedded_module, "spawn", spawn)
+    monkeypatch.setattr(child, "spawn", spawn)
     os.kill(workers_of(before)[0], signal.SIGKILL)
     engine = RetryingEngine(embedded, lambda: None)
     await wait_until(lambda: embedded.triton.restarts > restarts)
@@ -131,14 +129,14 @@ async def test_triton_and_hanging_workers_die_with_a_killed_parent_and_the_next_
     tmp_path: Path,
 ) -> None:
     write_model(tmp_path, "toy_work", work())
-    before = set(regions_of(claim.PREFIX))
+    before = set(regions_of(leftovers.PREFIX))
     parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None
         triton = int(await asyncio.to_thread(parent.stdout.readline))
         family = [triton, *children_of(triton)]
         assert len(family) == 3  # itself, its guard, one worker
-        left = set(regions_of(claim.PREFIX)) - before
+        left = set(regions_of(leftovers.PREFIX)) - before
         assert left
         # One that hangs, as they do now and then when Triton is gone, notices nothing by itself.
         (worker,) = workers_of(triton)
@@ -153,21 +151,21 @@ async def test_triton_and_hanging_workers_die_with_a_killed_parent_and_the_next_
     pid = next_one.pid
     assert pid is not None
     family = [pid, *children_of(pid)]
-    now = set(regions_of(claim.PREFIX))
+    now = set(regions_of(leftovers.PREFIX))
     assert not left & now
     await next_one.stop()
     assert all(gone(process) for process in family)
-    assert not (now - before) & set(regions_of(claim.PREFIX))
+    assert not (now - before) & set(regions_of(leftovers.PREFIX))
     assert next_one.pid is None
 
 
 async def test_what_triton_says_is_told_when_it_cannot_load_a_model(tmp_path: Path) -> None:
     write_model(tmp_path, "toy_double", double())
     (tmp_path / "toy_double" / "1" / "model.onnx").write_bytes(b"not a graph")
-    before = set(regions_of(claim.PREFIX))
+    before = set(regions_of(leftovers.PREFIX))
     with pytest.raises(EngineUnavailable, match=r"(?s)Triton did not start.*toy_double"):
         await EmbeddedTriton(tmp_path).start()
-    assert set(regions_of(claim.PREFIX)) <= before
+    assert set(regions_of(leftovers.PREFIX)) <= before
 
 
 async def test_triton_warms_a_graph_up_with_a_step_at_every_batch_size(tmp_path: Path) -> None:

@@ -19,9 +19,7 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from relatent_service.channels import open_channel
-from relatent_service.engine.embedded import child as embedded_module
-from relatent_service.engine.embedded import hanging
-from relatent_service.engine.embedded import leftovers as claim
+from relatent_service.engine.embedded import child, hanging, leftovers
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.embedded.launch import workers_of
 from relatent_service.engine.embedded.processes import PROC
@@ -125,7 +123,7 @@ async def test_a_triton_that_dies_when_no_file_can_be_opened_is_started_again_wh
 async def test_a_triton_that_cannot_be_watched_for_want_of_files_is_left_running_and_watched_later(
     embedded: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(embedded_module, "WATCH_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(child, "WATCH_AGAIN_SECONDS", 0.05)
     refusals = iter([OSError(errno.EMFILE, "Too many open files")] * 3)
     really = os.pidfd_open
 
@@ -170,7 +168,7 @@ async def test_other_users_can_neither_reach_triton_nor_read_what_it_shares_nor_
     taken = embedded.triton.metrics_address
     host, _, port = taken.rpartition(":")
     address = Path(embedded.triton.address.removeprefix("unix:"))
-    prefix = address.parent.name.removesuffix(claim.SOCKET) + "-"
+    prefix = address.parent.name.removesuffix(leftovers.SOCKET) + "-"
     restarts, modes = embedded.triton.restarts, set()
     os.kill(triton_of(embedded), signal.SIGKILL)
     with socket.socket() as thief:

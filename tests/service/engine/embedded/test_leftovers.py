@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from relatent_service.engine.embedded import leftovers as claim
-from relatent_service.engine.embedded.leftovers import Claim, sweep
+from relatent_service.engine.embedded import leftovers
+from relatent_service.engine.embedded.leftovers import Leftovers, sweep
 
 OWNER = """
 import sys
 from pathlib import Path
-from relatent_service.engine.embedded import leftovers as claim
-claim.REGIONS = Path(sys.argv[1])
-held = claim.Claim(Path(sys.argv[2]))
-(claim.REGIONS / (held.prefix + "region")).touch()
+from relatent_service.engine.embedded import leftovers
+leftovers.REGIONS = Path(sys.argv[1])
+held = leftovers.Leftovers(Path(sys.argv[2]))
+(leftovers.REGIONS / (held.prefix + "region")).touch()
 (held.folder / "file").touch()
 print("ready", flush=True)
 sys.stdin.read()
@@ -28,8 +28,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     regions, folders = tmp_path / "regions", tmp_path / "folders"
     regions.mkdir()
     folders.mkdir()
-    monkeypatch.setattr(claim, "SCRATCH", folders)
-    monkeypatch.setattr(claim, "REGIONS", regions)
+    monkeypatch.setattr(leftovers, "SCRATCH", folders)
+    monkeypatch.setattr(leftovers, "REGIONS", regions)
     return regions, folders
 
 
@@ -42,7 +42,7 @@ def leave(regions: Path, content: str) -> Path:
 
 def test_what_a_killed_owner_left_is_swept_and_what_others_own_is_kept(places: tuple[Path, Path]) -> None:
     regions, folders = places
-    mine = Claim(folders)
+    mine = Leftovers(folders)
     (regions / (mine.prefix + "region")).touch()
     (regions / "somebody-elses").touch()
     kept = set(regions.iterdir()) | set(folders.iterdir())
@@ -69,7 +69,7 @@ def test_what_a_killed_owner_left_is_swept_and_what_others_own_is_kept(places: t
 
 def test_a_claim_shuts_out_other_users(places: tuple[Path, Path]) -> None:
     regions, folders = places
-    mine = Claim(folders)
+    mine = Leftovers(folders)
     region = regions / (mine.prefix + "region")
     region.touch(0o644)
     mine.take()
@@ -103,7 +103,7 @@ def test_a_sweep_follows_no_other_users_lock_and_removes_no_folder_but_a_claims(
 def test_a_claim_that_cannot_be_made_leaves_nothing(places: tuple[Path, Path]) -> None:
     regions, folders = places
     with pytest.raises(FileNotFoundError):
-        Claim(folders / "absent")
+        Leftovers(folders / "absent")
     assert not list(regions.iterdir())
 
 
@@ -113,7 +113,7 @@ def test_the_folders_that_triton_scratches_together_are_removed_by_the_owner_or_
     regions, folders = places
     old, own, full, left = (folders / f"python_env_{name}" for name in ("old", "own", "full", "left"))
     old.mkdir()
-    mine = Claim(folders)
+    mine = Leftovers(folders)
     mine.begin()
     own.mkdir()
     full.mkdir()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relatent_service.engine.embedded import locations as places
+from relatent_service.engine.embedded import locations
 from relatent_service.engine.embedded.installation import InstallationError
 from relatent_service.engine.embedded.locations import (
     MIB,
@@ -71,7 +71,7 @@ def test_the_environments_folders_come_before_the_systems(monkeypatch: pytest.Mo
 def test_too_little_shared_memory_is_told_with_what_is_needed_and_the_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounted: Mounted
 ) -> None:
-    monkeypatch.setattr(places, "REGIONS", tmp_path)
+    monkeypatch.setattr(locations, "REGIONS", tmp_path)
     mounted.flags = {tmp_path: os.ST_NOEXEC}
     mounted.free = {tmp_path: 64 * MIB}
     check_shared_memory(64 * MIB)
@@ -81,7 +81,7 @@ def test_too_little_shared_memory_is_told_with_what_is_needed_and_the_cure(
         f"it needs 65.0 MiB of shared memory, and {tmp_path} has 64.0 MiB free: give the container more, "
         "with docker --shm-size, or in Kubernetes with an emptyDir of medium Memory mounted there"
     )
-    monkeypatch.setattr(places, "REGIONS", tmp_path / "absent")
+    monkeypatch.setattr(locations, "REGIONS", tmp_path / "absent")
     with pytest.raises(InstallationError, match="absent does not exist: give the container more"):
         check_shared_memory(MIB)
 
