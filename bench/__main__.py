@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from bench.report import ALONE, FULLSIZE, NAMES, OVERLOAD, measure
-from bench.settings import Settings
+from bench.settings import BenchSettings
 
 WORK = Path("out/fullsize")
 
@@ -18,15 +18,15 @@ def main() -> int:
     """Run one measurement, or all of them, each in a process of its own."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measured comparisons.")
     parser.add_argument("name", choices=(*NAMES, *ALONE, "all"))
-    parser.add_argument("--packs", type=Path, default=Settings.packs)
-    parser.add_argument("--repository", type=Path, default=Settings.repository)
-    parser.add_argument("--pack", default=Settings.pack)
-    parser.add_argument("--engine", choices=("embedded", "local"), default=Settings.engine)
+    parser.add_argument("--packs", type=Path, default=BenchSettings.packs)
+    parser.add_argument("--repository", type=Path, default=BenchSettings.repository)
+    parser.add_argument("--pack", default=BenchSettings.pack)
+    parser.add_argument("--engine", choices=("embedded", "local"), default=BenchSettings.engine)
     parser.add_argument("--quick", action="store_true", help="show that it works; the figures mean nothing")
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     arguments = vars(parser.parse_args())
     name, out = arguments.pop("name"), arguments.pop("out")
-    settings = Settings(**arguments)
+    settings = BenchSettings(**arguments)
     if name == FULLSIZE:  # which makes a pack of its own
         from bench.fullsize import placed
 
@@ -42,7 +42,7 @@ def main() -> int:
     return 0
 
 
-def _all(settings: Settings, out: Path) -> int:
+def _all(settings: BenchSettings, out: Path) -> int:
     """Run all measurements, one after the other; the first that fails ends it."""
     flags = ["--packs", settings.packs, "--repository", settings.repository, "--pack", settings.pack]
     flags += ["--engine", settings.engine, "--out", out, *(["--quick"] if settings.quick else [])]

@@ -15,7 +15,7 @@ from typing import Any
 from bench.clients import invert_all
 from bench.graphs import Graphs
 from bench.serving import Served, Work, added, mean_batch, served, shares
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
 from relatent import AsyncClient
@@ -26,7 +26,7 @@ from relatent_export.analysis.refining import ExportedRefinement
 CONCURRENCIES = (1, 2, 4, 8, 16)
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
@@ -37,7 +37,7 @@ def run(settings: Settings) -> dict[str, Any]:
     return asyncio.run(_run(settings))
 
 
-async def _run(settings: Settings) -> dict[str, Any]:
+async def _run(settings: BenchSettings) -> dict[str, Any]:
     rounds, steps, callers = (1, 8, (1, 8)) if settings.quick else (5, 50, CONCURRENCIES)
     pack = read_pack(settings.packs / settings.pack)
     graphs = Graphs(pack, settings.repository)

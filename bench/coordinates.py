@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.graphs import Array, Graphs
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.targets import targets
 from bench.timing import significant
 from relatent.core.methods import StartRule, StateTensor
@@ -23,8 +23,8 @@ from relatent_export.compile.loop import Iterate, assemble
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.step import state_shapes, trace_step
 from relatent_export.demo.starts import Side
+from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks
 
 STEPS = 10
@@ -33,7 +33,7 @@ SWEPT = 16
 """Images that the step size is chosen on; no others of the measurement's."""
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:

@@ -26,16 +26,16 @@ from bench.graphs import Array, Graphs
 from bench.projectors import Problem, Projector
 from bench.published import PublishedSynthesis
 from bench.serving import served
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.step import largest_difference
 from bench.timing import by_turns, ratios, significant, spread
 from relatent import AsyncClient
 from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import ExportedRefinement
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.resampling import area_downsample
 from relatent_export.nets.stylegan2 import Generator
-from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_service.engine.cores import available_cores
 
@@ -46,12 +46,12 @@ SERVED_STEPS = 10
 PIXELS_256, PIXELS_128 = 256, 128
 
 
-def placed(settings: Settings, work: Path) -> Settings:
+def placed(settings: BenchSettings, work: Path) -> BenchSettings:
     """The settings of a run that makes its own pack below a folder."""
     return replace(settings, packs=work / "packs", repository=work / "model_repository", pack=PACK)
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Make the pack and measure it.
 
     Returns:
@@ -77,7 +77,7 @@ def run(settings: Settings) -> dict[str, Any]:
     return report
 
 
-def _make(settings: Settings, work: Path) -> dict[str, Any]:
+def _make(settings: BenchSettings, work: Path) -> dict[str, Any]:
     """The commands, one after the other."""
     files, quick = work / "files", ["--quick"] if settings.quick else []
     scripts = Path(sys.executable).parent
@@ -125,7 +125,7 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _compare(settings: Settings, networks: Networks) -> dict[str, Any]:
+def _compare(settings: BenchSettings, networks: Networks) -> dict[str, Any]:
     """Graphs and eager PyTorch at batch 1, by turns."""
     pack = read_pack(settings.packs / PACK)
     graphs, rate = Graphs(pack, settings.repository), pack.default_method.rates[StartRule.ENCODER]
@@ -185,7 +185,7 @@ def _compare(settings: Settings, networks: Networks) -> dict[str, Any]:
     }
 
 
-async def _serve(settings: Settings) -> dict[str, Any]:
+async def _serve(settings: BenchSettings) -> dict[str, Any]:
     """Invert an image through client, service and engine."""
     pack = read_pack(settings.packs / PACK)
     image = Graphs(pack, settings.repository).sample(1, seed=2)[0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.graphs import Array, Graphs
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.targets import targets
 from bench.timing import significant, spread
 from relatent.core.methods import StartRule
@@ -23,7 +23,7 @@ BATCH = 8
 SEED = 7
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:

@@ -14,7 +14,7 @@ from typing import Any
 from bench.clients import invert_all
 from bench.graphs import Graphs
 from bench.serving import Work, added, mean_batch, served, shares
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.targets import targets
 from bench.timing import ratios, seconds, significant, spread
 from relatent import AsyncClient
@@ -25,7 +25,7 @@ from relatent_export.analysis.refining import ExportedRefinement
 CONCURRENCY = 8
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
@@ -34,7 +34,7 @@ def run(settings: Settings) -> dict[str, Any]:
     return asyncio.run(_run(settings))
 
 
-async def _run(settings: Settings) -> dict[str, Any]:
+async def _run(settings: BenchSettings) -> dict[str, Any]:
     rounds, steps = (2, 20) if settings.quick else (9, 100)
     pack = read_pack(settings.packs / settings.pack)
     graphs = Graphs(pack, settings.repository)

@@ -29,7 +29,7 @@ import numpy as np
 from bench.clients import invert_all
 from bench.graphs import Array, Graphs
 from bench.serving import served
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.targets import targets
 from bench.timing import significant, spread
 from relatent import AsyncClient
@@ -90,7 +90,7 @@ class Outcomes:
         return report
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
@@ -100,7 +100,7 @@ def run(settings: Settings) -> dict[str, Any]:
     return asyncio.run(_run(settings))
 
 
-async def _run(settings: Settings) -> dict[str, Any]:
+async def _run(settings: BenchSettings) -> dict[str, Any]:
     rounds, seconds, steps = (1, 0.5, 8) if settings.quick else (ROUNDS, SECONDS, STEPS)
     graphs = Graphs(read_pack(settings.packs / settings.pack), settings.repository)
     images = list(targets(graphs, 16))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.facts import environment
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.timing import seconds
 from relatent.core.pack import file_digest
 
@@ -23,7 +23,7 @@ ALONE = (FULLSIZE, OVERLOAD)
 """Two more, recorded each by itself."""
 
 
-def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
+def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
     """Run a measurement and write `NAME.json`.
 
     Returns:
@@ -32,7 +32,7 @@ def measure(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
     """
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
     facts = environment()
-    run: Callable[[Settings], dict[str, Any]] = import_module(f"bench.{name}").run
+    run: Callable[[BenchSettings], dict[str, Any]] = import_module(f"bench.{name}").run
     taken = seconds(lambda: report.update(run(settings)))
     refine = settings.repository / f"{settings.pack}_refine" / "1" / "model.onnx"
     report |= {"seconds": round(taken, 1), "environment": facts, "refine_sha256": file_digest(refine)}

@@ -11,7 +11,7 @@ from typing import Any
 
 from tritonclient.grpc.aio import InferenceServerClient
 
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.timing import significant
 from relatent.cli.local_service import LocalService, StartError
 
@@ -92,7 +92,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(settings: Settings, *, max_inflight: int) -> AsyncIterator[Served]:
+async def served(settings: BenchSettings, *, max_inflight: int) -> AsyncIterator[Served]:
     """Start a service, with the embedded Triton or the local engine, and end it again.
 
     Both also end with this process, should that be killed.
@@ -110,7 +110,7 @@ async def served(settings: Settings, *, max_inflight: int) -> AsyncIterator[Serv
 
 
 @contextmanager
-def _service(settings: Settings, flags: list[str]) -> Iterator[Mapping[str, str]]:
+def _service(settings: BenchSettings, flags: list[str]) -> Iterator[Mapping[str, str]]:
     """Run the service; what its ready file tells. The event loop stands still while it starts and stops."""
     where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchSettings:
     """What every measurement needs to know.
 
     Attributes:

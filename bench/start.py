@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.graphs import Graphs
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.targets import targets
 from bench.timing import significant
 from relatent.core.methods import StartRule
@@ -20,7 +20,7 @@ from relatent_export.demo.inversion_report import COMPARED_STEPS, HELD_OUT, MOST
 from relatent_export.demo.starts import Side
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:

@@ -19,14 +19,14 @@ from bench.graphs import Array, Graphs
 from bench.machine import matrix_products
 from bench.projectors import Problem, Projector, step_flops
 from bench.published import PublishedSynthesis
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from bench.targets import targets
 from bench.timing import by_turns, ratios, significant, spread
 from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import ExportedRefinement
 from relatent_export.demo.parts import demo_parts
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_service.engine.cores import available_cores
 
@@ -40,7 +40,7 @@ MOST_DIFFERENCE = 0.01
 """Of a loss on two sides that do the same work: rounding adds up over the steps."""
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:

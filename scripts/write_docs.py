@@ -15,7 +15,7 @@ import relatent_service.telemetry.metrics
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.errors import InvalidField, ServiceError, TryLater
 from relatent_service.rpc.status import code_of, reason_of
-from relatent_service.settings import PREFIX, Settings
+from relatent_service.settings import PREFIX, ServerSettings
 from scripts.figures import ROOT, fullsize, numbers, overload, quality
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
@@ -41,7 +41,7 @@ def main() -> int:
 def flags() -> str:
     """The service's flags, from its settings."""
     rows = ["| Flag | Environment | Default | |", "|---|---|---|---|"]
-    for name, hint in get_type_hints(Settings, include_extras=True).items():
+    for name, hint in get_type_hints(ServerSettings, include_extras=True).items():
         (flag,) = hint.__metadata__
         default = f"`{flag.default}`" if flag.default else ""
         rows.append(f"| `--{name.replace('_', '-')}` | `{PREFIX}{name.upper()}` | {default} | {flag.help} |")

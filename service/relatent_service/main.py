@@ -37,7 +37,7 @@ from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.server import SERVICES, Servicers, make_server
 from relatent_service.rpc.sockets import make_way
 from relatent_service.rpc.synthesis import SynthesisServicer
-from relatent_service.settings import Settings
+from relatent_service.settings import ServerSettings
 from relatent_service.telemetry.logs import set_up_logs
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.telemetry.scrapes import ScrapeServer
@@ -59,7 +59,7 @@ class CannotListen(Exception):
 class Server:
     """Everything that makes up a server, put together; nothing runs yet."""
 
-    settings: Settings
+    settings: ServerSettings
     engine: Engine
     metrics: Metrics
     lifecycle: Lifecycle
@@ -84,7 +84,7 @@ class Server:
 
 
 def put_together(
-    settings: Settings, packs: ServedPacks, engine: Engine, pace: Pace, metrics: Metrics
+    settings: ServerSettings, packs: ServedPacks, engine: Engine, pace: Pace, metrics: Metrics
 ) -> Server:
     """Put a server together around an engine that tells the pace of its work."""
     lifecycle = Lifecycle()
@@ -117,7 +117,7 @@ def put_together(
     )
 
 
-async def serve(settings: Settings, packs: ServedPacks) -> None:
+async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
     """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
     chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
@@ -227,7 +227,7 @@ def _write(path: Path, document: dict[str, str]) -> None:
     new.replace(path)
 
 
-def main(settings: Settings) -> int:
+def main(settings: ServerSettings) -> int:
     """Run a server; returns the process's exit status."""
     set_up_logs(settings.log_level)
     try:

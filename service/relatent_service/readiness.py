@@ -7,7 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from relatent.core.pack import Pack
-from relatent_service.catalog import ServedPacks, disagreements
+from relatent_service.catalog import ServedPacks
+from relatent_service.engine.agreement import disagreements
 from relatent_service.engine.engine import Engine, EngineError
 from relatent_service.inversion.refinement import LossNotFinite
 from relatent_service.traffic.lifecycle import Lifecycle, State

@@ -23,7 +23,7 @@ from relatent.core.addresses import (
     parse_address,
     parse_addresses,
 )
-from relatent_service.images.codec import Limits
+from relatent_service.images.codec import ImageLimits
 
 PREFIX = "RELATENT_"
 MIB = 2**20
@@ -125,7 +125,7 @@ _LEVELS = _choice("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """How a server runs; `relatent serve --help` explains each."""
 
     listen: Annotated[
@@ -193,12 +193,12 @@ class Settings:
     ]
 
     @property
-    def image_limits(self) -> Limits:
+    def image_limits(self) -> ImageLimits:
         """What is accepted of one image."""
-        return Limits(self.max_image_bytes, self.max_image_pixels)
+        return ImageLimits(self.max_image_bytes, self.max_image_pixels)
 
 
-def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> ServerSettings:
     """Read the settings off the command line and the environment.
 
     Raises:
@@ -209,7 +209,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         description="Serve GAN inversion and editing over gRPC. Every flag is also an environment variable.",
         allow_abbrev=False,
     )
-    for name, hint in get_type_hints(Settings, include_extras=True).items():
+    for name, hint in get_type_hints(ServerSettings, include_extras=True).items():
         (flag,) = hint.__metadata__
         variable = PREFIX + name.upper()
         parser.add_argument(
@@ -219,7 +219,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             metavar="VALUE",
             help=f"{flag.help} [{variable}; default: {flag.default or 'none'}]",
         )
-    settings = Settings(**vars(parser.parse_args(arguments)))
+    settings = ServerSettings(**vars(parser.parse_args(arguments)))
     if settings.engine == "triton" and not settings.triton:
         parser.error("--engine triton: expected --triton host:port")
     if settings.triton and settings.engine in ("embedded", "local"):

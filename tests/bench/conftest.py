@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from tests.fixtures.tiny import write_tiny
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> BenchSettings:
     """Quick runs over the pack `tiny`, in process."""
     packs, repository = write_tiny(tmp_path)
-    return Settings(packs, repository, pack="tiny", engine="local", quick=True)
+    return BenchSettings(packs, repository, pack="tiny", engine="local", quick=True)

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from bench.graphs import Graphs
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import ExportedRefinement
 
 
 @pytest.fixture
-def graphs(settings: Settings) -> Graphs:
+def graphs(settings: BenchSettings) -> Graphs:
     return Graphs(read_pack(settings.packs / settings.pack), settings.repository)
 
 

@@ -13,13 +13,15 @@ import pytest
 from bench import batching, invariance, overhead, overload, start
 from bench.graphs import Array, Graphs
 from bench.overload_picture import draw
-from bench.settings import Settings
+from bench.settings import BenchSettings
 from relatent_service.engine.embedded.child import why_not
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_command_prints_one_line_of_json_and_writes_the_same(settings: Settings, tmp_path: Path) -> None:
+def test_the_command_prints_one_line_of_json_and_writes_the_same(
+    settings: BenchSettings, tmp_path: Path
+) -> None:
     where = ["--packs", settings.packs, "--repository", settings.repository, "--out", tmp_path]
     command = [sys.executable, "-m", "bench", "invariance", "--pack", "tiny", "--quick", *map(str, where)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -33,12 +35,12 @@ def test_the_command_prints_one_line_of_json_and_writes_the_same(settings: Setti
     assert facts["versions"]["onnxruntime"]
 
 
-def test_invariance_finds_no_difference_where_there_is_none(settings: Settings) -> None:
+def test_invariance_finds_no_difference_where_there_is_none(settings: BenchSettings) -> None:
     assert invariance.run(settings)["max_relative_difference"] <= 1e-6
 
 
 def test_invariance_finds_a_difference_that_batch_mates_make(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: BenchSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = Graphs.run
 
@@ -52,7 +54,9 @@ def test_invariance_finds_a_difference_that_batch_mates_make(
     assert invariance.run(settings)["max_relative_difference"] > 1e-4
 
 
-def test_start_counts_the_steps_to_the_hybrids_quality_and_says_where_it_gave_up(settings: Settings) -> None:
+def test_start_counts_the_steps_to_the_hybrids_quality_and_says_where_it_gave_up(
+    settings: BenchSettings,
+) -> None:
     report = start.run(settings)
     assert report["step_ratio"] == pytest.approx(report["mean_steps"] / 30, rel=1e-3)
     distances = report["perceptual"]
@@ -60,7 +64,7 @@ def test_start_counts_the_steps_to_the_hybrids_quality_and_says_where_it_gave_up
     assert reached is not report["censored"]
 
 
-def test_start_finds_the_very_step(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_finds_the_very_step(settings: BenchSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the encoder replaced by the mean, both sides are the same and meet at the bar's own step."""
     pack_mean: list[Array] = []
 
@@ -87,12 +91,12 @@ def _with_one_learning_rate(folder: Path) -> object:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Settings:
+def engine(settings: BenchSettings) -> BenchSettings:
     """With a real Triton, where one can start."""
     return replace(settings, engine="embedded" if why_not() is None else "local")
 
 
-def test_overhead_compares_served_steps_with_direct_ones(engine: Settings) -> None:
+def test_overhead_compares_served_steps_with_direct_ones(engine: BenchSettings) -> None:
     report = overhead.run(engine)
     assert report["served_steps_a_second"]["median"] > 0
     assert report["direct_steps_a_second"]["median"] > 0
@@ -101,7 +105,7 @@ def test_overhead_compares_served_steps_with_direct_ones(engine: Settings) -> No
     assert ("tiny_refine" in report["share_of_served_time"]) is (engine.engine == "embedded")
 
 
-def test_batching_measures_every_number_of_callers_and_the_batches_triton_made(engine: Settings) -> None:
+def test_batching_measures_every_number_of_callers_and_the_batches_triton_made(engine: BenchSettings) -> None:
     report = batching.run(engine)
     assert set(report["callers"]) == {"1", "8"}
     assert report["gain_8_over_1"] > 0
@@ -111,7 +115,7 @@ def test_batching_measures_every_number_of_callers_and_the_batches_triton_made(e
         assert 1 <= report["callers"]["8"]["mean_batch"] <= 8
 
 
-def test_overload_accounts_for_every_call_and_is_drawn(settings: Settings, tmp_path: Path) -> None:
+def test_overload_accounts_for_every_call_and_is_drawn(settings: BenchSettings, tmp_path: Path) -> None:
     report = overload.run(replace(settings, engine="local"))
     for load, outcome in report["loads"].items():
         assert sum(outcome["shares"].values()) == pytest.approx(1, rel=1e-2), load

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.serving import served
-from bench.settings import Settings
+from bench.settings import BenchSettings
 
 ROOT = Path(__file__).parents[2]
 SERVES_UNTIL_KILLED = """
@@ -42,7 +42,7 @@ def listens(address: str) -> bool:
     return True
 
 
-def test_a_killed_measurement_leaves_no_service_behind(settings: Settings) -> None:
+def test_a_killed_measurement_leaves_no_service_behind(settings: BenchSettings) -> None:
     words = [sys.executable, "-c", SERVES_UNTIL_KILLED, str(settings.packs), str(settings.repository)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as measurement:
         assert measurement.stdout is not None
@@ -57,7 +57,7 @@ def test_a_killed_measurement_leaves_no_service_behind(settings: Settings) -> No
     assert not listens(address)
 
 
-async def test_a_service_that_does_not_come_up_says_why(settings: Settings, tmp_path: Path) -> None:
+async def test_a_service_that_does_not_come_up_says_why(settings: BenchSettings, tmp_path: Path) -> None:
     missing = replace(settings, packs=tmp_path / "nowhere")
     with pytest.raises(RuntimeError, match="nowhere"):
         async with served(missing, max_inflight=1):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench import coordinates, step
-from bench.settings import Settings
+from bench.settings import BenchSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,7 +14,7 @@ def test_the_graph_and_the_loops_do_the_same_work_and_all_are_timed(
 ) -> None:
     """On the bundled pack, whose weights exist in both forms, found where the settings say."""
     monkeypatch.chdir(tmp_path)
-    report = step.run(Settings(ROOT / "packs", ROOT / "model_repository", quick=True))
+    report = step.run(BenchSettings(ROOT / "packs", ROOT / "model_repository", quick=True))
     for batch in ("batch_1", "batch_8"):
         figures = report[batch]
         assert figures["largest_loss_difference"] < 0.01
@@ -29,7 +29,7 @@ def test_the_graph_and_the_loops_do_the_same_work_and_all_are_timed(
 
 
 def test_steps_without_coordinates_are_counted_to_what_those_with_them_reach() -> None:
-    report = coordinates.run(Settings(ROOT / "packs", ROOT / "model_repository", quick=True))
+    report = coordinates.run(BenchSettings(ROOT / "packs", ROOT / "model_repository", quick=True))
     assert report["steps"] == 10
     assert report["step_gain"] == pytest.approx(report["plain_steps"] / 10)
     assert report["plain_steps"] > 10, "they are worth something"

@@ -17,8 +17,8 @@ import torch
 
 import relatent
 from relatent.core.pack import Pack, read_pack
+from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
-from relatent_export.packs.networks import Networks, encode
 from relatent_export.packs.weights import load_networks
 from relatent_export.triton.graphs import Synthesize
 from tests.docs.blocks import BRING_YOUR_OWN, blocks, run

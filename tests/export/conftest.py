@@ -15,9 +15,9 @@ from relatent_export.compile.onnx import clean
 from relatent_export.compile.step import TracedStep, trace_step
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from relatent_export.packs.networks import Networks
 from relatent_export.triton.graphs import build_graphs, roles
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relatent_export.compile.step import Bases, state_shapes
+from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from relatent_export.packs.networks import Networks
 
 Arrays = dict[str, Any]
 

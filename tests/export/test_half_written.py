@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from relatent_export.cli import main
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.training.checkpoint import load_state, save_state
 from relatent_export.triton.graphs import roles

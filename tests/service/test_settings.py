@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from relatent.core.addresses import Address
-from relatent_service.settings import Settings, read_settings
+from relatent_service.settings import ServerSettings, read_settings
 
 
 def test_defaults_are_those_that_the_command_line_promises():
@@ -31,7 +31,7 @@ def test_help_documents_every_setting_and_its_variable(capsys):
         read_settings(["--help"], {})
     assert caught.value.code == 0
     text = "".join(capsys.readouterr().out.split())
-    for name in Settings.__dataclass_fields__:
+    for name in ServerSettings.__dataclass_fields__:
         assert f"--{name.replace('_', '-')}" in text
         assert f"RELATENT_{name.upper()};default:" in text
 

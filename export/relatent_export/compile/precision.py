@@ -8,7 +8,9 @@ precision would round away or could not hold. A graph's inputs and outputs are t
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -102,3 +104,8 @@ def _round_input(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, 
 
 def _widen_output(network: nn.Module, inputs: Any, output: Any) -> Any:
     return output.float() if isinstance(output, Tensor) else [part.float() for part in output]
+
+
+def synthesis_in(synthesis: Callable[..., Tensor], precision: Precision) -> Callable[[Tensor], Tensor]:
+    """A synthesis network, computed in a precision: w [B, L, D] to images [B, 3, R, R] in [-1, 1]."""
+    return synthesis if precision is Precision.FLOAT32 else partial(synthesis, dtype=precision.dtype)

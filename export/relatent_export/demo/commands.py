@@ -16,7 +16,7 @@ from relatent_export.demo.train_attributes import train_attributes
 from relatent_export.demo.train_encoder import train_encoder
 from relatent_export.demo.train_gan import train_gan
 from relatent_export.demo.world import Drawings, draw
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import load_networks
 from relatent_export.training.checkpoint import load_state

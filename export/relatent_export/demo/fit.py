@@ -15,9 +15,9 @@ from relatent_export.demo.parts import demo_parts
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.directions.boundary import fit_boundary
 from relatent_export.directions.calibration import calibrate
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.pixels import to_float
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from relatent_export.packs.networks import Networks
 from relatent_export.progress import progress
 
 _SAMPLES = 20_000

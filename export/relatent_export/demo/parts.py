@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan2 import Generator
-from relatent_export.packs.networks import Networks
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from relatent_export.demo.pictures import save_sheet
 from relatent_export.demo.samples import save_samples
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.demo.world_report import measure_networks
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_export.writing import whole_file
 

@@ -9,8 +9,8 @@ from relatent_export.demo.parts import demo_parts
 from relatent_export.demo.samples import sample_images
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan2 import Generator
-from relatent_export.packs.networks import Networks
 
 _COUNT = 2_000
 _FID_COUNT = 5_000

@@ -12,9 +12,9 @@ from relatent_export.families.contents import Contents, Family, Tensors
 from relatent_export.nets.gradual_style import GradualStyleConfig
 from relatent_export.nets.indomain_encoder import InDomainConfig
 from relatent_export.nets.lpips import Lpips
+from relatent_export.nets.networks import AnyEncoder, AnyGenerator, Networks
 from relatent_export.nets.stylegan1 import StyleGAN1Config
 from relatent_export.nets.stylegan2 import GeneratorConfig
-from relatent_export.packs.networks import AnyEncoder, AnyGenerator, Networks
 
 _GENERATORS: Mapping[Family, Callable[[Contents], AnyGenerator]] = {
     Family.NVLABS: lambda held: stylegan2.from_nvlabs(held.generator, str(held.path)),

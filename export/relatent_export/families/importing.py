@@ -24,7 +24,7 @@ from relatent_export.families.building import build_networks, check
 from relatent_export.families.contents import Contents, Family
 from relatent_export.families.families import recognise
 from relatent_export.families.gathering import Named, Tell, expand, nothing_in, passed_over
-from relatent_export.packs.networks import AnyGenerator, Networks
+from relatent_export.nets.networks import AnyGenerator, Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.progress import printable, progress
 from relatent_export.progress import tell as progress_line

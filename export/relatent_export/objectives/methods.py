@@ -16,8 +16,8 @@ from relatent.core.spaces import Space
 from relatent_export.compile.objective import Objective
 from relatent_export.compile.precision import Precision
 from relatent_export.compile.step import state_shapes
+from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from relatent_export.packs.networks import Networks
 
 MAX_STEPS = 10
 """K: steps of one refinement call. Ten lose nothing against one call a step, and let a caller

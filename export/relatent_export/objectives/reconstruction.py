@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from relatent_export.compile.objective import Condition, Tensors
-from relatent_export.compile.precision import Precision, in_precision
+from relatent_export.compile.precision import Precision, in_precision, synthesis_in
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
 from relatent_export.nets.resampling import area_downsample
-from relatent_export.packs.networks import Networks, synthesis_in
 
 
 class Reconstruction(nn.Module):
@@ -137,7 +137,7 @@ def reconstruction_objective(networks: Networks, precision: Precision = Precisio
     """The objective of a pack's networks, computed in a precision."""
     config, perceptual = networks.generator.config, networks.lpips or networks.attributes
     return Reconstruction(
-        synthesis_in(networks, precision),
+        synthesis_in(networks.generator.synthesis, precision),
         None if perceptual is None else in_precision(perceptual, precision),
         (config.layers, config.latent_width),
         config.resolution,

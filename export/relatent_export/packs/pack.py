@@ -14,8 +14,8 @@ from safetensors.numpy import save
 from relatent.core.directions import Direction, direction_entry
 from relatent.core.methods import method_table
 from relatent.core.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, file_digest
+from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import METHODS, describe
-from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import FILES, save_networks
 from relatent_export.writing import named, whole_folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from relatent.core.pack import LATENTS, MANIFEST, Pack, file_digest, read_pack
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 
 _TENSORS = ".safetensors"

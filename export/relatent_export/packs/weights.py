@@ -26,10 +26,10 @@ from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.gradual_style import GradualStyleConfig, GradualStyleEncoder
 from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
 from relatent_export.nets.lpips import Lpips, LpipsConfig
+from relatent_export.nets.networks import AnyEncoder, AnyGenerator, Networks
 from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
-from relatent_export.packs.networks import AnyEncoder, AnyGenerator, Networks
 from relatent_export.writing import named
 
 GENERATOR = "generator.safetensors"

@@ -17,13 +17,13 @@ from relatent_export.analysis.quality import mean_squared_error, psnr, ssim
 from relatent_export.compile.loop import assemble
 from relatent_export.compile.lowering import folded
 from relatent_export.compile.onnx import EXAMPLES, clean, export_module
-from relatent_export.compile.precision import Precision, in_precision
+from relatent_export.compile.precision import Precision, in_precision, synthesis_in
 from relatent_export.compile.step import trace_step
+from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.perceptual import perceptual_distance
 from relatent_export.nets.pixels import to_bytes, to_float
 from relatent_export.nets.resampling import area_downsample
 from relatent_export.objectives.methods import MAX_STEPS, METHODS
-from relatent_export.packs.networks import Networks, encode, synthesis_in
 from relatent_export.triton.targets import Target, graph_precision
 from relatent_export.triton.tensorrt import fit
 
@@ -35,7 +35,7 @@ class Encode(nn.Module):
         super().__init__()
         assert networks.encoder is not None
         self.encoder = in_precision(networks.encoder, precision)
-        self.synthesis = synthesis_in(networks, precision)
+        self.synthesis = synthesis_in(networks.generator.synthesis, precision)
 
     def forward(self, image: Tensor) -> Tensor:
         """uint8 [B, R, R, 3] to float32 [B, L, D]."""
@@ -59,7 +59,7 @@ class Synthesize(nn.Module):
 
     def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
         super().__init__()
-        self.synthesis = synthesis_in(networks, precision)
+        self.synthesis = synthesis_in(networks.generator.synthesis, precision)
 
     def forward(self, w: Tensor) -> Tensor:
         """float32 [B, L, D] to uint8 [B, R, R, 3]."""

@@ -11,7 +11,7 @@ from relatent.core.graphs import PACK, REVISION, Role, graph_name, is_refinement
 from relatent.core.pack import read_pack
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.precision import Precision
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
 from relatent_export.triton.config import ModelConfig, tensors

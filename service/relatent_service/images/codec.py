@@ -49,7 +49,7 @@ _UNREADABLE = "IMAGE_UNREADABLE"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ImageLimits:
     """What is accepted of an image: bytes as it travels, and pixels."""
 
     max_bytes: int
@@ -74,7 +74,7 @@ class Encoded:
     field: str
 
 
-def read_rgb(image: Encoded, limits: Limits) -> Image.Image:
+def read_rgb(image: Encoded, limits: ImageLimits) -> Image.Image:
     """Decode an image: upright, opaque (over white), in sRGB.
 
     Returns:
@@ -86,7 +86,7 @@ def read_rgb(image: Encoded, limits: Limits) -> Image.Image:
     return _read(image, limits, grey=False)
 
 
-def read_grey(image: Encoded, limits: Limits) -> Image.Image:
+def read_grey(image: Encoded, limits: ImageLimits) -> Image.Image:
     """Decode a mask: as `read_rgb`, but of mode L."""
     return _read(image, limits, grey=True)
 
@@ -100,7 +100,7 @@ def write(pixels: Pixels, layout: Format) -> bytes:
     return buffer.getvalue()
 
 
-def _read(image: Encoded, limits: Limits, *, grey: bool) -> Image.Image:
+def _read(image: Encoded, limits: ImageLimits, *, grey: bool) -> Image.Image:
     if not image.data:
         raise InvalidField(f"{image.field}.data", "expected an image, got no bytes", reason="IMAGE_MISSING")
     if len(image.data) > limits.max_bytes:
@@ -120,7 +120,7 @@ def _read(image: Encoded, limits: Limits, *, grey: bool) -> Image.Image:
         raise _broken(image, error) from error
 
 
-def _read_raw(image: Encoded, limits: Limits) -> Image.Image:
+def _read_raw(image: Encoded, limits: ImageLimits) -> Image.Image:
     for name, side in (("width", image.width), ("height", image.height)):
         if side < 1:
             raise InvalidField(f"{image.field}.{name}", "expected at least 1 for RAW_RGB, got 0")
@@ -135,7 +135,7 @@ def _read_raw(image: Encoded, limits: Limits) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _open(image: Encoded, limits: Limits) -> Image.Image:
+def _open(image: Encoded, limits: ImageLimits) -> Image.Image:
     """Read the header, with the one decoder that the first bytes call for."""
     found = _recognise(image.data)
     if found is None:
@@ -183,7 +183,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _check_pixels(image: Encoded, width: int, height: int, limits: Limits) -> None:
+def _check_pixels(image: Encoded, width: int, height: int, limits: ImageLimits) -> None:
     if width * height > limits.max_pixels:
         raise InvalidField(
             f"{image.field}.data",

@@ -11,7 +11,7 @@ from relatent.core.spaces import Space
 from relatent.v1 import catalog_pb2, catalog_pb2_grpc, types_pb2
 from relatent_service.catalog import ServedPacks
 from relatent_service.rpc.context import Context
-from relatent_service.settings import Settings
+from relatent_service.settings import ServerSettings
 
 _SPACES = {
     Space.W: catalog_pb2.DIRECTION_SPACE_W,
@@ -26,7 +26,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     """Describes what is served."""
 
     packs: ServedPacks
-    settings: Settings
+    settings: ServerSettings
 
     async def ListPacks(  # noqa: N802
         self, request: catalog_pb2.ListPacksRequest, context: Context

@@ -13,17 +13,12 @@ from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.inversion import last_result, result_message
-from relatent_service.rpc.messages import (
-    image_message,
-    latent_message,
-    read_latent,
-    read_output_format,
-    timings_message,
-)
+from relatent_service.rpc.messages import image_message, latent_message, timings_message
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
 from relatent_service.rpc.reading.options import read_inversion
-from relatent_service.settings import Settings
+from relatent_service.rpc.reading.values import read_latent, read_output_format
+from relatent_service.settings import ServerSettings
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 
@@ -33,7 +28,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
     """Moves latent codes along directions, mixes and interpolates them."""
 
     packs: ServedPacks
-    settings: Settings
+    settings: ServerSettings
     admission: Admission
     synthesizer: Synthesizer
     inverter: Inverter

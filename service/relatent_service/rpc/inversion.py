@@ -23,7 +23,7 @@ from relatent_service.rpc.messages import (
 )
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.options import read_inversion
-from relatent_service.settings import Settings
+from relatent_service.settings import ServerSettings
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Slot
@@ -45,7 +45,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
     """Finds the latent code of images."""
 
     packs: ServedPacks
-    settings: Settings
+    settings: ServerSettings
     admission: Admission
     inverter: Inverter
     decoder: Decoder

@@ -26,7 +26,7 @@ from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.rpc.inversion import InversionServicer
 from relatent_service.rpc.synthesis import SynthesisServicer
-from relatent_service.settings import Settings
+from relatent_service.settings import ServerSettings
 
 SERVICES = tuple(
     file.DESCRIPTOR.services_by_name[name].full_name
@@ -53,7 +53,9 @@ class Servicers:
     health: HealthServicer
 
 
-def make_server(settings: Settings, servicers: Servicers, interceptor: CallInterceptor) -> grpc.aio.Server:
+def make_server(
+    settings: ServerSettings, servicers: Servicers, interceptor: CallInterceptor
+) -> grpc.aio.Server:
     """Make the server, not listening yet."""
     server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
     inversion_pb2_grpc.add_InversionServiceServicer_to_server(servicers.inversion, server)
@@ -66,7 +68,7 @@ def make_server(settings: Settings, servicers: Servicers, interceptor: CallInter
     return server
 
 
-def _options(settings: Settings) -> Sequence[tuple[str, Any]]:
+def _options(settings: ServerSettings) -> Sequence[tuple[str, Any]]:
     return (
         # Up to twice the limit comes in, to be refused with a reason by the interceptor; gRPC itself
         # would only say that it is too much.

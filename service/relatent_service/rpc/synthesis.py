@@ -14,15 +14,10 @@ from relatent_service.editing.synthesizer import Images, Synthesizer
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.rpc.context import Context, call_of
-from relatent_service.rpc.messages import (
-    image_message,
-    latent_message,
-    read_latent,
-    read_output_format,
-    timings_message,
-)
+from relatent_service.rpc.messages import image_message, latent_message, timings_message
 from relatent_service.rpc.reading.operations import read_z_moves
-from relatent_service.settings import Settings
+from relatent_service.rpc.reading.values import read_latent, read_output_format
+from relatent_service.settings import ServerSettings
 
 DEFAULT_TRUNCATION = 0.7
 
@@ -32,7 +27,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
     """Makes images of latent codes."""
 
     packs: ServedPacks
-    settings: Settings
+    settings: ServerSettings
     synthesizer: Synthesizer
 
     async def Synthesize(  # noqa: N802

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from relatent_export.compile.preconditioning import coordinates, gauss_newton
 from relatent_export.demo.fit import fit_basis
+from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from relatent_export.packs.networks import Networks
 from tests.export.conftest import SMALL
 from tests.export.running import conditions
 

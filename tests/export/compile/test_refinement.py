@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from relatent_export.compile.step import Bases
+from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from relatent_export.packs.networks import Networks
 from tests.export.conftest import MAX_STEPS, SMALL
 from tests.export.running import Arrays, autograd_refine, conditions, first_state, next_state, run
 

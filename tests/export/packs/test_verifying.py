@@ -10,7 +10,7 @@ import pytest
 import tomli_w
 
 from relatent_export.cli import main
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.pack import write_pack
 from tests.export.conftest import ROOT
 from tests.export.packs.test_pack import INFO

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.triton.graphs import Assess, Attributes, Encode, Map, Synthesize
 from tests.export.conftest import SMALL
 from tests.export.running import run

@@ -16,9 +16,9 @@ from relatent_export.compile.loop import Iterate
 from relatent_export.compile.lowering import folded
 from relatent_export.compile.onnx import export_module
 from relatent_export.compile.precision import Precision
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.pixels import to_bytes
 from relatent_export.nets.stylegan2 import Synthesis
-from relatent_export.packs.networks import Networks
 from relatent_export.triton.config import ModelConfig, parse_config, tensors
 from relatent_export.triton.targets import Target, configured, graph_precision
 from relatent_export.triton.tensorrt import Unsupported, check, fit

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from relatent_service.errors import InvalidField
-from relatent_service.images.codec import Encoded, Format, Limits, read_grey, read_rgb, write
+from relatent_service.images.codec import Encoded, Format, ImageLimits, read_grey, read_rgb, write
 from tests.fixtures.requests import encoded
 
-LIMITS = Limits(max_bytes=2**20, max_pixels=10_000)
+LIMITS = ImageLimits(max_bytes=2**20, max_pixels=10_000)
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 
 
@@ -65,7 +65,7 @@ def test_no_bytes_are_refused():
 
 
 def test_too_many_bytes_are_refused():
-    error = refusal(encoded(PIXELS), limits=Limits(max_bytes=20, max_pixels=10_000))
+    error = refusal(encoded(PIXELS), limits=ImageLimits(max_bytes=20, max_pixels=10_000))
     assert error.reason == "IMAGE_TOO_LARGE"
     assert "20 bytes" in error.description
 
@@ -155,7 +155,7 @@ def test_a_bomb_is_refused_by_its_header_before_it_is_decoded():
 def test_a_webps_size_is_read_off_its_header_whichever_kind_it_is(options):
     data = encoded(Image.new("RGB", (120, 90)), "WEBP", **options)
     assert "120 x 90" in refusal(data).description
-    assert rgb(data, limits=Limits(2**20, 120 * 90)).shape == (90, 120, 3)
+    assert rgb(data, limits=ImageLimits(2**20, 120 * 90)).shape == (90, 120, 3)
 
 
 def test_a_jpeg_is_turned_as_its_exif_data_says():

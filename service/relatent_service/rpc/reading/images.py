@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from relatent_service.errors import InvalidField
-from relatent_service.images.codec import Limits, read_grey, read_rgb
+from relatent_service.images.codec import ImageLimits, read_grey, read_rgb
 from relatent_service.images.framing import check_proportions, square
 from relatent_service.inversion.job import Job
 from relatent_service.rpc.reading.options import MASK, ParsedInversion
@@ -21,7 +21,7 @@ class Decoder:
         limits: what is accepted of an image.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ImageLimits) -> None:
         self._limits = limits
         # Threads of its own rather than a semaphore: a caller that gives up lets go of a semaphore at
         # once, but the decoding that it asked for goes on.
@@ -37,7 +37,7 @@ class Decoder:
         return await loop.run_in_executor(self._threads, _decode, parsed, self._limits)
 
 
-def _decode(parsed: ParsedInversion, limits: Limits) -> Job:
+def _decode(parsed: ParsedInversion, limits: ImageLimits) -> Job:
     resolution = parsed.plan.pack.resolution
     picture = read_rgb(parsed.image, limits)
     size = picture.size

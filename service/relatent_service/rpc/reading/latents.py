@@ -79,8 +79,3 @@ def check_shape(shape: Sequence[int], expected: Sequence[int], field: str) -> No
 def broadcast_w(pack: Pack, w: Floats) -> Floats:
     """A code of W, float32 [width], as one of W+, float32 [layers, width]."""
     return np.tile(w, (pack.layers, 1))
-
-
-def write_floats(array: Floats) -> bytes:
-    """The bytes of an array as it travels: IEEE float32, little-endian, row by row."""
-    return np.ascontiguousarray(array, WIRE).tobytes()

@@ -10,8 +10,8 @@ from relatent.core.edits import CodeEdit, CodeOperation, CodeOutOfRange, Interpo
 from relatent.core.pack import Pack
 from relatent.v1 import editing_pb2
 from relatent_service.errors import InvalidField
-from relatent_service.rpc.messages import read_latent
 from relatent_service.rpc.reading.moves import read_layers, read_move, read_numbers, read_z_move
+from relatent_service.rpc.reading.values import read_latent
 
 MAX_OPERATIONS = 64
 """Of one call: they are done between the events of all calls, which must not wait long."""

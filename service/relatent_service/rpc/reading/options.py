@@ -21,8 +21,8 @@ from relatent_service.images.codec import Encoded, Format
 from relatent_service.inversion.job import Plan
 from relatent_service.inversion.refinement import LossNotFinite, SavedState
 from relatent_service.inversion.stopping import StopRules
-from relatent_service.rpc.messages import read_checkpoint, read_image, read_latent, read_output_format
-from relatent_service.settings import Settings
+from relatent_service.rpc.reading.values import read_checkpoint, read_image, read_latent, read_output_format
+from relatent_service.settings import ServerSettings
 
 Floats = NDArray[np.float32]
 
@@ -94,7 +94,7 @@ class ParsedInversion:
 
 def read_inversion(
     packs: ServedPacks,
-    settings: Settings,
+    settings: ServerSettings,
     image: types_pb2.Image,
     options: inversion_pb2.InversionOptions,
     path: str = "",

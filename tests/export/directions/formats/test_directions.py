@@ -13,7 +13,7 @@ from relatent.core.pack import read_pack
 from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
 from relatent_export.directions.formats.ganspace import GanspaceEdit
-from relatent_export.packs.networks import Networks
+from relatent_export.nets.networks import Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 from tests.export.directions.formats.direction_files import (
     LAYERS,

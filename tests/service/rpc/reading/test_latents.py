@@ -3,13 +3,8 @@ import pytest
 
 from relatent_service.editing.synthesizer import noise
 from relatent_service.errors import InvalidField, RevisionMismatch
-from relatent_service.rpc.reading.latents import (
-    broadcast_w,
-    check_origin,
-    check_shape,
-    read_floats,
-    write_floats,
-)
+from relatent_service.rpc.messages import write_floats
+from relatent_service.rpc.reading.latents import broadcast_w, check_origin, check_shape, read_floats
 
 
 def test_floats_travel_little_endian_row_by_row():

@@ -17,8 +17,8 @@ from relatent_export.demo.parts import demo_parts
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.layers import EqualizedConv, fir_kernel
 from relatent_export.nets.modulation import Maps, ModulatedConv, SynthesisLayer, ToRGB
+from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
-from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks, save_networks
 from tests.export.conftest import SMALL
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from torch import Tensor
 
-from relatent_export.compile.precision import Precision
 from relatent_export.nets.arcface import ArcFace
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
@@ -105,12 +103,6 @@ class Networks:
             digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
             digest.update(array.data if array.size else b"")
         return digest.hexdigest()
-
-
-def synthesis_in(networks: Networks, precision: Precision) -> Callable[[Tensor], Tensor]:
-    """The synthesis network, computed in a precision: w [B, L, D] to images [B, 3, R, R] in [-1, 1]."""
-    synthesis = networks.generator.synthesis
-    return synthesis if precision is Precision.FLOAT32 else partial(synthesis, dtype=precision.dtype)
 
 
 def encode(encoder: AnyEncoder, synthesis: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:

@@ -1,0 +1,46 @@
+"""Whether an engine's graphs are those that packs were made with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from relatent.core.graphs import PACK, REVISION
+from relatent.core.methods import OWN_INPUTS, Method
+from relatent.core.pack import Pack
+from relatent_service.engine.engine import Graph
+
+
+def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[str]:
+    """What keeps packs and graphs from being served together, in sentences; empty if nothing."""
+    problems = []
+    for pack in packs:
+        for name in pack.served:
+            if name not in graphs:
+                problems.append(f"graph {name} is missing")
+                continue
+            parameters = graphs[name].parameters
+            revision = parameters.get(REVISION, "none")
+            if revision != pack.revision:
+                problems.append(f"graph {name} has revision {revision}, its pack {pack.revision}")
+            if parameters.get(PACK) != pack.name:
+                problems.append(f"graph {name} is of pack {parameters.get(PACK)}, expected {pack.name}")
+        for method in pack.methods.values():
+            if (graph := graphs.get(pack.graph(method.graph))) is not None:
+                problems += _differences(method, graph)
+    return problems
+
+
+def _differences(method: Method, graph: Graph) -> list[str]:
+    """How what a refinement graph takes and gives differs from what its method says."""
+    inputs = {*OWN_INPUTS, *method.inputs, *(f"weight.{term}" for term in method.terms)}
+    inputs |= {f"state.{name}" for name in method.state}
+    outputs = {"losses", *(f"next.{name}" for name in method.state)}
+    return [
+        f"graph {graph.name} has the {what} {', '.join(sorted(got))}, "
+        f"and method {method.name!r} of its pack {', '.join(sorted(wanted))}"
+        for what, got, wanted in (
+            ("inputs", set(graph.inputs), inputs),
+            ("outputs", set(graph.outputs), outputs),
+        )
+        if got != wanted
+    ]
