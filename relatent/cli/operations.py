@@ -14,7 +14,7 @@ from relatent.client.requests import Interpolate, Mix, Move, Operation, Truncate
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _ParsedOperation:
     """An operation as it was asked for, and the file of the other code, where it has one."""
 
     operation: Operation
@@ -117,9 +117,9 @@ def _strength_count(operation: Operation) -> int:
             return 1
 
 
-def _move(text: str) -> _Wish:
+def _move(text: str) -> _ParsedOperation:
     name, value = _assignment(text, "DIRECTION=STRENGTH, such as smile=1.5")
-    return _Wish(Move(name, arguments.numbers(value)))
+    return _ParsedOperation(Move(name, arguments.numbers(value)))
 
 
 def _z_move(text: str) -> Move:
@@ -151,19 +151,19 @@ def _meant(move: Move, args: argparse.Namespace) -> Move:
     return replace(move, absolute=args.absolute, keep=keep)
 
 
-def _mix(text: str) -> _Wish:
+def _mix(text: str) -> _ParsedOperation:
     file, value = _assignment(text, f"FILE{SUFFIX}=LAYERS")
-    return _Wish(Mix(_load(file), arguments.layers(value)), Path(file))
+    return _ParsedOperation(Mix(_load(file), arguments.layers(value)), Path(file))
 
 
-def _towards(text: str) -> _Wish:
+def _towards(text: str) -> _ParsedOperation:
     file, value = _assignment(text, f"FILE{SUFFIX}=AMOUNT")
-    return _Wish(Interpolate(_load(file), arguments.numbers(value)), Path(file))
+    return _ParsedOperation(Interpolate(_load(file), arguments.numbers(value)), Path(file))
 
 
-def _truncate(text: str) -> _Wish:
+def _truncate(text: str) -> _ParsedOperation:
     try:
-        return _Wish(Truncate(float(text)))
+        return _ParsedOperation(Truncate(float(text)))
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -64,3 +67,19 @@ def graphs(small: Networks, traced: TracedStep) -> dict[str, onnx.ModelProto]:
 @pytest.fixture(scope="session")
 def sessions(graphs: dict[str, onnx.ModelProto]) -> dict[str, onnxruntime.InferenceSession]:
     return {role: onnxruntime.InferenceSession(m.SerializeToString()) for role, m in graphs.items()}
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[[str, Any], Path]:
+    """Write a file in the format that its name ends in."""
+
+    def write(name: str, data: Any) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".npy":
+            np.save(path, data, allow_pickle=True)
+        else:
+            torch.save(data, path)
+        return path
+
+    return write
