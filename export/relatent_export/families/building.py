@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from relatent_export.checkpoints.errors import Refused
-from relatent_export.checkpoints.wording import laid_out
+from relatent_export.checkpoints.wording import as_damaged
 from relatent_export.families.contents import AnyFamily, Contents, RecognisedNetwork
 from relatent_export.families.family import FeaturesFamily
 from relatent_export.nets.gradual_style import GradualStyleConfig
@@ -43,7 +43,7 @@ def check(contents: Contents) -> None:
     Raises:
         Refused: it cannot be built.
     """
-    with laid_out(str(contents.path)):
+    with as_damaged(str(contents.path)):
         if contents.generator is not None:
             build_networks([contents])
         elif contents.encoder is not None:
@@ -71,14 +71,14 @@ def build_networks(files: Sequence[Contents], compare_size: int = 0) -> Networks
     encoder_held = _only(files, "an encoder", lambda each: each.encoder)
     identity_held = _only(files, "an identity network", lambda each: each.identity)
     features_held = [each.features for each in files if each.features is not None]
-    with laid_out(generator_held.part.what):
+    with as_damaged(generator_held.part.what):
         generator = generator_held.family.build(generator_held.part)
     encoder = identity = None
     if encoder_held is not None:
-        with laid_out(encoder_held.part.what):
+        with as_damaged(encoder_held.part.what):
             encoder = encoder_held.family.build(encoder_held.part, generator)
     if identity_held is not None:
-        with laid_out(identity_held.part.what):
+        with as_damaged(identity_held.part.what):
             identity = identity_held.family.build(identity_held.part)
     lpips = _features(features_held)
     try:
@@ -100,7 +100,7 @@ def _features(held: Sequence[RecognisedNetwork[FeaturesFamily]]) -> Lpips | None
     family = held[0].family
     if any(each.family is not family for each in held):
         raise Refused(f"{together}: expected features of one family to compare, got those of several")
-    with laid_out(together):
+    with as_damaged(together):
         return family.build([each.part for each in held])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from relatent.core.directions import Direction
 from relatent.core.pack import NAME, file_digest
 from relatent_export.checkpoints.errors import Refused
-from relatent_export.checkpoints.wording import laid_out
+from relatent_export.checkpoints.wording import as_damaged
 from relatent_export.directions.formats.doubts import doubt_of
 from relatent_export.directions.formats.ganspace import COMPONENTS
 from relatent_export.directions.formats.published import (
@@ -167,7 +167,7 @@ def _made(
     config = generator.config
     shape = CodeShape(config.layers, config.latent_width, config.z_width)
     licence = choices.licence or f"not stated; {parsed.format.licence}"
-    with laid_out(str(path)):
+    with as_damaged(str(path)):
         return parsed.directions(shape, replace(choices, licence=licence))
 
 

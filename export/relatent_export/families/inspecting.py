@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import Refused
-from relatent_export.checkpoints.wording import laid_out
+from relatent_export.checkpoints.wording import as_damaged
 from relatent_export.families.building import check, encoder_config
 from relatent_export.families.contents import Contents, RecognisedNetwork
 from relatent_export.families.family import EncoderFamily, GeneratorFamily
@@ -62,7 +62,7 @@ def inspect(path: Path) -> str:
     """
     contents = recognise(path)
     lines = {"family": contents.origin.label}
-    with laid_out(str(path)):
+    with as_damaged(str(path)):
         check(contents)
         if contents.generator is not None:
             lines |= _generator(contents.generator)

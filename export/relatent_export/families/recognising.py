@@ -16,7 +16,7 @@ from torch import Tensor
 
 from relatent_export.checkpoints import PersistentObject, read_checkpoint
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
-from relatent_export.checkpoints.wording import laid_out
+from relatent_export.checkpoints.wording import as_damaged
 from relatent_export.directions.formats.registry import parse_directions
 from relatent_export.families import registry, unsupported
 from relatent_export.families.contents import AnyFamily, Contents, RecognisedNetwork
@@ -50,7 +50,7 @@ def recognise(path: Path) -> Contents:
         data = {"G_ema": data}
     if isinstance(data, list | tuple):
         data = dict(enumerate(data))
-    with laid_out(str(path)):
+    with as_damaged(str(path)):
         directions = parse_directions(data, path)
         if directions is not None:
             return Contents(path, directions=directions)
