@@ -2,8 +2,8 @@
 
     python examples/invert_folder.py photos/ --into codes/ --at-once 8
 
-A code that is there already is not computed again. One that ran out of time leaves `NAME.checkpoint`, and the next
-run goes on from there, at whatever server then answers.
+A code that is there already is not computed again. One that ran out of time leaves `NAME.checkpoint`, and the
+next run goes on from there, at whatever server then answers.
 """
 
 from __future__ import annotations

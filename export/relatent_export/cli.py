@@ -182,16 +182,19 @@ def _run_inspect(files: list[Path]) -> bool:
 def _run_import(options: argparse.Namespace) -> None:
     from relatent.core.spaces import Space
     from relatent_export.directions.formats.ganspace import read_edits
+    from relatent_export.directions.formats.published import DirectionChoices
     from relatent_export.families.importing import Stated, import_pack
 
     stated = Stated(
         description=options.description,
         licence=options.licence,
         provenance=options.provenance,
-        compare_side=options.compare_side,
-        direction_space=Space(options.space) if options.space else None,
-        direction_licence=options.direction_licence,
-        components=read_edits(options.component),
+        compare_size=options.compare_side,
+        directions=DirectionChoices(
+            space=Space(options.space) if options.space else None,
+            licence=options.direction_licence,
+            edits=read_edits(options.component),
+        ),
     )
     print(import_pack(options.files, options.into, options.name, stated, _tell))
 

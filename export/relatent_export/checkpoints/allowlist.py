@@ -1,7 +1,7 @@
 """The names that a file may ask for, and what stands for them. There are no others.
 
-They are as files have them, but that Python 2's are brought to Python 3's by `today`. What is built is inert
-whatever the file passes to it.
+They are as files have them, but that Python 2's are brought to Python 3's by `python3_name`. What is built
+does nothing, whatever the file passes to it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch
 from relatent_export.checkpoints.errors import DamagedFile, UnsafeFile, UnsupportedFile
 from relatent_export.checkpoints.records import (
     Array,
-    Attributes,
     Dtype,
     Global,
+    ObjectAttributes,
     Persistent,
     Scalar,
     Storage,
@@ -34,7 +34,7 @@ _SCALARS = (str, bytes, bool, int, float, type(None))
 
 def _integers(values: Any) -> tuple[int, ...]:
     if not isinstance(values, tuple | list) or any(type(value) is not int for value in values):
-        raise DamagedFile("a tensor whose shape is no row of whole numbers")
+        raise DamagedFile("a tensor whose shape is no list of whole numbers")
     return tuple(values)
 
 
@@ -91,7 +91,7 @@ def _encoded(text: Any, encoding: Any) -> bytes:
 
 def _device(kind: Any, index: Any = None) -> str:
     if type(kind) is not str or type(index) not in (int, type(None)):
-        raise DamagedFile("a device that is none")
+        raise DamagedFile("a device whose name is no text")
     return kind if index is None else f"{kind}:{index}"
 
 
@@ -142,7 +142,7 @@ _OWN: dict[str, Builder] = {
 
 BUILDERS: Mapping[str, Builder] = {
     **_OWN,
-    "argparse.Namespace": Attributes,
+    "argparse.Namespace": ObjectAttributes,
     "builtins.bytes": lambda: b"",
     "builtins.set": _set,
     "collections.OrderedDict": _mapping,
@@ -155,19 +155,19 @@ BUILDERS: Mapping[str, Builder] = {
     "torch._utils._rebuild_tensor_v3": _tensor_v3,
     "torch._utils._rebuild_parameter": _parameter,
 }
-"""By name, what stands for it in the machine."""
+"""By name, what stands for it in the unpickler."""
 
 FOR_TORCH: list[Any] = [
     argparse.Namespace,
     *((builder, name) for name, builder in _OWN.items()),
     (Array, "numpy.ndarray"),
 ]
-"""What `torch.load` is told beyond what it knows by itself, once the machine has passed a file."""
+"""What `torch.load` is told beyond what it knows by itself, once our own unpickler has passed a file."""
 
 NAMES = BUILDERS.keys() | STORAGES.keys() | DTYPES.keys() | {"numpy.ndarray"}
 
 
-def today(module: str, name: str) -> str:
+def python3_name(module: str, name: str) -> str:
     """The full name, with Python 2's module for Python 3's."""
     return f"{'builtins' if module == '__builtin__' else module}.{name}"
 

@@ -21,7 +21,7 @@ from relatent_export.checkpoints import arrays
 from relatent_export.checkpoints.errors import DamagedFile, UnknownFile, UnsupportedFile
 from relatent_export.checkpoints.legacy import load, storage_of
 from relatent_export.checkpoints.records import Storage
-from relatent_export.checkpoints.unpickler import run
+from relatent_export.checkpoints.unpickler import unpickle
 from relatent_export.checkpoints.wording import one_line
 
 MAGIC = b"PK\x03\x04"
@@ -36,17 +36,17 @@ _END, _END_64, _LOCATOR = struct.Struct("<4s8xI6x"), struct.Struct("<4s36xQ8x"),
 
 
 def read_archive(path: Path, file: IO[bytes]) -> Any:
-    """Read such a file, by the machine first and then by PyTorch.
+    """Read such a file, by our own unpickler first and then by PyTorch.
 
     Args:
         path: of the file, for PyTorch to map it.
         file: the file, open.
 
     Returns:
-        What `torch.load` makes of it, on the CPU, before `plain`; of an `.npz` its arrays by name.
+        What `torch.load` makes of it, on the CPU, before `to_plain_data`; of an `.npz` its arrays by name.
 
     Raises:
-        UnsafeFile, UnsupportedFile: see `machine.run`; a program of PyTorch's.
+        UnsafeFile, UnsupportedFile: see `unpickler.unpickle`; a program of PyTorch's.
         UnknownFile: an archive of something else.
         DamagedFile, or any other error: it is not as it should be, such as one that would unpack to more than
             it holds.
@@ -73,7 +73,7 @@ def read_archive(path: Path, file: IO[bytes]) -> Any:
             raise DamagedFile(f"storage {one_line(key)}: expected {storage.nbytes} bytes, found {found}")
         return storage
 
-    run(io.BytesIO(_content(file, names["data.pkl"])), stored=stored)
+    unpickle(io.BytesIO(_content(file, names["data.pkl"])), stored=stored)
     return load(path, mapped=True)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.lib import format as npy
 
 from relatent_export.checkpoints.errors import DamagedFile, UnknownFile, UnsupportedFile
-from relatent_export.checkpoints.plain_data import plain
+from relatent_export.checkpoints.plain_data import to_plain_data
 from relatent_export.checkpoints.records import Array
-from relatent_export.checkpoints.unpickler import run
-from relatent_export.checkpoints.wording import check_regular, naming, one_line
+from relatent_export.checkpoints.unpickler import unpickle
+from relatent_export.checkpoints.wording import check_regular, one_line, with_path
 
 _npy: Any = npy
 """It has no types."""
@@ -38,7 +38,7 @@ def read_array(path: Path) -> Any:
         OSError: it cannot be opened.
     """
     check_regular(path)
-    with path.open("rb") as file, naming(path):
+    with path.open("rb") as file, with_path(path):
         if file.read(len(MAGIC)) != MAGIC:
             raise UnknownFile("expected a NumPy array (.npy), and it does not begin like one")
         return array_of(file)
@@ -46,11 +46,11 @@ def read_array(path: Path) -> Any:
 
 def array_of(file: IO[bytes]) -> Any:
     """The same of an open file, without the path before what is refused."""
-    return plain(content_of(file), file.seek(0, io.SEEK_END))
+    return to_plain_data(content_of(file), file.seek(0, io.SEEK_END))
 
 
 def content_of(file: IO[bytes]) -> Any:
-    """The same before `plain`, which an archive's arrays go through together."""
+    """The same before `to_plain_data`, which an archive's arrays go through together."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     version = _npy.read_magic(file)
@@ -59,9 +59,9 @@ def content_of(file: IO[bytes]) -> Any:
         raise UnsupportedFile(f"a NumPy array of version {version[0]}.{version[1]}, expected 1.0 or 2.0")
     shape, by_column, dtype = headers[version](file)
     if dtype == np.dtype(object):
-        objects = run(file)
+        objects = unpickle(file)
         if not isinstance(objects, Array):
-            raise DamagedFile("a NumPy array of objects whose pickle holds none")
+            raise DamagedFile("a NumPy array of objects whose pickle holds no array")
         return objects
     if dtype.kind not in "biufc":
         raise UnsupportedFile(f"a NumPy array of {one_line(str(dtype))}, expected one of numbers")
@@ -70,8 +70,8 @@ def content_of(file: IO[bytes]) -> Any:
         raise DamagedFile(f"{list(shape)} of {dtype} are {expected} bytes, and {found} follow its header")
     count = math.prod(shape)
     # NumPy's own reader takes no file that lies in memory.
-    flat = (
+    values = (
         np.frombuffer(file.read(), dtype) if isinstance(file, io.BytesIO) else np.fromfile(file, dtype, count)
     )
-    numbers = flat.reshape(shape, order="F" if by_column else "C")
+    numbers = values.reshape(shape, order="F" if by_column else "C")
     return numbers.astype(dtype.newbyteorder("="), copy=False)

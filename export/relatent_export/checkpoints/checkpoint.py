@@ -7,13 +7,11 @@ import pickle
 from pathlib import Path
 from typing import IO, Any
 
-from relatent_export.checkpoints import archives, arrays
-from relatent_export.checkpoints import legacy as streams
-from relatent_export.checkpoints import safetensors as flat
+from relatent_export.checkpoints import archives, arrays, legacy, safetensors
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
-from relatent_export.checkpoints.plain_data import plain
-from relatent_export.checkpoints.unpickler import run
-from relatent_export.checkpoints.wording import check_regular, naming
+from relatent_export.checkpoints.plain_data import to_plain_data
+from relatent_export.checkpoints.unpickler import unpickle
+from relatent_export.checkpoints.wording import check_regular, with_path
 
 _HEAD = 512
 
@@ -51,30 +49,30 @@ def read_checkpoint(path: Path) -> Any:
         OSError: it cannot be opened.
     """
     check_regular(path)
-    with path.open("rb") as file, naming(path):
+    with path.open("rb") as file, with_path(path):
         head = file.read(_HEAD)
         file.seek(0)
         if head.startswith(arrays.MAGIC):
             return arrays.array_of(file)
         size = path.stat().st_size
         if head.startswith(archives.MAGIC):
-            return plain(archives.read_archive(path, file), size)
-        if flat.is_flat(head):
-            return plain(flat.read_flat(path), size)
-        if streams.is_stream(head):
-            return plain(streams.read_stream(file), size)
+            return to_plain_data(archives.read_archive(path, file), size)
+        if safetensors.is_safetensors(head):
+            return to_plain_data(safetensors.read_safetensors(path), size)
+        if legacy.is_legacy(head):
+            return to_plain_data(legacy.read_legacy(file), size)
         if head.startswith(pickle.PROTO):
-            return plain(_read_pickle(file), size)
+            return to_plain_data(_read_pickle(file), size)
         raise _foreign(head)
 
 
 def _read_pickle(file: IO[bytes]) -> Any:
     """A pickle by itself. Tensors in it are bytes, which PyTorch would unpickle in turn."""
-    return run(file, builders={"torch.storage._load_from_bytes": streams.StoredBytes})
+    return unpickle(file, builders={"torch.storage._load_from_bytes": legacy.StoredBytes})
 
 
 def _foreign(head: bytes) -> Refused:
-    """What to say of a file that is none of the known ones."""
+    """What to say of a file that is none of those that are read."""
     if not head:
         return DamagedFile("empty")
     for magic, what in _OTHERS.items():

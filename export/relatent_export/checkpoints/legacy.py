@@ -1,6 +1,6 @@
 """Files of PyTorch before 1.6: five pickles one after the other, then the numbers.
 
-    a magic number, a protocol version, what machine wrote it, the object, the storages' keys,
+    a magic number, a protocol version, what kind of machine wrote it, the object, the storages' keys,
     then for each key how many numbers (int64) and the numbers
 
 So too are the tensors inside NVIDIA's pickles, each in bytes of its own. Everything is measured before
@@ -20,7 +20,7 @@ import torch
 from relatent_export.checkpoints.allowlist import FOR_TORCH, STORAGES, refusal
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
 from relatent_export.checkpoints.records import Global, Storage
-from relatent_export.checkpoints.unpickler import run
+from relatent_export.checkpoints.unpickler import unpickle
 from relatent_export.checkpoints.wording import one_line
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -30,33 +30,33 @@ _MAGIC_BYTES = b"\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
 _VERSION = 1001
 
 
-def is_stream(head: bytes) -> bool:
+def is_legacy(head: bytes) -> bool:
     """Whether a file that starts with these bytes, 32 or more, is of this kind."""
     return head[:1] == pickle.PROTO and _MAGIC_BYTES in head[:32]
 
 
-def read_stream(file: IO[bytes]) -> Any:
-    """Read such a file, by the machine first and then by PyTorch.
+def read_legacy(file: IO[bytes]) -> Any:
+    """Read such a file, by our own unpickler first and then by PyTorch.
 
     Returns:
-        What `torch.load` makes of it, on the CPU, before `plain`.
+        What `torch.load` makes of it, on the CPU, before `to_plain_data`.
 
     Raises:
-        UnsafeFile, UnsupportedFile: see `machine.run`.
+        UnsafeFile, UnsupportedFile: see `unpickler.unpickle`.
         DamagedFile, or any other error: it is not as it should be.
     """
-    check_stream(file)
+    check_legacy(file)
     file.seek(0)
     return load(file, mapped=False)
 
 
 def load(file: Any, *, mapped: bool) -> Any:
-    """`torch.load` of what the machine has passed: weights only, to the CPU whatever it was saved from.
+    """`torch.load` of what our own unpickler has passed: weights only, to the CPU whatever it was saved from.
 
     Raises:
         UnsupportedFile: of a pickle protocol after 2, of which PyTorch reads but a part.
-        UnsafeFile: PyTorch's own guard finds what the machine did not.
-        Exception: it is damaged in a way that the machine does not see.
+        UnsafeFile: PyTorch's own guard finds what ours did not.
+        Exception: it is damaged in a way that ours does not see.
     """
     try:
         with torch.serialization.safe_globals(FOR_TORCH):
@@ -70,15 +70,15 @@ def load(file: Any, *, mapped: bool) -> Any:
         raise UnsupportedFile("of a pickle protocol that is not torch.save's own; save it again") from error
 
 
-def check_stream(file: IO[bytes]) -> Any:
+def check_legacy(file: IO[bytes]) -> Any:
     """Read the pickles, and measure the numbers against them.
 
     Returns:
         The object, of records.
     """
-    if run(file) != MAGIC or run(file) != _VERSION:
+    if unpickle(file) != MAGIC or unpickle(file) != _VERSION:
         raise DamagedFile("no file of PyTorch's, though it begins like one")
-    written_by = run(file)
+    written_by = unpickle(file)
     if type(written_by) is not dict or written_by.get("little_endian") is not True:
         raise UnsupportedFile("written on a machine of the other byte order")
     storages: dict[str, Storage] = {}
@@ -91,7 +91,7 @@ def check_stream(file: IO[bytes]) -> Any:
             )
         return storage
 
-    data, keys = run(file, stored=stored), run(file)
+    data, keys = unpickle(file, stored=stored), unpickle(file)
     if type(keys) is not list or set(keys) != storages.keys() or len(keys) != len(storages):
         raise DamagedFile("the numbers stored are not those that its tensors are of")
     start, end = file.tell(), file.seek(0, io.SEEK_END)
@@ -107,16 +107,16 @@ def check_stream(file: IO[bytes]) -> Any:
     return data
 
 
-def storage_of(identity: Any, length: int, known: dict[str, Storage]) -> tuple[str, Storage]:
+def storage_of(identity: Any, length: int, seen: dict[str, Storage]) -> tuple[str, Storage]:
     """A storage and its key, by its persistent id: both kinds of file have them alike.
 
     Args:
         identity: the id.
         length: how many parts it should have.
-        known: storages by key, to be added to.
+        seen: storages by key, to be added to.
 
     Raises:
-        DamagedFile: it is none, or one that is known and was of another type or size.
+        DamagedFile: it is no storage's, or that of one that was seen with another type or size.
     """
     if type(identity) is not tuple or len(identity) != length or identity[0] != "storage":
         raise DamagedFile("a tensor of something that is no storage")
@@ -126,7 +126,7 @@ def storage_of(identity: Any, length: int, known: dict[str, Storage]) -> tuple[s
     if type(count) is not int or not 0 <= count < 1 << 56:
         raise DamagedFile(f"storage {one_line(key)} of an impossible size")
     untyped = kind.name.endswith("UntypedStorage")
-    storage = known.setdefault(key, Storage(STORAGES[kind.name], count, untyped))
+    storage = seen.setdefault(key, Storage(STORAGES[kind.name], count, untyped))
     if (storage.dtype, storage.count) != (STORAGES[kind.name], count):
         # PyTorch goes by the type it sees first, whatever fits the second.
         raise DamagedFile(f"storage {one_line(key)} comes in two types or sizes")
@@ -143,9 +143,9 @@ class StoredBytes(Storage):
     """
 
     def __init__(self, data: Any) -> None:
-        if type(data) is not bytes or not is_stream(data[:32]):
+        if type(data) is not bytes or not is_legacy(data[:32]):
             raise DamagedFile("a tensor whose bytes are not of PyTorch's")
-        storage = check_stream(io.BytesIO(data))
+        storage = check_legacy(io.BytesIO(data))
         if not isinstance(storage, Storage):
             raise DamagedFile("a tensor whose bytes hold something else than numbers")
         super().__init__(storage.dtype, storage.count)

@@ -35,8 +35,8 @@ file's size, or so many bytes."""
 _SIMPLE = (type(None), bool, int, float, str, bytes)
 
 
-def plain(value: Any, file_bytes: int) -> Any:
-    """Plain data of what the machine or `torch.load` read.
+def to_plain_data(value: Any, file_bytes: int) -> Any:
+    """Plain data of what our own unpickler or `torch.load` read.
 
     Args:
         value: what was read.
@@ -46,7 +46,7 @@ def plain(value: Any, file_bytes: int) -> Any:
         DamagedFile: it is nested too deep, holds itself, or unfolds to more than a file of this size should.
         UnsupportedFile: it holds what is not plain.
     """
-    return _Unfolding(max(_OVERLAP * file_bytes, _LITTLE)).made(value, 0).plain
+    return _Unfolding(max(_OVERLAP * file_bytes, _LITTLE)).made(value, 0).data
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class _Made:
     """Plain data, with how many values it unfolds to and how deep."""
 
     source: Any
-    """What it was made from; kept, since it is known by its address."""
-    plain: Any
+    """What it was made from; kept, since it is told by its address."""
+    data: Any
     values: int
     depth: int
 
@@ -85,7 +85,7 @@ class _Unfolding:
 
         def part(inner: Any) -> Any:
             parts.append(self.made(inner, depth + 1))
-            return parts[-1].plain
+            return parts[-1].data
 
         converted = self._converted(value, part)
         values = 1 + sum(made.values for made in parts)
@@ -132,9 +132,9 @@ class _Unfolding:
                 f"a tensor of layout {tensor.layout} on {tensor.device}, expected a dense one"
             )
         self._count(tensor.numel() * tensor.element_size())
-        plain = tensor.detach()
+        detached = tensor.detach()
         # A file that another program packed again may have its numbers anywhere.
-        return plain.clone() if plain.data_ptr() % plain.element_size() else plain
+        return detached.clone() if detached.data_ptr() % detached.element_size() else detached
 
     def _count(self, numbers: int) -> None:
         """Count bytes of numbers, before they are copied."""
@@ -152,7 +152,7 @@ def _array(array: Array, part: Any) -> Any:
         return content
     shape, objects = content
     if len(shape) > 1:
-        raise UnsupportedFile(f"a NumPy array of objects of shape {list(shape)}, expected one or a row")
+        raise UnsupportedFile(f"a NumPy array of objects of shape {list(shape)}, expected one or a list")
     return part(objects) if shape else part(objects[0])
 
 
@@ -170,5 +170,5 @@ def _persistent(meta: Any) -> PersistentObject:
             raise DamagedFile(f"an object of torch_utils.persistence whose {table} are no {kind.__name__}s")
     arguments, named = state.get("_init_args", ()), state.get("_init_kwargs", {})
     if not isinstance(arguments, tuple | list) or not isinstance(named, dict):
-        raise DamagedFile("an object of torch_utils.persistence whose arguments are none")
+        raise DamagedFile("an object of torch_utils.persistence whose arguments are no list or no dict")
     return PersistentObject(name, digest, state)

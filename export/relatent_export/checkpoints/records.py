@@ -1,7 +1,7 @@
 """What a pickle is read into: records of what it asks for, which do nothing.
 
 Some are also what `torch.load` is given for names that it does not know by itself, hence `__setstate__`: it
-and the machine both hand a pickle's BUILD operation to it.
+and our own unpickler both hand a pickle's BUILD operation to it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _OBJECT = r"O8?"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Global:
-    """A name of the known ones, not looked up."""
+    """A name of the allowlist, not looked up."""
 
     name: str
 
 
-class Attributes(dict[str, Any]):
+class ObjectAttributes(dict[str, Any]):
     """An object of which only the attributes matter."""
 
 
@@ -81,11 +81,11 @@ class Strided:
     def __post_init__(self) -> None:
         if len(self.size) != len(self.stride) or len(self.size) > _MOST_AXES:
             raise DamagedFile(f"a tensor of {len(self.size)} axes with {len(self.stride)} strides")
-        # At least 1 a side: PyTorch multiplies the other sides even where one is 0.
-        room = math.prod(max(side, 1) for side in self.size) * self.dtype.itemsize
+        # At least 1 an axis: PyTorch multiplies the other sizes even where one is 0.
+        room = math.prod(max(size, 1) for size in self.size) * self.dtype.itemsize
         if min((self.offset, *self.size, *self.stride)) < 0 or max(room, *self.stride, 0) >= _LARGEST:
             raise DamagedFile("a tensor of impossible sizes")
-        last = sum((side - 1) * step for side, step in zip(self.size, self.stride, strict=True))
+        last = sum((size - 1) * step for size, step in zip(self.size, self.stride, strict=True))
         reach = self.offset if 0 in self.size else self.offset + last + 1
         if reach * self.dtype.itemsize > self.storage.nbytes:
             raise DamagedFile(
@@ -107,7 +107,7 @@ class Dtype:
 
     def __setstate__(self, state: Any) -> None:
         if self._state is not None or type(state) is not tuple or len(state) < 5:
-            raise DamagedFile("a NumPy data type with a state that is none")
+            raise DamagedFile("a NumPy data type with a state that NumPy does not write")
         self._state = state
 
     @property
@@ -140,7 +140,7 @@ class Array:
 
     def __setstate__(self, state: Any) -> None:
         if self._state is not None or type(state) is not tuple or len(state) != 5:
-            raise DamagedFile("a NumPy array with a state that is none")
+            raise DamagedFile("a NumPy array with a state that NumPy does not write")
         self._state = state
 
     @property
@@ -158,7 +158,7 @@ class Array:
         if self._state is None:
             raise DamagedFile("a NumPy array without content")
         _, shape, dtype, by_column, data = self._state
-        if type(shape) is not tuple or any(type(side) is not int or side < 0 for side in shape):
+        if type(shape) is not tuple or any(type(size) is not int or size < 0 for size in shape):
             raise DamagedFile("a NumPy array without a shape")
         if type(dtype) is not Dtype:
             raise DamagedFile("a NumPy array without a data type")

@@ -10,12 +10,12 @@ from torch import Tensor
 _MOST_HEADER = 1 << 27
 
 
-def is_flat(head: bytes) -> bool:
+def is_safetensors(head: bytes) -> bool:
     """Whether a file that starts with these bytes, 9 or more, is of this kind."""
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _MOST_HEADER
 
 
-def read_flat(path: Path) -> dict[str, Tensor]:
+def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Read such a file.
 
     Returns:

@@ -12,9 +12,17 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from relatent_export.checkpoints.allowlist import BUILDERS, NAMES, Builder, element, key, refusal, today
+from relatent_export.checkpoints.allowlist import (
+    BUILDERS,
+    NAMES,
+    Builder,
+    element,
+    key,
+    python3_name,
+    refusal,
+)
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
-from relatent_export.checkpoints.records import Array, Attributes, Dtype, Global, Storage
+from relatent_export.checkpoints.records import Array, Dtype, Global, ObjectAttributes, Storage
 
 MOST_OPERATIONS = 1_000_000
 """A checkpoint of a thousand tensors takes fifty thousand. Each may take a hundred bytes of memory."""
@@ -45,7 +53,7 @@ _MOST_DIGITS = 64
 """Bytes of a whole number; more is no number of a checkpoint's, and takes long to print."""
 
 
-def run(
+def unpickle(
     file: IO[bytes],
     builders: Mapping[str, Builder] | None = None,
     stored: Callable[[Any], Storage] | None = None,
@@ -54,29 +62,29 @@ def run(
 
     Args:
         file: open at the pickle's beginning.
-        builders: for names beyond the known ones.
+        builders: for names beyond those of the allowlist.
         stored: gives the storage of a persistent id, in the containers that have them.
 
     Returns:
-        What it holds: plain data, and records of `inert`. Lists and dictionaries may be shared and may hold
+        What it holds: plain data, and `records`. Lists and dictionaries may be shared and may hold
         themselves.
 
     Raises:
-        UnsafeFile: it names something that is not known.
+        UnsafeFile: it names something that is not in the allowlist.
         UnsupportedFile: TensorFlow's networks, and keys that are neither text nor numbers.
-        DamagedFile, or any other error: it is no pickle, or one that would become much more than it is.
+        DamagedFile, or any other error: it is no pickle, or would take much more memory than its size.
     """
     start, end = file.tell(), file.seek(0, io.SEEK_END)
     file.seek(start)
-    machine = _Machine({**BUILDERS, **(builders or {})}, stored, max(_OVERLAP * (end - start), _LITTLE))
+    unpickler = _Unpickler({**BUILDERS, **(builders or {})}, stored, max(_OVERLAP * (end - start), _LITTLE))
     for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
         if count >= MOST_OPERATIONS:
             raise DamagedFile(f"a pickle of more than {MOST_OPERATIONS} operations")
-        machine.do(operation.name, argument)
-    return machine.stack.pop()
+        unpickler.do(operation.name, argument)
+    return unpickler.stack.pop()
 
 
-class _Machine:
+class _Unpickler:
     """A stack, those put aside at marks, and what was memorised."""
 
     def __init__(
@@ -184,7 +192,7 @@ class _Machine:
         self.stack.append(self._named(module, name))
 
     def _named(self, module: str, name: str) -> Global:
-        full = today(module, name)
+        full = python3_name(module, name)
         if full not in NAMES and full not in self._builders:
             raise refusal(full)
         return Global(full)
@@ -192,7 +200,7 @@ class _Machine:
     def _reduce(self, argument: Any) -> None:
         arguments = self.stack.pop()
         if type(arguments) is not tuple:
-            raise DamagedFile("a pickle that calls something with no row of arguments")
+            raise DamagedFile("a pickle that calls something with arguments that are no tuple")
         self._build_from(self.stack.pop(), arguments)
 
     def _instance(self, argument: Any) -> None:
@@ -224,12 +232,12 @@ class _Machine:
         target = self.stack[-1]
         if isinstance(target, Array | Dtype):
             target.__setstate__(state)
-        elif type(target) is Attributes and type(state) is dict:
+        elif type(target) is ObjectAttributes and type(state) is dict:
             self._count((state,))
             target.update(state)
         elif type(target) is not dict:
             raise DamagedFile("a pickle that changes something that has no state")
-        # Attributes of a dictionary, such as a state dict's `_metadata`, are of no use to anybody here.
+        # ObjectAttributes of a dictionary, such as a state dict's `_metadata`, are of no use to anybody here.
 
     def _persistent(self, argument: Any) -> None:
         if self._stored is None:
@@ -237,28 +245,28 @@ class _Machine:
         self.stack.append(self._stored(self.stack.pop()))
 
 
-_OTHERS: Mapping[str, Callable[[_Machine, Any], None]] = {
-    "MEMOIZE": _Machine._memorise,
-    "MARK": _Machine._mark,
-    "POP": _Machine._pop,
-    "POP_MARK": _Machine._pop_mark,
-    "TUPLE": _Machine._tuple,
-    "LIST": _Machine._list,
-    "DICT": _Machine._dict,
-    "FROZENSET": _Machine._frozenset,
-    "APPEND": _Machine._append,
-    "APPENDS": _Machine._appends,
-    "ADDITEMS": _Machine._add_items,
-    "SETITEM": _Machine._set_item,
-    "SETITEMS": _Machine._set_items,
-    "GLOBAL": _Machine._global,
-    "STACK_GLOBAL": _Machine._stack_global,
-    "REDUCE": _Machine._reduce,
-    "NEWOBJ": _Machine._reduce,
-    "INST": _Machine._instance,
-    "OBJ": _Machine._object,
-    "BUILD": _Machine._set_state,
-    "BINPERSID": _Machine._persistent,
+_OTHERS: Mapping[str, Callable[[_Unpickler, Any], None]] = {
+    "MEMOIZE": _Unpickler._memorise,
+    "MARK": _Unpickler._mark,
+    "POP": _Unpickler._pop,
+    "POP_MARK": _Unpickler._pop_mark,
+    "TUPLE": _Unpickler._tuple,
+    "LIST": _Unpickler._list,
+    "DICT": _Unpickler._dict,
+    "FROZENSET": _Unpickler._frozenset,
+    "APPEND": _Unpickler._append,
+    "APPENDS": _Unpickler._appends,
+    "ADDITEMS": _Unpickler._add_items,
+    "SETITEM": _Unpickler._set_item,
+    "SETITEMS": _Unpickler._set_items,
+    "GLOBAL": _Unpickler._global,
+    "STACK_GLOBAL": _Unpickler._stack_global,
+    "REDUCE": _Unpickler._reduce,
+    "NEWOBJ": _Unpickler._reduce,
+    "INST": _Unpickler._instance,
+    "OBJ": _Unpickler._object,
+    "BUILD": _Unpickler._set_state,
+    "BINPERSID": _Unpickler._persistent,
 }
 
 

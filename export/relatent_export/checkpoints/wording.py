@@ -46,7 +46,7 @@ def check_regular(path: Path) -> None:
 
 
 @contextmanager
-def laid_out(what: str) -> Iterator[None]:
+def as_damaged(what: str) -> Iterator[None]:
     """While what was read is made sense of: no other error than a refusal.
 
     Raises:
@@ -64,7 +64,7 @@ def laid_out(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def with_path(path: Path) -> Iterator[None]:
     """While a file is read, once it is open: its path before every refusal, and no other error.
 
     Raises:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +12,21 @@ import numpy as np
 from relatent.core.directions import Direction
 from relatent.core.methods import NAME
 from relatent.core.pack import file_digest
-from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import Refused
-from relatent_export.checkpoints.wording import laid_out
+from relatent_export.checkpoints.wording import as_damaged
 from relatent_export.directions.formats.doubts import doubt_of
-from relatent_export.directions.formats.files import SpaceUntold, read_directions
-from relatent_export.directions.formats.ganspace import GanspaceEdit
-from relatent_export.directions.formats.rows import Numbers
+from relatent_export.directions.formats.ganspace import COMPONENTS
+from relatent_export.directions.formats.published import (
+    CodeShape,
+    DirectionChoices,
+    DirectionFile,
+    SpaceUntold,
+)
+from relatent_export.directions.formats.vectors import Numbers
 from relatent_export.families.building import build_networks, check
-from relatent_export.families.contents import Contents, Family
-from relatent_export.families.families import recognise
+from relatent_export.families.contents import Contents
 from relatent_export.families.gathering import Named, Tell, expand, nothing_in, passed_over
+from relatent_export.families.recognising import recognise
 from relatent_export.nets.networks import AnyGenerator, Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.progress import printable, progress
@@ -44,19 +47,15 @@ class Stated:
 
     Attributes:
         description, licence, provenance: what the catalog serves; said of the files where empty.
-        compare_side: side in pixels at which refinement compares images; 256, or R if less, if 0.
-        direction_space: of directions whose file and name do not tell it.
-        direction_licence: of the directions.
-        components: of GANSpace's file, those to take, by name; all if empty.
+        compare_size: of the images that refinement compares, in pixels; 256, or R if less, if 0.
+        directions: what is said of the directions.
     """
 
     description: str = ""
     licence: str = ""
     provenance: str = ""
-    compare_side: int = 0
-    direction_space: Space | None = None
-    direction_licence: str = ""
-    components: Mapping[str, GanspaceEdit] = field(default_factory=dict)
+    compare_size: int = 0
+    directions: DirectionChoices = field(default_factory=DirectionChoices)
 
 
 def import_pack(
@@ -75,8 +74,8 @@ def import_pack(
         The pack's folder.
 
     Raises:
-        Refused: a file cannot be imported, or the files do not make one family.
-        ValueError: the name is none, or taken.
+        Refused: a file cannot be imported, or the files do not fit each other.
+        ValueError: the name has other characters than those, or is taken.
         OSError: a file cannot be read or written; names it.
     """
     if not re.fullmatch(NAME, name):
@@ -101,7 +100,7 @@ def import_pack(
             bar.update()
         _check_folders(named, held)
         bar.set_postfix_str("building")
-        networks = build_networks(list(held.values()), stated.compare_side)
+        networks = build_networks(list(held.values()), stated.compare_size)
         directions = _directions(held, networks.generator, stated, tell)
         bar.update()
         bar.set_postfix_str("writing")
@@ -132,15 +131,15 @@ def _info(name: str, held: Sequence[Contents], networks: Networks, stated: State
 def _directions(
     held: dict[Named, Contents], generator: AnyGenerator, stated: Stated, tell: Tell
 ) -> list[Direction]:
-    """Read all directions; files of a folder that hold none of this generator's are taken out of `held`."""
-    if stated.components and not any(contents.family is Family.GANSPACE for contents in held.values()):
+    """Make all directions; files of a folder that hold none of this generator's are taken out of `held`."""
+    if stated.directions.edits and not any(_are_components(each) for each in held.values()):
         raise ValueError("--component: expected a file of GANSpace's components, got none")
     found: dict[str, Direction] = {}
     for file, contents in list(held.items()):
-        if not contents.family.is_direction:
+        if contents.directions is None:
             continue
         try:
-            read = _read_directions(contents, generator, stated)
+            made = _made(contents.path, contents.directions, generator, stated.directions)
         except SpaceUntold:
             raise  # whoever imports can tell
         except Refused as error:
@@ -149,53 +148,48 @@ def _directions(
             tell(passed_over(error))
             del held[file]
             continue
-        for direction in read:
+        for direction in made:
             if direction.name in found:
                 raise Refused(f"{contents.path}: a second direction called {direction.name!r}")
             found[direction.name] = direction
-        doubt = doubt_of(file.path, _rows(read[0])) if contents.family is Family.DIRECTION else ""
+        doubt = doubt_of(file.path, _steps(made[0])) if contents.directions.format.like_codes else ""
         if doubt:
             tell(f"{file.path}: taken as a direction, but {doubt}")
     return list(found.values())
 
 
-def _rows(direction: Direction) -> Numbers:
-    """What a unit of strength adds to each row."""
-    rows: Numbers = direction.vector.astype(np.float64) * np.array(direction.lengths)[:, None]
-    return rows
+def _are_components(contents: Contents) -> bool:
+    return contents.directions is not None and contents.directions.format is COMPONENTS
 
 
-def _read_directions(contents: Contents, generator: AnyGenerator, stated: Stated) -> list[Direction]:
+def _made(
+    path: Path, parsed: DirectionFile, generator: AnyGenerator, choices: DirectionChoices
+) -> list[Direction]:
     config = generator.config
-    read = partial(
-        read_directions,
-        contents.data,
-        contents.path,
-        config.layers,
-        config.latent_width,
-        config.z_width,
-        edits=stated.components or None if contents.family is Family.GANSPACE else None,
-        licence=stated.direction_licence or f"not stated; {contents.family.licence}",
-    )
-    with laid_out(str(contents.path)):
-        try:
-            return read()
-        except SpaceUntold:
-            if stated.direction_space is None:
-                raise
-            return read(space=stated.direction_space)
+    shape = CodeShape(config.layers, config.latent_width, config.z_width)
+    licence = choices.licence or f"not stated; {parsed.format.licence}"
+    with as_damaged(str(path)):
+        return parsed.directions(shape, replace(choices, licence=licence))
+
+
+def _steps(direction: Direction) -> Numbers:
+    """What a unit of strength adds to each layer."""
+    steps: Numbers = direction.vector.astype(np.float64) * np.array(direction.lengths)[:, None]
+    return steps
 
 
 def _described(held: Sequence[Contents], networks: Networks) -> str:
-    side = networks.generator.config.resolution
-    families = dict.fromkeys(each.family.label for each in held if each.generator or each.encoder)
-    return f"{', '.join(families)}; {side} x {side}."
+    resolution = networks.generator.config.resolution
+    families = dict.fromkeys(
+        each.origin.label for each in held if each.generator is not None or each.encoder is not None
+    )
+    return f"{', '.join(families)}; {resolution} x {resolution}."
 
 
 def _notes(held: Sequence[Contents]) -> dict[str, None]:
     """A note for each family, once."""
-    return dict.fromkeys(f"{each.family.label}: {each.family.licence}" for each in held)
+    return dict.fromkeys(f"{each.origin.label}: {each.origin.licence}" for each in held)
 
 
 def _sources(held: Sequence[Contents]) -> list[str]:
-    return [f"{each.path.name} ({each.family.label}, SHA-256 {file_digest(each.path)})" for each in held]
+    return [f"{each.path.name} ({each.origin.label}, SHA-256 {file_digest(each.path)})" for each in held]

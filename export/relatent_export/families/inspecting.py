@@ -8,14 +8,13 @@ from pathlib import Path
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import Refused
-from relatent_export.checkpoints.wording import laid_out
-from relatent_export.directions.formats.files import describe_directions
-from relatent_export.families.building import check, encoder_config, generator_config
-from relatent_export.families.contents import Contents, Family
-from relatent_export.families.families import recognise
+from relatent_export.checkpoints.wording import as_damaged
+from relatent_export.families.building import check, encoder_config
+from relatent_export.families.contents import Contents, RecognisedNetwork
+from relatent_export.families.family import EncoderFamily, GeneratorFamily
 from relatent_export.families.gathering import Tell, expand, nothing_in, passed_over, told
+from relatent_export.families.recognising import recognise
 from relatent_export.nets.restyle import ReStyleConfig
-from relatent_export.nets.stylegan1 import StyleGAN1Config
 from relatent_export.progress import printable
 
 
@@ -55,51 +54,52 @@ def _inspect_named(path: Path, show: Callable[[str], None], tell: Tell) -> bool:
 
 
 def inspect(path: Path) -> str:
-    """Describe a file: family, resolution, widths, spaces, encoder, licence.
+    """Describe a file: family, resolution, channels, spaces, encoder, licence.
 
     Raises:
         Refused: it cannot be imported; the message says why, and is that which its import would give.
         OSError: it cannot be opened.
     """
-    held = recognise(path)
-    lines = {"family": held.family.label}
-    with laid_out(str(path)):
-        check(held)
-        if held.generator:
-            lines |= _generator(held)
-        if held.encoder:
-            lines |= _encoder(held)
-        if held.others:
-            lines["holds"] = _counted(held.others)
-        if held.family.is_direction:
-            lines |= describe_directions(held.data, path)
-    lines["licence"] = held.family.licence
+    contents = recognise(path)
+    lines = {"family": contents.origin.label}
+    with as_damaged(str(path)):
+        check(contents)
+        if contents.generator is not None:
+            lines |= _generator(contents.generator)
+        if contents.encoder is not None:
+            lines |= _encoder(contents, contents.encoder)
+        for network in (contents.features, contents.identity):
+            if network is not None:
+                lines["holds"] = _counted(network.part.tensors)
+        if contents.directions is not None:
+            lines |= contents.directions.describe()
+    lines["licence"] = contents.origin.licence
     width = max(map(len, lines))
     return "\n".join([printable(str(path)), *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
 
 
-def _generator(held: Contents) -> dict[str, str]:
-    config = generator_config(held)
-    kind = "StyleGAN" if isinstance(config, StyleGAN1Config) else "StyleGAN2"
+def _generator(held: RecognisedNetwork[GeneratorFamily]) -> dict[str, str]:
+    part, config = held.part, held.family.config(held.part)
     levels = zip([4 << i for i in range(len(config.channels))], config.channels, strict=True)
-    known = held.latent_avg is not None or any(name.endswith("w_avg") for name in held.generator)
+    known = part.latent_avg is not None or any(name.endswith("w_avg") for name in part.tensors)
     mean = "in the file" if known else "not in the file: estimated at import"
+    size = f"{config.resolution} x {config.resolution}"
     return {
-        "generator": f"{kind}, {config.resolution} x {config.resolution}, {_counted(held.generator)}",
-        "feature maps": ", ".join(f"{channels} at {side}" for side, channels in levels),
+        "generator": f"{config.architecture}, {size}, {_counted(part.tensors)}",
+        "feature maps": ", ".join(f"{channels} at {resolution}" for resolution, channels in levels),
         "spaces": f"Z {config.z_width}, W {config.latent_width}, W+ {config.layers} x {config.latent_width}",
         "mapping": f"{config.mapping_layers} layers; mean latent {mean}",
     }
 
 
-def _encoder(held: Contents) -> dict[str, str]:
-    config = encoder_config(held)
-    own = "in-domain inversion's" if held.family is Family.IDINVERT_ENCODER else "of an unknown type"
-    kind = str(held.options.get("encoder_type", own))
+def _encoder(contents: Contents, held: RecognisedNetwork[EncoderFamily]) -> dict[str, str]:
+    config = encoder_config(contents)
+    assert config is not None
+    kind = str(held.part.options.get("encoder_type", held.family.kind))
     passes = f", {config.iterations} passes" if isinstance(config, ReStyleConfig) else ""
-    rows = f" to {config.layers} rows" if config.layers else ""
-    shape = f"{config.resolution} x {config.resolution}{rows}{passes}"
-    return {"encoder": f"{kind}, {shape}, {_counted(held.encoder)}"}
+    layers = f" to {config.layers} layers" if config.layers else ""
+    shape = f"{config.resolution} x {config.resolution}{layers}{passes}"
+    return {"encoder": f"{kind}, {shape}, {_counted(held.part.tensors)}"}
 
 
 def _counted(tensors: Mapping[str, Tensor]) -> str:

@@ -9,6 +9,8 @@
 Which stack it is shows in its first kernel. A stack without linear weights makes a distance in which all
 channels count alike. In-domain inversion itself compares the map of the fourth stage alone, as it comes;
 here its VGG16 makes the maps of a distance like the others.
+
+Licence: LPIPS is BSD-2-Clause; torchvision's weights come under the terms of ImageNet.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ import torch
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
-from relatent_export.families.backbones import axes
-from relatent_export.families.named import NamedTensors
+from relatent_export.families.family import FeaturesFamily, Part, Tensors
+from relatent_export.families.shared.backbones import axes
+from relatent_export.families.shared.named_tensors import NamedTensors
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.lpips import SCALE, SHIFT, Lpips, LpipsConfig, Stack
 
-Tensors = Mapping[str, Tensor]
 _State = dict[str, Tensor]
 
 _INDICES: Mapping[Stack, tuple[tuple[int, ...], ...]] = {
@@ -35,7 +37,7 @@ _INDICES: Mapping[Stack, tuple[tuple[int, ...], ...]] = {
 """Places of the convolutions, stage by stage, where ReLUs and pools are counted as well."""
 
 _KERNELS = {3: Stack.VGG16, 11: Stack.ALEXNET}
-"""Side of the first one."""
+"""By the height of the first one."""
 
 _KERAS_MEANS = (123.68, 116.779, 103.939)
 """Of red, green and blue: what Keras's VGG16 has taken from pixels in [0, 255]."""
@@ -59,17 +61,16 @@ _LAYOUTS = (
 )
 
 
-def holds_features(tensors: Tensors) -> bool:
-    """Whether tensors are of a kind that `perceptual_from` takes."""
-    return _layout_of(tensors) is not None or _linear_name(0, tensors) in tensors
+def holds_features(part: Part) -> bool:
+    """Whether tensors are of a kind that `build` takes."""
+    return _layout_of(part.tensors) is not None or _linear_name(0, part.tensors) in part.tensors
 
 
-def perceptual_from(*files: Tensors, names: Sequence[str] = ()) -> Lpips:
+def build(parts: Sequence[Part]) -> Lpips:
     """Build a network for the perceptual distance.
 
     Args:
-        files: tensors of each file: one stack, and linear weights or none.
-        names: what they are, for errors; each begins with the file.
+        parts: of each file: one stack, and linear weights or none.
 
     Raises:
         DamagedFile: a tensor is missing, misshapen or not known, or a linear weight is negative.
@@ -77,27 +78,26 @@ def perceptual_from(*files: Tensors, names: Sequence[str] = ()) -> Lpips:
         UnsupportedFile: they are of another network, or do not belong together.
         Refused: there is not one stack, or there are linear weights twice.
     """
-    names = names or [f"features, file {i + 1}" for i in range(len(files))]
     stacks: list[tuple[_Layout, NamedTensors, str]] = []
     linear: list[tuple[NamedTensors, str]] = []
-    for tensors, name in zip(files, names, strict=True):
-        _check_supported(tensors, name)
-        named, layout = NamedTensors(tensors, name), _layout_of(tensors)
+    for part in parts:
+        _check_supported(part)
+        named, layout = NamedTensors(part.tensors, part.what), _layout_of(part.tensors)
         if layout is not None:
-            stacks.append((layout, named, name))
-        if layout is None or _linear_name(0, tensors) in tensors:
-            linear.append((named, name))
-    together = ", ".join(names) or "features"
+            stacks.append((layout, named, part.what))
+        if layout is None or _linear_name(0, part.tensors) in part.tensors:
+            linear.append((named, part.what))
+    together = ", ".join(part.what for part in parts) or "features"
     if len(stacks) != 1:
         raise Refused(f"{together}: expected one VGG16 or AlexNet, got {len(stacks)}")
     if len(linear) > 1:
         raise Refused(f"{together}: expected linear weights once at most, got them {len(linear)} times")
-    layout, named, name = stacks[0]
-    config, state = _stack(named, layout, calibrated=bool(linear), what=name)
+    layout, named, what = stacks[0]
+    config, state = _stack(named, layout, calibrated=bool(linear), what=what)
     for weights, whose in linear:
         if layout.keras:
             raise UnsupportedFile(
-                f"{whose}: linear weights belong to torchvision's VGG16, and {name} is Keras's, whose "
+                f"{whose}: linear weights belong to torchvision's VGG16, and {what} is Keras's, whose "
                 "channels are others; import torchvision's, or no linear weights"
             )
         state |= _linear(weights, config, whose)
@@ -109,27 +109,28 @@ def perceptual_from(*files: Tensors, names: Sequence[str] = ()) -> Lpips:
     return network
 
 
-def check_features(tensors: Tensors, what: str) -> None:
+def check(part: Part) -> None:
     """Check a file by itself: one with a stack as if it were imported alone, linear weights number by number.
 
     Raises:
-        DamagedFile, UnknownFile, UnsupportedFile: as `perceptual_from`.
+        DamagedFile, UnknownFile, UnsupportedFile: as `build`.
     """
-    _check_supported(tensors, what)
-    if _layout_of(tensors) is not None:
-        perceptual_from(tensors, names=[what])
+    _check_supported(part)
+    if _layout_of(part.tensors) is not None:
+        build([part])
         return
-    named, i = NamedTensors(tensors, what), 0
-    while _linear_name(i, named) in named:
-        _linear_weight(named, _linear_name(i, named), axes(named, _linear_name(i, named), 4, what)[1], what)
+    named, what, i = NamedTensors(part.tensors, part.what), part.what, 0
+    while (name := _linear_name(i, named)) in named:
+        _linear_weight(named, name, axes(named, name, 4, what)[1], what)
         i += 1
     named.finish()
 
 
-def _check_supported(tensors: Tensors, what: str) -> None:
+def _check_supported(part: Part) -> None:
+    tensors, what = part.tensors, part.what
     if _linear_name(5, tensors) in tensors or any(".squeeze." in name for name in tensors):
         raise UnsupportedFile(f"{what}: SqueezeNet's: features are supported of VGG16 and of AlexNet")
-    if not holds_features(tensors):
+    if not holds_features(part):
         found = ", ".join(sorted(tensors)[:3]) or "nothing"
         raise UnknownFile(f"{what}: expected VGG16, AlexNet or LPIPS's linear weights, found {found}")
 
@@ -166,7 +167,7 @@ def _stack(
             widths.append(inputs)
     state |= _preprocessing(named, layout)
     if layout.keras:
-        # Its colours begin with blue.
+        # Its channels begin with blue.
         state["stages.0.0.weight"] = state["stages.0.0.weight"].flip(1)
     named.drop(layout.dropped)
     return LpipsConfig(_KERNELS[kernel], tuple(widths), calibrated), state
@@ -209,3 +210,22 @@ def _linear_weight(named: NamedTensors, name: str, width: int, what: str) -> Ten
     if not bool((weight >= 0).all()):
         raise DamagedFile(f"{what}: {name}: expected no negative weights, got {float(weight.min()):.3g}")
     return weight
+
+
+FAMILY = FeaturesFamily(
+    label="features for a perceptual distance",
+    licence="LPIPS: BSD-2-Clause; torchvision's weights: ImageNet's terms",
+    marks=tuple(
+        (name, name)
+        for name in (
+            "features.0.weight",
+            "net.slice1.0.weight",
+            "layer28.weight",
+            "lin0.model.0.weight",
+            "lin0.model.1.weight",
+        )
+    ),
+    claims=holds_features,
+    build=build,
+    check=check,
+)

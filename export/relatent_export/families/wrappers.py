@@ -20,7 +20,7 @@ from torch import Tensor
 from relatent_export.checkpoints import PersistentObject
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
 from relatent_export.checkpoints.wording import one_line
-from relatent_export.families.contents import Tensors
+from relatent_export.families.family import Tensors
 
 _AVERAGED = "smooth|average|averaged|avg|shadow|(net|model|params?)?(g|gen|generator)?ema"
 """A word in a place that tells an averaged network, the better one."""
@@ -104,10 +104,10 @@ def _items(data: Any) -> Iterable[tuple[Any, Any]] | None:
     return enumerate(data) if isinstance(data, list | tuple) else None
 
 
-def find(tensors: Tensors, marks: Mapping[str, str]) -> list[Found]:
-    """The networks that are told by a name together with another; of nested ones the outer."""
+def find(tensors: Tensors, marks: Iterable[tuple[str, str]]) -> list[Found]:
+    """The networks that have both names of a pair; of nested ones the outer."""
     places = set()
-    for mark, companion in marks.items():
+    for mark, companion in marks:
         for name in tensors:
             place = name.removesuffix(mark)
             if f"{place}{mark}" == name and place[-1:] in ("", ".") and f"{place}{companion}" in tensors:

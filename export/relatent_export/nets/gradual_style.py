@@ -21,7 +21,7 @@ from relatent_export.nets.layers import EqualizedLinear
 from relatent_export.nets.resnet import ResNet
 
 _LEAK = 0.01
-COARSE_ROWS, MIDDLE_ROWS = 3, 7
+COARSE_LAYERS, MIDDLE_LAYERS = 3, 7
 """In a pyramid rows below the first are read from the coarsest map, below the second from the middle one."""
 
 STRIDE = 2**STAGES
@@ -177,7 +177,7 @@ def _level(config: GradualStyleConfig, row: int) -> int:
     """The level that a row is read from, 0 for the coarsest."""
     if config.reading is Reading.COARSEST:
         return 0
-    return (row >= COARSE_ROWS) + (row >= MIDDLE_ROWS)
+    return (row >= COARSE_LAYERS) + (row >= MIDDLE_LAYERS)
 
 
 def _doubling(side: int) -> Tensor:

@@ -59,6 +59,11 @@ class StyleGAN1Config:
             raise ValueError(f"truncated: expected 1 to {self.layers} rows, got {self.truncated}")
 
     @property
+    def architecture(self) -> str:
+        """What its publication calls it."""
+        return "StyleGAN"
+
+    @property
     def layers(self) -> int:
         """Rows of a W+ code: one for each layer, two a resolution."""
         return 2 * len(self.channels)

@@ -46,6 +46,11 @@ class GeneratorConfig:
             raise ValueError(f"channels: expected {levels} widths, got {len(self.channels)}")
 
     @property
+    def architecture(self) -> str:
+        """What its publication calls it."""
+        return "StyleGAN2"
+
+    @property
     def layers(self) -> int:
         """Rows of a W+ code: one for each convolution, one for the last colour layer."""
         return 2 * len(self.channels)

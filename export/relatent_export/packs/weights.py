@@ -106,8 +106,8 @@ def load_networks(folder: Path, compare_side: int = 0) -> Networks:
 
 
 def _generator_header(generator: AnyGenerator) -> _Header:
-    kind = "stylegan1" if isinstance(generator, StyleGAN1) else "stylegan2"
-    return {"kind": kind, **asdict(generator.config)}
+    kinds = {Generator: "stylegan2", StyleGAN1: "stylegan1"}
+    return {"kind": kinds[type(generator)], **asdict(generator.config)}
 
 
 def _encoder_header(encoder: AnyEncoder) -> _Header:
@@ -120,8 +120,11 @@ def _encoder_header(encoder: AnyEncoder) -> _Header:
 
 def _build(path: Path, kinds: Mapping[str, Callable[[_Header], Any]]) -> Any:
     tensors, header = _load(path)
+    kind = header.pop("kind", next(iter(kinds)))
+    if kind not in kinds:
+        raise ValueError(f"{path}: kind: expected {' or '.join(map(repr, kinds))}, got {kind!r}")
     with _fitting(path):
-        network = kinds[header.pop("kind", next(iter(kinds)))](header)
+        network = kinds[kind](header)
         assign(network, tensors)
     return network
 

@@ -79,7 +79,7 @@ def test_a_row_of_objects_becomes_a_list(tmp_path: Path) -> None:
     path.write_bytes(npy(row))
     assert read_array(path) == ["a", [1, 2]]
     table = np.empty((2, 2), dtype=object)
-    assert "one or a row" in refusal(tmp_path, npy(table), UnsupportedFile)
+    assert "one or a list" in refusal(tmp_path, npy(table), UnsupportedFile)
 
 
 def test_an_object_array_that_runs_code_is_refused(canary: Path, tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from relatent_export.checkpoints import read_checkpoint
-from relatent_export.checkpoints import unpickler as machine
+from relatent_export.checkpoints import read_checkpoint, unpickler
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnsupportedFile
 from tests.export.checkpoints.hostile import Calls, array, saved
 from tests.export.checkpoints.refusing import refusal, taking_at_most
@@ -79,7 +78,7 @@ def test_a_pickle_of_countless_operations_is_refused(tmp_path: Path, monkeypatch
     data = b"\x80\x02" + b"]0" * 500 + b"N."
     (tmp_path / "file").write_bytes(data)
     assert read_checkpoint(tmp_path / "file") is None
-    monkeypatch.setattr(machine, "MOST_OPERATIONS", 1000)
+    monkeypatch.setattr(unpickler, "MOST_OPERATIONS", 1000)
     assert "operations" in refusal(tmp_path, data, DamagedFile)
 
 

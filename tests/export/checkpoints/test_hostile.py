@@ -68,7 +68,7 @@ def test_a_second_program_in_an_archive_is_no_way_past_the_first(canary: Path, t
 def test_what_only_pytorchs_own_guard_finds_is_named_too(
     canary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relatent_export.checkpoints.archives.run", lambda *_, **__: None)
+    monkeypatch.setattr("relatent_export.checkpoints.archives.unpickle", lambda *_, **__: None)
     named = refusal(tmp_path, saved({"x": evaluation(canary)}), UnsafeFile)
     assert named.startswith("asks for eval ")
     assert not canary.exists()

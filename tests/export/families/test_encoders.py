@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
-from relatent_export.families.encoders import encoder_config, encoder_from, identity_config, identity_from
+from relatent_export.families import arcface
+from relatent_export.families.family import Part
+from relatent_export.families.shared.gradual_style import build_encoder, encoder_config
 from relatent_export.nets.arcface import ArcFaceConfig
 from relatent_export.nets.gradual_style import Backbone, Reading
 from relatent_export.nets.restyle import ReStyleConfig
@@ -57,13 +59,13 @@ def test_the_published_e4e_encoder_has_621_tensors_of_267_million_parameters() -
     assert len(shapes) == 621
     counted = {name: math.prod(shape) for name, shape in shapes.items() if "num_batches" not in name}
     assert round(sum(counted.values()) / 1e6, 1) == 267.2
-    config = encoder_config(on_meta(shapes), E4E, 18)
+    config = encoder_config(Part("file", on_meta(shapes), options=E4E), 18)
     assert (config.widths, config.units, config.channels, config.reduction) == (*FULL, 3, 16)
     assert (config.resolution, config.layers, config.latent_width) == (256, 18, 512)
 
 
 def test_the_published_identity_network_looks_at_112_pixels() -> None:
-    config = identity_config(on_meta(arcface_shapes(*FULL, 16, 112, 512)))
+    config = arcface.identity_config(Part("file", on_meta(arcface_shapes(*FULL, 16, 112, 512))))
     assert config == ArcFaceConfig(widths=FULL[0], units=FULL[1], side=112, embedding=512)
 
 
@@ -79,23 +81,25 @@ def test_the_published_identity_network_looks_at_112_pixels() -> None:
 def test_a_kind_is_known_by_its_tensors_and_its_type(
     tensors: Tensors, kind: str | None, backbone: Backbone, reading: Reading, progressive: bool
 ) -> None:
-    config = encoder_config(tensors, {} if kind is None else {"encoder_type": kind}, 10)
+    config = encoder_config(Part("file", tensors, options={} if kind is None else {"encoder_type": kind}), 10)
     assert (config.backbone, config.reading, config.progressive) == (backbone, reading, progressive)
     assert (config.widths, config.units, config.latent_width) == (WIDTHS, UNITS, 8)
 
 
 @pytest.mark.parametrize(("resolution", "styles"), [(32, 8), (64, 10), (128, 12)])
 def test_side_and_rows_are_read_off_the_heads(resolution: int, styles: int) -> None:
-    config = encoder_config(ir_se_encoder_tensors(styles, resolution=resolution), E4E, styles)
+    config = encoder_config(
+        Part("file", ir_se_encoder_tensors(styles, resolution=resolution), options=E4E), styles
+    )
     assert (config.resolution, config.layers, config.reduction) == (resolution, styles, REDUCTION)
 
 
 def test_six_channels_make_an_encoder_iterative() -> None:
     tensors = ir_se_encoder_tensors(10, channels=6, pyramid=False)
-    config = encoder_config(tensors, BACKBONE, 10)
+    config = encoder_config(Part("file", tensors, options=BACKBONE), 10)
     assert isinstance(config, ReStyleConfig)
     assert config.iterations == 5
-    given = encoder_config(tensors, {**BACKBONE, "n_iters_per_batch": 3}, 10)
+    given = encoder_config(Part("file", tensors, options={**BACKBONE, "n_iters_per_batch": 3}), 10)
     assert isinstance(given, ReStyleConfig)
     assert given.iterations == 3
 
@@ -106,17 +110,17 @@ def test_an_encoder_is_frozen_and_all_there(generator, mean) -> None:
         (ir_se_encoder_tensors(10), E4E),
         (ir_se_encoder_tensors(10, channels=6, pyramid=False), BACKBONE),
     ):
-        network = encoder_from(tensors, mean, options, generator)
+        network = build_encoder(Part("file", tensors, mean, options), generator)
         assert not network.training
         for tensor in (*network.parameters(), *network.buffers()):
             assert not tensor.is_meta
             assert not tensor.requires_grad
-    assert not any(tensor.is_meta for tensor in identity_from(arcface_tensors()).parameters())
+    assert not any(tensor.is_meta for tensor in arcface.build(Part("file", arcface_tensors())).parameters())
 
 
 def test_weights_are_taken_without_a_copy(generator, mean) -> None:
     tensors = ir_se_encoder_tensors(10)
-    network = encoder_from(tensors, mean, E4E, generator)
+    network = build_encoder(Part("file", tensors, mean, E4E), generator)
     addresses = {parameter.data_ptr() for parameter in network.parameters()}
     assert tensors["styles.9.convs.6.weight"].data_ptr() in addresses
 
@@ -153,7 +157,7 @@ def test_tensors_that_are_missing_misshapen_or_left_over_are_named(
 ) -> None:
     tensors = changed(ir_se_encoder_tensors(10), change)
     with pytest.raises(DamagedFile, match=f"^model.pt: encoder: {message}"):
-        encoder_from(tensors, mean, E4E, generator, "model.pt: encoder")
+        build_encoder(Part("model.pt: encoder", tensors, mean, E4E), generator)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_tensors_that_are_missing_misshapen_or_left_over_are_named(
 )
 def test_a_kind_that_is_not_supported_is_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UnsupportedFile, match=f"^model.pt: {message}"):
-        encoder_config(ir_se_encoder_tensors(10), options, 10, "model.pt")
+        encoder_config(Part("model.pt", ir_se_encoder_tensors(10), options=options), 10)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,7 @@ def test_options_that_contradict_the_tensors_are_told(
     tensors: Tensors, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DamagedFile, match=message):
-        encoder_config(tensors, options, 10)
+        encoder_config(Part("file", tensors, options=options), 10)
 
 
 @pytest.mark.parametrize(
@@ -197,22 +201,22 @@ def test_options_that_contradict_the_tensors_are_told(
 )
 def test_heads_for_images_of_absurd_size_are_refused(resolution: int, options: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedFile, match=r"styles.0: expected [12] to 6 convolutions, got"):
-        encoder_config(ir_se_encoder_tensors(10, resolution=resolution), options, 10)
+        encoder_config(Part("file", ir_se_encoder_tensors(10, resolution=resolution), options=options), 10)
 
 
 def test_an_encoder_for_another_generator_is_refused(generator, mean) -> None:
-    with pytest.raises(UnsupportedFile, match="gives codes of 12 rows, and the generator takes 10"):
-        encoder_from(ir_se_encoder_tensors(12), mean, E4E, generator)
-    with pytest.raises(UnsupportedFile, match="gives rows of 6 numbers, the generator takes 8"):
-        encoder_from(ir_se_encoder_tensors(10, width=6), mean, E4E, generator)
+    with pytest.raises(UnsupportedFile, match="gives codes of 12 layers, and the generator takes 10"):
+        build_encoder(Part("file", ir_se_encoder_tensors(12), mean, E4E), generator)
+    with pytest.raises(UnsupportedFile, match="gives layers of 6 numbers, the generator takes 8"):
+        build_encoder(Part("file", ir_se_encoder_tensors(10, width=6), mean, E4E), generator)
     larger = ir_se_encoder_tensors(10, channels=6, pyramid=False, resolution=128)
     with pytest.raises(UnsupportedFile, match="compares images of 128 pixels on a side"):
-        encoder_from(larger, mean, BACKBONE, generator)
+        build_encoder(Part("file", larger, mean, BACKBONE), generator)
 
 
 def test_an_encoder_of_label_maps_is_refused() -> None:
     with pytest.raises(UnsupportedFile, match="takes 19 channels: expected 3, an image, or 6"):
-        encoder_config(ir_se_encoder_tensors(10, channels=19), E4E, 10)
+        encoder_config(Part("file", ir_se_encoder_tensors(10, channels=19), options=E4E), 10)
 
 
 def test_a_backbone_whose_stages_cannot_be_told_apart_is_refused() -> None:
@@ -222,7 +226,7 @@ def test_a_backbone_whose_stages_cannot_be_told_apart_is_refused() -> None:
     with pytest.raises(
         UnsupportedFile, match="expected a backbone of 4 stages, each of another width, got 3"
     ):
-        encoder_config(tensors, E4E, 10)
+        encoder_config(Part("file", tensors, options=E4E), 10)
 
 
 @pytest.mark.parametrize(
@@ -236,13 +240,13 @@ def test_a_mean_latent_that_is_missing_or_misshapen_is_told(
     given: Tensor | None, options: dict[str, Any], message: str, generator
 ) -> None:
     with pytest.raises(DamagedFile, match=message):
-        encoder_from(ir_se_encoder_tensors(10), given, options, generator)
+        build_encoder(Part("file", ir_se_encoder_tensors(10), given, options), generator)
 
 
 def test_an_iterative_encoder_starts_from_the_mean_whatever_the_options_say(generator) -> None:
     tensors = ir_se_encoder_tensors(10, channels=6, pyramid=False)
     with pytest.raises(DamagedFile, match="expected a tensor 'latent_avg'"):
-        encoder_from(tensors, None, {**BACKBONE, "start_from_latent_avg": False}, generator)
+        build_encoder(Part("file", tensors, None, {**BACKBONE, "start_from_latent_avg": False}), generator)
 
 
 @pytest.mark.parametrize(
@@ -261,4 +265,4 @@ def test_an_iterative_encoder_starts_from_the_mean_whatever_the_options_say(gene
 )
 def test_a_damaged_identity_network_is_told(change: dict[str, Tensor | None], message: str) -> None:
     with pytest.raises(DamagedFile, match=f"^ir.pth: {message}"):
-        identity_from(changed(arcface_tensors(), change), "ir.pth")
+        arcface.build(Part("ir.pth", changed(arcface_tensors(), change)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
-from relatent_export.families import genforce
+from relatent_export.families import genforce_stylegan1, genforce_stylegan2
+from relatent_export.families.family import Part
+from relatent_export.families.recognising import recognise
 from relatent_export.nets.stylegan1 import StyleGAN1Config
 from relatent_export.nets.stylegan2 import GeneratorConfig
 from tests.export.families import plain_stylegan1
@@ -98,14 +101,14 @@ def filtered(x: Tensor) -> Tensor:
 
 def test_stylegan2_images_are_those_of_the_published_equations() -> None:
     tensors = genforce_stylegan2_tensors()
-    generator = genforce.stylegan2_from(tensors, WHAT)
+    generator = genforce_stylegan2.build(Part(WHAT, tensors))
     w = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(1))
     assert_close(generator.synthesis(w), plain_synthesis(tensors, w))
 
 
 def test_stylegan2_codes_are_those_of_the_published_mapping_and_truncation() -> None:
     tensors = genforce_stylegan2_tensors()
-    generator = genforce.stylegan2_from(tensors, WHAT)
+    generator = genforce_stylegan2.build(Part(WHAT, tensors))
     z = torch.randn(3, 6, generator=torch.Generator().manual_seed(2))
     free, mean = plain_mapping(tensors, z), tensors["truncation.w_avg"]
     assert_close(generator.codes(z, 1.0), free[:, None].expand(-1, 8, -1))
@@ -115,23 +118,27 @@ def test_stylegan2_codes_are_those_of_the_published_mapping_and_truncation() -> 
 def test_stylegan1_images_are_those_of_the_published_equations() -> None:
     """At 128 pixels, where the last doubling is a transposed convolution and the others are not."""
     tensors = genforce_stylegan1_tensors(128)
-    generator = genforce.stylegan1_from(tensors, WHAT)
+    generator = genforce_stylegan1.build(Part(WHAT, tensors))
     w = torch.randn(2, 12, 8, generator=torch.Generator().manual_seed(3))
     assert_close(generator.synthesis(w), plain_stylegan1.synthesis(tensors, w, 128))
 
 
 def test_stylegan1_codes_are_those_of_the_published_mapping_and_truncation() -> None:
     tensors = genforce_stylegan1_tensors()
-    generator = genforce.stylegan1_from(tensors, WHAT)
+    generator = genforce_stylegan1.build(Part(WHAT, tensors))
     z = torch.randn(3, 6, generator=torch.Generator().manual_seed(4))
     free, mean = plain_stylegan1.mapping(tensors, z), tensors["truncation.w_avg"]
     assert_close(generator.codes(z, 0.6), (mean + 0.6 * (free - mean))[:, None].expand(-1, 8, -1))
 
 
 def test_shapes_and_architecture_are_read_off_the_tensors() -> None:
-    first = genforce.generator_config(genforce_stylegan1_tensors(64, 5, z_width=3, mapping=4), WHAT)
+    first = genforce_stylegan1.generator_config(
+        Part(WHAT, genforce_stylegan1_tensors(64, 5, z_width=3, mapping=4))
+    )
     assert first == StyleGAN1Config(64, 5, 3, 4, 5, (10, 9, 8, 7, 6), shared=True, tanh=False, truncated=10)
-    second = genforce.generator_config(genforce_stylegan2_tensors(64, 5, z_width=3, mapping=4), WHAT)
+    second = genforce_stylegan2.generator_config(
+        Part(WHAT, genforce_stylegan2_tensors(64, 5, z_width=3, mapping=4))
+    )
     assert second == GeneratorConfig(64, 5, 4, (10, 9, 8, 7, 6), noise=True, z_width=3)
 
 
@@ -144,8 +151,8 @@ def test_a_mean_latent_that_nobody_measured_is_estimated(mean: str) -> None:
         if mean != "missing":
             tensors["truncation.w_avg"] = torch.zeros(8)
     for found, w in (
-        (genforce.stylegan2_from(second, WHAT).mean_code(), plain_mapping(second, z)),
-        (genforce.stylegan1_from(first, WHAT).mean_code(), plain_stylegan1.mapping(first, z)),
+        (genforce_stylegan2.build(Part(WHAT, second)).mean_code(), plain_mapping(second, z)),
+        (genforce_stylegan1.build(Part(WHAT, first)).mean_code(), plain_stylegan1.mapping(first, z)),
     ):
         assert float((found - w.mean(0)).abs().max()) < 0.05 * float(w.std())
     assert not any(tensors.get("truncation.w_avg", torch.zeros(1)).any() for tensors in (second, first))
@@ -154,17 +161,24 @@ def test_a_mean_latent_that_nobody_measured_is_estimated(mean: str) -> None:
 def test_a_mean_latent_may_have_a_row_for_each_layer() -> None:
     tensors = genforce_stylegan1_tensors(16)
     tensors["truncation.w_avg"] = torch.arange(48.0)
-    assert torch.equal(genforce.stylegan1_from(tensors, WHAT).mean_code(), torch.arange(48.0).reshape(6, 8))
+    assert torch.equal(
+        genforce_stylegan1.build(Part(WHAT, tensors)).mean_code(), torch.arange(48.0).reshape(6, 8)
+    )
 
 
-def test_a_progressively_grown_gan_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedFile, match=r"a\.pth: a progressively grown GAN \(PGGAN\)"):
-        genforce.generator_config(genforce_pggan_tensors(), WHAT)
-
-
-def test_what_starts_from_no_constant_is_refused() -> None:
-    with pytest.raises(UnsupportedFile, match=r"a\.pth: expected a constant to start from"):
-        genforce.generator_config({"synthesis.early_layer.weight": torch.zeros(4, 4)}, WHAT)
+@pytest.mark.parametrize(
+    ("tensors", "told"),
+    [
+        (genforce_pggan_tensors(), r"a\.pth: a progressively grown GAN \(PGGAN\)"),
+        ({"mapping.dense0.weight": torch.zeros(4, 4)}, r"a\.pth: expected a constant to start from"),
+    ],
+)
+def test_a_generator_of_neither_architecture_is_refused_by_name(
+    tensors: Tensors, told: str, tmp_path: Path
+) -> None:
+    torch.save({"generator_smooth": tensors}, tmp_path / "a.pth")
+    with pytest.raises(UnsupportedFile, match=told):
+        recognise(tmp_path / "a.pth")
 
 
 def spoilt(change: str) -> Tensors:
@@ -209,5 +223,5 @@ def test_what_is_no_stylegan2_of_the_family_is_refused_by_name(
     change: str, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=rf"a\.pth: {message}|a\.pth: .*{message}") as refusal:
-        genforce.stylegan2_from(spoilt(change), WHAT)
+        genforce_stylegan2.build(Part(WHAT, spoilt(change)))
     assert "\n" not in str(refusal.value)

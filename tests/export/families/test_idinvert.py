@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
-from relatent_export.families import idinvert
+from relatent_export.families import idinvert_encoder, idinvert_generator
+from relatent_export.families.family import Part
 from tests.export.families import plain_stylegan1
 from tests.fixtures.checkpoints.idinvert import (
     Tensors,
@@ -35,14 +36,14 @@ def test_the_fixtures_have_as_many_tensors_as_the_published_files() -> None:
 def test_images_are_those_of_the_published_equations(transposed_from: int) -> None:
     """Where layers double the side by copying pixels, and where by transposed convolutions."""
     tensors = idinvert_generator_tensors(transposed_from=transposed_from)
-    generator = idinvert.generator_from(tensors, WHAT)
+    generator = idinvert_generator.build(Part(WHAT, tensors))
     w = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(1))
     assert_close(generator.synthesis(w), torch.tanh(plain_stylegan1.synthesis(tensors, w, transposed_from)))
 
 
 def test_codes_are_those_of_the_published_mapping_and_truncation() -> None:
     tensors = idinvert_generator_tensors(reached=5)
-    generator = idinvert.generator_from(tensors, WHAT)
+    generator = idinvert_generator.build(Part(WHAT, tensors))
     z = torch.randn(3, 6, generator=torch.Generator().manual_seed(2))
     free = plain_stylegan1.mapping(tensors, z).reshape(3, 8, 8)
     assert_close(generator.codes(z, 1.0), free)
@@ -52,15 +53,15 @@ def test_codes_are_those_of_the_published_mapping_and_truncation() -> None:
 
 
 def test_the_shape_is_read_off_the_tensors() -> None:
-    config = idinvert.generator_config(
-        idinvert_generator_tensors(64, 5, z_width=3, hidden=9, mapping=4, reached=3), WHAT
+    config = idinvert_generator.generator_config(
+        Part(WHAT, idinvert_generator_tensors(64, 5, z_width=3, hidden=9, mapping=4, reached=3))
     )
     assert (config.resolution, config.layers, config.latent_width, config.z_width) == (64, 10, 5, 3)
     assert (config.mapping_layers, config.mapping_width, config.truncated) == (4, 9, 3)
     assert config.channels == (10, 9, 8, 7, 6)
     assert config.tanh
     assert not config.shared
-    assert idinvert.generator_from(idinvert_generator_tensors(64, 5), WHAT).config.resolution == 64
+    assert idinvert_generator.build(Part(WHAT, idinvert_generator_tensors(64, 5))).config.resolution == 64
 
 
 @pytest.mark.parametrize("mean", ["missing", "as it was initialised"])
@@ -70,17 +71,17 @@ def test_a_mean_latent_that_nobody_measured_is_estimated_for_each_row(mean: str)
         del tensors["truncation.w_avg"]
     else:
         tensors["truncation.w_avg"] = torch.zeros(8)
-    rows = idinvert.generator_from(tensors, WHAT).mean_code()
+    rows = idinvert_generator.build(Part(WHAT, tensors)).mean_code()
     z = torch.randn(20_000, 6, generator=torch.Generator().manual_seed(3))
     w = plain_stylegan1.mapping(tensors, z).reshape(-1, 8, 8)
     assert float((rows - w.mean(0)).abs().max()) < 0.05 * float(w.std())
-    assert torch.equal(rows, idinvert.generator_from(tensors, WHAT).mean_code())
+    assert torch.equal(rows, idinvert_generator.build(Part(WHAT, tensors)).mean_code())
 
 
 def test_a_file_that_does_not_say_how_far_truncation_reaches_has_all_rows_truncated() -> None:
     tensors = idinvert_generator_tensors(reached=5)
     del tensors["truncation.truncation"]
-    assert idinvert.generator_from(tensors, WHAT).config.truncated == 8
+    assert idinvert_generator.build(Part(WHAT, tensors)).config.truncated == 8
 
 
 def spoilt(change: str) -> Tensors:
@@ -130,7 +131,7 @@ def test_what_is_no_finished_generator_of_the_family_is_refused_by_name(
     change: str, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message) as refusal:
-        idinvert.generator_from(spoilt(change), WHAT)
+        idinvert_generator.build(Part(WHAT, spoilt(change)))
     assert "\n" not in str(refusal.value)
 
 
@@ -174,17 +175,17 @@ def _activated(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("norm", [True, False])
 def test_codes_of_images_are_those_of_the_published_equations(norm: bool) -> None:
     tensors = idinvert_encoder_tensors(norm=norm)
-    encoder = idinvert.encoder_from(tensors, WHAT)
+    encoder = idinvert_encoder.build(Part(WHAT, tensors))
     image = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(4)) * 2 - 1
     assert_close(encoder(image), plain_encoder(tensors, image, 8))
 
 
 def test_the_shape_of_an_encoder_is_read_off_the_tensors() -> None:
     tensors = idinvert_encoder_tensors(64, 5, base=2, most=6)
-    config = idinvert.encoder_from(tensors, WHAT).config
+    config = idinvert_encoder.build(Part(WHAT, tensors)).config
     assert (config.resolution, config.layers, config.width) == (64, 10, 5)
     assert config.channels == (2, 4, 6, 6, 6)
-    assert idinvert.encoder_config(tensors, WHAT) == config
+    assert idinvert_encoder.encoder_config(Part(WHAT, tensors)) == config
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_the_shape_of_an_encoder_is_read_off_the_tensors() -> None:
         ("block1.conv.weight", None, "expected a tensor 'block1.conv.weight', found none"),
         ("block3.bn1.bn.running_mean", None, "nothing is known of tensor 'block3.bn1.bn.bias' and 3 more"),
         ("block4.fc.bias", torch.zeros(64), "nothing is known of tensor 'block4.fc.bias'"),
-        ("block4.fc.weight", torch.zeros(63, 128), "expected 8 rows of equal width, got 63 numbers"),
+        ("block4.fc.weight", torch.zeros(63, 128), "expected 8 layers of equal width, got 63 numbers"),
         ("block0.extra", torch.zeros(1), "nothing is known of tensor 'block0.extra'"),
     ],
 )
@@ -207,4 +208,4 @@ def test_what_is_no_encoder_of_the_family_is_refused_by_name(
     else:
         tensors[name] = tensor
     with pytest.raises(DamagedFile, match=message):
-        idinvert.encoder_from(tensors, WHAT)
+        idinvert_encoder.build(Part(WHAT, tensors))

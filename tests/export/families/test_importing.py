@@ -116,8 +116,7 @@ def test_a_direction_is_read_once(here: Path, monkeypatch: pytest.MonkeyPatch) -
         read.append(str(path))
         return read_checkpoint(path)
 
-    monkeypatch.setattr("relatent_export.families.families.read_checkpoint", counted)
-    monkeypatch.setattr("relatent_export.directions.formats.files.read_checkpoint", counted, raising=False)
+    monkeypatch.setattr("relatent_export.families.recognising.read_checkpoint", counted)
     assert main(["inspect", *files]) == 0
     assert main(["import", *files, "--name", "own"]) == 0
     assert read == 2 * files
@@ -280,14 +279,14 @@ def test_parts_that_do_not_fit_each_other_are_refused(here: Path, capsys: pytest
     assert "images of 8 pixels on a side are too small for vgg16" in told
 
 
-def test_the_space_of_a_single_row_is_told_where_its_name_does_not(
+def test_the_space_of_a_single_vector_is_told_where_its_name_does_not(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (generator,) = FAMILIES["rosinality"](here)
     named, tensor, _ = write_directions(here)
     np.save(here / "pose.npy", np.load(named))
     files = [str(path) for path in (generator, named, tensor, here / "pose.npy")]
-    assert "a single row does not tell its space" in refusal(capsys, *files)
+    assert "a single vector does not tell its space" in refusal(capsys, *files)
     assert main(["import", *files, "--name", "own", "--space", "z"]) == 0
     directions = read_pack(here / "packs" / "own").directions
     spaces = {name: direction.space for name, direction in directions.items()}
@@ -303,7 +302,7 @@ def test_what_is_hardly_a_direction_is_taken_with_a_word_of_doubt(
     files = [str(generator), "face.pt", "pggan_age_boundary.npy"]
     assert main(["import", *files, "--name", "own"]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "relatent-export: face.pt: taken as a direction, but its rows are 5.7 long, as codes of 8 numbers "
+        "relatent-export: face.pt: taken as a direction, but its vectors are 5.7 long, as codes of 8 numbers "
         "are, and directions are about 1 long: perhaps a code",
         "relatent-export: pggan_age_boundary.npy: taken as a direction, but of a PGGAN by its name, which "
         "has no W: it means nothing in the Z of another generator",

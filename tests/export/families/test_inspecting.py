@@ -239,7 +239,7 @@ def test_a_folder_is_imported_as_what_is_usable_in_it(
     (more,) = set(told) - set(mixed)
     assert set(mixed) < set(told)
     assert more.startswith(
-        "relatent-export: passed over mixed/pose.pt: expected 6 rows (a generator of 16 pixels)"
+        "relatent-export: passed over mixed/pose.pt: expected 6 layers (a generator of 16 pixels)"
     )
     pack = read_pack(here / "packs" / "own")
     assert {"age", "smile_w_boundary", "ganspace_00"} <= set(pack.directions)
@@ -316,7 +316,7 @@ def test_a_folder_of_directions_that_do_not_fit_is_refused_after_all(
     assert main(["import", str(generator), "edits", "--name", "own"]) == 1
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith(
-        "relatent-export: passed over edits/age_w_boundary.npy: expected rows of 8 numbers"
+        "relatent-export: passed over edits/age_w_boundary.npy: expected layers of 8 numbers"
     )
     assert told[1] == "relatent-export: edits: nothing in it can be imported"
     assert not (here / "packs" / "own").exists()
@@ -329,7 +329,7 @@ def test_a_folders_direction_that_only_wants_its_space_said_is_not_passed_over(
     (here / "edits").mkdir()
     np.save(here / "edits" / "pose.npy", np.ones((1, WIDTH)) / WIDTH**0.5)
     assert main(["import", str(generator), "edits", "--name", "own"]) == 1
-    assert "a single row does not tell its space" in capsys.readouterr().err
+    assert "a single vector does not tell its space" in capsys.readouterr().err
 
 
 def test_nvidias_own_pickle_is_judged_as_its_tensors_are(

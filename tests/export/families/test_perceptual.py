@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
-from relatent_export.families.perceptual import holds_features, perceptual_from
-from relatent_export.nets.lpips import Stack
+from relatent_export.families import perceptual
+from relatent_export.families.family import Part
+from relatent_export.nets.lpips import Lpips, Stack
 from tests.export.families import plain_perceptual as plain
 from tests.fixtures.checkpoints.perceptual import (
     ALEXNET,
@@ -23,6 +24,10 @@ from tests.fixtures.checkpoints.perceptual import (
 )
 
 Tensors = dict[str, Tensor]
+
+
+def build(*files: Tensors) -> Lpips:
+    return perceptual.build([Part("file", tensors) for tensors in files])
 
 
 def images(side: int) -> tuple[Tensor, Tensor]:
@@ -44,7 +49,7 @@ def test_vgg16_with_linear_weights_measures_lpips(side: int) -> None:
     stack, linear, (one, other) = vgg16_tensors(), lpips_tensors(), images(side)
     a, b = (plain.vgg16_maps(plain.scaled(x), stack, "features.{i}") for x in (one, other))
     expected = plain.distances(a, b, list(linear.values())).sum(1)
-    network = perceptual_from(stack, linear)
+    network = build(stack, linear)
     assert network.config.stack is Stack.VGG16
     assert network.config.widths == tuple(VGG16.values())
     assert relative(network(one, other), expected) < 1e-4
@@ -58,7 +63,7 @@ def test_alexnet_with_linear_weights_measures_lpips(side: int) -> None:
     stack, linear, (one, other) = alexnet_tensors(), lpips_tensors(ALEXNET_COMPARED), images(side)
     a, b = (plain.alexnet_maps(plain.scaled(x), stack, "features.{i}") for x in (one, other))
     expected = plain.distances(a, b, list(linear.values())).sum(1)
-    network = perceptual_from(linear, stack)
+    network = build(linear, stack)
     assert network.config.stack is Stack.ALEXNET
     assert network.config.widths == tuple(ALEXNET.values())
     assert relative(network(one, other), expected) < 1e-4
@@ -69,7 +74,7 @@ def test_without_linear_weights_all_channels_and_maps_count_alike() -> None:
     stack, (one, other) = vgg16_tensors(), images(32)
     a, b = (plain.vgg16_maps(plain.scaled(x), stack, "features.{i}") for x in (one, other))
     expected = plain.distances(a, b, ones(VGG16_COMPARED)).mean(1)
-    network = perceptual_from(stack)
+    network = build(stack)
     assert not network.config.calibrated
     assert relative(network(one, other), expected) < 1e-4
 
@@ -77,7 +82,7 @@ def test_without_linear_weights_all_channels_and_maps_count_alike() -> None:
 def test_in_domain_inversions_vgg16_sees_blue_first_and_pixels_of_255() -> None:
     stack, (one, other) = idinvert_vgg16_tensors(), images(32)
     a, b = (plain.vgg16_maps(plain.keras_scaled(x), stack, "layer{i}") for x in (one, other))
-    network = perceptual_from(stack)
+    network = build(stack)
     for ours, theirs in zip(network.features(one), a, strict=True):
         assert relative(ours, theirs) < 1e-4
     expected = plain.distances(a, b, ones(VGG16_COMPARED)).mean(1)
@@ -89,8 +94,8 @@ def test_in_domain_inversions_vgg16_sees_blue_first_and_pixels_of_255() -> None:
 )
 def test_a_whole_network_is_its_stack_and_its_linear_weights(stack: Tensors, widths: tuple[int, ...]) -> None:
     linear = lpips_tensors(widths)
-    parts, whole = perceptual_from(stack, linear), perceptual_from(whole_lpips_tensors(stack, linear))
-    undropped = perceptual_from(stack, lpips_tensors(widths, dropout=False))
+    parts, whole = build(stack, linear), build(whole_lpips_tensors(stack, linear))
+    undropped = build(stack, lpips_tensors(widths, dropout=False))
     assert whole.config == parts.config == undropped.config
     for name, tensor in parts.state_dict().items():
         assert torch.equal(tensor, whole.state_dict()[name]), name
@@ -100,15 +105,16 @@ def test_a_whole_network_is_its_stack_and_its_linear_weights(stack: Tensors, wid
 def test_a_whole_networks_own_preprocessing_is_kept() -> None:
     whole = whole_lpips_tensors(vgg16_tensors(), {})
     whole["scaling_layer.shift"] = torch.full((1, 3, 1, 1), 0.25)
-    assert torch.equal(perceptual_from(whole).shift, whole["scaling_layer.shift"])
+    assert torch.equal(build(whole).shift, whole["scaling_layer.shift"])
 
 
 def test_what_is_published_is_recognised_by_what_it_holds() -> None:
     linear = lpips_tensors()
     for tensors in (vgg16_tensors(), alexnet_tensors(), linear, idinvert_vgg16_tensors()):
-        assert holds_features(tensors)
-    assert holds_features(whole_lpips_tensors(alexnet_tensors(), {}))
-    assert not holds_features({"layer0.weight": torch.ones(4, 3, 3, 3), "output0.bias": torch.ones(3)})
+        assert perceptual.holds_features(Part("file", tensors))
+    assert perceptual.holds_features(Part("file", whole_lpips_tensors(alexnet_tensors(), {})))
+    generator = {"layer0.weight": torch.ones(4, 3, 3, 3), "output0.bias": torch.ones(3)}
+    assert not perceptual.holds_features(Part("file", generator))
 
 
 def without(tensors: Tensors, name: str) -> Tensors:
@@ -157,7 +163,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_reason(
     tensors: Tensors, error: type[Refused], message: str
 ) -> None:
     with pytest.raises(error, match=message) as caught:
-        perceptual_from(tensors, names=["some.pth"])
+        perceptual.build([Part("some.pth", tensors)])
     assert str(caught.value).startswith("some.pth: ")
     assert "\n" not in str(caught.value)
 
@@ -202,4 +208,4 @@ def test_files_that_do_not_belong_together_are_refused(
     files: list[Tensors], error: type[Refused], message: str
 ) -> None:
     with pytest.raises(error, match=f"^{message}"):
-        perceptual_from(*files, names=["1", "2"])
+        perceptual.build([Part(what, tensors) for what, tensors in zip(("1", "2"), files, strict=True)])

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnknownFile, UnsupportedFile
+from relatent_export.families import e4e, rosinality
 from relatent_export.families.building import build_networks
-from relatent_export.families.contents import Family
-from relatent_export.families.families import recognise
+from relatent_export.families.recognising import recognise
 from relatent_export.families.wrappers import find
 from tests.export.checkpoints.refusing import taking_at_most
 from tests.fixtures.checkpoints.encoders import arcface_tensors, ir_se_encoder_tensors
@@ -104,7 +104,7 @@ def test_safetensors_by_the_same_names_are_the_same_generator(tmp_path: Path, pr
     save_file({name: tensor.contiguous() for name, tensor in held.items()}, tmp_path / "g.safetensors")
     (tmp_path / "g.safetensors").rename(tmp_path / "renamed.bin")
     contents = recognise(tmp_path / "renamed.bin")
-    assert contents.family is Family.ROSINALITY
+    assert contents.origin is rosinality.FAMILY
     torch.save({"g_ema": ROSINALITY, "latent_avg": mean}, tmp_path / "g.pt")
     ours, theirs = built(tmp_path / "renamed.bin"), built(tmp_path / "g.pt")
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
@@ -131,8 +131,9 @@ def test_an_encoder_and_its_generator_are_found_together_in_every_wrapper(
     rest = {"opts": options, "latent_avg": torch.full((LAYERS, WIDTH), 0.5)}
     torch.save(wrap(state, rest), tmp_path / "e4e.pt")
     contents = recognise(tmp_path / "e4e.pt")
-    assert contents.family is Family.E4E
-    assert contents.options == options
+    assert contents.origin is e4e.FAMILY
+    assert contents.encoder is not None
+    assert contents.encoder.part.options == options
     networks = build_networks([contents])
     assert networks.encoder is not None
     assert torch.equal(networks.generator.mean_code(), torch.full((LAYERS, WIDTH), 0.5))
@@ -160,8 +161,9 @@ def test_an_encoder_in_a_list_keeps_what_stands_beside_it(tmp_path: Path, wrap: 
     held = {"state_dict": state, "opts": options, "latent_avg": mean}
     torch.save(wrap(held), tmp_path / "e4e.pt")
     contents = recognise(tmp_path / "e4e.pt")
-    assert (contents.family, contents.options) == (Family.E4E, options)
-    assert contents.latent_avg is not None
+    assert contents.encoder is not None
+    assert (contents.origin, contents.encoder.part.options) == (e4e.FAMILY, options)
+    assert contents.encoder.part.latent_avg is not None
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,8 @@ def test_of_two_generators_the_averaged_one_is_told_by_a_whole_word(
 ) -> None:
     torch.save({averaged: dict(ROSINALITY), other: coarse(ROSINALITY)}, tmp_path / "g.pt")
     held = recognise(tmp_path / "g.pt").generator
-    assert all(torch.equal(held[name], tensor) for name, tensor in ROSINALITY.items())
+    assert held is not None
+    assert all(torch.equal(held.part.tensors[name], tensor) for name, tensor in ROSINALITY.items())
 
 
 def test_a_tensor_by_the_name_of_another_is_refused(tmp_path: Path) -> None:
@@ -203,7 +206,7 @@ def test_countless_places_are_gone_through_once(tmp_path: Path) -> None:
     tensors = {f"{i:x}.{name}": tensor for i in range(20_000) for name, tensor in held.items()}
     inner = {f"0.inner.{name}": tensor for name, tensor in held.items()}
     began = time.process_time()
-    found = find(tensors | inner, {"style.1.weight": "conv1.conv.weight"})
+    found = find(tensors | inner, [("style.1.weight", "conv1.conv.weight")])
     assert time.process_time() - began < 5
     assert len(found) == 20_000
     assert found[0].tensors.keys() == {*held, *(name.removeprefix("0.") for name in inner)}

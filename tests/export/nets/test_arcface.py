@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from relatent_export.families.encoders import identity_from
+from relatent_export.families.arcface import build
+from relatent_export.families.family import Part
 from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
 from tests.export.nets.exporting import assert_exports
 from tests.export.nets.plain_encoders import arcface, assert_close
@@ -22,7 +23,7 @@ TENSORS = arcface_tensors(side=48)
 
 @pytest.fixture(scope="module")
 def network() -> ArcFace:
-    return identity_from(TENSORS)
+    return build(Part("file", TENSORS))
 
 
 def images(side: int, seed: int = 0) -> Tensor:

@@ -10,7 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from relatent_export.families.encoders import encoder_from
+from relatent_export.families.family import Part
+from relatent_export.families.shared.gradual_style import build_encoder
 from relatent_export.nets.gradual_style import GradualStyleConfig, GradualStyleEncoder, Reading
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from tests.export.nets import plain_encoders as plain
@@ -41,7 +42,7 @@ def image() -> torch.Tensor:
 @torch.no_grad()
 def test_psp_reads_rows_from_three_levels_and_adds_the_mean(generator, mean, image) -> None:
     tensors = ir_se_encoder_tensors(10)
-    network = encoder_from(tensors, mean, {"encoder_type": "GradualStyleEncoder"}, generator)
+    network = build_encoder(Part("file", tensors, mean, {"encoder_type": "GradualStyleEncoder"}), generator)
     assert network.resolution == 64
     rows = plain.pyramid_rows(tensors, TAPS, plain.ir_se_maps(tensors, UNITS, image))
     plain.assert_close(network(image), rows + mean)
@@ -50,7 +51,7 @@ def test_psp_reads_rows_from_three_levels_and_adds_the_mean(generator, mean, ima
 @torch.no_grad()
 def test_e4e_adds_offsets_to_the_first_row(generator, mean, image) -> None:
     tensors = ir_se_encoder_tensors(10, seed=1)
-    network = encoder_from(tensors, mean, {"encoder_type": "Encoder4Editing"}, generator)
+    network = build_encoder(Part("file", tensors, mean, {"encoder_type": "Encoder4Editing"}), generator)
     rows = plain.pyramid_rows(tensors, TAPS, plain.ir_se_maps(tensors, UNITS, image))
     plain.assert_close(network(image), plain.from_first(rows) + mean)
 
@@ -58,7 +59,7 @@ def test_e4e_adds_offsets_to_the_first_row(generator, mean, image) -> None:
 @torch.no_grad()
 def test_a_larger_image_has_deeper_heads(generator, mean) -> None:
     tensors = ir_se_encoder_tensors(10, resolution=128)
-    network = encoder_from(tensors, mean, {"encoder_type": "GradualStyleEncoder"}, generator)
+    network = build_encoder(Part("file", tensors, mean, {"encoder_type": "GradualStyleEncoder"}), generator)
     assert network.resolution == 128
     image = torch.randn(1, 3, 128, 128)
     rows = plain.pyramid_rows(tensors, TAPS, plain.ir_se_maps(tensors, UNITS, image))
@@ -68,7 +69,9 @@ def test_a_larger_image_has_deeper_heads(generator, mean) -> None:
 @torch.no_grad()
 def test_a_resnets_pyramid_is_read_alike(generator, mean, image) -> None:
     tensors = resnet_encoder_tensors(10, channels=3, pyramid=True)
-    network = encoder_from(tensors, mean, {"encoder_type": "ResNetGradualStyleEncoder"}, generator)
+    network = build_encoder(
+        Part("file", tensors, mean, {"encoder_type": "ResNetGradualStyleEncoder"}), generator
+    )
     rows = plain.pyramid_rows(tensors, TAPS, plain.resnet_maps(tensors, UNITS, image))
     plain.assert_close(network(image), rows + mean)
 
@@ -77,7 +80,7 @@ def test_a_resnets_pyramid_is_read_alike(generator, mean, image) -> None:
 def test_an_encoder_into_w_gives_every_layer_the_pooled_row(generator, mean) -> None:
     tensors = ir_se_encoder_tensors(10, pooled=True)
     options = {"encoder_type": "WEncoder", "start_from_latent_avg": False}
-    network = encoder_from(tensors, mean[0], options, generator)
+    network = build_encoder(Part("file", tensors, mean[0], options), generator)
     assert network.resolution == 64, "the generator's, where that is below the published 256"
     image = torch.randn(2, 3, 64, 64)
     pooled = F.adaptive_avg_pool2d(plain.ir_se_maps(tensors, UNITS, image)[-1], 1)[:, :, 0, 0]
@@ -89,7 +92,7 @@ def test_an_encoder_into_w_gives_every_layer_the_pooled_row(generator, mean) -> 
 def test_an_encoder_of_cars_leaves_out_the_bars(generator, mean, image) -> None:
     tensors = ir_se_encoder_tensors(10)
     options = {"encoder_type": "Encoder4Editing", "dataset_type": "cars_encode"}
-    network = encoder_from(tensors, mean, options, generator)
+    network = build_encoder(Part("file", tensors, mean, options), generator)
     maps = plain.ir_se_maps(tensors, UNITS, image[:, :, 8:56])
     rows = plain.from_first(plain.pyramid_rows(tensors, TAPS, maps))
     plain.assert_close(network(image), rows + mean)
@@ -99,19 +102,21 @@ def test_an_encoder_of_cars_leaves_out_the_bars(generator, mean, image) -> None:
 def test_without_a_start_from_the_mean_none_is_added(generator, mean, image) -> None:
     tensors = ir_se_encoder_tensors(10)
     options = {"encoder_type": "GradualStyleEncoder", "start_from_latent_avg": False}
-    network = encoder_from(tensors, mean, options, generator)
+    network = build_encoder(Part("file", tensors, mean, options), generator)
     rows = plain.pyramid_rows(tensors, TAPS, plain.ir_se_maps(tensors, UNITS, image))
     plain.assert_close(network(image), rows)
 
 
 def test_an_encoder_exports_for_any_batch(generator, mean, image) -> None:
     options = {"encoder_type": "Encoder4Editing"}
-    assert_exports(encoder_from(ir_se_encoder_tensors(10), mean, options, generator), image)
+    assert_exports(build_encoder(Part("file", ir_se_encoder_tensors(10), mean, options), generator), image)
 
 
 @torch.no_grad()
 def test_a_pack_can_rebuild_an_encoder_from_json_and_weights(generator, mean, image) -> None:
-    network = encoder_from(ir_se_encoder_tensors(10), mean, {"encoder_type": "Encoder4Editing"}, generator)
+    network = build_encoder(
+        Part("file", ir_se_encoder_tensors(10), mean, {"encoder_type": "Encoder4Editing"}), generator
+    )
     header = json.loads(json.dumps(asdict(network.config)))
     copy = GradualStyleEncoder(GradualStyleConfig(**header))
     copy.load_state_dict(network.state_dict())

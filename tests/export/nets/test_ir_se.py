@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from relatent_export.families.backbones import ir_se_shape, ir_se_state, resnet_shape, resnet_state
-from relatent_export.families.named import NamedTensors
+from relatent_export.families.shared.backbones import ir_se_shape, ir_se_state, resnet_shape, resnet_state
+from relatent_export.families.shared.named_tensors import NamedTensors
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.ir_se import IRSE, IRSEConfig
 from relatent_export.nets.resnet import ResNet

@@ -17,7 +17,8 @@ from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.onnx import export_module
 from relatent_export.compile.precision import Precision, in_precision
 from relatent_export.compile.step import state_shapes, trace_step
-from relatent_export.families.perceptual import perceptual_from
+from relatent_export.families import perceptual
+from relatent_export.families.family import Part
 from relatent_export.nets.lpips import Lpips, LpipsConfig, Stack
 from relatent_export.nets.perceptual import FeatureNetwork, perceptual_distance, resized_masks
 from tests.export.running import Arrays, run
@@ -29,11 +30,16 @@ from tests.fixtures.checkpoints.perceptual import (
     vgg16_tensors,
 )
 
+
+def build(*files: dict[str, Tensor]) -> Lpips:
+    return perceptual.build([Part("file", tensors) for tensors in files])
+
+
 NETWORKS: dict[str, tuple[Lpips, int]] = {
-    "VGG16": (perceptual_from(vgg16_tensors(), lpips_tensors()), 36),
-    "VGG16, not calibrated": (perceptual_from(vgg16_tensors()), 32),
-    "Keras's VGG16": (perceptual_from(idinvert_vgg16_tensors()), 32),
-    "AlexNet": (perceptual_from(alexnet_tensors(), lpips_tensors(ALEXNET_COMPARED)), 64),
+    "VGG16": (build(vgg16_tensors(), lpips_tensors()), 36),
+    "VGG16, not calibrated": (build(vgg16_tensors()), 32),
+    "Keras's VGG16": (build(idinvert_vgg16_tensors()), 32),
+    "AlexNet": (build(alexnet_tensors(), lpips_tensors(ALEXNET_COMPARED)), 64),
 }
 """Networks and the sides of images to compare with them: in some maps, pools leave a pixel over."""
 

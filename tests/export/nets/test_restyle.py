@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from relatent_export.families.encoders import encoder_from
+from relatent_export.families.family import Part
+from relatent_export.families.shared.gradual_style import build_encoder
 from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from tests.export.nets import plain_encoders as plain
@@ -82,14 +83,16 @@ RESNET = resnet_encoder_tensors(12)
 def test_every_kind_runs_its_published_loop(
     kind: str, tensors: Tensors, rows: Callable[[Tensors, Tensor], Tensor], generator, mean, image
 ) -> None:
-    network = encoder_from(tensors, mean, {"encoder_type": kind, "n_iters_per_batch": 3}, generator)
+    network = build_encoder(
+        Part("file", tensors, mean, {"encoder_type": kind, "n_iters_per_batch": 3}), generator
+    )
     expected = plain.restyle(lambda x: rows(tensors, x), generator.synthesis, mean.expand(12, 8), image, 3)
     plain.assert_close(network(image, generator.synthesis), expected)
 
 
 @torch.no_grad()
 def test_five_passes_are_made_unless_the_options_say_otherwise(generator, mean, image) -> None:
-    network = encoder_from(IR_SE, mean, {"encoder_type": "BackboneEncoder"}, generator)
+    network = build_encoder(Part("file", IR_SE, mean, {"encoder_type": "BackboneEncoder"}), generator)
     seen = []
 
     def synthesis(w: Tensor) -> Tensor:
@@ -103,7 +106,7 @@ def test_five_passes_are_made_unless_the_options_say_otherwise(generator, mean, 
 @torch.no_grad()
 def test_bars_of_cars_are_left_out_of_image_and_reconstruction(generator, mean, image) -> None:
     options = {"encoder_type": "BackboneEncoder", "dataset_type": "cars_encode", "n_iters_per_batch": 2}
-    network = encoder_from(IR_SE, mean, options, generator)
+    network = build_encoder(Part("file", IR_SE, mean, options), generator)
     rows = mean.expand(12, 8)
     expected = plain.restyle(lambda x: backbone(IR_SE, x[:, :, 8:56]), generator.synthesis, rows, image, 2)
     plain.assert_close(network(image, generator.synthesis), expected)
@@ -115,7 +118,10 @@ def test_the_loop_exports_for_any_batch(generator, mean, image) -> None:
     class Loop(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.encoder, self.generator = encoder_from(IR_SE, mean, options, generator), generator
+            self.encoder, self.generator = (
+                build_encoder(Part("file", IR_SE, mean, options), generator),
+                generator,
+            )
 
         def forward(self, image: Tensor) -> Any:
             return self.encoder(image, self.generator.synthesis)
@@ -125,7 +131,7 @@ def test_the_loop_exports_for_any_batch(generator, mean, image) -> None:
 
 @torch.no_grad()
 def test_a_pack_can_rebuild_an_encoder_from_json_and_weights(generator, mean, image) -> None:
-    network = encoder_from(IR_SE, mean, {"encoder_type": "BackboneEncoder"}, generator)
+    network = build_encoder(Part("file", IR_SE, mean, {"encoder_type": "BackboneEncoder"}), generator)
     header = json.loads(json.dumps(asdict(network.config)))
     copy = ReStyleEncoder(ReStyleConfig(**header))
     copy.load_state_dict(network.state_dict())

@@ -2,10 +2,10 @@
 
 Härkönen et al., "GANSpace: Discovering Interpretable GAN Controls" (2020). A file of the e4e family holds
 mu (`mean`), orthonormal components c (`comp`) and the standard deviations sigma of the codes along them
-(`std`). With rows c, lengths sigma and the bias -<mu, c>, a relative strength s is GANSpace's own
+(`std`). With vectors c, lengths sigma and the bias -<mu, c>, a relative strength s is GANSpace's own
 w + s * sigma * c, and an absolute one the e4e family's edit, which arrives at the coordinate s:
-(s - <w - mu, c> / sigma) * c * sigma. The e4e family reads that coordinate off a code's first row for all
-rows, and this project off each row: the same for codes of W.
+(s - <w - mu, c> / sigma) * c * sigma. The e4e family reads that coordinate off a code's first layer for all
+layers, and this project off each layer: the same for codes of W.
 
 GANSpace's own `cache/components/*.npz` hold `lat_mean`, `lat_comp` and `lat_stdev` of the codes, of W or of
 Z, where the deviations are all 1; their `act_*`, of the activations, are not used.
@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,32 +24,117 @@ import numpy as np
 from relatent.core.directions import Direction
 from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import DamagedFile, Refused, UnsupportedFile
-from relatent_export.directions.formats.rows import Description, Numbers, direction, norms_of, numbers
-
-SLIDER = 10.0
-"""How far GANSpace's own sliders go, in standard deviations."""
+from relatent_export.directions.formats.published import (
+    CodeShape,
+    DirectionChoices,
+    DirectionFormat,
+    GanspaceEdit,
+    name_of,
+)
+from relatent_export.directions.formats.vectors import Description, Numbers, direction, norms_of, numbers
 
 _ORTHONORMAL = 1e-3
 
 _LAYOUTS = (("mean", "comp", "std"), ("lat_mean", "lat_comp", "lat_stdev"))
 """Of the e4e family's files and of GANSpace's own."""
 
+COMPONENTS = DirectionFormat("GANSpace components", "that of its publisher; those of the e4e family are MIT")
 
-@dataclass(frozen=True)
-class GanspaceEdit:
-    """A published edit along a component.
+
+@dataclass(frozen=True, eq=False)
+class GanspaceComponents:
+    """Parsed components.
 
     Attributes:
-        component: its number, from 0.
-        first_layer, last_layer: rows to move, both included. Lists of the e4e family leave the last one
-            out: their (58, 7, 9, 7) is component 58, layers 7 to 8, strength 7.
-        strength: as published; what the direction's range reaches to, either way.
+        components: [C, D], of unit norm.
+        deviations: along each, [C].
+        mean: of the codes, [D].
+        space: of the codes.
     """
 
-    component: int
-    first_layer: int
-    last_layer: int
-    strength: float = SLIDER
+    path: Path
+    name: str
+    components: Numbers
+    deviations: Numbers
+    mean: Numbers
+    space: Space
+
+    @property
+    def format(self) -> DirectionFormat:
+        """How they are published."""
+        return COMPONENTS
+
+    def describe(self) -> dict[str, str]:
+        """What there is, in lines by their titles."""
+        count, width = self.components.shape
+        return {
+            "directions": f"GANSpace, {count} components",
+            "space": f"{self.space.upper()}, {width} numbers",
+        }
+
+    def directions(self, shape: CodeShape, choices: DirectionChoices) -> list[Direction]:
+        """Directions of the components that `choices` name, or of all, for a generator.
+
+        Raises:
+            Refused: they are of another width, or an edit is of none of them, or chooses layers of Z.
+            ValueError: an edit's name is not one that a direction can have.
+        """
+        what, of_z = str(self.path), self.space is Space.Z
+        expected, taker = (shape.z_width, "mapping network takes") if of_z else (shape.width, "codes have")
+        count, width = self.components.shape
+        if width != expected:
+            raise UnsupportedFile(
+                f"{what}: expected components of {expected} numbers, as this generator's {taker}, got {width}"
+            )
+        if of_z and choices.edits:
+            raise Refused(f"{what}: its components are of Z, which has no layers to choose with --component")
+        made = []
+        for name, edit in (choices.edits or self._all(shape.layers)).items():
+            check_edit(edit, name, count, shape.layers, what)
+            source = f"GANSpace, {self.path.name}, component {edit.component}"
+            about = Description(name, source, choices.licence, abs(edit.strength))
+            component, deviation = self.components[edit.component], float(self.deviations[edit.component])
+            made.append(
+                component_direction(
+                    component, deviation, self.mean, edit, self.space, shape.layers, about, what
+                )
+            )
+        return made
+
+    def _all(self, layers: int) -> dict[str, GanspaceEdit]:
+        """Each component on all layers, by the file's name and its number."""
+        count = len(self.components)
+        digits = max(2, len(str(count - 1)))
+        return {f"{self.name}_{i:0{digits}d}": GanspaceEdit(i, 0, layers - 1) for i in range(count)}
+
+
+def parse(data: Any, path: Path) -> GanspaceComponents | None:
+    """Parse components, of the e4e family's layout or of GANSpace's own; None if a file holds none.
+
+    Raises:
+        Refused: they are not of unit norm, or do not fit their mean and deviations.
+    """
+    layout = next((each for each in _LAYOUTS if isinstance(data, Mapping) and set(each) <= data.keys()), None)
+    if layout is None:
+        return None
+    what, (mean_key, key, deviations_key) = str(path), layout
+    name, components = name_of(path), numbers(data[key], f"{what}: {key}")
+    components = components.reshape(len(components), -1) if components.ndim > 1 else components[None]
+    mean = numbers(data[mean_key], f"{what}: {mean_key}").reshape(-1)
+    deviations = numbers(data[deviations_key], f"{what}: {deviations_key}").reshape(-1)
+    count, width = components.shape
+    if len(deviations) != count or not all(is_deviation(number) for number in deviations):
+        raise DamagedFile(f"{what}: {deviations_key}: expected {count} numbers above 0, one a component")
+    if len(mean) != width:
+        raise DamagedFile(
+            f"{what}: {mean_key}: expected {width} numbers, as its components have, got {len(mean)}"
+        )
+    if np.abs(np.linalg.norm(components, axis=1) - 1).max() > _ORTHONORMAL:
+        raise DamagedFile(f"{what}: {key}: expected components of unit norm")
+    # GANSpace's code leaves them at 1 where codes are of Z, and measures them where they are of W.
+    of_z = key == "lat_comp" and bool((deviations == 1).all())
+    space = Space.Z if of_z else Space.W
+    return GanspaceComponents(path, name, components, deviations, mean, space)
 
 
 def read_edit(text: str) -> tuple[str, GanspaceEdit]:
@@ -78,109 +164,9 @@ def read_edits(texts: Sequence[str]) -> dict[str, GanspaceEdit]:
     return edits
 
 
-def is_ganspace(data: Any) -> bool:
-    """Whether a checkpoint's data is components, of the e4e family's layout or of GANSpace's own."""
-    return isinstance(data, Mapping) and any(set(layout) <= data.keys() for layout in _LAYOUTS)
-
-
-@dataclass(frozen=True)
-class _Components:
-    """Components [C, D] of unit norm, the deviations [C] along them, the mean [D] and their space."""
-
-    rows: Numbers
-    deviations: Numbers
-    mean: Numbers
-    space: Space
-
-
-def components_of(data: Mapping[str, Any], what: str) -> tuple[int, int, Space]:
-    """How many components a file has, of how many numbers and of which space.
-
-    Raises:
-        DamagedFile: they are none.
-    """
-    found = _components(data, what)
-    return len(found.rows), found.rows.shape[1], found.space
-
-
-def _components(data: Mapping[str, Any], what: str) -> _Components:
-    mean_key, key, deviations_key = next(layout for layout in _LAYOUTS if set(layout) <= data.keys())
-    rows = numbers(data[key], f"{what}: {key}")
-    rows = rows.reshape(len(rows), -1) if rows.ndim > 1 else rows[None]
-    mean = numbers(data[mean_key], f"{what}: {mean_key}").reshape(-1)
-    deviations = numbers(data[deviations_key], f"{what}: {deviations_key}").reshape(-1)
-    if len(deviations) != len(rows) or not all(is_deviation(number) for number in deviations):
-        raise DamagedFile(f"{what}: {deviations_key}: expected {len(rows)} numbers above 0, one a component")
-    if len(mean) != rows.shape[1]:
-        raise DamagedFile(
-            f"{what}: {mean_key}: expected {rows.shape[1]} numbers, as its components have, got {len(mean)}"
-        )
-    if np.abs(np.linalg.norm(rows, axis=1) - 1).max() > _ORTHONORMAL:
-        raise DamagedFile(f"{what}: {key}: expected components of unit norm")
-    # Its code leaves them so where codes are of Z, and measures them where they are of W.
-    of_z = key == "lat_comp" and bool((deviations == 1).all())
-    return _Components(rows, deviations, mean, Space.Z if of_z else Space.W)
-
-
 def is_deviation(number: float) -> bool:
     """Whether a number can be how far a unit of strength moves: above 0, and held by a float32."""
     return 0 < number <= float(np.finfo(np.float32).max)
-
-
-def read_components(
-    data: Mapping[str, Any],
-    layers: int,
-    width: int,
-    z_width: int,
-    description: Description,
-    edits: Mapping[str, GanspaceEdit] | None,
-    what: str,
-) -> list[Direction]:
-    """Make directions of components.
-
-    Args:
-        data: `mean` [1, D], `comp` [C, 1, D] and `std` [C], or GANSpace's own names.
-        layers: rows of the generator's codes.
-        width: numbers of a row.
-        z_width: width of its mapping network's input.
-        description: of the file; each component is called by its name and a number.
-        edits: what to take, by name; every component on all layers if None.
-        what: what it is, for errors; begins with the file.
-
-    Raises:
-        Refused: the components are of another width, or an edit is of none of them, or of rows of Z.
-        ValueError: an edit's name is none.
-    """
-    found = _components(data, what)
-    of_z = found.space is Space.Z
-    expected, taker = (z_width, "mapping network takes") if of_z else (width, "codes have")
-    if found.rows.shape[1] != expected:
-        raise UnsupportedFile(
-            f"{what}: expected components of {expected} numbers, as this generator's {taker}, got "
-            f"{found.rows.shape[1]}"
-        )
-    if of_z and edits is not None:
-        raise Refused(f"{what}: its components are of Z, which has no rows to choose with --component")
-    count = len(found.rows)
-    if edits is None:
-        digits = max(2, len(str(count - 1)))
-        edits = {
-            f"{description.name}_{index:0{digits}d}": GanspaceEdit(index, 0, layers - 1)
-            for index in range(count)
-        }
-    made = []
-    for name, edit in edits.items():
-        check_edit(edit, name, count, layers, what)
-        row = found.rows[edit.component]
-        about = replace(
-            description,
-            name=name,
-            source=f"{description.source}, component {edit.component}",
-            reach=abs(edit.strength),
-        )
-        deviation, mean = float(found.deviations[edit.component]), found.mean
-        made.append(component_direction(row, deviation, mean, edit, found.space, layers, about, what))
-    return made
 
 
 def component_direction(
@@ -199,20 +185,20 @@ def component_direction(
         DamagedFile: it is zero.
     """
     unit = component / norms_of(component, what)
-    rows = 1 if space is Space.Z else layers
+    count = 1 if space is Space.Z else layers
     return direction(
-        np.tile(unit, (rows, 1)),
+        np.tile(unit, (count, 1)),
         space,
         description,
         what,
-        lengths=(deviation,) * rows,
+        lengths=(deviation,) * count,
         bias=-float(mean @ unit),
         layers=(0, 0) if space is Space.Z else (edit.first_layer, edit.last_layer),
     )
 
 
 def check_edit(edit: GanspaceEdit, name: str, count: int, layers: int, what: str) -> None:
-    """Check an edit against the number of components and the generator's rows.
+    """Check an edit against the number of components and the generator's layers.
 
     Raises:
         Refused: it is of none of them.

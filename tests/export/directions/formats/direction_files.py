@@ -11,7 +11,8 @@ import torch
 
 from relatent.core.directions import Direction
 from relatent_export.checkpoints import read_checkpoint
-from relatent_export.directions.formats import files as directions
+from relatent_export.directions.formats.published import CodeShape, DirectionChoices, DirectionFile
+from relatent_export.directions.formats.registry import parse_directions
 
 LAYERS, WIDTH, Z_WIDTH = 14, 16, 12
 RANDOM = np.random.default_rng(0)
@@ -22,20 +23,26 @@ def unit(*shape: int) -> np.ndarray[Any, Any]:
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
-def read_directions(path: Path, *shape: int, **options: Any) -> list[Direction]:
-    return directions.read_directions(read_checkpoint(path), path, *shape, **options)
+def parsed(path: Path) -> DirectionFile:
+    found = parse_directions(read_checkpoint(path), path)
+    assert found is not None
+    return found
+
+
+def read_directions(path: Path, *shape: int, **choices: Any) -> list[Direction]:
+    return parsed(path).directions(CodeShape(*shape), DirectionChoices(**choices))
 
 
 def describe_directions(path: Path) -> dict[str, str]:
-    return directions.describe_directions(read_checkpoint(path), path)
+    return parsed(path).describe()
 
 
-def read(path: Path, **options: Any) -> list[Direction]:
-    return read_directions(path, LAYERS, WIDTH, Z_WIDTH, **options)
+def read(path: Path, **choices: Any) -> list[Direction]:
+    return read_directions(path, LAYERS, WIDTH, Z_WIDTH, **choices)
 
 
-def one(path: Path, **options: Any) -> Direction:
-    (found,) = read(path, **options)
+def one(path: Path, **choices: Any) -> Direction:
+    (found,) = read(path, **choices)
     return found
 
 

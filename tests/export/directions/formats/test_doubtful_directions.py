@@ -37,7 +37,7 @@ IN_NO_GENERATOR: dict[str, tuple[str, Any, str]] = {
         ),
         "expected a direction, got zeros alone",
     ),
-    "a row that is not there": (
+    "a layer that is not there": (
         "age.npy",
         np.array({"boundary": unit(14, 512), "meta_data": {"manipulate_layers": [14]}}, dtype=object),
         "manipulate_layers: expected 0 to 13, got [14]",
@@ -45,11 +45,11 @@ IN_NO_GENERATOR: dict[str, tuple[str, Any, str]] = {
     "codes with a boundary": (
         "age.npy",
         np.array({"boundary": unit(3, 14, 512)}, dtype=object),
-        "3 codes of 14 rows and no direction",
+        "3 codes of 14 layers and no direction",
     ),
     "too long": ("age.npy", np.full((14, 512), 1e300), "expected lengths that a float32 can hold"),
-    "no axis": ("age.pt", torch.tensor(1.0), "expected one row, or one a layer"),
-    "four axes": ("age.pt", torch.randn(2, 2, 14, 512), "expected one row, or one a layer"),
+    "no axis": ("age.pt", torch.tensor(1.0), "expected one vector, or one a layer"),
+    "four axes": ("age.pt", torch.randn(2, 2, 14, 512), "expected one vector, or one a layer"),
     "another mean": (
         "p.pt",
         components() | {"mean": torch.ones(1, 15)},
@@ -57,12 +57,16 @@ IN_NO_GENERATOR: dict[str, tuple[str, Any, str]] = {
     ),
     "long deviations": ("p.pt", components() | {"std": np.full(5, 1e39)}, "std: expected 5"),
     "no component": ("e.pt", own_edit(lat_comp=np.zeros((1, WIDTH))), "lat_comp: expected a direction, got"),
-    "no rows": (
+    "no layers": (
         "e.pt",
         own_edit(edit_start=5, edit_end=3),
-        "expected a component from 0 and rows edit_start",
+        "expected a component from 0 and layers edit_start",
     ),
-    "rows before the first": ("e.pt", own_edit(edit_start=-1), "expected a component from 0 and rows edit_s"),
+    "layers before the first": (
+        "e.pt",
+        own_edit(edit_start=-1),
+        "expected a component from 0 and layers edit_s",
+    ),
     "no letter": ("年.pt", torch.from_numpy(unit(1, 512)), "expected a file name with letters a to z"),
 }
 
@@ -84,7 +88,7 @@ DOUBTFUL: dict[str, tuple[str, Any, str]] = {
     "a code of W": ("face_w_boundary.npy", CODE, "perhaps a code"),
     "a code of Z": ("seed_boundary.npy", RANDOM.normal(size=(1, 512)), "perhaps a code"),
     "a few codes": ("bank.npy", np.tile(CODE, (10, 1)), "perhaps a code"),
-    "a bank of directions": ("bank.npy", unit(20, 512), "no published generator's codes have 20 rows"),
+    "a bank of directions": ("bank.npy", unit(20, 512), "no published generator's codes have 20 layers"),
     "a PGGAN's boundary": ("pggan_celebahq_age_boundary.npy", unit(1, 512), "of a PGGAN by its name"),
 }
 
@@ -108,7 +112,7 @@ def test_published_directions_raise_no_doubt(save: Save) -> None:
 def test_several_codes_in_one_file_are_no_direction_to_anybody(save: Save) -> None:
     path = save("codes.pt", torch.randn(20, LAYERS, WIDTH))
     for reader in (read, describe_directions):
-        with pytest.raises(UnsupportedFile, match="20 codes of 14 rows and no direction, which has one row"):
+        with pytest.raises(UnsupportedFile, match="20 codes of 14 layers and no direction, which has one"):
             reader(path)
-    with pytest.raises(UnsupportedFile, match=r"got 20 rows \(perhaps as many codes in one file\)"):
+    with pytest.raises(UnsupportedFile, match=r"got 20 layers \(perhaps as many codes in one file\)"):
         read(save("codes.npy", RANDOM.normal(size=(20, WIDTH))))

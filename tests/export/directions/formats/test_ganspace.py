@@ -13,7 +13,7 @@ import torch
 
 from relatent.core.spaces import Space
 from relatent_export.checkpoints.errors import Refused, UnsafeFile, UnsupportedFile
-from relatent_export.directions.formats.ganspace import GanspaceEdit
+from relatent_export.directions.formats.published import GanspaceEdit
 from tests.export.directions.formats.direction_files import (
     WIDTH,
     Z_WIDTH,
@@ -31,10 +31,10 @@ def test_ganspaces_own_components_of_w_are_those_of_the_e4e_family(tmp_path: Pat
     data = own_components()
     path = tmp_path / "stylegan2-ffhq_style_ipca_c80_n1000000_w.npz"
     write(path, **data)
-    found = read(path, name="pca", edits={"beard": GanspaceEdit(3, 7, 8)})
+    found = read(path, edits={"beard": GanspaceEdit(3, 7, 8)})
     names = {"mean": "lat_mean", "comp": "lat_comp", "std": "lat_stdev"}
     torch.save({ours: torch.from_numpy(data[theirs]) for ours, theirs in names.items()}, tmp_path / "e4e.pt")
-    (theirs,) = read(tmp_path / "e4e.pt", name="pca", edits={"beard": GanspaceEdit(3, 7, 8)})
+    (theirs,) = read(tmp_path / "e4e.pt", edits={"beard": GanspaceEdit(3, 7, 8)})
     (ours,) = found
     np.testing.assert_array_equal(ours.vector, theirs.vector)
     assert (ours.lengths, ours.bias, ours.space) == (theirs.lengths, theirs.bias, Space.W)
@@ -50,7 +50,7 @@ def test_ganspaces_own_components_of_z_move_samples(tmp_path: Path) -> None:
     assert {(each.space, each.lengths, each.last_layer) for each in found} == {(Space.Z, (1.0,), 0)}
     np.testing.assert_allclose(found[4].vector, data["lat_comp"][4], atol=1e-6)
     assert describe_directions(path)["space"] == "Z, 12 numbers"
-    with pytest.raises(Refused, match="components are of Z, which has no rows to choose with --component"):
+    with pytest.raises(Refused, match="components are of Z, which has no layers to choose with --component"):
         read(path, edits={"beard": GanspaceEdit(3, 7, 8)})
     np.savez_compressed(path, **own_components(WIDTH, of_z=True))
     with pytest.raises(
@@ -60,7 +60,7 @@ def test_ganspaces_own_components_of_z_move_samples(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
-def test_an_edit_that_ganspaces_viewer_exported_moves_its_rows_by_its_deviation(
+def test_an_edit_that_ganspaces_viewer_exported_moves_its_layers_by_its_deviation(
     tmp_path: Path, protocol: int
 ) -> None:
     path, data = tmp_path / "StyleGAN2-open_eyes-ffhq.pkl", own_edit()
@@ -73,7 +73,7 @@ def test_an_edit_that_ganspaces_viewer_exported_moves_its_rows_by_its_deviation(
     assert not np.delete(moved, [8, 9], axis=0).any()
     assert found.source == "GANSpace, StyleGAN2-open_eyes-ffhq.pkl, component 2"
     assert describe_directions(path) == {
-        "direction": "GANSpace, component 2, rows 8 to 9",
+        "direction": "GANSpace, component 2, layers 8 to 9",
         "space": "W, 16 numbers",
     }
     path.write_bytes(pickle.dumps(own_edit(name=""), protocol))
@@ -96,7 +96,7 @@ def test_an_edit_that_ganspaces_viewer_exported_moves_its_rows_by_its_deviation(
         ({"latent_space": "S"}, "latent_space: expected W or Z, got 'S'"),
         (
             {"latent_space": "Z", "lat_comp": np.ones((1, Z_WIDTH), np.float32)},
-            "moves rows 8 to 9 of what is mapped from Z, and a direction of Z moves all",
+            "moves layers 8 to 9 of what is mapped from Z, and a direction of Z moves all",
         ),
     ],
 )

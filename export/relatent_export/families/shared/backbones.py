@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
-from relatent_export.families.named import NamedTensors
+from relatent_export.families.shared.named_tensors import NamedTensors
 from relatent_export.nets.ir_se import STAGES, IRSEConfig
 
 State = dict[str, Tensor]

@@ -1,25 +1,24 @@
 """StyleGAN1 generators as the genforce group published them: in-domain inversion's, and genforce's own.
 
 Both ports compute the same and name the same weights differently. The factors of their equalised
-learning rates are multiplied into the weights here; widths and resolution are read off the shapes.
+learning rates are multiplied into the weights here; channels and resolution are read off the shapes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from relatent_export.checkpoints.errors import UnsupportedFile
-from relatent_export.families.mean_latent import estimated_mean
-from relatent_export.families.named import NamedTensors, check_colours
+from relatent_export.families.family import Part, Tensors
+from relatent_export.families.shared.mean_latent import estimated_mean
+from relatent_export.families.shared.named_tensors import NamedTensors, check_to_rgb, refuse_classes
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config, blur_kernel
-
-Tensors = Mapping[str, Tensor]
 
 _MAPPING_RATE = 0.01
 """Learning rate multiplier of every published mapping network; no file holds it."""
@@ -33,12 +32,12 @@ class Spelling:
 
     Attributes:
         dense: weight and bias of a layer of the mapping network.
-        convolution: weight of a convolution that does not double the side.
-        doubling: takes the weight of one that does. Given the tensors, the layer's name, widths (O, I)
-            and the side it comes to; gives what acts after nearest neighbours, [O, I, 3, 3].
+        convolution: weight of a convolution that does not double the resolution.
+        doubling: takes the weight of one that does. Given the tensors, the layer's name, its channels (O, I)
+            and the resolution it comes to; gives what acts after nearest neighbours, [O, I, 3, 3].
         epilogue: what the names of noise and bias begin with.
         style: weight and bias of the layer that gives the style.
-        colour: weight and bias of the layer that gives the colours.
+        to_rgb: weight and bias of the layer to RGB.
     """
 
     dense: tuple[str, str]
@@ -46,68 +45,55 @@ class Spelling:
     doubling: Callable[[NamedTensors, str, tuple[int, int], int], Tensor]
     epilogue: str
     style: tuple[str, str]
-    colour: tuple[str, str]
+    to_rgb: tuple[str, str]
 
 
-def read_config(tensors: Tensors, what: str, spelling: Spelling, *, tanh: bool) -> StyleGAN1Config:
+def read_config(part: Part, spelling: Spelling, *, tanh: bool) -> StyleGAN1Config:
     """Read the shape of a generator off its tensors.
 
     Raises:
         DamagedFile: a tensor is missing.
         UnsupportedFile: it is class-conditional, or does not draw in three colours.
     """
+    tensors, what = part.tensors, part.what
     named = NamedTensors(tensors, what)
     refuse_classes(named, what)
-    widths = [named.shape(f"mapping.dense0.{spelling.dense[0]}")]
-    while f"mapping.dense{len(widths)}.{spelling.dense[0]}" in named:
-        widths.append(named.shape(f"mapping.dense{len(widths)}.{spelling.dense[0]}"))
+    dense = [named.shape(f"mapping.dense0.{spelling.dense[0]}")]
+    while f"mapping.dense{len(dense)}.{spelling.dense[0]}" in named:
+        dense.append(named.shape(f"mapping.dense{len(dense)}.{spelling.dense[0]}"))
     channels = [named.shape("synthesis.layer0.const")[1]]
     while f"synthesis.layer{2 * len(channels) + 1}.{spelling.convolution}" in named:
         channels.append(named.shape(f"synthesis.layer{2 * len(channels) + 1}.{spelling.convolution}")[0])
-    check_colours(named.shape(f"synthesis.output{len(channels) - 1}.{spelling.colour[1]}"), what)
+    check_to_rgb(named.shape(f"synthesis.output{len(channels) - 1}.{spelling.to_rgb[1]}"), what)
     width = named.shape(f"synthesis.layer0.{spelling.style[0]}")[1]
     reached = tensors.get("truncation.truncation", torch.ones(1)).flatten() != 1
     return StyleGAN1Config(
         resolution=4 << (len(channels) - 1),
         latent_width=width,
-        z_width=widths[0][1],
-        mapping_layers=len(widths),
-        mapping_width=widths[-1][1],
+        z_width=dense[0][1],
+        mapping_layers=len(dense),
+        mapping_width=dense[-1][1],
         channels=tuple(channels),
-        shared=widths[-1][0] == width,
+        shared=dense[-1][0] == width,
         tanh=tanh,
         truncated=int(reached.sum()),
     )
 
 
-def refuse_classes(named: NamedTensors, what: str) -> None:
-    """Refuse a class-conditional generator.
-
-    Raises:
-        UnsupportedFile: it is one.
-    """
-    for name in ("mapping.label_weight", "mapping.LabelEmbed.weight"):
-        if name in named:
-            raise UnsupportedFile(
-                f"{what}: {name}: a class-conditional generator, and a pack has no classes; train or convert "
-                "it without labels"
-            )
-
-
-def build(tensors: Tensors, what: str, spelling: Spelling, config: StyleGAN1Config) -> StyleGAN1:
+def build_generator(part: Part, spelling: Spelling, config: StyleGAN1Config) -> StyleGAN1:
     """Build a generator of a shape that was read off the same tensors.
 
     Raises:
         DamagedFile: a tensor is missing, has another shape, or nothing is known of it.
         UnsupportedFile: training had not reached full resolution, or a blur kernel is not the family's.
     """
-    named = NamedTensors(tensors, what)
+    named, what = NamedTensors(part.tensors, part.what), part.what
     state = _mapping(named, spelling, config)
     state |= _synthesis(named, spelling, config)
     mean = _mean(named, config)
     _check_detail(named.drop(r"synthesis\.lod"), what)
     _check_blurs(named.drop(r"synthesis\.layer\d+\.blur\.kernel"), what)
-    named.drop(r"synthesis\.output\d+\..*")  # coarser levels' colours, which only training shows
+    named.drop(r"synthesis\.output\d+\..*")  # coarser levels' layers to RGB, which only training shows
     named.drop(r"truncation\.truncation")
     named.finish()
     generator = StyleGAN1(config)
@@ -119,12 +105,12 @@ def build(tensors: Tensors, what: str, spelling: Spelling, config: StyleGAN1Conf
 
 def _mapping(named: NamedTensors, spelling: Spelling, config: StyleGAN1Config) -> dict[str, Tensor]:
     state = {}
-    rows = 1 if config.shared else config.layers
+    codes = 1 if config.shared else config.layers
     weight, bias = spelling.dense
     for i in range(config.mapping_layers):
         inputs = config.z_width if i == 0 else config.mapping_width
         last = i == config.mapping_layers - 1
-        outputs = rows * config.latent_width if last else config.mapping_width
+        outputs = codes * config.latent_width if last else config.mapping_width
         scale = _MAPPING_RATE * _GAIN / math.sqrt(inputs)
         state[f"mapping.layers.{i}.weight"] = (
             named.take(f"mapping.dense{i}.{weight}", (outputs, inputs)) * scale
@@ -137,24 +123,24 @@ def _synthesis(named: NamedTensors, spelling: Spelling, config: StyleGAN1Config)
     channels = config.channels
     state = {"synthesis.constant": named.take("synthesis.layer0.const", (1, channels[0], 4, 4))}
     for k in range(config.layers):
-        theirs, ours, side = f"synthesis.layer{k}", f"synthesis.layers.{k}", 4 << (k // 2)
+        theirs, ours, resolution = f"synthesis.layer{k}", f"synthesis.layers.{k}", 4 << (k // 2)
         outputs = channels[k // 2]
         if k > 0:
             inputs = channels[(k - 1) // 2]
             if k % 2 == 0:
-                weight = spelling.doubling(named, theirs, (outputs, inputs), side)
+                weight = spelling.doubling(named, theirs, (outputs, inputs), resolution)
             else:
                 weight = named.take(f"{theirs}.{spelling.convolution}", (outputs, inputs, 3, 3))
             state[f"{ours}.weight"] = weight * (_GAIN / math.sqrt(9 * inputs))
         before = f"{theirs}.{spelling.epilogue}"
-        state[f"{ours}.noise"] = named.take(f"{before}apply_noise.noise", (1, 1, side, side))
+        state[f"{ours}.noise"] = named.take(f"{before}apply_noise.noise", (1, 1, resolution, resolution))
         state[f"{ours}.noise_strength"] = named.take(f"{before}apply_noise.weight", (outputs,))
         state[f"{ours}.bias"] = named.take(f"{before}bias", (outputs,))
         state |= _style(named, theirs, ours, spelling.style, (2 * outputs, config.latent_width))
     last = f"synthesis.output{len(channels) - 1}"
-    colour = named.take(f"{last}.{spelling.colour[0]}", (3, channels[-1], 1, 1))
-    state["synthesis.colour.weight"] = colour / math.sqrt(channels[-1])
-    state["synthesis.colour.bias"] = named.take(f"{last}.{spelling.colour[1]}", (3,))
+    to_rgb = named.take(f"{last}.{spelling.to_rgb[0]}", (3, channels[-1], 1, 1))
+    state["synthesis.colour.weight"] = to_rgb / math.sqrt(channels[-1])
+    state["synthesis.colour.bias"] = named.take(f"{last}.{spelling.to_rgb[1]}", (3,))
     return state
 
 
@@ -168,13 +154,13 @@ def _style(
 
 
 def _mean(named: NamedTensors, config: StyleGAN1Config) -> Tensor:
-    """The file's mean latent, one row a layer; zeros if it has none."""
-    rows, width = config.layers, config.latent_width
+    """The file's mean latent, one a layer; zeros if it has none."""
+    layers, width = config.layers, config.latent_width
     if "truncation.w_avg" not in named:
-        return torch.zeros(rows, width)
-    if named.shape("truncation.w_avg") == (rows * width,):
-        return named.take("truncation.w_avg", (rows * width,)).reshape(rows, width)
-    return named.take("truncation.w_avg", (width,)).repeat(rows, 1)
+        return torch.zeros(layers, width)
+    if named.shape("truncation.w_avg") == (layers * width,):
+        return named.take("truncation.w_avg", (layers * width,)).reshape(layers, width)
+    return named.take("truncation.w_avg", (width,)).repeat(layers, 1)
 
 
 def _check_detail(found: Tensors, what: str) -> None:

@@ -75,11 +75,11 @@ def finite(tensor: Tensor, what: str) -> Tensor:
     return tensor
 
 
-def check_colours(bias: tuple[int, ...], what: str) -> None:
+def check_to_rgb(bias: tuple[int, ...], what: str) -> None:
     """Check that a generator draws in colour.
 
     Args:
-        bias: shape of the bias of a layer that gives colours.
+        bias: shape of the bias of a layer to RGB.
         what: what it is of, for errors; begins with the file.
 
     Raises:
@@ -89,3 +89,17 @@ def check_colours(bias: tuple[int, ...], what: str) -> None:
     if count != 3:
         told = {1: "one colour channel", 2: "two colour channels", 4: "four colour channels"}
         raise UnsupportedFile(f"{what}: {told.get(count, f'{count} colour channels')}; three are needed")
+
+
+def refuse_classes(named: NamedTensors, what: str) -> None:
+    """Refuse a class-conditional generator.
+
+    Raises:
+        UnsupportedFile: it is one.
+    """
+    for name in ("mapping.label_weight", "mapping.LabelEmbed.weight"):
+        if name in named:
+            raise UnsupportedFile(
+                f"{what}: {name}: a class-conditional generator, and a pack has no classes; train or convert "
+                "it without labels"
+            )

@@ -1,4 +1,4 @@
-"""Numbers from a file as the rows of a direction: of unit norm, each with its length."""
+"""Numbers from a file as a direction's vectors: one a layer, of unit norm, each with its length."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
 
 Numbers = NDArray[np.float64]
 
-MOST_ROWS = 18
+MOST_LAYERS = 18
 """Of codes of a published generator: of 1024 pixels."""
+
+USUAL_WIDTH = 512
+"""Of w in every generator that directions are published for; only descriptions take it for granted."""
+
+INTERFACEGAN_REACH = 3.0
+"""How far InterFaceGAN's and idinvert's scripts go unless told otherwise."""
 
 _UNIT = 1e-6
 """A length this near to 1 is 1: published unit vectors are so up to the rounding of their format."""
@@ -26,7 +32,7 @@ _UNIT = 1e-6
 
 @dataclass(frozen=True)
 class Description:
-    """What a direction says of itself beside its rows.
+    """What a direction says of itself beside its vectors.
 
     Attributes:
         name: lower-case letters, digits and underscores.
@@ -35,7 +41,7 @@ class Description:
         reach: the range published with it goes from `-reach` to `reach`.
 
     Raises:
-        ValueError: the name is none.
+        ValueError: the name holds other characters.
     """
 
     name: str
@@ -68,29 +74,42 @@ def numbers(data: Any, what: str) -> Numbers:
 
 
 def check_shape(array: Numbers, what: str) -> None:
-    """Check that an array is one row, or several, whatever the generator.
+    """Check that an array is one vector, or several, whatever the generator.
 
     Raises:
         UnsupportedFile: it is of another number of axes, as several codes are.
     """
     if array.ndim == 3:
-        count, rows, width = array.shape
+        count, layers, width = array.shape
         raise UnsupportedFile(
-            f"{what}: shape {[count, rows, width]}: {count} codes of {rows} rows and no direction, which has "
-            "one row, or one a layer"
+            f"{what}: shape {[count, layers, width]}: {count} codes of {layers} layers and no direction, "
+            "which has one vector, or one a layer"
         )
     if array.ndim not in (1, 2):
-        raise UnsupportedFile(f"{what}: shape {list(array.shape)}: expected one row, or one a layer")
+        raise UnsupportedFile(f"{what}: shape {list(array.shape)}: expected one vector, or one a layer")
 
 
-def norms_of(rows: Numbers, what: str) -> Numbers:
-    """The lengths of rows.
+def split_layers(array: Numbers) -> Numbers:
+    """An array as vectors [L, D], or one, taking the usual width for granted where it does not tell."""
+    if array.ndim == 1 and array.size % USUAL_WIDTH == 0:
+        return array.reshape(-1, USUAL_WIDTH)
+    return np.atleast_2d(array)
+
+
+def layers_text(array: Numbers) -> str:
+    """The layers of an array and their width, in words."""
+    layers, width = split_layers(array).shape
+    return f"{layers} layers of {width} numbers"
+
+
+def norms_of(vectors: Numbers, what: str) -> Numbers:
+    """The lengths of vectors.
 
     Raises:
-        DamagedFile: every row is zero, or one is longer than a float32 can tell.
+        DamagedFile: every one is zero, or one is longer than a float32 can tell.
     """
     with np.errstate(over="ignore"):
-        norms: Numbers = np.linalg.norm(rows, axis=-1)
+        norms: Numbers = np.linalg.norm(vectors, axis=-1)
     if not norms.any():
         raise DamagedFile(f"{what}: expected a direction, got zeros alone")
     if norms.max() > np.finfo(np.float32).max:
@@ -98,8 +117,8 @@ def norms_of(rows: Numbers, what: str) -> Numbers:
     return norms
 
 
-def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers, Space]:
-    """The rows [L, D] of a direction of W or W+, given as [D], [L, D] or [L * D], and its space.
+def by_layer(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers, Space]:
+    """The vectors [L, D] of a direction of W or W+, given as [D], [L, D] or [L * D], and its space.
 
     Raises:
         UnsupportedFile: it belongs to codes of another shape.
@@ -112,7 +131,7 @@ def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers
         array = array.reshape(-1, width)
     if array.ndim != 2 or array.shape[1] != width:
         raise UnsupportedFile(
-            f"{what}: expected rows of {width} numbers, as this generator's codes have, got shape "
+            f"{what}: expected layers of {width} numbers, as this generator's codes have, got shape "
             f"{list(array.shape)}"
         )
     if len(array) != layers:
@@ -124,7 +143,7 @@ def rows_of(array: Numbers, layers: int, width: int, what: str) -> tuple[Numbers
 
 
 def direction(
-    rows: Numbers,
+    vectors: Numbers,
     space: Space,
     description: Description,
     what: str,
@@ -133,24 +152,24 @@ def direction(
     bias: float = 0.0,
     layers: tuple[int, int] | None = None,
 ) -> Direction:
-    """Make a direction of rows [L, D], or [1, Z] in Z.
+    """Make a direction of vectors [L, D], or [1, Z] in Z.
 
     Args:
-        rows: one unit of strength moves each row by these, unless there are lengths: then by so much along
-            them.
+        vectors: one unit of strength moves each layer by these, unless there are lengths: then by so much
+            along them.
         space: where it lives.
         description: what else it says of itself.
         what: what it is, for errors; begins with the file.
-        lengths: how far one unit of strength moves each row; the rows' own norms if None.
+        lengths: how far one unit of strength moves each layer; the vectors' own norms if None.
         bias: of its boundary; published files hold none but GANSpace's.
-        layers: first and last row it moves; those that are not zero if None.
+        layers: first and last layer it moves; those that are not zero if None.
 
     Raises:
-        DamagedFile: every row is zero, or one is too long.
+        DamagedFile: every vector is zero, or one is too long.
     """
-    norms = norms_of(rows, what)
+    norms = norms_of(vectors, what)
     moved = np.flatnonzero(norms)
-    units = rows / np.where(norms > 0, norms, 1)[:, None]
+    units = vectors / np.where(norms > 0, norms, 1)[:, None]
     norms[np.abs(norms - 1) < _UNIT] = 1
     first, last = layers or (int(moved[0]), int(moved[-1]))
     return Direction(
@@ -170,8 +189,8 @@ def direction(
     )
 
 
-def _generator(rows: int) -> str:
-    """So many rows, and the side of the StyleGAN that has them: two a resolution, from 4 pixels."""
-    if rows % 2 == 0 and 4 <= rows <= MOST_ROWS:
-        return f"{rows} rows (a generator of {2 << (rows // 2)} pixels)"
-    return f"{rows} rows (perhaps as many codes in one file)" if rows > 1 else "1 row"
+def _generator(layers: int) -> str:
+    """So many layers, and the resolution of the StyleGAN that has them: two for each, from 4 pixels."""
+    if layers % 2 == 0 and 4 <= layers <= MOST_LAYERS:
+        return f"{layers} layers (a generator of {2 << (layers // 2)} pixels)"
+    return f"{layers} layers (perhaps as many codes in one file)" if layers > 1 else "1 layer"
