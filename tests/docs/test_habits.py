@@ -18,7 +18,7 @@ GIVEN_UP = {
     "Sayings": "TritonOutput",
     "InitialState": "Initial",
     "GraphKind": "Role",
-    "Space": "Space",
+    "DirectionSpace": "Space",
     "leash": "guard",
     "claim": "leftovers",
     "sayings": "output",

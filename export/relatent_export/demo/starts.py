@@ -16,7 +16,7 @@ _Item = TypeVar("_Item", bound=np.generic)
 
 
 @dataclass(frozen=True)
-class Quality:
+class MeanQuality:
     """Means over the images.
 
     Attributes:
@@ -60,14 +60,14 @@ class Side:
         """The best codes so far, [N, L, D]."""
         return np.concatenate([refinement.codes for refinement in self._refinements])
 
-    def quality(self) -> Quality:
+    def quality(self) -> MeanQuality:
         """Of the best codes so far."""
         pairs = zip(_batches(self.codes), self._targets, strict=True)
         found = [self._exported.assess(*pair) for pair in pairs]
         mse, perceptual = (
             float(np.concatenate([part[name] for part in found]).mean()) for name in ("mse", "perceptual")
         )
-        return Quality(mse, perceptual)
+        return MeanQuality(mse, perceptual)
 
     def advance_until(self, perceptual: float, most: int) -> int | None:
         """Go on until the perceptual distance is reached, or to `most` steps.

@@ -39,7 +39,7 @@ _WARM = 0.025
 
 
 @dataclass(frozen=True)
-class Round:
+class EncoderRound:
     """A stretch of the run with settings of its own.
 
     Attributes:
@@ -73,7 +73,7 @@ class EncoderSettings:
         seed: of weights and data order.
     """
 
-    rounds: tuple[Round, ...] = (Round(336_000, of=50_000, learning_rate=1e-3, decay_from=0.5),)
+    rounds: tuple[EncoderRound, ...] = (EncoderRound(336_000, of=50_000, learning_rate=1e-3, decay_from=0.5),)
     batch: int = 16
     perceptual: float = 0.5
     adversarial: float = 0.01
