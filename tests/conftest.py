@@ -1,5 +1,6 @@
 """Which tests may run beside each other, and what is left out where an embedded Triton cannot start."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """
     computes = any(item.path.is_relative_to(path) for path in COMPUTE)
     item.add_marker(pytest.mark.xdist_group("compute" if computes else "serve"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep traced graphs between runs, where anything is to be traced."""
+    if "relatent_export.compile.onnx" in sys.modules:
+        from tests.fixtures import graph_cache
+
+        graph_cache.install()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,9 +5,10 @@ One Triton serves all the packs, side by side; what it answers is held against P
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shlex
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import torch
 
 import relatent
 from relatent.core.pack import Pack, read_pack
+from relatent_export.cli import main
 from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
 from relatent_export.packs.weights import load_networks
@@ -42,9 +44,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     for write in (*FAMILIES.values(), write_directions):
         write(folder)
-    with ThreadPoolExecutor(2) as two:
-        list(two.map(lambda code: run(["sh", "-eux", "-c", code], folder), [*MADE, *EXPORTED, AGAIN]))
+    for code in [*MADE, *EXPORTED]:
+        follow(code, folder)
+    # A process of its own, which keeps no graphs.
+    run(["sh", "-eux", "-c", AGAIN], folder)
     return folder
+
+
+def follow(code: str, folder: Path) -> None:
+    """Run commands of the page in this process, which has loaded PyTorch already."""
+    with contextlib.chdir(folder):
+        for line in code.replace("\\\n", " ").splitlines():
+            program, *words = shlex.split(line)
+            assert program == "relatent-export", line
+            assert main(words) == 0, line
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from relatent_export.analysis.refining import Bytes, ExportedPack
 from relatent_export.demo.editability import edit_gain, moved
-from relatent_export.demo.starts import Quality, Side
+from relatent_export.demo.starts import MeanQuality, Side
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.progress import progress
 
@@ -48,7 +48,7 @@ class _Point:
         edit_gain: the share of a direction's stated effect that edits of them have.
     """
 
-    quality: Quality
+    quality: MeanQuality
     moved: float
     edit_gain: float
 
