@@ -132,7 +132,7 @@ def _compare(settings: Settings, networks: Networks) -> dict[str, Any]:
     codes = graphs.encode(image)
     pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 127.5 - 1
     problem = Problem(
-        target=area_downsample(pixels, networks.compare_side).contiguous(),
+        target=area_downsample(pixels, networks.compare_size).contiguous(),
         start=torch.from_numpy(codes),
         learning_rate=rate,
         weights=pack.refinement.weights,

@@ -16,7 +16,7 @@ from bench.targets import targets
 from bench.timing import significant
 from relatent.core.pack import read_pack
 from relatent_export.demo.inversion_report import COMPARED_STEPS, HELD_OUT, MOST_STEPS, step_ratio
-from relatent_export.demo.starts import Side
+from relatent_export.demo.starts import RefinedSet
 
 
 def run(settings: Settings) -> dict[str, Any]:
@@ -30,11 +30,11 @@ def run(settings: Settings) -> dict[str, Any]:
     pack = read_pack(settings.packs / settings.pack)
     graphs, rates = Graphs(pack, settings.repository), pack.refinement.learning_rate
     drawings = targets(graphs, images)
-    hybrid = Side(graphs, graphs.encode(drawings), drawings, rates["encoder"])
+    hybrid = RefinedSet(graphs, graphs.encode(drawings), drawings, rates["encoder"])
     encoder_only = hybrid.quality().perceptual
     hybrid.advance(COMPARED_STEPS)
     goal = hybrid.quality().perceptual
-    mean = Side(graphs, graphs.mean_codes(images), drawings, rates["mean"])
+    mean = RefinedSet(graphs, graphs.mean_codes(images), drawings, rates["mean"])
     ratio = step_ratio(mean.advance_until(goal, most), most)
     return {
         **ratio,

@@ -24,7 +24,7 @@ from bench.targets import targets
 from bench.timing import by_turns, ratios, significant, spread
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import Refinement
-from relatent_export.demo.parts import demo_parts
+from relatent_export.demo.world import demo_parts
 from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_service.engine.cores import available_cores

@@ -94,7 +94,7 @@ class Assess(nn.Module):
     def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
         super().__init__()
         self.perceptual, self.identity = networks.features, networks.identity
-        self.side = networks.compare_side
+        self.side = networks.compare_size
 
     def forward(self, image: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
         """Two uint8 [B, R, R, 3] to what `Networks.metrics` names, each [B, 1]."""
@@ -154,7 +154,7 @@ def reconstruction_objective(networks: Networks, precision: Precision = Precisio
         None if perceptual is None else in_precision(perceptual, precision),
         (config.layers, config.latent_width),
         config.resolution,
-        networks.compare_side,
+        networks.compare_size,
     )
 
 

@@ -16,7 +16,7 @@ _Item = TypeVar("_Item", bound=np.generic)
 
 
 @dataclass(frozen=True)
-class Quality:
+class MeanQuality:
     """Means over the images.
 
     Attributes:
@@ -28,7 +28,7 @@ class Quality:
     perceptual: float
 
 
-class Side:
+class RefinedSet:
     """All images from one kind of start, refined together.
 
     Args:
@@ -60,14 +60,14 @@ class Side:
         """The best codes so far, [N, L, D]."""
         return np.concatenate([refinement.codes for refinement in self._refinements])
 
-    def quality(self) -> Quality:
+    def quality(self) -> MeanQuality:
         """Of the best codes so far."""
         pairs = zip(_batches(self.codes), self._targets, strict=True)
         found = [self._exported.assess(*pair) for pair in pairs]
         mse, perceptual = (
             float(np.concatenate([part[name] for part in found]).mean()) for name in ("mse", "perceptual")
         )
-        return Quality(mse, perceptual)
+        return MeanQuality(mse, perceptual)
 
     def advance_until(self, perceptual: float, most: int) -> int | None:
         """Go on until the perceptual distance is reached, or to `most` steps.
@@ -96,5 +96,5 @@ class Side:
                 return self.steps
 
 
-def _batches(rows: NDArray[_Item]) -> list[NDArray[_Item]]:
-    return [rows[at : at + _BATCH] for at in range(0, len(rows), _BATCH)]
+def _batches(samples: NDArray[_Item]) -> list[NDArray[_Item]]:
+    return [samples[at : at + _BATCH] for at in range(0, len(samples), _BATCH)]

@@ -82,7 +82,7 @@ def build_networks(files: Sequence[Contents], compare_size: int = 0) -> Networks
             identity = identity_held.family.build(identity_held.part)
     lpips = _features(features_held)
     try:
-        return Networks(generator, encoder, lpips=lpips, identity=identity, compare_side=compare_size)
+        return Networks(generator, encoder, lpips=lpips, identity=identity, compare_size=compare_size)
     except ValueError as error:
         together = "these files do not fit each other" if len(files) > 1 else str(files[0].path)
         raise Refused(f"{together}: {error}") from error

@@ -50,7 +50,7 @@ class Reconstruction(nn.Module):
         weight = {} if perceptual is None else {"perceptual": 0.1}
         self.weights: Mapping[str, float] = {"pixel": 1.0, **weight, "anchor": 3e-4}
         """Each term's weight unless told otherwise."""
-        self._sides = () if perceptual is None else perceptual.sides(compare_side)
+        self._sides = () if perceptual is None else perceptual.map_sizes(compare_side)
         # A mask for the pixels and each feature map, but one only for all of a size.
         self._mask_sides = tuple(dict.fromkeys((compare_side, *self._sides)))
 

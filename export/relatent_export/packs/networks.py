@@ -20,10 +20,10 @@ from relatent_export.nets.restyle import ReStyleEncoder
 from relatent_export.nets.stylegan1 import StyleGAN1
 from relatent_export.nets.stylegan2 import Generator
 
-COMPARED_SIDE = 256
-"""Largest side, in pixels, at which images are compared unless a pack says otherwise: the field's."""
+LARGEST_COMPARED = 256
+"""Largest size, in pixels, at which images are compared unless a pack says otherwise: the field's."""
 
-LEAST_SIDE = 16
+LEAST_RESOLUTION = 16
 """Of images: structural similarity looks at windows of 11 pixels."""
 
 AnyGenerator = Generator | StyleGAN1
@@ -44,7 +44,7 @@ class Networks:
             None for those of the code itself.
         lpips: the perceptual distance, for packs without an attribute network.
         identity: the embedding of faces by whom they show.
-        compare_side: side S of the images that are compared; R, or 256 if that is less, if left out.
+        compare_size: S, of the images that are compared, in pixels; R, or 256 if that is less, if left out.
     """
 
     generator: AnyGenerator
@@ -54,20 +54,22 @@ class Networks:
     basis: Tensor | None = None
     lpips: Lpips | None = None
     identity: ArcFace | None = None
-    compare_side: int = 0
+    compare_size: int = 0
 
     def __post_init__(self) -> None:
         config = self.generator.config
-        if self.compare_side == 0:
-            object.__setattr__(self, "compare_side", min(config.resolution, COMPARED_SIDE))
-        if config.resolution < LEAST_SIDE:
-            raise ValueError(f"generator: expected {LEAST_SIDE} pixels or more, got {config.resolution}")
-        _check_divides("compare_side", self.compare_side, config.resolution)
+        if self.compare_size == 0:
+            object.__setattr__(self, "compare_size", min(config.resolution, LARGEST_COMPARED))
+        if config.resolution < LEAST_RESOLUTION:
+            raise ValueError(
+                f"generator: expected {LEAST_RESOLUTION} pixels or more, got {config.resolution}"
+            )
+        _check_divides("compare_side", self.compare_size, config.resolution)
         if self.encoder is not None:
             _check_divides("encoder", self.encoder.resolution, config.resolution)
             _check_code(self.encoder, config.layers, config.latent_width)
         if self.lpips is not None:
-            self.lpips.sides(self.compare_side)  # which fails where nothing is left of a map
+            self.lpips.map_sizes(self.compare_size)  # which fails where nothing is left of a map
         numbers = config.layers * config.latent_width
         if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
             raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
@@ -119,8 +121,8 @@ def _check_code(encoder: AnyEncoder, layers: int, width: int) -> None:
         raise ValueError(f"encoder: expected codes of {layers} x {width}, got {found[0]} x {found[1]}")
 
 
-def _check_divides(what: str, side: int, resolution: int) -> None:
-    if side < 1 or resolution % side:
+def _check_divides(what: str, size: int, resolution: int) -> None:
+    if size < 1 or resolution % size:
         raise ValueError(
-            f"{what}: expected a side of {resolution} pixels or a whole fraction of it, got {side}"
+            f"{what}: expected a size of {resolution} pixels or a whole fraction of it, got {size}"
         )

@@ -73,7 +73,7 @@ def _write_files(folder: Path, info: PackInfo, networks: Networks, directions: l
         "provenance": info.provenance,
         **({"training": dict(info.training)} if info.training else {}),
         "resolution": config.resolution,
-        "compare_side": networks.compare_side,
+        "compare_side": networks.compare_size,
         "encoder": networks.encoder is not None,
         "metrics": list(networks.metrics),
         "attributes": list(networks.attribute_names),

@@ -1,7 +1,7 @@
 """In-domain training of an encoder: real images in, the generator's images judged in image space.
 
 Published in Zhu et al., "In-Domain GAN Inversion for Real Image Editing" (2020), with e4e's
-penalty on the rows' offsets (Tov et al. 2021).
+penalty on the layers' offsets (Tov et al. 2021).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WARM = 0.025
 
 
 @dataclass(frozen=True)
-class Round:
+class EncoderRound:
     """A stretch of the run with settings of its own.
 
     Attributes:
@@ -73,7 +73,7 @@ class EncoderSettings:
         seed: of weights and data order.
     """
 
-    rounds: tuple[Round, ...] = (Round(336_000, of=50_000, learning_rate=1e-3, decay_from=0.5),)
+    rounds: tuple[EncoderRound, ...] = (EncoderRound(336_000, of=50_000, learning_rate=1e-3, decay_from=0.5),)
     batch: int = 16
     perceptual: float = 0.5
     adversarial: float = 0.01

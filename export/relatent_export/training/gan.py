@@ -31,7 +31,7 @@ from relatent_export.training.schedule import late_decay, locate
 
 
 @dataclass(frozen=True)
-class Round:
+class GanRound:
     """A stretch of the run with settings of its own.
 
     Attributes:
@@ -61,11 +61,11 @@ class GanSettings:
         seed: of weights, data order and latents.
     """
 
-    rounds: tuple[Round, ...] = (
-        Round(200_000, r1_weight=0.3),
-        Round(80_000, r1_weight=0.05),
-        Round(120_000, r1_weight=0.02),
-        Round(30_000, r1_weight=0.02, decay_from=0.0),
+    rounds: tuple[GanRound, ...] = (
+        GanRound(200_000, r1_weight=0.3),
+        GanRound(80_000, r1_weight=0.05),
+        GanRound(120_000, r1_weight=0.02),
+        GanRound(30_000, r1_weight=0.02, decay_from=0.0),
     )
     batch: int = 16
     learning_rate: float = 2.5e-3

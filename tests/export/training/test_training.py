@@ -15,9 +15,8 @@ from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.training import checkpoint
 from relatent_export.training.attributes import AttributeSettings, AttributeTraining
 from relatent_export.training.checkpoint import load_state, save_state
-from relatent_export.training.encoder import EncoderSettings, EncoderTraining
-from relatent_export.training.encoder import Round as EncoderRound
-from relatent_export.training.gan import GanSettings, GanTraining, Round
+from relatent_export.training.encoder import EncoderRound, EncoderSettings, EncoderTraining
+from relatent_export.training.gan import GanRound, GanSettings, GanTraining
 from relatent_export.training.schedule import late_decay, locate, warm_up
 
 TINY = GeneratorConfig(32, 8, 2, (8, 8, 8, 8))
@@ -26,7 +25,7 @@ FACTORS = torch.rand(32, 3, generator=torch.Generator().manual_seed(1))
 
 
 def gan() -> GanTraining:
-    return GanTraining(TINY, GanSettings(rounds=(Round(24, 0.3), Round(24, 0.05)), batch=8, r1_every=2))
+    return GanTraining(TINY, GanSettings(rounds=(GanRound(24, 0.3), GanRound(24, 0.05)), batch=8, r1_every=2))
 
 
 def attributes() -> AttributeTraining:
@@ -36,7 +35,7 @@ def attributes() -> AttributeTraining:
 
 def encoder() -> EncoderTraining:
     torch.manual_seed(0)
-    network = Encoder(TINY.layers, 8, torch.zeros(8), widths=(4, 4, 4, 4), head=4)
+    network = Encoder(TINY.layers, 8, torch.zeros(8), channels=(4, 4, 4, 4), head=4)
     return EncoderTraining(
         network,
         Generator(TINY).synthesis,
@@ -114,7 +113,7 @@ def test_a_save_that_is_cut_short_leaves_the_state_before(
 
 
 def test_a_run_goes_through_its_rounds_and_not_beyond() -> None:
-    rounds = (Round(40, 0.3), Round(60, 0.05))
+    rounds = (GanRound(40, 0.3), GanRound(60, 0.05))
     assert locate(rounds, 0) == (rounds[0], 0.0)
     assert locate(rounds, 39) == (rounds[0], 39 / 40)
     assert locate(rounds, 40) == (rounds[1], 0.0)
