@@ -180,7 +180,7 @@ class StyleGAN1Synthesis(nn.Module):
         super().__init__()
         channels, width = config.channels, config.latent_width
         self.tanh = config.tanh
-        self.constant = nn.Parameter(torch.ones(1, channels[0], 4, 4))
+        self.const = nn.Parameter(torch.ones(1, channels[0], 4, 4))
         self.layers = nn.ModuleList(
             [StyleGAN1Layer(None, channels[0], 4, width), StyleGAN1Layer(channels[0], channels[0], 4, width)]
         )
@@ -188,7 +188,7 @@ class StyleGAN1Synthesis(nn.Module):
             inputs, outputs, resolution = channels[level - 1], channels[level], 4 << level
             self.layers.append(StyleGAN1Layer(inputs, outputs, resolution, width, up=True))
             self.layers.append(StyleGAN1Layer(outputs, outputs, resolution, width))
-        self.colour = nn.Conv2d(channels[-1], 3, 1)
+        self.to_rgb = nn.Conv2d(channels[-1], 3, 1)
 
     def forward(self, w: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Synthesise images.
@@ -200,11 +200,11 @@ class StyleGAN1Synthesis(nn.Module):
         Returns:
             float32 [B, 3, R, R], nominally in [-1, 1]; strictly so where the network has its tanh.
         """
-        x = self.constant.expand(w.shape[0], -1, -1, -1).to(dtype)
+        x = self.const.expand(w.shape[0], -1, -1, -1).to(dtype)
         codes = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a layer
         for layer, code in zip(self.layers, codes, strict=True):
             x = layer(x, code)
-        image: Tensor = self.colour(x.float())
+        image: Tensor = self.to_rgb(x.float())
         return torch.tanh(image) if self.tanh else image
 
 

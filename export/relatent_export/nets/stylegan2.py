@@ -90,16 +90,16 @@ class Synthesis(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         channels, width, noise = config.channels, config.latent_width, config.noise
-        self.constant = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
         self.layers = nn.ModuleList(
             [SynthesisLayer(channels[0], channels[0], 4, width, up=False, noise=noise)]
         )
-        self.colours = nn.ModuleList([ToRGB(channels[0], width)])
+        self.to_rgbs = nn.ModuleList([ToRGB(channels[0], width)])
         for level in range(1, len(channels)):
             inputs, outputs, resolution = channels[level - 1], channels[level], 4 * 2**level
             self.layers.append(SynthesisLayer(inputs, outputs, resolution, width, up=True, noise=noise))
             self.layers.append(SynthesisLayer(outputs, outputs, resolution, width, up=False, noise=noise))
-            self.colours.append(ToRGB(outputs, width))
+            self.to_rgbs.append(ToRGB(outputs, width))
 
     def forward(self, w: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Synthesise images.
@@ -111,18 +111,18 @@ class Synthesis(nn.Module):
         Returns:
             float32 [B, 3, R, R], nominally in [-1, 1], not clamped.
         """
-        x = self.constant.expand(w.shape[0], -1, -1, -1).to(dtype)
+        x = self.const.expand(w.shape[0], -1, -1, -1).to(dtype)
         if dtype is torch.bfloat16:
             x = x.contiguous(memory_format=torch.channels_last)
         codes = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a layer
         maps: Maps = self.layers[0](Maps(x, None), codes[0])
-        image: Tensor = self.colours[0](maps, codes[1], None)
-        for level in range(1, len(self.colours)):
+        image: Tensor = self.to_rgbs[0](maps, codes[1], None)
+        for level in range(1, len(self.to_rgbs)):
             layer = 2 * level
             maps = self.layers[layer - 1](maps, codes[layer - 1])
             maps = self.layers[layer](maps, codes[layer])
             # The layer to RGB shares its code with the next level's first convolution.
-            image = self.colours[level](maps, codes[layer + 1], image)
+            image = self.to_rgbs[level](maps, codes[layer + 1], image)
         return image
 
 

@@ -17,10 +17,11 @@ from relatent_export.nets.lpips import Lpips
 from relatent_export.nets.perceptual import FeatureNetwork
 from relatent_export.nets.resampling import area_downsample
 from relatent_export.nets.restyle import ReStyleEncoder
+from relatent_export.nets.stored_names import stored_name
 from relatent_export.nets.stylegan1 import StyleGAN1
 from relatent_export.nets.stylegan2 import Generator
 
-LARGEST_COMPARED = 256
+COMPARE_SIZE = 256
 """Largest size, in pixels, at which images are compared unless a pack says otherwise: the field's."""
 
 LEAST_RESOLUTION = 16
@@ -44,7 +45,8 @@ class Networks:
             None for those of the code itself.
         lpips: the perceptual distance, for packs without an attribute network.
         identity: the embedding of faces by whom they show.
-        compare_size: S, of the images that are compared, in pixels; R, or 256 if that is less, if left out.
+        compare_size: height and width, in pixels, at which images are compared, S; if left out, R or 256,
+            whichever is less.
     """
 
     generator: AnyGenerator
@@ -59,7 +61,7 @@ class Networks:
     def __post_init__(self) -> None:
         config = self.generator.config
         if self.compare_size == 0:
-            object.__setattr__(self, "compare_size", min(config.resolution, LARGEST_COMPARED))
+            object.__setattr__(self, "compare_size", min(config.resolution, COMPARE_SIZE))
         if config.resolution < LEAST_RESOLUTION:
             raise ValueError(
                 f"generator: expected {LEAST_RESOLUTION} pixels or more, got {config.resolution}"
@@ -97,7 +99,8 @@ class Networks:
     def revision(self) -> str:
         """SHA-256, in hex, over the mapping and synthesis weights: what latent codes belong to."""
         digest = hashlib.sha256()
-        for name, tensor in sorted(self.generator.state_dict().items()):
+        tensors = self.generator.state_dict().items()
+        for name, tensor in sorted((stored_name(name), tensor) for name, tensor in tensors):
             array = tensor.contiguous().numpy()
             digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
             digest.update(array.data if array.size else b"")
@@ -124,5 +127,5 @@ def _check_code(encoder: AnyEncoder, layers: int, width: int) -> None:
 def _check_divides(what: str, size: int, resolution: int) -> None:
     if size < 1 or resolution % size:
         raise ValueError(
-            f"{what}: expected a size of {resolution} pixels or a whole fraction of it, got {size}"
+            f"{what}: expected a side of {resolution} pixels or a whole fraction of it, got {size}"
         )

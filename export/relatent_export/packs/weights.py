@@ -27,6 +27,7 @@ from relatent_export.nets.gradual_style import GradualStyleConfig, GradualStyleE
 from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
 from relatent_export.nets.lpips import Lpips, LpipsConfig
 from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
+from relatent_export.nets.stored_names import our_name, stored_name
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.packs.networks import AnyEncoder, AnyGenerator, Networks
@@ -63,7 +64,7 @@ _STORED: Mapping[str, Mapping[str, str]] = {
     "lpips": {"channels": "widths"},
     "arcface": {"channels": "widths", "image_channels": "channels", "resolution": "side"},
 }
-"""By kind, what format 1 calls a header's fields, where we call them otherwise."""
+"""By kind, what a header's fields are called, where we call them otherwise."""
 
 
 def save_networks(networks: Networks, folder: Path) -> list[str]:
@@ -183,7 +184,9 @@ def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -
     with named(path):
         path.touch()
         rights = path.stat().st_mode
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
+        save_file(
+            {stored_name(name): tensor.contiguous() for name, tensor in tensors.items()}, path, metadata
+        )
         # `save_file` makes files that only their owner may read, whatever the user's mask says.
         path.chmod(rights)
 
@@ -192,7 +195,7 @@ def _load(path: Path) -> tuple[dict[str, Tensor], _Header]:
     """A file's tensors and its header, with tuples where JSON has lists."""
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {our_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -136,7 +136,7 @@ def test_files_that_make_no_family_are_refused(here: Path, capsys: pytest.Captur
     assert "expected one file with a generator, got 2" in refusal(capsys, str(one), str(other))
     _, encoder = FAMILIES["idinvert"](here)
     told = refusal(capsys, str(one), str(encoder))
-    assert "encoder: expected a size of 16 pixels or a whole fraction of it, got 32" in told
+    assert "encoder: expected a side of 16 pixels or a whole fraction of it, got 32" in told
 
 
 @pytest.mark.parametrize(

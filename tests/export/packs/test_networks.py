@@ -184,7 +184,7 @@ def test_an_encoder_for_another_size_is_refused(small: Networks) -> None:
     mean = small.generator.mean_code()[0]
     large = Encoder(SMALL.layers, SMALL.latent_width, mean, channels=(8,) * 5, head=8)
     with pytest.raises(
-        ValueError, match="encoder: expected a size of 32 pixels or a whole fraction of it, got 64"
+        ValueError, match="encoder: expected a side of 32 pixels or a whole fraction of it, got 64"
     ):
         Networks(small.generator, large, small.attributes, small.attribute_names)
 

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
 from relatent_export.nets.gradual_style import GradualStyleConfig, GradualStyleEncoder
 from relatent_export.nets.lpips import Lpips, LpipsConfig, Stack
+from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.packs.networks import Networks
 from relatent_export.packs.weights import load_networks, save_networks
 from tests.export.conftest import SMALL
@@ -41,7 +42,7 @@ def imported(small: Networks) -> Networks:
     )
 
 
-def test_headers_have_the_names_of_format_1_and_are_read_back(imported: Networks, tmp_path: Path) -> None:
+def test_headers_keep_their_fields_names_and_are_read_back(imported: Networks, tmp_path: Path) -> None:
     save_networks(imported, tmp_path)
     stored = header(tmp_path / "encoder.safetensors")
     assert (stored["widths"], stored["channels"], stored["resolution"]) == ([4, 4, 6, 8, 10], 3, 32)
@@ -66,3 +67,15 @@ def test_a_network_of_an_unknown_kind_is_taken_for_no_other(small: Networks, tmp
     save_file({"weight": torch.ones(1)}, path, {"config": json.dumps(stored)})
     with pytest.raises(ValueError, match=r"kind: expected 'stylegan2' or 'stylegan1', got 'stylegan4'"):
         load_networks(tmp_path)
+
+
+def test_weights_keep_the_names_that_revisions_are_made_of(small: Networks, tmp_path: Path) -> None:
+    first = StyleGAN1(StyleGAN1Config(16, 4, 4, 1, 4, (4, 4, 4)))
+    for generator, layer in ((small.generator, "colours.0"), (first, "colour")):
+        networks = Networks(generator)
+        save_networks(networks, tmp_path)
+        with safe_open(tmp_path / "generator.safetensors", framework="pt") as file:
+            kept = set(file.keys())
+        assert {"synthesis.constant", f"synthesis.{layer}.bias"} <= kept
+        assert not any("to_rgb" in name for name in kept)
+        assert load_networks(tmp_path).revision == networks.revision
