@@ -22,7 +22,7 @@ from relatent.core.pack import read_pack
 from relatent_export.compile.loop import Iterate, assemble
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.step import state_shapes, trace_step
-from relatent_export.demo.starts import Side
+from relatent_export.demo.starts import RefinedSet
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
 from relatent_export.packs.weights import load_networks
@@ -64,10 +64,10 @@ def _count(
 ) -> tuple[int | None, float]:
     """The plain steps to the graph's quality, None for too many; and that quality."""
     codes = graphs.encode(drawings)
-    own = Side(graphs, codes, drawings, graphs.pack.default_method.rates[StartRule.ENCODER])
+    own = RefinedSet(graphs, codes, drawings, graphs.pack.default_method.rates[StartRule.ENCODER])
     own.advance(STEPS)
     goal = own.quality().perceptual
-    return Side(plain, codes, drawings, rate).advance_until(goal, most), goal
+    return RefinedSet(plain, codes, drawings, rate).advance_until(goal, most), goal
 
 
 def _without_coordinates(graphs: Graphs, networks: Networks, folder: Path) -> Graphs:

@@ -36,16 +36,16 @@ class PublishedSynthesis(nn.Module):
     def forward(self, w: Tensor) -> Tensor:
         """Codes float32 [B, L, D] to images float32 [B, 3, R, R]."""
         layers = [cast(SynthesisLayer, layer) for layer in self.weights.layers]
-        colours = [cast(ToRGB, colour) for colour in self.weights.colours]
-        x = self.weights.constant.repeat(len(w), 1, 1, 1)
+        to_rgbs = [cast(ToRGB, to_rgb) for to_rgb in self.weights.to_rgbs]
+        x = self.weights.const.repeat(len(w), 1, 1, 1)
         x = _styled(layers[0], x, w[:, 0])
-        image = _colour(colours[0], x, w[:, 1])
-        for level in range(1, len(colours)):
-            row = 2 * level
-            x = _styled(layers[row - 1], x, w[:, row - 1])
-            x = _styled(layers[row], x, w[:, row])
-            coarser = F.conv_transpose2d(image, colours[level].fir, stride=2, padding=1, groups=3)
-            image = coarser + _colour(colours[level], x, w[:, row + 1])
+        image = _rgb(to_rgbs[0], x, w[:, 1])
+        for level in range(1, len(to_rgbs)):
+            layer = 2 * level
+            x = _styled(layers[layer - 1], x, w[:, layer - 1])
+            x = _styled(layers[layer], x, w[:, layer])
+            coarser = F.conv_transpose2d(image, to_rgbs[level].fir, stride=2, padding=1, groups=3)
+            image = coarser + _rgb(to_rgbs[level], x, w[:, layer + 1])
         return image
 
 
@@ -56,7 +56,7 @@ def _styled(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor:
     return F.leaky_relu(x + layer.bias[None, :, None, None], LEAK) * GAIN
 
 
-def _colour(layer: ToRGB, x: Tensor, w: Tensor) -> Tensor:
+def _rgb(layer: ToRGB, x: Tensor, w: Tensor) -> Tensor:
     return _modulated(layer.conv, x, w, demodulate=False) + layer.bias[None, :, None, None]
 
 

@@ -17,7 +17,7 @@ from bench.timing import significant
 from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
 from relatent_export.demo.inversion_report import COMPARED_STEPS, HELD_OUT, MOST_STEPS, step_ratio
-from relatent_export.demo.starts import Side
+from relatent_export.demo.starts import RefinedSet
 
 
 def run(settings: BenchSettings) -> dict[str, Any]:
@@ -31,11 +31,11 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     pack = read_pack(settings.packs / settings.pack)
     graphs, rates = Graphs(pack, settings.repository), pack.default_method.rates
     drawings = targets(graphs, images)
-    hybrid = Side(graphs, graphs.encode(drawings), drawings, rates[StartRule.ENCODER])
+    hybrid = RefinedSet(graphs, graphs.encode(drawings), drawings, rates[StartRule.ENCODER])
     encoder_only = hybrid.quality().perceptual
     hybrid.advance(COMPARED_STEPS)
     goal = hybrid.quality().perceptual
-    mean = Side(graphs, graphs.mean_codes(images), drawings, rates[StartRule.MEAN])
+    mean = RefinedSet(graphs, graphs.mean_codes(images), drawings, rates[StartRule.MEAN])
     ratio = step_ratio(mean.advance_until(goal, most), most)
     return {
         **ratio,

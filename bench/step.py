@@ -25,7 +25,7 @@ from bench.timing import by_turns, ratios, significant, spread
 from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import ExportedRefinement
-from relatent_export.demo.parts import demo_parts
+from relatent_export.demo.world import demo_parts
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_service.engine.cores import available_cores
@@ -35,7 +35,7 @@ ROUNDS = 60
 """Minutes, in all: neighbours on a shared machine slow the graph down by a fifth for half a minute at a
 time, and the loops by less."""
 MATRIX = 1536
-"""Side of the square matrices whose product is the yardstick of arithmetic."""
+"""RefinedSet of the square matrices whose product is the yardstick of arithmetic."""
 MOST_DIFFERENCE = 0.01
 """Of a loss on two sides that do the same work: rounding adds up over the steps."""
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.published import PublishedSynthesis
-from relatent_export.demo.parts import demo_parts
+from relatent_export.demo.world import demo_parts
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.packs.weights import load_networks
 

@@ -38,10 +38,10 @@ def small() -> Networks:
         for layer in generator.synthesis.layers:
             layer.get_parameter("noise_strength").fill_(0.1)
     mean = generator.mapping.mean
-    encoder = Encoder(SMALL.layers, SMALL.latent_width, mean, widths=(8, 8, 8, 8), head=8)
+    encoder = Encoder(SMALL.layers, SMALL.latent_width, mean, channels=(8, 8, 8, 8), head=8)
     for head in encoder.heads:
         torch.nn.init.normal_(head.get_parameter("dense.weight"), std=0.2)
-    attributes = AttributeNetwork(3, 32, widths=(8, 8, 8, 8, 8))
+    attributes = AttributeNetwork(3, 32, channels=(8, 8, 8, 8, 8))
     basis = 0.3 * torch.randn(SMALL.layers * SMALL.latent_width, 40)
     return Networks(generator, encoder, attributes, ("one", "two", "three"), basis)
 

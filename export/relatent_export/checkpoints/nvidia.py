@@ -29,16 +29,6 @@ class PersistentObject:
     module_source_digest: str
     state: Mapping[str, Any]
 
-    @property
-    def init_args(self) -> tuple[Any, ...]:
-        """The positional arguments it was made with."""
-        return tuple(self.state.get("_init_args", ()))
-
-    @property
-    def init_kwargs(self) -> dict[str, Any]:
-        """The named arguments it was made with."""
-        return dict(self.state.get("_init_kwargs", {}))
-
     def items(self) -> Iterator[tuple[str, Tensor | PersistentObject]]:
         """Its parameters, its buffers and its parts, by name.
 

@@ -12,6 +12,7 @@ import torch
 from onnxscript.optimizer import fold_constants_ir
 from torch import Tensor, nn
 
+from relatent_export.nets.stored_names import stored_name
 from relatent_export.writing import whole_file
 
 EXAMPLES = 13
@@ -89,6 +90,17 @@ def _simplify(model: onnx_ir.Model) -> None:
     )
     for tidy in tidying:
         tidy(model)
+    _rename_weights(model.graph)
+
+
+def _rename_weights(graph: onnx_ir.Graph) -> None:
+    """Give weights the names that they are kept by, in their order."""
+    weights = list(graph.initializers.values())
+    graph.initializers.clear()
+    for weight in weights:
+        assert weight.name is not None
+        weight.name = stored_name(weight.name)
+        graph.initializers.add(weight)
 
 
 class _Ordered(nn.Module):

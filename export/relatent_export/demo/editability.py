@@ -38,8 +38,8 @@ def edit_gain(exported: ExportedPack, codes: Floats) -> float:
 
 def _attribute(exported: ExportedPack, direction: Direction, codes: Floats, strength: float) -> Floats:
     edited = codes.copy()
-    rows = slice(direction.first_layer, direction.last_layer + 1)
-    edited[:, rows] += np.float32(strength) * direction.vector[rows]
+    layers = slice(direction.first_layer, direction.last_layer + 1)
+    edited[:, layers] += np.float32(strength) * direction.vector[layers]
     found: list[Floats] = []
     for at in range(0, len(edited), _BATCH):
         images = exported.synthesize(edited[at : at + _BATCH])

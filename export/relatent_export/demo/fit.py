@@ -11,8 +11,7 @@ from torch import Tensor
 from relatent.core.directions import Direction
 from relatent.core.spaces import Space
 from relatent_export.compile.preconditioning import coordinates, gauss_newton
-from relatent_export.demo.parts import demo_parts
-from relatent_export.demo.world import Drawings, draw
+from relatent_export.demo.world import Drawings, demo_parts, draw
 from relatent_export.directions.boundary import fit_boundary
 from relatent_export.directions.calibration import calibrate
 from relatent_export.nets.networks import Networks
@@ -72,8 +71,8 @@ def fit_basis(networks: Networks, codes: int = _CURVATURE_CODES, probes: int = _
         starts = torch.cat([encoder(to_float(chunk)) for chunk in _chunks(images, "encoding")])
 
     def residuals(w: Tensor, target: Tensor) -> Sequence[Tensor]:
-        batch, _, side, _ = target.shape
-        mask = torch.full((batch, side, side), 255, dtype=torch.uint8)
+        batch, _, size, _ = target.shape
+        mask = torch.full((batch, size, size), 255, dtype=torch.uint8)
         prepared = objective.prepare({"target": target, "mask": mask})
         weights = {
             f"weight.{name}": torch.full((batch, 1), value) for name, value in objective.weights.items()

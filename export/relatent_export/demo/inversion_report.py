@@ -9,7 +9,7 @@ import numpy as np
 
 from relatent_export.analysis.refining import Bytes, ExportedPack
 from relatent_export.demo.editability import edit_gain, moved
-from relatent_export.demo.starts import MeanQuality, Side
+from relatent_export.demo.starts import MeanQuality, RefinedSet
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.progress import progress
 
@@ -41,7 +41,7 @@ class LearningRates:
 
 @dataclass(frozen=True)
 class _Point:
-    """Where one side is after some steps: how good its codes are, and what for.
+    """Where a set is after some steps: how good its codes are, and at what cost.
 
     Attributes:
         moved: root mean square distance of the codes from their start.
@@ -53,9 +53,11 @@ class _Point:
     edit_gain: float
 
     @classmethod
-    def of(cls, exported: ExportedPack, side: Side) -> _Point:
+    def of(cls, exported: ExportedPack, refined: RefinedSet) -> _Point:
         """Measure it."""
-        return cls(side.quality(), moved(side.codes, side.starts), edit_gain(exported, side.codes))
+        return cls(
+            refined.quality(), moved(refined.codes, refined.starts), edit_gain(exported, refined.codes)
+        )
 
 
 class StepRatio(TypedDict):
@@ -67,21 +69,21 @@ class StepRatio(TypedDict):
 
 
 def choose_learning_rates(exported: ExportedPack) -> LearningRates:
-    """Sweep both sides' step sizes on drawings of their own set."""
+    """Sweep both starts' step sizes on drawings of their own set."""
     targets = _targets(Drawings.SWEEP, _SWEEP)
     codes, means = exported.encode(targets), exported.mean_codes(len(targets))
     hybrid = {}
     for rate in progress(_ENCODER_RATES, "sweep, encoder start", leave=False):
-        side = Side(exported, codes, targets, rate)
-        side.advance(COMPARED_STEPS)
-        hybrid[rate] = side.quality().perceptual
+        refined = RefinedSet(exported, codes, targets, rate)
+        refined.advance(COMPARED_STEPS)
+        hybrid[rate] = refined.quality().perceptual
     encoder = min(hybrid, key=hybrid.__getitem__)
     mean = {}
     for rate in progress(_MEAN_RATES, "sweep, mean start", leave=False):
-        side = Side(exported, means, targets, rate)
-        reached = side.advance_until(hybrid[encoder], MOST_STEPS)
+        refined = RefinedSet(exported, means, targets, rate)
+        reached = refined.advance_until(hybrid[encoder], MOST_STEPS)
         # Where none gets there, the nearest.
-        mean[rate] = (MOST_STEPS + 1 if reached is None else reached, side.quality().perceptual)
+        mean[rate] = (MOST_STEPS + 1 if reached is None else reached, refined.quality().perceptual)
     return LearningRates(encoder, min(mean, key=mean.__getitem__))
 
 
@@ -93,13 +95,13 @@ def measure_inversion(exported: ExportedPack, rates: LearningRates) -> dict[str,
         `mean_1000`), `step_ratio`, `censored`, `mean_steps`, `hybrid_30_perceptual`, `learning_rate`.
     """
     targets = _targets(Drawings.HELD_OUT, HELD_OUT)
-    hybrid = Side(exported, exported.encode(targets), targets, rates.encoder)
+    hybrid = RefinedSet(exported, exported.encode(targets), targets, rates.encoder)
     points = {"encoder": _Point.of(exported, hybrid)}
     hybrid.advance(COMPARED_STEPS)
     goal = hybrid.quality().perceptual
     hybrid.advance(_HYBRID_STEPS - COMPARED_STEPS)
     points["hybrid_100"] = _Point.of(exported, hybrid)
-    mean = Side(exported, exported.mean_codes(HELD_OUT), targets, rates.mean)
+    mean = RefinedSet(exported, exported.mean_codes(HELD_OUT), targets, rates.mean)
     reached = None
     for stop in (100, MOST_STEPS):
         reached = reached or mean.advance_until(goal, stop)

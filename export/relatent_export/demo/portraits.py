@@ -32,11 +32,11 @@ def draw_portraits(factors: Tensor, resolution: int) -> Tensor:
     if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
         raise ValueError(f"factors: expected [n, {len(FACTORS)}], got {list(factors.shape)}")
     with torch.no_grad():
-        image = _Portrait(factors.float(), resolution).draw()
+        image = _PortraitDrawing(factors.float(), resolution).draw()
         return (image.clamp_(0, 1) * 255).round_().to(torch.uint8)
 
 
-class _Portrait:
+class _PortraitDrawing:
     """One batch of drawings in progress: the factors, the palette and the canvas."""
 
     def __init__(self, factors: Tensor, resolution: int) -> None:

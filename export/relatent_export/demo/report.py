@@ -13,10 +13,8 @@ import numpy as np
 from relatent.core.pack import file_digest, read_pack
 from relatent_export.analysis.refining import ExportedPack, ExportedRefinement
 from relatent_export.demo.inversion_report import LearningRates, choose_learning_rates, measure_inversion
-from relatent_export.demo.parts import demo_parts
-from relatent_export.demo.pictures import save_sheet
-from relatent_export.demo.samples import save_samples
-from relatent_export.demo.world import Drawings, draw
+from relatent_export.demo.pictures import save_samples, save_sheet
+from relatent_export.demo.world import Drawings, demo_parts, draw
 from relatent_export.demo.world_report import measure_networks
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
@@ -81,7 +79,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _readme(report: dict[str, Any], exported: ExportedPack) -> str:
-    side, directions = exported.pack.resolution, len(exported.pack.directions)
+    resolution, directions = exported.pack.resolution, len(exported.pack.directions)
     r2, ratios = report["attribute_r2"], report["std_ratio"]
     spread = report["w_deviation"]
     good_r2 = sum(value >= 0.95 for value in r2.values())
@@ -103,7 +101,7 @@ def _readme(report: dict[str, Any], exported: ExportedPack) -> str:
     rates = report["learning_rate"]
     return f"""# The demo pack
 
-A StyleGAN2 of {side} x {side} pixels, trained adversarially on procedural portraits
+A StyleGAN2 of {resolution} x {resolution} pixels, trained adversarially on procedural portraits
 ({report["trained_images"]:,} images), with an encoder, an attribute network and {directions}
 directions. Everything here is made by `relatent-export demo train`, `fit`, `export` and `report`;
 the figures are those of `report.json`.

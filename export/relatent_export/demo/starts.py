@@ -28,7 +28,7 @@ class MeanQuality:
     perceptual: float
 
 
-class Side:
+class RefinedSet:
     """All images from one kind of start, refined together.
 
     Args:
@@ -96,5 +96,5 @@ class Side:
                 return self.steps
 
 
-def _batches(rows: NDArray[_Item]) -> list[NDArray[_Item]]:
-    return [rows[at : at + _BATCH] for at in range(0, len(rows), _BATCH)]
+def _batches(samples: NDArray[_Item]) -> list[NDArray[_Item]]:
+    return [samples[at : at + _BATCH] for at in range(0, len(samples), _BATCH)]

@@ -16,14 +16,14 @@ from relatent_export.training.checkpoint import load_module, load_state
 from relatent_export.training.encoder import EncoderSettings, EncoderTraining
 
 _SAVE_EVERY = 16_000
-_WIDTHS = (32, 64, 96, 128, 128)
-"""Feature maps of the encoder from 64 pixels a side down to 4."""
+_CHANNELS = (32, 64, 96, 128, 128)
+"""Feature maps of the encoder from 64 pixels down to 4."""
 
 
 def new_encoder() -> Encoder:
     """The demo's encoder, untrained and with a zero mean latent."""
     mean = torch.zeros(GENERATOR.latent_width)
-    return Encoder(GENERATOR.layers, GENERATOR.latent_width, mean, _WIDTHS)
+    return Encoder(GENERATOR.layers, GENERATOR.latent_width, mean, _CHANNELS)
 
 
 def train_encoder(work: Path, settings: EncoderSettings | None = None) -> Encoder:

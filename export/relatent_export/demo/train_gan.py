@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from relatent_export.demo.samples import save_samples
+from relatent_export.demo.pictures import save_samples
 from relatent_export.demo.world import GENERATOR, TRAINING_DRAWINGS, Drawings, draw
 from relatent_export.nets.stylegan2 import Generator
 from relatent_export.progress import progress

@@ -1,7 +1,8 @@
-"""The demo world's fixed choices: sizes, seeds, and the sets of drawings that everything uses."""
+"""The demo world's fixed choices: sizes, seeds, kinds of networks, and the sets of drawings that all use."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 import torch
@@ -9,7 +10,10 @@ from torch import Tensor
 
 from relatent_export.demo.factors import sample_factors
 from relatent_export.demo.portraits import draw_portraits
-from relatent_export.nets.stylegan2 import GeneratorConfig
+from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.encoder import Encoder
+from relatent_export.nets.networks import Networks
+from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.progress import progress
 
 RESOLUTION = 64
@@ -50,3 +54,24 @@ def draw(which: Drawings, count: int, resolution: int = RESOLUTION) -> tuple[Ten
     ):
         images[start : start + _CHUNK] = draw_portraits(factors[start : start + _CHUNK], resolution)
     return images, factors
+
+
+@dataclass(frozen=True)
+class DemoParts:
+    """Generator, encoder and attribute network of a pack like the demo's."""
+
+    generator: Generator
+    encoder: Encoder
+    attributes: AttributeNetwork
+
+
+def demo_parts(networks: Networks) -> DemoParts:
+    """Take a pack's networks for a demo's.
+
+    Raises:
+        ValueError: it is another kind of pack, such as an imported one.
+    """
+    generator, encoder, attributes = networks.generator, networks.encoder, networks.attributes
+    if not isinstance(generator, Generator) or not isinstance(encoder, Encoder) or attributes is None:
+        raise ValueError("pack: expected one that was trained here, with an attribute network")
+    return DemoParts(generator, encoder, attributes)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relatent_export.demo.parts import demo_parts
-from relatent_export.demo.samples import sample_images
-from relatent_export.demo.world import Drawings, draw
+from relatent_export.demo.pictures import sample_images
+from relatent_export.demo.world import Drawings, demo_parts, draw
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan2 import Generator

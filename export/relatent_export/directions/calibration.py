@@ -1,4 +1,4 @@
-"""Measuring a direction: which rows it needs, how strongly it acts, how far it makes sense."""
+"""Measuring a direction: which layers it needs, how strongly it acts, how far it makes sense."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REACH = 4.0
 """How far to try, in standard deviations of the codes along the direction."""
 
 _NEEDED = 0.15
-"""A group of rows belongs to a direction if it alone has this share of the whole effect."""
+"""A group of layers belongs to a direction if it alone has this share of the whole effect."""
 
 _FLAT = 0.2
 """Where the response's slope falls below this share of the central one, more strength is vain."""
@@ -29,7 +29,7 @@ class Calibration:
     """What a direction does.
 
     Attributes:
-        first_layer, last_layer: rows it needs, both included.
+        first_layer, last_layer: layers it needs, both included.
         slope: attribute units per unit of strength, over the central half of the strengths.
         min_strength, max_strength: where the response is still more than flat.
     """
@@ -50,37 +50,37 @@ def calibrate(codes: Tensor, normal: Tensor, measure: Measure) -> Calibration:
         measure: the attribute of codes.
     """
     deviation = float((codes[:, 0] @ normal).std())
-    rows = _needed_rows(codes, normal, measure, deviation)
+    layers = _needed_layers(codes, normal, measure, deviation)
     strengths = torch.linspace(-_REACH * deviation, _REACH * deviation, _STRENGTHS)
-    response = torch.stack([measure(_move(codes, normal, rows, float(s))).mean() for s in strengths])
+    response = torch.stack([measure(_move(codes, normal, layers, float(s))).mean() for s in strengths])
     quarter = _STRENGTHS // 4
     central = slice(quarter, _STRENGTHS - quarter)
     x = strengths[central]
     slope = float((x * (response[central] - response[central].mean())).sum() / (x * x).sum())
     low, high = _useful_range(strengths, response, slope)
-    return Calibration(rows.start, rows.stop - 1, slope, low, high)
+    return Calibration(layers.start, layers.stop - 1, slope, low, high)
 
 
-def _move(codes: Tensor, normal: Tensor, rows: range, strength: float) -> Tensor:
+def _move(codes: Tensor, normal: Tensor, layers: range, strength: float) -> Tensor:
     moved = codes.clone()
-    moved[:, rows.start : rows.stop] += strength * normal
+    moved[:, layers.start : layers.stop] += strength * normal
     return moved
 
 
-def _needed_rows(codes: Tensor, normal: Tensor, measure: Measure, deviation: float) -> range:
-    """The smallest run of rows around every third that alone has a share of the effect."""
-    layers = codes.shape[1]
-    cuts = [layers * i // 3 for i in range(4)]
+def _needed_layers(codes: Tensor, normal: Tensor, measure: Measure, deviation: float) -> range:
+    """The smallest run of layers around every third that alone has a share of the effect."""
+    count = codes.shape[1]
+    cuts = [count * i // 3 for i in range(4)]
     thirds = [range(cuts[i], cuts[i + 1]) for i in range(3)]
 
-    def effect(rows: range) -> float:
-        up = measure(_move(codes, normal, rows, deviation)).mean()
-        return float(up - measure(_move(codes, normal, rows, -deviation)).mean())
+    def effect(layers: range) -> float:
+        up = measure(_move(codes, normal, layers, deviation)).mean()
+        return float(up - measure(_move(codes, normal, layers, -deviation)).mean())
 
-    whole = effect(range(layers))
+    whole = effect(range(count))
     needed = [third for third in thirds if effect(third) >= _NEEDED * whole]
     if whole <= 0 or not needed:
-        return range(layers)
+        return range(count)
     return range(needed[0].start, needed[-1].stop)
 
 

@@ -32,15 +32,15 @@ def identity_config(part: Part) -> ArcFaceConfig:
     named = NamedTensors(part.tensors, what)
     shape = ir_se_shape(named, what)
     embedding, inputs = axes(named, "output_layer.3.weight", 2, what)
-    maps = shape["widths"][-1]
-    side = math.isqrt(inputs // maps)
-    if side == 0 or side * side * maps != inputs:
+    maps = shape["channels"][-1]
+    size = math.isqrt(inputs // maps)
+    if size == 0 or size * size * maps != inputs:
         raise DamagedFile(
             f"{what}: output_layer.3.weight: expected inputs of {maps} square maps, got {inputs}"
         )
-    if shape["channels"] != 3:
-        raise UnsupportedFile(f"{what}: takes {shape['channels']} channels: expected 3, an image")
-    return ArcFaceConfig(**shape, side=side << STAGES, embedding=embedding)
+    if shape["image_channels"] != 3:
+        raise UnsupportedFile(f"{what}: takes {shape['image_channels']} channels: expected 3, an image")
+    return ArcFaceConfig(**shape, resolution=size << STAGES, embedding=embedding)
 
 
 def build(part: Part) -> ArcFace:
@@ -56,10 +56,10 @@ def build(part: Part) -> ArcFace:
     config = identity_config(part)
     named = NamedTensors(part.tensors, part.what)
     named.drop(r".*\.num_batches_tracked")
-    width, maps = config.widths[-1], config.side >> STAGES
+    channels, size = config.channels[-1], config.resolution >> STAGES
     state = ir_se_state(named, config, "backbone")
-    state |= norm_state(named, "output_layer.0", "norm_in", width)
-    state |= dense_state(named, "output_layer.3", "dense", width * maps * maps, config.embedding)
+    state |= norm_state(named, "output_layer.0", "norm_in", channels)
+    state |= dense_state(named, "output_layer.3", "dense", channels * size * size, config.embedding)
     state |= norm_state(named, "output_layer.4", "norm_out", config.embedding)
     named.finish()
     with torch.device("meta"):

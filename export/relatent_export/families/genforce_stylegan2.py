@@ -72,7 +72,7 @@ def build(part: Part) -> Generator:
     config, named = generator_config(part), NamedTensors(part.tensors, part.what)
     width, channels = config.latent_width, config.channels
     state = mapping_state(named, config, "mapping.dense{}")
-    state["synthesis.constant"] = named.take("synthesis.early_layer.const", (1, channels[0], 4, 4))
+    state["synthesis.const"] = named.take("synthesis.early_layer.const", (1, channels[0], 4, 4))
     for k, (inputs, outputs, resolution) in enumerate(convolutions(channels)):
         theirs, ours = f"synthesis.layer{k}", f"synthesis.layers.{k}"
         weight = named.take(f"{theirs}.weight", (outputs, inputs, 3, 3))
@@ -82,7 +82,7 @@ def build(part: Part) -> Generator:
         state[f"{ours}.noise_strength"] = named.take(f"{theirs}.noise_strength", ())
         state[f"{ours}.noise"] = named.take(f"{theirs}.noise", (1, 1, resolution, resolution))
     for level, inputs in enumerate(channels):
-        theirs, ours = f"synthesis.output{level}", f"synthesis.colours.{level}"
+        theirs, ours = f"synthesis.output{level}", f"synthesis.to_rgbs.{level}"
         state[f"{ours}.conv.weight"] = named.take(f"{theirs}.weight", (3, inputs, 1, 1))
         state |= _style(named, theirs, ours, inputs, width)
         state[f"{ours}.bias"] = named.take(f"{theirs}.bias", (3,))

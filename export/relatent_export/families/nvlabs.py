@@ -70,7 +70,7 @@ def build(part: Part) -> Generator:
     width, channels = config.latent_width, config.channels
     state = mapping_state(named, config, "mapping.fc{}")
     mean = named.take("mapping.w_avg", (width,)) if "mapping.w_avg" in named else None
-    state["synthesis.constant"] = named.take("synthesis.b4.const", (1, channels[0], 4, 4))
+    state["synthesis.const"] = named.take("synthesis.b4.const", (1, channels[0], 4, 4))
     for layer, (inputs, outputs, resolution) in enumerate(convolutions(channels)):
         theirs = f"synthesis.b{resolution}.conv{1 if layer % 2 == 0 else 0}"
         ours = f"synthesis.layers.{layer}"
@@ -81,7 +81,7 @@ def build(part: Part) -> Generator:
             state[f"{ours}.noise_strength"] = named.take(f"{theirs}.noise_strength", ())
             state[f"{ours}.noise"] = named.take(f"{theirs}.noise_const", (1, 1, resolution, resolution))
     for level, inputs in enumerate(channels):
-        theirs, ours = f"synthesis.b{4 << level}.torgb", f"synthesis.colours.{level}"
+        theirs, ours = f"synthesis.b{4 << level}.torgb", f"synthesis.to_rgbs.{level}"
         state[f"{ours}.conv.weight"] = named.take(f"{theirs}.weight", (3, inputs, 1, 1))
         state |= _affine(named, f"{theirs}.affine", ours, inputs, width)
         state[f"{ours}.bias"] = named.take(f"{theirs}.bias", (3,))

@@ -44,7 +44,7 @@ _KERAS_MEANS = (123.68, 116.779, 103.939)
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _StackNames:
     """Names in a file with a stack: what tells it, its convolutions, and what else is not needed."""
 
     mark: str
@@ -54,10 +54,10 @@ class _Layout:
 
 
 _LAYOUTS = (
-    _Layout("features.0.weight", "features.{index}", r"classifier\..*"),
-    _Layout("net.slice1.0.weight", "net.slice{stage}.{index}", r"lins\..*"),
+    _StackNames("features.0.weight", "features.{index}", r"classifier\..*"),
+    _StackNames("net.slice1.0.weight", "net.slice{stage}.{index}", r"lins\..*"),
     # A generator may have a `layer0` as well.
-    _Layout("layer28.weight", "layer{index}", r"", keras=True),
+    _StackNames("layer28.weight", "layer{index}", r"", keras=True),
 )
 
 
@@ -78,7 +78,7 @@ def build(parts: Sequence[Part]) -> Lpips:
         UnsupportedFile: they are of another network, or do not belong together.
         Refused: there is not one stack, or there are linear weights twice.
     """
-    stacks: list[tuple[_Layout, NamedTensors, str]] = []
+    stacks: list[tuple[_StackNames, NamedTensors, str]] = []
     linear: list[tuple[NamedTensors, str]] = []
     for part in parts:
         _check_supported(part)
@@ -135,7 +135,7 @@ def _check_supported(part: Part) -> None:
         raise UnknownFile(f"{what}: expected VGG16, AlexNet or LPIPS's linear weights, found {found}")
 
 
-def _layout_of(tensors: Tensors) -> _Layout | None:
+def _layout_of(tensors: Tensors) -> _StackNames | None:
     return next((layout for layout in _LAYOUTS if layout.mark in tensors), None)
 
 
@@ -146,7 +146,7 @@ def _linear_name(i: int, tensors: NamedTensors | Tensors) -> str:
 
 
 def _stack(
-    named: NamedTensors, layout: _Layout, *, calibrated: bool, what: str
+    named: NamedTensors, layout: _StackNames, *, calibrated: bool, what: str
 ) -> tuple[LpipsConfig, _State]:
     """Take a stack's tensors; its shape is read off them."""
     entry = f"{layout.convolution.format(stage=1, index=0)}.weight"
@@ -156,24 +156,24 @@ def _stack(
             f"{what}: {entry}: expected kernels of 3 pixels, VGG16's, or 11, AlexNet's, got {kernel}"
         )
     state: _State = {}
-    inputs, widths = 3, []
+    inputs, channels = 3, []
     for stage, indices in enumerate(_INDICES[_KERNELS[kernel]]):
         for i, index in enumerate(indices):
             theirs, ours = layout.convolution.format(stage=stage + 1, index=index), f"stages.{stage}.{i}"
-            outputs, _, _, side = axes(named, f"{theirs}.weight", 4, what)
-            state[f"{ours}.weight"] = named.take(f"{theirs}.weight", (outputs, inputs, side, side))
+            outputs, _, _, size = axes(named, f"{theirs}.weight", 4, what)
+            state[f"{ours}.weight"] = named.take(f"{theirs}.weight", (outputs, inputs, size, size))
             state[f"{ours}.bias"] = named.take(f"{theirs}.bias", (outputs,))
             inputs = outputs
-            widths.append(inputs)
+            channels.append(inputs)
     state |= _preprocessing(named, layout)
     if layout.keras:
         # Its channels begin with blue.
         state["stages.0.0.weight"] = state["stages.0.0.weight"].flip(1)
     named.drop(layout.dropped)
-    return LpipsConfig(_KERNELS[kernel], tuple(widths), calibrated), state
+    return LpipsConfig(_KERNELS[kernel], tuple(channels), calibrated), state
 
 
-def _preprocessing(named: NamedTensors, layout: _Layout) -> _State:
+def _preprocessing(named: NamedTensors, layout: _StackNames) -> _State:
     """What is taken from pixels in [-1, 1] and what they are divided by, [1, 3, 1, 1] each.
 
     They stay apart from the weights: convolutions pad with zeros after them.
@@ -195,13 +195,13 @@ def _preprocessing(named: NamedTensors, layout: _Layout) -> _State:
 def _linear(named: NamedTensors, config: LpipsConfig, what: str) -> _State:
     """Take linear weights, for the maps that are compared."""
     names = [_linear_name(i, named) for i in range(len(config.compared))]
-    widths = tuple(axes(named, name, 4, what)[1] for name in names)
-    if widths != config.compared:
+    channels = tuple(axes(named, name, 4, what)[1] for name in names)
+    if channels != config.compared:
         raise UnsupportedFile(
-            f"{what}: linear weights for maps of widths {list(widths)}, and {config.stack} has "
+            f"{what}: linear weights for maps of channels {list(channels)}, and {config.stack} has "
             f"{list(config.compared)}"
         )
-    pairs = enumerate(zip(names, widths, strict=True))
+    pairs = enumerate(zip(names, channels, strict=True))
     return {f"linear.{i}": _linear_weight(named, name, width, what) for i, (name, width) in pairs}
 
 

@@ -59,7 +59,7 @@ def build(part: Part) -> Generator:
     config, named = generator_config(part), NamedTensors(part.tensors, part.what)
     width, channels = config.latent_width, config.channels
     state = mapping_state(named, config, "style.{}", first=1)
-    state["synthesis.constant"] = named.take("input.input", (1, channels[0], 4, 4))
+    state["synthesis.const"] = named.take("input.input", (1, channels[0], 4, 4))
     for layer, (inputs, outputs, resolution) in enumerate(convolutions(channels)):
         theirs = "conv1" if layer == 0 else f"convs.{layer - 1}"
         ours = f"synthesis.layers.{layer}"
@@ -69,7 +69,7 @@ def build(part: Part) -> Generator:
         state[f"{ours}.noise"] = _noise(named, f"noises.noise_{layer}", resolution)
     for level, inputs in enumerate(channels):
         theirs = "to_rgb1" if level == 0 else f"to_rgbs.{level - 1}"
-        ours = f"synthesis.colours.{level}"
+        ours = f"synthesis.to_rgbs.{level}"
         state |= _modulated(named, f"{theirs}.conv", ours, (3, inputs, 1, 1), width)
         state[f"{ours}.bias"] = named.take(f"{theirs}.bias", (3,))
     check_filters(named.drop(r".*\.kernel"), part.what)

@@ -25,17 +25,17 @@ class ArcFaceConfig(IRSEConfig):
     """The shape of an identity network, beside its backbone's.
 
     Attributes:
-        side: of the faces it looks at, in pixels, a multiple of 16.
+        resolution: of the faces it looks at, a multiple of 16.
         embedding: width of the vector.
     """
 
-    side: int = 112
+    resolution: int = 112
     embedding: int = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.side < 2**STAGES or self.side % 2**STAGES:
-            raise ValueError(f"side: expected a multiple of {2**STAGES}, got {self.side}")
+        if self.resolution < 2**STAGES or self.resolution % 2**STAGES:
+            raise ValueError(f"resolution: expected a multiple of {2**STAGES}, got {self.resolution}")
 
 
 class ArcFace(nn.Module):
@@ -45,8 +45,9 @@ class ArcFace(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = IRSE(config)
-        self.norm_in = Norm(config.widths[-1])
-        self.dense = nn.Linear(config.widths[-1] * (config.side // 2**STAGES) ** 2, config.embedding)
+        self.norm_in = Norm(config.channels[-1])
+        maps_size = config.resolution // 2**STAGES
+        self.dense = nn.Linear(config.channels[-1] * maps_size**2, config.embedding)
         self.norm_out = Norm(config.embedding)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -77,12 +78,12 @@ class ArcFace(nn.Module):
 
     def _face(self, image: Tensor) -> Tensor:
         """Cut out the face and average it down: a product with a constant along each axis."""
-        # A tracer has symbols for sides; the constants want numbers.
-        side = min(int(image.shape[-1]), _FRAME)
-        image = area_downsample(image, side)
+        # A tracer has symbols for sizes; the constants want numbers.
+        size = min(int(image.shape[-1]), _FRAME)
+        image = area_downsample(image, size)
         (top, bottom), (left, right) = (
-            [round(at * side / _FRAME) for at in cut] for cut in (_ROWS, _COLUMNS)
+            [round(at * size / _FRAME) for at in cut] for cut in (_ROWS, _COLUMNS)
         )
-        rows = F.pad(averaging(bottom - top, self.config.side), (top, side - bottom)).to(image)
-        columns = F.pad(averaging(right - left, self.config.side), (left, side - right)).to(image)
+        rows = F.pad(averaging(bottom - top, self.config.resolution), (top, size - bottom)).to(image)
+        columns = F.pad(averaging(right - left, self.config.resolution), (left, size - right)).to(image)
         return rows @ image @ columns.T

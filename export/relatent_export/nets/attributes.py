@@ -19,25 +19,25 @@ class AttributeNetwork(nn.Module):
 
     Args:
         attributes: how many outputs.
-        resolution: side of the images, a multiple of 16.
-        widths: feature maps at full, half, quarter, eighth and sixteenth size.
+        resolution: of the images, a multiple of 16.
+        channels: feature maps at full, half, quarter, eighth and sixteenth size.
     """
 
     def __init__(
         self,
         attributes: int,
         resolution: int,
-        widths: tuple[int, int, int, int, int] = (16, 32, 64, 128, 128),
+        channels: tuple[int, int, int, int, int] = (16, 32, 64, 128, 128),
     ) -> None:
         super().__init__()
-        self.widths = widths
-        self.entry = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.channels = channels
+        self.entry = nn.Conv2d(3, channels[0], 3, padding=1)
         self.down = nn.ModuleList(
-            nn.Conv2d(widths[i], widths[i + 1], 3, stride=2, padding=1) for i in range(4)
+            nn.Conv2d(channels[i], channels[i + 1], 3, stride=2, padding=1) for i in range(4)
         )
-        self.same = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i + 1], 3, padding=1) for i in range(3))
-        side = resolution // 16
-        self.dense = nn.Linear(widths[4] * side * side, 256)
+        self.same = nn.ModuleList(nn.Conv2d(channels[i + 1], channels[i + 1], 3, padding=1) for i in range(3))
+        coarsest = resolution // 16
+        self.dense = nn.Linear(channels[4] * coarsest * coarsest, 256)
         self.output = nn.Linear(256, attributes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -52,7 +52,7 @@ class AttributeNetwork(nn.Module):
             image: float [B, 3, R, R] in [-1, 1].
 
         Returns:
-            Maps of R, R/2, R/4 and R/8 on a side.
+            Maps of R, R/2, R/4 and R/8 pixels.
         """
         x = F.leaky_relu(self.entry(image), _LEAK)
         maps = [x]
@@ -67,9 +67,9 @@ class AttributeNetwork(nn.Module):
         """The number of feature maps: their distance is a mean."""
         return len(self.same) + 1
 
-    def sides(self, side: int) -> tuple[int, ...]:
-        """Sides of the feature maps of images `side` pixels on a side."""
-        return tuple(side >> i for i in range(self.divisor))
+    def map_sizes(self, size: int) -> tuple[int, ...]:
+        """Height of each feature map, of images `size` pixels high; maps and images are square."""
+        return tuple(size >> i for i in range(self.divisor))
 
     def comparable(self, maps: list[Tensor]) -> list[Tensor]:
         """Feature maps in float32, with vectors of unit length."""

@@ -15,7 +15,7 @@ _GROUP = 4
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions and a skip, halving the side."""
+    """Two convolutions and a skip, halving the resolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

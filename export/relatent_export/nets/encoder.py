@@ -1,7 +1,7 @@
-"""An encoder to W+: a residual pyramid whose levels give the rows of the code.
+"""An encoder to W+: a residual pyramid whose levels give the layers of the code.
 
-Coarse rows are read from coarse maps and fine rows from fine ones, as in pSp (Richardson et al.
-2021); each row is an offset from one base code, as in e4e (Tov et al. 2021).
+Coarse layers are read from coarse maps and fine layers from fine ones, as in pSp (Richardson et al.
+2021); each layer is an offset from one base code, as in e4e (Tov et al. 2021).
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ class Encoder(nn.Module):
     Args:
         layers, width: shape of the code.
         mean: float32 [D], the mean latent, added to the output.
-        widths: feature maps from full size down to 4 x 4, at least four; so they say how large the
+        channels: feature maps from full size down to 4 x 4, at least four; so they say how large the
             images are.
-        head: feature maps each row's head reads at 4 x 4.
+        head: feature maps each head reads at 4 x 4.
     """
 
     mean: Tensor
 
     def __init__(
-        self, layers: int, width: int, mean: Tensor, widths: tuple[int, ...], head: int = 32
+        self, layers: int, width: int, mean: Tensor, channels: tuple[int, ...], head: int = 32
     ) -> None:
         super().__init__()
-        self.layers, self.width, self.widths, self.head = layers, width, widths, head
-        self.entry = nn.Conv2d(3, widths[0], 3, padding=1)
-        self.stages = nn.ModuleList(_Stage(widths[i], widths[i + 1]) for i in range(len(widths) - 1))
-        # The three coarsest maps, coarsest first, give a third of the rows each.
-        levels = [len(widths) - 1, len(widths) - 2, len(widths) - 3]
-        rows = [layers * (i + 1) // 3 - layers * i // 3 for i in range(3)]
+        self.layers, self.width, self.channels, self.head = layers, width, channels, head
+        self.entry = nn.Conv2d(3, channels[0], 3, padding=1)
+        self.stages = nn.ModuleList(_Stage(channels[i], channels[i + 1]) for i in range(len(channels) - 1))
+        # The three coarsest maps, coarsest first, give a third of the layers each.
+        levels = [len(channels) - 1, len(channels) - 2, len(channels) - 3]
+        counts = [layers * (i + 1) // 3 - layers * i // 3 for i in range(3)]
         self.heads = nn.ModuleList(
-            _Head(widths[level], head, len(widths) - 1 - level, count * width)
-            for level, count in zip(levels, rows, strict=True)
+            _LayersHead(channels[level], head, len(channels) - 1 - level, count * width)
+            for level, count in zip(levels, counts, strict=True)
         )
-        self.base = _Head(widths[-1], head, 0, width)
+        self.base = _LayersHead(channels[-1], head, 0, width)
         self.register_buffer("mean", mean.clone())
 
     @property
     def resolution(self) -> int:
-        """Side of the images in pixels."""
-        return 4 << (len(self.widths) - 1)
+        """Height and width of the images in pixels."""
+        return 4 << (len(self.channels) - 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Encode.
@@ -61,19 +61,19 @@ class Encoder(nn.Module):
         return base[:, None, :] + offsets
 
     def split(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The base code [B, D], mean included, and the rows' offsets from it [B, L, D]."""
+        """The base code [B, D], mean included, and the layers' offsets from it [B, L, D]."""
         x = F.leaky_relu(self.entry(image), _LEAK)
         maps = []
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
-        rows = [head(maps[-1 - i]).float() for i, head in enumerate(self.heads)]
-        offsets = torch.cat(rows, 1).reshape(-1, self.layers, self.width)
+        parts = [head(maps[-1 - i]).float() for i, head in enumerate(self.heads)]
+        offsets = torch.cat(parts, 1).reshape(-1, self.layers, self.width)
         return self.mean + self.base(x).float(), offsets
 
 
 class _Stage(nn.Module):
-    """Halve the side, then one residual block."""
+    """Halve the resolution, then one residual block."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -87,8 +87,8 @@ class _Stage(nn.Module):
         return F.leaky_relu(x + y, _LEAK)
 
 
-class _Head(nn.Module):
-    """A feature map to some rows: strided convolutions down to 4 x 4, then one linear layer."""
+class _LayersHead(nn.Module):
+    """A feature map to some layers: strided convolutions down to 4 x 4, then one linear layer."""
 
     def __init__(self, inputs: int, width: int, halvings: int, outputs: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Encoders of the pSp family: a backbone, and a small head for each row of a W+ code.
+"""Encoders of the pSp family: a backbone, and a small head for each layer of a W+ code.
 
 Published in Richardson et al., "Encoding in Style" (2021): heads on three levels of a feature pyramid,
 and the mean latent added; Tov et al., "Designing an Encoder for StyleGAN Image Manipulation" (2021),
-e4e: the first head gives a base row and the others offsets from it; Alaluf et al., "ReStyle" (2021):
+e4e: the first head gives a base and the others offsets from it; Alaluf et al., "ReStyle" (2021):
 all heads on the coarsest map.
 """
 
@@ -22,7 +22,7 @@ from relatent_export.nets.resnet import ResNet
 
 _LEAK = 0.01
 COARSE_LAYERS, MIDDLE_LAYERS = 3, 7
-"""In a pyramid rows below the first are read from the coarsest map, below the second from the middle one."""
+"""In a pyramid, layers below the first come from the coarsest map, below the second from the middle one."""
 
 STRIDE = 2**STAGES
 """How many times smaller the coarsest map is than the image."""
@@ -36,7 +36,7 @@ class Backbone(StrEnum):
 
 
 class Reading(StrEnum):
-    """Where rows are read: a head each on three levels, a head each on the coarsest map, or one for all."""
+    """Where layers are read: a head each on three levels, a head each on the coarsest map, or one for all."""
 
     PYRAMID = "pyramid"
     COARSEST = "coarsest"
@@ -48,12 +48,12 @@ class GradualStyleConfig(IRSEConfig):
     """The shape of an encoder, beside its backbone's (a ResNet has no use for `reduction`).
 
     Attributes:
-        resolution: side of the image in pixels, a power of two from 16.
-        layers: rows of the W+ code.
+        resolution: of the images, a power of two from 16.
+        layers: L of the W+ code.
         latent_width: of w.
         backbone: what the feature maps come from.
-        reading: where rows are read.
-        progressive: whether the first head gives a base row, and the others offsets from it.
+        reading: where layers are read.
+        progressive: whether the first head gives a base, and the others offsets from it.
         letterboxed: whether pictures are 4:3 between black bars, which are cut off: encoders of cars.
     """
 
@@ -83,12 +83,12 @@ class GradualStyleEncoder(nn.Module):
     def __init__(self, config: GradualStyleConfig) -> None:
         super().__init__()
         self.config = config
-        top, width = config.widths[-1], config.latent_width
+        top, width = config.channels[-1], config.latent_width
         self.backbone: IRSE | ResNet
         if config.backbone is Backbone.IR_SE:
             self.backbone = IRSE(config)
         else:
-            self.backbone = ResNet(config.widths, config.units, config.channels)
+            self.backbone = ResNet(config.channels, config.units, config.image_channels)
         self.laterals = nn.ModuleList()
         self.heads = nn.ModuleList()
         if config.reading is Reading.POOLED:
@@ -96,20 +96,20 @@ class GradualStyleEncoder(nn.Module):
         else:
             halvings = int(math.log2(config.resolution // STRIDE))
             self.heads.extend(
-                _Head(top, width, halvings + _level(config, row)) for row in range(config.layers)
+                _LayerHead(top, width, halvings + _level(config, layer)) for layer in range(config.layers)
             )
         if config.reading is Reading.PYRAMID:
-            self.laterals.extend(nn.Conv2d(config.widths[-1 - level], top, 1) for level in (1, 2))
+            self.laterals.extend(nn.Conv2d(config.channels[-1 - level], top, 1) for level in (1, 2))
         self._margin = config.resolution // 8 if config.letterboxed else 0
-        sides = config.resolution // STRIDE, (config.resolution - 2 * self._margin) // STRIDE
+        sizes = config.resolution // STRIDE, (config.resolution - 2 * self._margin) // STRIDE
         for level in range(len(self.laterals)):
-            for axis, side in zip(("columns", "rows"), sides, strict=True):
-                self.register_buffer(f"_{axis}_{level}", _doubling(side << level), persistent=False)
+            for axis, size in zip(("columns", "rows"), sizes, strict=True):
+                self.register_buffer(f"_{axis}_{level}", _doubling(size << level), persistent=False)
         self.register_buffer("mean", torch.zeros(config.layers, width))
 
     @property
     def resolution(self) -> int:
-        """Side of the images in pixels."""
+        """Height and width of the images in pixels."""
         return self.config.resolution
 
     def forward(self, image: Tensor) -> Tensor:
@@ -136,17 +136,17 @@ class GradualStyleEncoder(nn.Module):
             image = image[:, :, self._margin : -self._margin]
         maps = self.backbone(image)
         if self.config.reading is Reading.POOLED:
-            row: Tensor = self.heads[0](maps[-1].mean((2, 3))).float()
+            code: Tensor = self.heads[0](maps[-1].mean((2, 3))).float()
             # Repeating, not expanding: a graph's output must own its memory.
-            return row[:, None, :].repeat(1, self.config.layers, 1)
+            return code[:, None, :].repeat(1, self.config.layers, 1)
         levels = self._pyramid(maps)
-        rows = [head(levels[_level(self.config, i)]).float() for i, head in enumerate(self.heads)]
+        codes = [head(levels[_level(self.config, i)]).float() for i, head in enumerate(self.heads)]
         if self.config.progressive:
-            rows = rows[:1] + [rows[0] + row for row in rows[1:]]
-        return torch.stack(rows, 1)
+            codes = codes[:1] + [codes[0] + offset for offset in codes[1:]]
+        return torch.stack(codes, 1)
 
     def _pyramid(self, maps: list[Tensor]) -> list[Tensor]:
-        """The maps that heads read, coarsest first: each of twice the side, the coarser one added."""
+        """The maps that heads read, coarsest first: each of twice the size, the coarser one added."""
         levels = [maps[-1]]
         for i, lateral in enumerate(self.laterals):
             # Resizing, corners aligned, is a product with a constant along each axis.
@@ -156,8 +156,8 @@ class GradualStyleEncoder(nn.Module):
         return levels
 
 
-class _Head(nn.Module):
-    """A feature map to one row: strided convolutions down to one pixel, then one linear layer."""
+class _LayerHead(nn.Module):
+    """A feature map to one layer's w: strided convolutions down to one pixel, then one linear layer."""
 
     def __init__(self, inputs: int, width: int, halvings: int) -> None:
         super().__init__()
@@ -169,24 +169,24 @@ class _Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for conv in self.convs:
             x = F.leaky_relu(conv(x), _LEAK)
-        row: Tensor = self.dense(x.flatten(1))
-        return row
+        w: Tensor = self.dense(x.flatten(1))
+        return w
 
 
-def _level(config: GradualStyleConfig, row: int) -> int:
-    """The level that a row is read from, 0 for the coarsest."""
+def _level(config: GradualStyleConfig, layer: int) -> int:
+    """The level that a layer is read from, 0 for the coarsest."""
     if config.reading is Reading.COARSEST:
         return 0
-    return (row >= COARSE_LAYERS) + (row >= MIDDLE_LAYERS)
+    return (layer >= COARSE_LAYERS) + (layer >= MIDDLE_LAYERS)
 
 
-def _doubling(side: int) -> Tensor:
-    """Linear interpolation to twice as many points, the outermost ones staying, [2 side, side]."""
-    matrix = torch.zeros(2 * side, side, device="cpu")
-    for i in range(2 * side):
-        place = i * (side - 1) / (2 * side - 1)
-        low = min(int(place), max(side - 2, 0))
+def _doubling(size: int) -> Tensor:
+    """Linear interpolation to twice as many points, the outermost ones staying, [2 size, size]."""
+    matrix = torch.zeros(2 * size, size, device="cpu")
+    for i in range(2 * size):
+        place = i * (size - 1) / (2 * size - 1)
+        low = min(int(place), max(size - 2, 0))
         matrix[i, low] += 1 - (place - low)
-        if side > 1:
+        if size > 1:
             matrix[i, low + 1] += place - low
     return matrix

@@ -23,8 +23,8 @@ class InDomainConfig:
     """The shape of an encoder.
 
     Attributes:
-        resolution: side of the image in pixels, a power of two from 8.
-        layers: rows of the W+ code.
+        resolution: of the images, a power of two from 8.
+        layers: L of the W+ code.
         width: of w.
         channels: feature maps at each resolution from `resolution` down to 4.
     """
@@ -39,7 +39,7 @@ class InDomainConfig:
         if 2 ** (levels + 1) != self.resolution or levels < 2:
             raise ValueError(f"resolution: expected a power of two from 8, got {self.resolution}")
         if len(self.channels) != levels:
-            raise ValueError(f"channels: expected {levels} widths, got {len(self.channels)}")
+            raise ValueError(f"channels: expected {levels} counts, got {len(self.channels)}")
 
 
 class InDomainEncoder(nn.Module):
@@ -55,7 +55,7 @@ class InDomainEncoder(nn.Module):
 
     @property
     def resolution(self) -> int:
-        """Side of the images in pixels."""
+        """Height and width of the images in pixels."""
         return self.config.resolution
 
     def forward(self, image: Tensor) -> Tensor:

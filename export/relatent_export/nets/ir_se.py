@@ -20,30 +20,30 @@ STAGES = 4
 
 @dataclass(frozen=True)
 class IRSEConfig:
-    """The shape of a backbone; its stages halve the side each.
+    """The shape of a backbone; its stages halve the resolution each.
 
     Attributes:
-        widths: feature maps of the entry, then of each of the four stages.
+        channels: feature maps of the entry, then of each of the four stages.
         units: residual units of each stage.
-        channels: of the images.
+        image_channels: of the images.
         reduction: how many times narrower a gate is than the maps that it scales.
     """
 
-    widths: tuple[int, ...]
+    channels: tuple[int, ...]
     units: tuple[int, ...]
-    channels: int = 3
+    image_channels: int = 3
     reduction: int = 16
 
     def __post_init__(self) -> None:
         # JSON, where a pack keeps them, has lists only.
-        object.__setattr__(self, "widths", tuple(self.widths))
+        object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "units", tuple(self.units))
-        if len(self.widths) != STAGES + 1:
-            raise ValueError(f"widths: expected {STAGES + 1} widths, got {len(self.widths)}")
+        if len(self.channels) != STAGES + 1:
+            raise ValueError(f"channels: expected {STAGES + 1} counts, got {len(self.channels)}")
         if len(self.units) != STAGES or min(self.units) < 1:
             raise ValueError(f"units: expected {STAGES} counts from 1, got {list(self.units)}")
-        if not 1 <= self.reduction <= min(self.widths[1:]):
-            raise ValueError(f"reduction: expected 1 to {min(self.widths[1:])}, got {self.reduction}")
+        if not 1 <= self.reduction <= min(self.channels[1:]):
+            raise ValueError(f"reduction: expected 1 to {min(self.channels[1:])}, got {self.reduction}")
 
 
 class Norm(nn.Module):
@@ -52,15 +52,15 @@ class Norm(nn.Module):
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width))
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("variance", torch.ones(width))
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, width, ...] to the same shape."""
+        """[B, channels, ...] to the same shape."""
         return F.batch_norm(x, self.mean, self.variance, self.weight, self.bias, eps=1e-5)
 
 
@@ -69,14 +69,16 @@ class IRSE(nn.Module):
 
     def __init__(self, config: IRSEConfig) -> None:
         super().__init__()
-        widths = config.widths
-        self.entry = nn.Conv2d(config.channels, widths[0], 3, padding=1, bias=False)
-        self.entry_norm = Norm(widths[0])
-        self.entry_slope = nn.PReLU(widths[0])
+        channels = config.channels
+        self.entry = nn.Conv2d(config.image_channels, channels[0], 3, padding=1, bias=False)
+        self.entry_norm = Norm(channels[0])
+        self.entry_slope = nn.PReLU(channels[0])
         self.stages = nn.ModuleList(
             nn.Sequential(
                 *(
-                    _Unit(widths[stage + (i > 0)], widths[stage + 1], 2 if i == 0 else 1, config.reduction)
+                    _GatedUnit(
+                        channels[stage + (i > 0)], channels[stage + 1], 2 if i == 0 else 1, config.reduction
+                    )
                     for i in range(config.units[stage])
                 )
             )
@@ -84,7 +86,7 @@ class IRSE(nn.Module):
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """[B, C, H, W] to maps of widths[1:] and a half, a quarter, an eighth, a sixteenth of the sides."""
+        """[B, C, H, W] to maps of channels[1:], of 1/2, 1/4, 1/8 and 1/16 of the height and the width."""
         x = self.entry_slope(self.entry_norm(self.entry(image)))
         maps = []
         for stage in self.stages:
@@ -93,7 +95,7 @@ class IRSE(nn.Module):
         return maps
 
 
-class _Unit(nn.Module):
+class _GatedUnit(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, reduction: int) -> None:
         super().__init__()
         self.stride = stride

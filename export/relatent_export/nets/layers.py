@@ -33,7 +33,7 @@ class EqualizedLinear(nn.Module):
     """A linear layer whose weights have unit variance and are scaled when used.
 
     Args:
-        inputs, outputs: widths.
+        inputs, outputs: numbers of each sample.
         bias: initial value of every bias.
         learning_rate: multiplier on the effective learning rate, as the mapping network uses it.
     """
@@ -71,7 +71,7 @@ class EqualizedConv(nn.Module):
         self.register_buffer("fir", fir_kernel(inputs, 1.0) if down else torch.empty(0), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] to [B, outputs, H, W], or half the side."""
+        """[B, inputs, H, W] to [B, outputs, H, W], or half the size."""
         weight = (self.weight * self.gain).to(x.dtype)
         bias = None if self.bias is None else (self.bias * GAIN).to(x.dtype)
         if not self.down:
@@ -87,5 +87,5 @@ class EqualizedConv(nn.Module):
 
 
 def _half(x: Tensor) -> Tensor:
-    """Every second row and column of a filtered map of odd side."""
+    """Every second row and column of a filtered map of odd size."""
     return x[:, :, ::2, ::2]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from relatent_export.nets.perceptual import perceptual_distance
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""What LPIPS takes from pixels in [-1, 1] and divides them by: ImageNet's mean and deviation."""
+"""What LPIPS takes from pixels in [-1, 1] and divides them by: ImageNet's mean and standard deviation."""
 
 _EPSILON = 1e-12
 """Added to a vector's squared length. The published formula adds 1e-10 to the length instead, and at
@@ -35,8 +35,8 @@ class Stack(StrEnum):
 
 
 @dataclass(frozen=True)
-class _Stage:
-    """A max pool, where `pool` is the side of its windows, then convolutions with ReLUs; compared after."""
+class _StackStage:
+    """A max pool, where `pool` is the size of its windows, then convolutions with ReLUs; compared after."""
 
     convolutions: int = 1
     kernel: int = 3
@@ -47,13 +47,13 @@ class _Stage:
 
 _POOL_STRIDE = 2
 _STAGES = {
-    Stack.VGG16: (_Stage(2), _Stage(2, pool=2), *[_Stage(3, pool=2)] * 3),
+    Stack.VGG16: (_StackStage(2), _StackStage(2, pool=2), *[_StackStage(3, pool=2)] * 3),
     Stack.ALEXNET: (
-        _Stage(kernel=11, stride=4, padding=2),
-        _Stage(kernel=5, padding=2, pool=3),
-        _Stage(pool=3),
-        _Stage(),
-        _Stage(),
+        _StackStage(kernel=11, stride=4, padding=2),
+        _StackStage(kernel=5, padding=2, pool=3),
+        _StackStage(pool=3),
+        _StackStage(),
+        _StackStage(),
     ),
 }
 
@@ -64,30 +64,32 @@ class LpipsConfig:
 
     Attributes:
         stack: whose convolutions.
-        widths: feature maps of each.
+        channels: feature maps that each convolution gives.
         calibrated: has linear weights; without, all channels count alike.
     """
 
     stack: Stack
-    widths: tuple[int, ...]
+    channels: tuple[int, ...]
     calibrated: bool = True
 
     def __post_init__(self) -> None:
         # JSON, where a pack keeps them, has lists and strings only.
         object.__setattr__(self, "stack", Stack(self.stack))
-        object.__setattr__(self, "widths", tuple(self.widths))
+        object.__setattr__(self, "channels", tuple(self.channels))
         expected = sum(stage.convolutions for stage in _STAGES[self.stack])
-        if len(self.widths) != expected:
-            raise ValueError(f"widths: expected {expected} for {self.stack}, got {len(self.widths)}")
+        if len(self.channels) != expected:
+            raise ValueError(
+                f"channels: expected {expected} counts for {self.stack}, got {len(self.channels)}"
+            )
 
     @property
     def compared(self) -> tuple[int, ...]:
-        """Widths of the maps that are compared."""
-        last, widths = -1, []
+        """Channels of the maps that are compared."""
+        last, compared = -1, []
         for stage in _STAGES[self.stack]:
             last += stage.convolutions
-            widths.append(self.widths[last])
-        return tuple(widths)
+            compared.append(self.channels[last])
+        return tuple(compared)
 
 
 class Lpips(nn.Module):
@@ -101,16 +103,16 @@ class Lpips(nn.Module):
         self.config = config
         self.register_buffer("shift", torch.tensor(SHIFT).reshape(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(SCALE).reshape(1, 3, 1, 1))
-        inputs, widths = 3, iter(config.widths)
+        inputs, channels = 3, iter(config.channels)
         self.stages = nn.ModuleList()
         for stage in _STAGES[config.stack]:
             convolutions = nn.ModuleList()
             for _ in range(stage.convolutions):
-                outputs = next(widths)
+                outputs = next(channels)
                 convolutions.append(nn.Conv2d(inputs, outputs, stage.kernel, stage.stride, stage.padding))
                 inputs = outputs
             self.stages.append(convolutions)
-        linear = [torch.ones(width) for width in config.compared] if config.calibrated else []
+        linear = [torch.ones(count) for count in config.compared] if config.calibrated else []
         self.linear = nn.ParameterList(nn.Parameter(weight) for weight in linear)
 
     @property
@@ -121,20 +123,20 @@ class Lpips(nn.Module):
         """
         return 1 if self.config.calibrated else len(self.stages)
 
-    def sides(self, side: int) -> tuple[int, ...]:
-        """Sides of the feature maps of images `side` pixels on a side.
+    def map_sizes(self, size: int) -> tuple[int, ...]:
+        """Height of each feature map, of images `size` pixels high; maps and images are square.
 
         Raises:
             ValueError: the images are too small to leave anything of the last map.
         """
-        size, found = side, []
+        left, found = size, []
         for stage in _STAGES[self.config.stack]:
             if stage.pool:
-                size = (size - stage.pool) // _POOL_STRIDE + 1
-            size = (size + 2 * stage.padding - stage.kernel) // stage.stride + 1
-            found.append(size)
-            if size < 1:
-                raise ValueError(f"images of {side} pixels on a side are too small for {self.config.stack}")
+                left = (left - stage.pool) // _POOL_STRIDE + 1
+            left = (left + 2 * stage.padding - stage.kernel) // stage.stride + 1
+            found.append(left)
+            if left < 1:
+                raise ValueError(f"images of {size} pixels on a side are too small for {self.config.stack}")
         return tuple(found)
 
     def features(self, image: Tensor) -> list[Tensor]:
@@ -144,7 +146,7 @@ class Lpips(nn.Module):
             image: float [B, 3, S, S] in [-1, 1].
 
         Returns:
-            [B, C, s, s] for each side of `sides(S)` and width of `config.compared`, from 0 up.
+            [B, C, s, s] for each size of `map_sizes(S)` and count of `config.compared`, from 0 up.
         """
         x = (image - self.shift) / self.scale
         maps = []

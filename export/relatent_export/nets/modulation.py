@@ -14,7 +14,7 @@ in the gradient.
 In half precision all of this is computed at unit scale. Every layer is homogeneous in its style and
 in each row of its weights, so both are divided by their lengths, in float32, and the demodulation
 factor, divided by the same, makes up for it exactly: the maps neither overflow nor underflow,
-whatever the size of a style. Styles, factors and colours stay in float32.
+whatever the size of a style. Styles, factors and RGB stay in float32.
 
 Published in Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020),
 section 2.2 and figure 7 (skip architecture).
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from relatent_export.nets.layers import GAIN, LEAK, EqualizedLinear, fir_kernel
 
 _EPSILON = 1e-8
-"""Published: what demodulation adds to a squared deviation."""
+"""Published: what is added before the square root of demodulation."""
 
 _NEVER_ZERO = 1e-12
 """Added to a squared length that is divided by. What is divided is multiplied by as much again, so it
@@ -76,7 +76,7 @@ class ModulatedConv(nn.Module):
             style: [B, inputs].
 
         Returns:
-            [B, outputs, H, W], or twice the side when upsampling; in half precision divided by `lengths`.
+            [B, outputs, H, W], or twice the size when upsampling; in half precision divided by `lengths`.
         """
         x = maps.values
         x = x * maps.with_scale(style)[:, :, None, None].to(x.dtype)
@@ -94,14 +94,14 @@ class ModulatedConv(nn.Module):
         weight = self.weight * self.gain
         return torch.sqrt((weight * weight).sum((1, 2, 3)) + _NEVER_ZERO)
 
-    def deviation(self, style: Tensor) -> Tensor:
-        """What demodulation divides by, [B, outputs]: the outputs' deviation for unit inputs."""
+    def demodulation(self, style: Tensor) -> Tensor:
+        """What demodulation divides by, [B, outputs]: the outputs' standard deviation for unit inputs."""
         weight = self.weight * self.gain
         energy = (style * style) @ (weight * weight).sum((2, 3)).t()
         return torch.sqrt(energy + _EPSILON)
 
-    def unit_deviation(self, unit: Tensor, size: Tensor) -> Tensor:
-        """`deviation(unit * size)` divided by `size` and `lengths`.
+    def unit_demodulation(self, unit: Tensor, size: Tensor) -> Tensor:
+        """`demodulation(unit * size)` divided by `size` and `lengths`.
 
         Args:
             unit: a style of unit scale, [B, inputs].
@@ -133,26 +133,26 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
 
     def forward(self, maps: Maps, w: Tensor) -> Maps:
-        """Maps of `inputs` channels and w [B, D] to maps of `outputs` channels, R on a side."""
+        """Maps of `inputs` channels and w [B, D] to maps of `outputs` channels, R x R."""
         style = self.conv.style(w)
         if maps.values.dtype is torch.float16:
             size = torch.sqrt((style * style).mean(1, keepdim=True) + _NEVER_ZERO)
             style = style / size
             x = self.conv(maps, style)
-            deviation = self.conv.unit_deviation(style, size)
+            demodulation = self.conv.unit_demodulation(style, size)
         else:
             x = self.conv(maps, style)
-            deviation = self.conv.deviation(style)
-        # y / deviation + shift, activated, is (y + shift * deviation), activated, / deviation.
-        shift = (self.bias * deviation)[:, :, None, None].to(x.dtype)
+            demodulation = self.conv.demodulation(style)
+        # y / demodulation + shift, activated, is (y + shift * demodulation), activated, / demodulation.
+        shift = (self.bias * demodulation)[:, :, None, None].to(x.dtype)
         if self.noise_strength is not None:
-            strength = (self.noise_strength * deviation[:, :, None, None]).to(x.dtype)
+            strength = (self.noise_strength * demodulation[:, :, None, None]).to(x.dtype)
             shift = shift + self.noise.to(x.dtype) * strength
-        return Maps(F.leaky_relu(x + shift, LEAK), GAIN / deviation)
+        return Maps(F.leaky_relu(x + shift, LEAK), GAIN / demodulation)
 
 
 class ToRGB(nn.Module):
-    """Feature maps to colour, added to the upsampled colours of the coarser levels."""
+    """Feature maps to RGB, added to the upsampled RGB of the coarser levels."""
 
     fir: Tensor
 
@@ -163,7 +163,7 @@ class ToRGB(nn.Module):
         self.register_buffer("fir", fir_kernel(3, 4.0), persistent=False)
 
     def forward(self, maps: Maps, w: Tensor, image: Tensor | None) -> Tensor:
-        """Maps R on a side, w [B, D] and coarser colours [B, 3, R / 2, R / 2] to [B, 3, R, R]."""
+        """Maps of R x R, w [B, D] and coarser RGB [B, 3, R / 2, R / 2] to [B, 3, R, R]."""
         # Three rows of weights: styling them is cheaper than styling the maps.
         x, style = maps.values, maps.with_scale(self.conv.style(w))
         weight = (self.conv.weight[:, :, 0, 0] * self.conv.gain) * style[:, None, :]
@@ -171,10 +171,10 @@ class ToRGB(nn.Module):
         if x.dtype is torch.float16:
             lengths = torch.sqrt((weight * weight).sum(2, keepdim=True) + _NEVER_ZERO)
             weight = weight / lengths
-        colour = (weight.to(x.dtype) @ x.flatten(2)).reshape(-1, 3, *x.shape[2:]).float()
+        rgb = (weight.to(x.dtype) @ x.flatten(2)).reshape(-1, 3, *x.shape[2:]).float()
         if lengths is not None:
-            colour = colour * lengths[..., None]
-        colour = colour + self.bias[None, :, None, None]
+            rgb = rgb * lengths[..., None]
+        rgb = rgb + self.bias[None, :, None, None]
         if image is None:
-            return colour
-        return colour + F.conv_transpose2d(image, self.fir, stride=2, padding=1, groups=3)
+            return rgb
+        return rgb + F.conv_transpose2d(image, self.fir, stride=2, padding=1, groups=3)

@@ -17,6 +17,7 @@ from relatent_export.nets.lpips import Lpips
 from relatent_export.nets.perceptual import FeatureNetwork
 from relatent_export.nets.resampling import area_downsample
 from relatent_export.nets.restyle import ReStyleEncoder
+from relatent_export.nets.stored_names import stored_name
 from relatent_export.nets.stylegan1 import StyleGAN1
 from relatent_export.nets.stylegan2 import Generator
 
@@ -70,7 +71,7 @@ class Networks:
             _check_divides("encoder", self.encoder.resolution, config.resolution)
             _check_code(self.encoder, config.layers, config.latent_width)
         if self.lpips is not None:
-            self.lpips.sides(self.compare_size)  # which fails where nothing is left of a map
+            self.lpips.map_sizes(self.compare_size)  # which fails where nothing is left of a map
         numbers = config.layers * config.latent_width
         if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
             raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
@@ -98,7 +99,8 @@ class Networks:
     def revision(self) -> str:
         """SHA-256, in hex, over the mapping and synthesis weights: what latent codes belong to."""
         digest = hashlib.sha256()
-        for name, tensor in sorted(self.generator.state_dict().items()):
+        tensors = self.generator.state_dict().items()
+        for name, tensor in sorted((stored_name(name), tensor) for name, tensor in tensors):
             array = tensor.contiguous().numpy()
             digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
             digest.update(array.data if array.size else b"")

@@ -27,8 +27,8 @@ class FeatureNetwork(Protocol):
     def divisor(self) -> int:
         """What the sum over maps is divided by: their number for a mean, 1 for a sum."""
 
-    def sides(self, side: int) -> tuple[int, ...]:
-        """Sides of the maps of images `side` pixels on a side; as many as there are maps."""
+    def map_sizes(self, size: int) -> tuple[int, ...]:
+        """Height of each map, of images `size` pixels high; maps and images are square."""
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Images [B, 3, S, S] in [-1, 1] to feature maps as the network makes them."""
@@ -77,25 +77,25 @@ def perceptual_distance(
     return total if divisor == 1 else total / divisor
 
 
-def resized_masks(mask: Tensor, sides: Sequence[int]) -> list[Tensor]:
+def resized_masks(mask: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     """A mask at the size of each feature map.
 
     Args:
         mask: float [B, 1, S, S], the weight of each pixel.
-        sides: of the maps, as `FeatureNetwork.sides` gives them, each at most S.
+        sizes: of the maps, as `FeatureNetwork.map_sizes` gives them, each at most S.
 
     Returns:
-        [B, 1, side, side] for each side: means over the pixels that a position stands for.
+        [B, 1, s, s] for each size s: means over the pixels that a position stands for.
     """
     masks, last = [], mask
-    for side in sides:
-        whole = last.shape[-1] % side == 0
-        last = area_downsample(last, side) if whole else _averaged(mask, side)
+    for size in sizes:
+        whole = last.shape[-1] % size == 0
+        last = area_downsample(last, size) if whole else _averaged(mask, size)
         masks.append(last)
     return masks
 
 
-def _averaged(mask: Tensor, side: int) -> Tensor:
+def _averaged(mask: Tensor, size: int) -> Tensor:
     """Adaptive average pooling of square maps, as two products with a constant: it exports as such."""
-    across = averaging(mask.shape[-1], side).to(mask.dtype)
+    across = averaging(mask.shape[-1], size).to(mask.dtype)
     return across @ mask @ across.t()

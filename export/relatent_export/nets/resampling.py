@@ -6,21 +6,21 @@ import torch
 from torch import Tensor
 
 
-def area_downsample(image: Tensor, side: int) -> Tensor:
+def area_downsample(image: Tensor, size: int) -> Tensor:
     """Average square blocks, as the field does before it compares images.
 
     Args:
         image: [B, C, R, R].
-        side: a divisor of R.
+        size: of the result, a divisor of R.
 
     Returns:
-        [B, C, side, side]; the image itself if it has that size.
+        [B, C, size, size]; the image itself if it has that size.
     """
     batch, channels, _, width = image.shape
-    block = width // side
+    block = width // size
     if block == 1:
         return image
-    return image.reshape(batch, channels, side, block, side, block).mean((3, 5))
+    return image.reshape(batch, channels, size, block, size, block).mean((3, 5))
 
 
 def averaging(inputs: int, outputs: int) -> Tensor:

@@ -18,31 +18,31 @@ class ResNet(nn.Module):
     """Images to the feature maps at the end of each stage.
 
     Args:
-        widths: feature maps of the entry, then of each of the four stages.
+        channels: feature maps of the entry, then of each of the four stages.
         units: residual units of each stage.
-        channels: of the images.
+        image_channels: of the images.
     """
 
-    def __init__(self, widths: tuple[int, ...], units: tuple[int, ...], channels: int) -> None:
+    def __init__(self, channels: tuple[int, ...], units: tuple[int, ...], image_channels: int) -> None:
         super().__init__()
-        self.entry = nn.Conv2d(channels, widths[0], 7, stride=2, padding=3, bias=False)
-        self.entry_norm = Norm(widths[0])
-        self.entry_slope = nn.PReLU(widths[0])
+        self.entry = nn.Conv2d(image_channels, channels[0], 7, stride=2, padding=3, bias=False)
+        self.entry_norm = Norm(channels[0])
+        self.entry_slope = nn.PReLU(channels[0])
         self.stages = nn.ModuleList()
         for stage in range(STAGES):
-            # The entry has halved the side for the first stage.
+            # The entry has halved the resolution for the first stage.
             strides = [1 if stage == 0 else 2] + [1] * (units[stage] - 1)
             self.stages.append(
                 nn.Sequential(
                     *(
-                        _Unit(widths[stage + (i > 0)], widths[stage + 1], stride)
+                        _ResidualUnit(channels[stage + (i > 0)], channels[stage + 1], stride)
                         for i, stride in enumerate(strides)
                     )
                 )
             )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """[B, C, H, W] to maps of widths[1:] and a half, a quarter, an eighth, a sixteenth of the sides."""
+        """[B, C, H, W] to maps of channels[1:], of 1/2, 1/4, 1/8 and 1/16 of the height and the width."""
         x = self.entry_slope(self.entry_norm(self.entry(image)))
         maps = []
         for stage in self.stages:
@@ -51,7 +51,7 @@ class ResNet(nn.Module):
         return maps
 
 
-class _Unit(nn.Module):
+class _ResidualUnit(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)

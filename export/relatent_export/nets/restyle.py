@@ -32,14 +32,15 @@ class ReStyleConfig(GradualStyleConfig):
         iterations: passes over the encoder.
     """
 
-    channels: int = CHANNELS
+    image_channels: int = CHANNELS
     iterations: int = ITERATIONS
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.channels != CHANNELS:
+        if self.image_channels != CHANNELS:
             raise ValueError(
-                f"channels: expected {CHANNELS}, an image's and its reconstruction's, got {self.channels}"
+                f"image_channels: expected {CHANNELS}, an image's and its reconstruction's, got "
+                f"{self.image_channels}"
             )
         if self.iterations < 1:
             raise ValueError(f"iterations: expected 1 or more, got {self.iterations}")
@@ -61,7 +62,7 @@ class ReStyleEncoder(nn.Module):
 
     @property
     def resolution(self) -> int:
-        """Side of the images in pixels."""
+        """Height and width of the images in pixels."""
         return self.config.resolution
 
     def forward(self, image: Tensor, synthesis: Callable[[Tensor], Tensor]) -> Tensor:
@@ -69,7 +70,7 @@ class ReStyleEncoder(nn.Module):
 
         Args:
             image: float [B, 3, R, R] in [-1, 1].
-            synthesis: w [B, L, D] to images in [-1, 1], not clamped, whose side is a multiple of R.
+            synthesis: w [B, L, D] to images in [-1, 1], not clamped, whose resolution is a multiple of R.
 
         Returns:
             w, float32 [B, L, D].

@@ -26,7 +26,7 @@ class StyleGAN1Config:
     """The shape of a generator.
 
     Attributes:
-        resolution: side of the image in pixels, a power of two from 8.
+        resolution: of the images, a power of two from 8.
         latent_width: width of w.
         z_width: width of z.
         mapping_layers: fully connected layers of the mapping network.
@@ -34,7 +34,7 @@ class StyleGAN1Config:
         channels: feature maps at each resolution from 4 up to `resolution`.
         shared: whether the mapping network gives one w for all layers, not one for each.
         tanh: whether the image goes through a tanh.
-        truncated: rows, from the first, that truncation reaches; all if left out.
+        truncated: layers, from the first, that truncation reaches; all if left out.
     """
 
     resolution: int
@@ -52,11 +52,11 @@ class StyleGAN1Config:
         if 2 ** (levels + 1) != self.resolution or levels < 2:
             raise ValueError(f"resolution: expected a power of two from 8, got {self.resolution}")
         if len(self.channels) != levels:
-            raise ValueError(f"channels: expected {levels} widths, got {len(self.channels)}")
+            raise ValueError(f"channels: expected {levels} counts, got {len(self.channels)}")
         if self.truncated == 0:
             object.__setattr__(self, "truncated", self.layers)
         if not 0 < self.truncated <= self.layers:
-            raise ValueError(f"truncated: expected 1 to {self.layers} rows, got {self.truncated}")
+            raise ValueError(f"truncated: expected 1 to {self.layers} layers, got {self.truncated}")
 
     @property
     def architecture(self) -> str:
@@ -65,7 +65,7 @@ class StyleGAN1Config:
 
     @property
     def layers(self) -> int:
-        """Rows of a W+ code: one for each layer, two a resolution."""
+        """L of a W+ code: two a resolution."""
         return 2 * len(self.channels)
 
 
@@ -76,9 +76,9 @@ class StyleGAN1Mapping(nn.Module):
 
     def __init__(self, config: StyleGAN1Config) -> None:
         super().__init__()
-        rows = 1 if config.shared else config.layers
+        codes = 1 if config.shared else config.layers
         widths = [config.z_width] + [config.mapping_width] * (config.mapping_layers - 1)
-        widths.append(rows * config.latent_width)
+        widths.append(codes * config.latent_width)
         self.layers = nn.ModuleList(nn.Linear(widths[i], widths[i + 1]) for i in range(len(widths) - 1))
         self.register_buffer("mean", torch.zeros(config.layers, config.latent_width))
 
@@ -89,32 +89,34 @@ class StyleGAN1Mapping(nn.Module):
             z: [B, Z].
 
         Returns:
-            w, [B, L, D]; its rows are equal where the network gives one w for all.
+            w, [B, L, D]; its layers are equal where the network gives one w for all.
         """
         x = z * torch.rsqrt((z * z).mean(1, keepdim=True) + _EPSILON)
         for layer in self.layers:
             x = F.leaky_relu(layer(x), _LEAK)
-        rows, width = self.mean.shape
+        layers, width = self.mean.shape
         w = x.reshape(-1, x.shape[1] // width, width)
         # Repeating, not expanding: a graph's output must own its memory.
-        return w if w.shape[1] == rows else w.repeat(1, rows, 1)
+        return w if w.shape[1] == layers else w.repeat(1, layers, 1)
 
 
 class StyleGAN1Layer(nn.Module):
     """A convolution where there is one, noise, bias, leaky ReLU, and the style.
 
     Args:
-        inputs: feature maps; None: the layer starts from maps of its own width.
+        inputs: feature maps; None: the layer starts from maps as many as it gives.
         outputs: feature maps.
-        side: of the outputs, in pixels.
+        resolution: of the outputs.
         width: of w.
-        up: whether to double the side first: nearest neighbours before, a blur after the convolution.
+        up: whether to double the resolution first: nearest neighbours before, a blur after the convolution.
     """
 
     noise: Tensor
     blur: Tensor
 
-    def __init__(self, inputs: int | None, outputs: int, side: int, width: int, *, up: bool = False) -> None:
+    def __init__(
+        self, inputs: int | None, outputs: int, resolution: int, width: int, *, up: bool = False
+    ) -> None:
         super().__init__()
         self.weight = None
         if inputs is not None:
@@ -124,12 +126,12 @@ class StyleGAN1Layer(nn.Module):
         self.style = nn.Linear(width, 2 * outputs)
         with torch.no_grad():
             self.style.bias[:outputs] += 1
-        self.register_buffer("noise", torch.randn(1, 1, side, side))
+        self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
         self.up = up
         self.register_buffer("blur", blur_kernel(outputs) if up else torch.empty(0), persistent=False)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Feature maps [B, inputs, H, W] and w [B, D] to [B, outputs, side, side] in the maps' dtype."""
+        """Feature maps [B, inputs, H, W] and w [B, D] to [B, outputs, R, R] in the maps' dtype."""
         x = self._convolve(x)
         x = x + (self.noise * self.noise_strength[:, None, None]).to(x.dtype)
         return self._normalise(F.leaky_relu(x, _LEAK), self.style(w)).to(x.dtype)
@@ -146,7 +148,7 @@ class StyleGAN1Layer(nn.Module):
         return F.conv2d(x, self.blur.to(x.dtype), bias, padding=1, groups=x.shape[1])
 
     def _normalise(self, x: Tensor, style: Tensor) -> Tensor:
-        """Adaptive instance normalisation, in float32: each map to mean 0 and deviation 1, then styled."""
+        """Adaptive instance normalisation, in float32: each map to mean 0 and variance 1, then styled."""
         scale, shift = style.chunk(2, 1)
         x = x.float()
         x = x - x.mean((2, 3), keepdim=True)
@@ -172,37 +174,37 @@ def _doubling_kernel(weight: Tensor) -> Tensor:
 
 
 class StyleGAN1Synthesis(nn.Module):
-    """W+ codes to images, at full resolution: the colours of coarser levels served training alone."""
+    """W+ codes to images, at full resolution: the RGB of coarser levels served training alone."""
 
     def __init__(self, config: StyleGAN1Config) -> None:
         super().__init__()
         channels, width = config.channels, config.latent_width
         self.tanh = config.tanh
-        self.constant = nn.Parameter(torch.ones(1, channels[0], 4, 4))
+        self.const = nn.Parameter(torch.ones(1, channels[0], 4, 4))
         self.layers = nn.ModuleList(
             [StyleGAN1Layer(None, channels[0], 4, width), StyleGAN1Layer(channels[0], channels[0], 4, width)]
         )
         for level in range(1, len(channels)):
-            inputs, outputs, side = channels[level - 1], channels[level], 4 << level
-            self.layers.append(StyleGAN1Layer(inputs, outputs, side, width, up=True))
-            self.layers.append(StyleGAN1Layer(outputs, outputs, side, width))
-        self.colour = nn.Conv2d(channels[-1], 3, 1)
+            inputs, outputs, resolution = channels[level - 1], channels[level], 4 << level
+            self.layers.append(StyleGAN1Layer(inputs, outputs, resolution, width, up=True))
+            self.layers.append(StyleGAN1Layer(outputs, outputs, resolution, width))
+        self.to_rgb = nn.Conv2d(channels[-1], 3, 1)
 
     def forward(self, w: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Synthesise images.
 
         Args:
             w: float32 [B, L, D].
-            dtype: of the convolutions; statistics and colours are float32 whatever it is.
+            dtype: of the convolutions; statistics and RGB are float32 whatever it is.
 
         Returns:
             float32 [B, 3, R, R], nominally in [-1, 1]; strictly so where the network has its tanh.
         """
-        x = self.constant.expand(w.shape[0], -1, -1, -1).to(dtype)
-        rows = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a row
-        for layer, row in zip(self.layers, rows, strict=True):
-            x = layer(x, row)
-        image: Tensor = self.colour(x.float())
+        x = self.const.expand(w.shape[0], -1, -1, -1).to(dtype)
+        codes = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a layer
+        for layer, code in zip(self.layers, codes, strict=True):
+            x = layer(x, code)
+        image: Tensor = self.to_rgb(x.float())
         return torch.tanh(image) if self.tanh else image
 
 
@@ -220,11 +222,11 @@ class StyleGAN1(nn.Module):
         return self.truncate(self.mapping(z), psi)
 
     def mean_code(self) -> Tensor:
-        """The mean latent of each row, [L, D]."""
+        """The mean latent of each layer, [L, D]."""
         return self.mapping.mean
 
     def truncate(self, w: Tensor, psi: Tensor | float) -> Tensor:
-        """Pull the rows that truncation reaches towards the mean latent: psi 1 leaves them, 0 gives the mean.
+        """Pull the layers that truncation reaches to the mean latent: psi 1 leaves them, 0 gives the mean.
 
         Args:
             w: [B, L, D].

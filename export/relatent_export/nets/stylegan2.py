@@ -21,7 +21,7 @@ class GeneratorConfig:
     """The shape of a generator.
 
     Attributes:
-        resolution: side of the image in pixels, a power of two from 8.
+        resolution: of the images, a power of two from 8.
         latent_width: width of w.
         mapping_layers: fully connected layers of the mapping network.
         channels: feature maps at each resolution from 4 up to `resolution`.
@@ -43,7 +43,7 @@ class GeneratorConfig:
         if 2 ** (levels + 1) != self.resolution or levels < 2:
             raise ValueError(f"resolution: expected a power of two from 8, got {self.resolution}")
         if len(self.channels) != levels:
-            raise ValueError(f"channels: expected {levels} widths, got {len(self.channels)}")
+            raise ValueError(f"channels: expected {levels} counts, got {len(self.channels)}")
 
     @property
     def architecture(self) -> str:
@@ -52,7 +52,7 @@ class GeneratorConfig:
 
     @property
     def layers(self) -> int:
-        """Rows of a W+ code: one for each convolution, one for the last colour layer."""
+        """L of a W+ code: one for each convolution, one for the last layer to RGB."""
         return 2 * len(self.channels)
 
 
@@ -90,39 +90,39 @@ class Synthesis(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         channels, width, noise = config.channels, config.latent_width, config.noise
-        self.constant = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
         self.layers = nn.ModuleList(
             [SynthesisLayer(channels[0], channels[0], 4, width, up=False, noise=noise)]
         )
-        self.colours = nn.ModuleList([ToRGB(channels[0], width)])
+        self.to_rgbs = nn.ModuleList([ToRGB(channels[0], width)])
         for level in range(1, len(channels)):
-            inputs, outputs, side = channels[level - 1], channels[level], 4 * 2**level
-            self.layers.append(SynthesisLayer(inputs, outputs, side, width, up=True, noise=noise))
-            self.layers.append(SynthesisLayer(outputs, outputs, side, width, up=False, noise=noise))
-            self.colours.append(ToRGB(outputs, width))
+            inputs, outputs, resolution = channels[level - 1], channels[level], 4 * 2**level
+            self.layers.append(SynthesisLayer(inputs, outputs, resolution, width, up=True, noise=noise))
+            self.layers.append(SynthesisLayer(outputs, outputs, resolution, width, up=False, noise=noise))
+            self.to_rgbs.append(ToRGB(outputs, width))
 
     def forward(self, w: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Synthesise images.
 
         Args:
             w: float32 [B, L, D].
-            dtype: of the feature maps; colours are summed in float32 whatever it is.
+            dtype: of the feature maps; RGB is summed in float32 whatever it is.
 
         Returns:
             float32 [B, 3, R, R], nominally in [-1, 1], not clamped.
         """
-        x = self.constant.expand(w.shape[0], -1, -1, -1).to(dtype)
+        x = self.const.expand(w.shape[0], -1, -1, -1).to(dtype)
         if dtype is torch.bfloat16:
             x = x.contiguous(memory_format=torch.channels_last)
-        rows = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a row
-        maps: Maps = self.layers[0](Maps(x, None), rows[0])
-        image: Tensor = self.colours[0](maps, rows[1], None)
-        for level in range(1, len(self.colours)):
-            row = 2 * level
-            maps = self.layers[row - 1](maps, rows[row - 1])
-            maps = self.layers[row](maps, rows[row])
-            # The colour layer shares its row with the next level's first convolution.
-            image = self.colours[level](maps, rows[row + 1], image)
+        codes = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a layer
+        maps: Maps = self.layers[0](Maps(x, None), codes[0])
+        image: Tensor = self.to_rgbs[0](maps, codes[1], None)
+        for level in range(1, len(self.to_rgbs)):
+            layer = 2 * level
+            maps = self.layers[layer - 1](maps, codes[layer - 1])
+            maps = self.layers[layer](maps, codes[layer])
+            # The layer to RGB shares its code with the next level's first convolution.
+            image = self.to_rgbs[level](maps, codes[layer + 1], image)
         return image
 
 
@@ -146,7 +146,7 @@ class Generator(nn.Module):
         return w[:, None, :].repeat(1, self.config.layers, 1)
 
     def mean_code(self) -> Tensor:
-        """The mean latent, one row a layer, [L, D]."""
+        """The mean latent, once for each layer, [L, D]."""
         return self.mapping.mean.repeat(self.config.layers, 1)
 
     def truncate(self, w: Tensor, psi: Tensor | float) -> Tensor:

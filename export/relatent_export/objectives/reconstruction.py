@@ -52,7 +52,7 @@ class Reconstruction(nn.Module):
         weight = {} if perceptual is None else {"perceptual": 0.1}
         self.weights: Mapping[str, float] = {"pixel": 1.0, **weight, "anchor": 3e-4}
         """Each term's weight unless told otherwise."""
-        self._sizes = () if perceptual is None else perceptual.sides(compare_size)
+        self._sizes = () if perceptual is None else perceptual.map_sizes(compare_size)
         # A mask for the pixels and each feature map, but one only for all of a size.
         self._mask_sizes = tuple(dict.fromkeys((compare_size, *self._sizes)))
 

@@ -28,6 +28,7 @@ from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncode
 from relatent_export.nets.lpips import Lpips, LpipsConfig
 from relatent_export.nets.networks import AnyEncoder, AnyGenerator, Networks
 from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
+from relatent_export.nets.stored_names import our_name, stored_name
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.writing import named
@@ -55,6 +56,17 @@ _ENCODERS: Mapping[str, Callable[[_Header], AnyEncoder]] = {
 """How a network is built from a header, by the header's `kind`; a file without one has the first."""
 
 
+_STORED: Mapping[str, Mapping[str, str]] = {
+    "pyramid": {"channels": "widths"},
+    "gradual-style": {"channels": "widths", "image_channels": "channels"},
+    "restyle": {"channels": "widths", "image_channels": "channels"},
+    "attributes": {"channels": "widths"},
+    "lpips": {"channels": "widths"},
+    "arcface": {"channels": "widths", "image_channels": "channels", "resolution": "side"},
+}
+"""By kind, what a header's fields are called, where we call them otherwise."""
+
+
 def save_networks(networks: Networks, folder: Path) -> list[str]:
     """Write the networks' files into a pack's folder, and remove an earlier pack's; returns their names."""
     for name in FILES:
@@ -65,12 +77,12 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
     if networks.encoder is not None:
         modules[ENCODER] = (networks.encoder, _encoder_header(networks.encoder))
     if networks.attributes is not None:
-        header = {"names": networks.attribute_names, "widths": networks.attributes.widths}
-        modules[ATTRIBUTES] = (networks.attributes, header)
+        header = {"names": networks.attribute_names, "channels": networks.attributes.channels}
+        modules[ATTRIBUTES] = (networks.attributes, _stored("attributes", header))
     if networks.lpips is not None:
-        modules[LPIPS] = (networks.lpips, asdict(networks.lpips.config))
+        modules[LPIPS] = (networks.lpips, _stored("lpips", asdict(networks.lpips.config)))
     if networks.identity is not None:
-        modules[IDENTITY] = (networks.identity, asdict(networks.identity.config))
+        modules[IDENTITY] = (networks.identity, _stored("arcface", asdict(networks.identity.config)))
     for name, (module, header) in modules.items():
         _save(folder / name, module.state_dict(), {"config": json.dumps(header, sort_keys=True)})
     if networks.basis is None:
@@ -79,12 +91,12 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
     return [*modules, COORDINATES]
 
 
-def load_networks(folder: Path, compare_side: int = 0) -> Networks:
+def load_networks(folder: Path, compare_size: int = 0) -> Networks:
     """Read a pack's networks.
 
     Args:
         folder: of the pack.
-        compare_side: as its manifest has it; 0 for the usual one.
+        compare_size: as its manifest has it; 0 for the usual one.
 
     Raises:
         FileNotFoundError: the folder holds no generator.
@@ -102,7 +114,7 @@ def load_networks(folder: Path, compare_side: int = 0) -> Networks:
     if (folder / IDENTITY).exists():
         identity = _build(folder / IDENTITY, {"arcface": lambda header: ArcFace(ArcFaceConfig(**header))})
     basis = _load_basis(folder / COORDINATES)
-    return Networks(generator, encoder, attributes, names, basis, lpips, identity, compare_side)
+    return Networks(generator, encoder, attributes, names, basis, lpips, identity, compare_size)
 
 
 def _generator_header(generator: AnyGenerator) -> _Header:
@@ -112,10 +124,23 @@ def _generator_header(generator: AnyGenerator) -> _Header:
 
 def _encoder_header(encoder: AnyEncoder) -> _Header:
     if isinstance(encoder, Encoder):
-        shape = {"layers": encoder.layers, "width": encoder.width, "widths": encoder.widths}
-        return {"kind": "pyramid", **shape, "head": encoder.head}
+        shape = {"layers": encoder.layers, "width": encoder.width, "channels": encoder.channels}
+        return {"kind": "pyramid", **_stored("pyramid", {**shape, "head": encoder.head})}
     kinds = {GradualStyleEncoder: "gradual-style", ReStyleEncoder: "restyle", InDomainEncoder: "in-domain"}
-    return {"kind": kinds[type(encoder)], **asdict(encoder.config)}
+    kind = kinds[type(encoder)]
+    return {"kind": kind, **_stored(kind, asdict(encoder.config))}
+
+
+def _stored(kind: str, header: _Header) -> _Header:
+    """A header with the fields' names as they are stored."""
+    names = _STORED.get(kind, {})
+    return {names.get(name, name): value for name, value in header.items()}
+
+
+def _ours(kind: str, header: _Header) -> _Header:
+    """A stored header with our names."""
+    names = {stored: ours for ours, stored in _STORED.get(kind, {}).items()}
+    return {names.get(name, name): value for name, value in header.items()}
 
 
 def _build(path: Path, kinds: Mapping[str, Callable[[_Header], Any]]) -> Any:
@@ -124,15 +149,16 @@ def _build(path: Path, kinds: Mapping[str, Callable[[_Header], Any]]) -> Any:
     if kind not in kinds:
         raise ValueError(f"{path}: kind: expected {' or '.join(map(repr, kinds))}, got {kind!r}")
     with _fitting(path):
-        network = kinds[kind](header)
+        network = kinds[kind](_ours(kind, header))
         assign(network, tensors)
     return network
 
 
 def _attributes(path: Path, resolution: int) -> tuple[AttributeNetwork, tuple[str, ...]]:
-    tensors, header = _load(path)
+    tensors, stored = _load(path)
+    header = _ours("attributes", stored)
     with _fitting(path):
-        network = AttributeNetwork(len(header["names"]), resolution, header["widths"])
+        network = AttributeNetwork(len(header["names"]), resolution, header["channels"])
         assign(network, tensors)
         return network, header["names"]
 
@@ -158,7 +184,9 @@ def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -
     with named(path):
         path.touch()
         rights = path.stat().st_mode
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
+        save_file(
+            {stored_name(name): tensor.contiguous() for name, tensor in tensors.items()}, path, metadata
+        )
         # `save_file` makes files that only their owner may read, whatever the user's mask says.
         path.chmod(rights)
 
@@ -167,7 +195,7 @@ def _load(path: Path) -> tuple[dict[str, Tensor], _Header]:
     """A file's tensors and its header, with tuples where JSON has lists."""
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {our_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from relatent_export.nets.stored_names import our_name, stored_name
 from relatent_export.writing import whole_file
 
 
@@ -36,12 +37,13 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
     """A module's state under a prefix."""
-    return {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
+    return {f"{prefix}.{stored_name(name)}": tensor for name, tensor in module.state_dict().items()}
 
 
 def load_module(prefix: str, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put the tensors under a prefix back into a module; every name must match."""
-    module.load_state_dict(under(prefix, tensors))
+    kept = under(prefix, tensors)
+    module.load_state_dict({our_name(name): tensor for name, tensor in kept.items()})
 
 
 def optimizer_tensors(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """In-domain training of an encoder: real images in, the generator's images judged in image space.
 
 Published in Zhu et al., "In-Domain GAN Inversion for Real Image Editing" (2020), with e4e's
-penalty on the rows' offsets (Tov et al. 2021).
+penalty on the layers' offsets (Tov et al. 2021).
 """
 
 from __future__ import annotations

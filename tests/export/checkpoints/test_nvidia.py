@@ -32,8 +32,8 @@ def test_a_network_is_read_with_its_tensors_by_the_names_of_its_state_dict(
     assert isinstance(read, PersistentObject)
     assert read.class_name == "Generator"
     assert read.module_source_digest == hashlib.sha256(nvidia.source.encode()).hexdigest()
-    assert read.init_args == ("Generator",)
-    assert read.init_kwargs == {"z_dim": 4, "size": 8}
+    assert read.state["_init_args"] == ("Generator",)
+    assert read.state["_init_kwargs"] == {"z_dim": 4, "size": 8}
     assert read.state["training"] is True
     assert read.state["_modules"]["synthesis"].class_name == "SynthesisNetwork"
     tensors, expected = unfold(read, "").tensors, generator.state_dict()

@@ -38,7 +38,7 @@ def random_generator() -> Generator:
 def random_network() -> AttributeNetwork:
     """Whose features are compared."""
     torch.manual_seed(1)
-    return AttributeNetwork(3, SIDE, widths=(8, 8, 8, 8, 8)).requires_grad_(False)
+    return AttributeNetwork(3, SIDE, channels=(8, 8, 8, 8, 8)).requires_grad_(False)
 
 
 def random_codes() -> Tensor:

@@ -93,7 +93,7 @@ def test_a_loss_may_be_far_from_its_end(
 ) -> None:
     """Its gradient grows with its root, and is held all the same."""
     bright = scaled(generator, torch.tensor(1.0))
-    bright.synthesis.colours[-1].get_parameter("bias").data += 1000
+    bright.synthesis.to_rgbs[-1].get_parameter("bias").data += 1000
     half, full = (
         Run(bright, network, p, p.loss_scale).gradient(codes, target) for p in (HALF, Precision.FLOAT32)
     )

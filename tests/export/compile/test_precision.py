@@ -98,7 +98,7 @@ def test_maps_stay_near_unit_scale_whatever_the_styles(generator: Generator, cod
 
 def test_an_encoder_in_half_gives_float32_codes_that_hardly_differ(generator: Generator) -> None:
     torch.manual_seed(4)
-    encoder = Encoder(CONFIG.layers, CONFIG.latent_width, torch.randn(8), widths=(8, 8, 8, 8), head=8)
+    encoder = Encoder(CONFIG.layers, CONFIG.latent_width, torch.randn(8), channels=(8, 8, 8, 8), head=8)
     for head in encoder.heads:
         nn.init.normal_(head.get_parameter("dense.weight"), std=0.2)
     half = in_precision(encoder.requires_grad_(False), HALF)
@@ -112,7 +112,7 @@ def test_an_encoder_in_half_gives_float32_codes_that_hardly_differ(generator: Ge
 
 def test_a_normalisation_holds_variances_that_half_precision_does_not() -> None:
     torch.manual_seed(5)
-    backbone = IRSE(IRSEConfig(widths=(4, 4, 8, 8, 8), units=(1, 1, 1, 1), reduction=4))
+    backbone = IRSE(IRSEConfig(channels=(4, 4, 8, 8, 8), units=(1, 1, 1, 1), reduction=4))
     for module in backbone.modules():
         if isinstance(module, Norm):
             module.mean.normal_()

@@ -16,7 +16,7 @@ from relatent.core.spaces import Space
 from relatent_export.analysis.refining import Bytes, ExportedPack, Floats
 from relatent_export.demo.editability import edit_gain, moved
 from relatent_export.demo.inversion_report import step_ratio
-from relatent_export.demo.starts import Side
+from relatent_export.demo.starts import RefinedSet
 from relatent_export.demo.world_report import frechet_distance
 from tests.export.conftest import ROOT
 
@@ -49,9 +49,9 @@ class Descent(ExportedPack):
         return {**state, "losses": np.zeros((len(steps), 10), np.float32)}
 
 
-def side(start: float) -> Side:
+def side(start: float) -> RefinedSet:
     codes, targets = np.full((20, 1, 1), start, np.float32), np.zeros((20, 2, 2, 3), np.uint8)
-    return Side(Descent(), codes, targets, 0.1)
+    return RefinedSet(Descent(), codes, targets, 0.1)
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 11, 37])

@@ -60,13 +60,13 @@ def test_the_published_e4e_encoder_has_621_tensors_of_267_million_parameters() -
     counted = {name: math.prod(shape) for name, shape in shapes.items() if "num_batches" not in name}
     assert round(sum(counted.values()) / 1e6, 1) == 267.2
     config = encoder_config(Part("file", on_meta(shapes), options=E4E), 18)
-    assert (config.widths, config.units, config.channels, config.reduction) == (*FULL, 3, 16)
+    assert (config.channels, config.units, config.image_channels, config.reduction) == (*FULL, 3, 16)
     assert (config.resolution, config.layers, config.latent_width) == (256, 18, 512)
 
 
 def test_the_published_identity_network_looks_at_112_pixels() -> None:
     config = arcface.identity_config(Part("file", on_meta(arcface_shapes(*FULL, 16, 112, 512))))
-    assert config == ArcFaceConfig(widths=FULL[0], units=FULL[1], side=112, embedding=512)
+    assert config == ArcFaceConfig(channels=FULL[0], units=FULL[1], resolution=112, embedding=512)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_kind_is_known_by_its_tensors_and_its_type(
 ) -> None:
     config = encoder_config(Part("file", tensors, options={} if kind is None else {"encoder_type": kind}), 10)
     assert (config.backbone, config.reading, config.progressive) == (backbone, reading, progressive)
-    assert (config.widths, config.units, config.latent_width) == (WIDTHS, UNITS, 8)
+    assert (config.channels, config.units, config.latent_width) == (WIDTHS, UNITS, 8)
 
 
 @pytest.mark.parametrize(("resolution", "styles"), [(32, 8), (64, 10), (128, 12)])
@@ -224,7 +224,7 @@ def test_a_backbone_whose_stages_cannot_be_told_apart_is_refused() -> None:
         name: tensor for name, tensor in ir_se_encoder_tensors(10).items() if not name.startswith("body.5.")
     }
     with pytest.raises(
-        UnsupportedFile, match="expected a backbone of 4 stages, each of another width, got 3"
+        UnsupportedFile, match="expected a backbone of 4 stages, each of other channels, got 3"
     ):
         encoder_config(Part("file", tensors, options=E4E), 10)
 

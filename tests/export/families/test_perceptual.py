@@ -51,11 +51,11 @@ def test_vgg16_with_linear_weights_measures_lpips(side: int) -> None:
     expected = plain.distances(a, b, list(linear.values())).sum(1)
     network = build(stack, linear)
     assert network.config.stack is Stack.VGG16
-    assert network.config.widths == tuple(VGG16.values())
+    assert network.config.channels == tuple(VGG16.values())
     assert relative(network(one, other), expected) < 1e-4
     for ours, theirs in zip(network.features(one), a, strict=True):
         assert relative(ours, theirs) < 1e-4
-    assert network.sides(side) == tuple(x.shape[-1] for x in a)
+    assert network.map_sizes(side) == tuple(x.shape[-1] for x in a)
 
 
 @pytest.mark.parametrize("side", [64, 77])
@@ -65,9 +65,9 @@ def test_alexnet_with_linear_weights_measures_lpips(side: int) -> None:
     expected = plain.distances(a, b, list(linear.values())).sum(1)
     network = build(linear, stack)
     assert network.config.stack is Stack.ALEXNET
-    assert network.config.widths == tuple(ALEXNET.values())
+    assert network.config.channels == tuple(ALEXNET.values())
     assert relative(network(one, other), expected) < 1e-4
-    assert network.sides(side) == tuple(x.shape[-1] for x in a)
+    assert network.map_sizes(side) == tuple(x.shape[-1] for x in a)
 
 
 def test_without_linear_weights_all_channels_and_maps_count_alike() -> None:
@@ -180,7 +180,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_reason(
         (
             [vgg16_tensors(), lpips_tensors(ALEXNET_COMPARED)],
             UnsupportedFile,
-            r"2: linear weights for maps of widths \[6, 8, 7, 5, 6\], and vgg16 has \[6, 8, 6, 9, 8\]",
+            r"2: linear weights for maps of channels \[6, 8, 7, 5, 6\], and vgg16 has \[6, 8, 6, 9, 8\]",
         ),
         (
             [idinvert_vgg16_tensors(), lpips_tensors()],

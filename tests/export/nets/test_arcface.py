@@ -86,5 +86,5 @@ def test_a_pack_can_rebuild_it_from_json_and_weights(network) -> None:
 
 
 def test_a_side_that_halves_to_fractions_is_refused() -> None:
-    with pytest.raises(ValueError, match="side: expected a multiple of 16, got 40"):
-        ArcFaceConfig(widths=(4, 4, 6, 8, 10), units=(1, 1, 1, 1), reduction=2, side=40)
+    with pytest.raises(ValueError, match="resolution: expected a multiple of 16, got 40"):
+        ArcFaceConfig(channels=(4, 4, 6, 8, 10), units=(1, 1, 1, 1), reduction=2, resolution=40)

@@ -94,7 +94,7 @@ def test_a_shape_goes_through_json() -> None:
 
 @pytest.mark.parametrize(
     ("resolution", "message"),
-    [(24, "resolution: expected a power of two from 8, got 24"), (32, "channels: expected 4 widths, got 3")],
+    [(24, "resolution: expected a power of two from 8, got 24"), (32, "channels: expected 4 counts, got 3")],
 )
 def test_an_encoder_of_impossible_shape_is_refused(resolution: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):

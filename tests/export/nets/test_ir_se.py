@@ -24,7 +24,7 @@ def test_every_stage_gives_the_published_map() -> None:
     tensors = fill(ir_se_shapes(WIDTHS, UNITS, channels=3, reduction=2), seed=1)
     named = NamedTensors(tensors, "x")
     config = IRSEConfig(**ir_se_shape(named, "x"))
-    assert config == IRSEConfig(WIDTHS, UNITS, channels=3, reduction=2)
+    assert config == IRSEConfig(WIDTHS, UNITS, image_channels=3, reduction=2)
     network = IRSE(config)
     assign(network, {name[2:]: tensor for name, tensor in ir_se_state(named, config, "x").items()})
     image = torch.randn(2, 3, 32, 32)
@@ -50,8 +50,8 @@ def test_a_resnets_stages_give_the_published_maps() -> None:
     tensors = fill(resnet_shapes(WIDTHS, UNITS, channels=6), seed=3)
     named = NamedTensors(tensors, "x")
     config = IRSEConfig(**resnet_shape(named, "x"))
-    assert (config.widths, config.units, config.channels) == (WIDTHS, UNITS, 6)
-    network = ResNet(config.widths, config.units, config.channels)
+    assert (config.channels, config.units, config.image_channels) == (WIDTHS, UNITS, 6)
+    network = ResNet(config.channels, config.units, config.image_channels)
     assign(network, {name[2:]: tensor for name, tensor in resnet_state(named, config, "x").items()})
     image = torch.randn(2, 6, 32, 32)
     plain = resnet_maps(tensors, UNITS, image)
@@ -63,12 +63,12 @@ def test_a_resnets_stages_give_the_published_maps() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"widths": (4, 4, 6)}, "widths: expected 5 widths, got 3"),
+        ({"channels": (4, 4, 6)}, "channels: expected 5 counts, got 3"),
         ({"units": (1, 2, 0, 1)}, "units: expected 4 counts from 1"),
         ({"reduction": 5}, "reduction: expected 1 to 4, got 5"),
     ],
 )
 def test_a_backbone_of_impossible_shape_is_refused(change: dict[str, Any], message: str) -> None:
-    shape: dict[str, Any] = {"widths": (4, 4, 6, 8, 10), "units": (1, 1, 1, 1), "reduction": 2}
+    shape: dict[str, Any] = {"channels": (4, 4, 6, 8, 10), "units": (1, 1, 1, 1), "reduction": 2}
     with pytest.raises(ValueError, match=message):
         IRSEConfig(**(shape | change))

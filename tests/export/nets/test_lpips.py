@@ -63,7 +63,7 @@ class Look:
     def prepare(self, conditions: Tensors) -> dict[str, Tensor]:
         target = conditions["target"].permute(0, 3, 1, 2).float() / 127.5 - 1
         mask = conditions["mask"][:, None].float() / 255
-        masks = resized_masks(mask, self.network.sides(self.side))
+        masks = resized_masks(mask, self.network.map_sizes(self.side))
         return {
             **{f"mask.{i}": mask for i, mask in enumerate(masks)},
             **{f"feature.{i}": feature for i, feature in enumerate(self.network.compared(target))},
@@ -194,13 +194,13 @@ def test_a_shape_goes_through_json() -> None:
 
 def test_impossible_shapes_and_images_too_small_are_refused() -> None:
     config = NETWORKS["AlexNet"][0].config
-    with pytest.raises(ValueError, match="widths: expected 5 for alexnet, got 4"):
-        replace(config, widths=(4, 4, 4, 4))
+    with pytest.raises(ValueError, match="channels: expected 5 counts for alexnet, got 4"):
+        replace(config, channels=(4, 4, 4, 4))
     with pytest.raises(ValueError, match="'vgg11' is not a valid Stack"):
         LpipsConfig("vgg11", (4, 4))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="images of 15 pixels on a side are too small for vgg16"):
-        NETWORKS["VGG16"][0].sides(15)
+        NETWORKS["VGG16"][0].map_sizes(15)
     with pytest.raises(ValueError, match="images of 30 pixels on a side are too small for alexnet"):
-        NETWORKS["AlexNet"][0].sides(30)
-    assert NETWORKS["VGG16"][0].sides(256) == (256, 128, 64, 32, 16)
-    assert NETWORKS["AlexNet"][0].sides(256) == (63, 31, 15, 15, 15)
+        NETWORKS["AlexNet"][0].map_sizes(30)
+    assert NETWORKS["VGG16"][0].map_sizes(256) == (256, 128, 64, 32, 16)
+    assert NETWORKS["AlexNet"][0].map_sizes(256) == (63, 31, 15, 15, 15)

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from relatent_export.demo.parts import demo_parts
+from relatent_export.demo.world import demo_parts
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.layers import EqualizedConv, fir_kernel
 from relatent_export.nets.modulation import Maps, ModulatedConv, SynthesisLayer, ToRGB
@@ -182,7 +182,7 @@ def test_weights_that_do_not_fit_their_header_are_refused_by_file(small: Network
 
 def test_an_encoder_for_another_size_is_refused(small: Networks) -> None:
     mean = small.generator.mean_code()[0]
-    large = Encoder(SMALL.layers, SMALL.latent_width, mean, widths=(8,) * 5, head=8)
+    large = Encoder(SMALL.layers, SMALL.latent_width, mean, channels=(8,) * 5, head=8)
     with pytest.raises(
         ValueError, match="encoder: expected a side of 32 pixels or a whole fraction of it, got 64"
     ):

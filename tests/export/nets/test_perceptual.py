@@ -50,10 +50,10 @@ def test_a_distance_is_a_mean_over_maps_unless_told_otherwise() -> None:
 
 
 def test_the_attribute_networks_features_can_be_compared() -> None:
-    attributes: FeatureNetwork = AttributeNetwork(2, 32, widths=(4, 5, 6, 7, 8))
+    attributes: FeatureNetwork = AttributeNetwork(2, 32, channels=(4, 5, 6, 7, 8))
     image = torch.rand(2, 3, 32, 32) * 2 - 1
     maps = attributes.compared(image)
-    assert attributes.sides(32) == tuple(x.shape[-1] for x in maps) == (32, 16, 8, 4)
+    assert attributes.map_sizes(32) == tuple(x.shape[-1] for x in maps) == (32, 16, 8, 4)
     assert attributes.divisor == len(maps)
     for raw, compared in zip(attributes.features(image), maps, strict=True):
         expected = raw / (raw.square().sum(1, keepdim=True) + 1e-6).sqrt()

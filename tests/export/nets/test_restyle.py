@@ -147,7 +147,7 @@ def test_a_pack_can_rebuild_an_encoder_from_json_and_weights(generator, mean, im
     ],
 )
 def test_a_loop_that_cannot_run_is_refused(change: dict[str, Any], message: str) -> None:
-    shape: dict[str, Any] = {"widths": (4, 4, 6, 8, 10), "units": (1, 1, 1, 1), "reduction": 2}
+    shape: dict[str, Any] = {"channels": (4, 4, 6, 8, 10), "units": (1, 1, 1, 1), "reduction": 2}
     shape |= {"resolution": 64, "layers": 10, "latent_width": 8}
     with pytest.raises(ValueError, match=message):
         ReStyleConfig(**(shape | change))

@@ -194,8 +194,8 @@ def test_a_shape_goes_through_json() -> None:
     ("change", "message"),
     [
         ({"resolution": 24}, "resolution: expected a power of two from 8, got 24"),
-        ({"channels": (8,)}, "channels: expected 2 widths, got 1"),
-        ({"truncated": 5}, "truncated: expected 1 to 4 rows, got 5"),
+        ({"channels": (8,)}, "channels: expected 2 counts, got 1"),
+        ({"truncated": 5}, "truncated: expected 1 to 4 layers, got 5"),
     ],
 )
 def test_a_generator_of_impossible_shape_is_refused(change: dict[str, object], message: str) -> None:

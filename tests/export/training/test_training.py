@@ -35,7 +35,7 @@ def attributes() -> AttributeTraining:
 
 def encoder() -> EncoderTraining:
     torch.manual_seed(0)
-    network = Encoder(TINY.layers, 8, torch.zeros(8), widths=(4, 4, 4, 4), head=4)
+    network = Encoder(TINY.layers, 8, torch.zeros(8), channels=(4, 4, 4, 4), head=4)
     return EncoderTraining(
         network,
         Generator(TINY).synthesis,

@@ -1,6 +1,6 @@
 """IR-SE and ResNet backbones under their published names, as encoders and identity networks hold them.
 
-A stage begins where the maps' width changes, so a backbone's shape is read off its tensors alone.
+A stage begins where the maps' number changes, so a backbone's shape is read off its tensors alone.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ def ir_se_shape(named: NamedTensors, what: str) -> dict[str, Any]:
         UnsupportedFile: there are not four stages.
     """
     entry = axes(named, "input_layer.0.weight", 4, what)
-    widths, units = _stages(named, entry[0], "body.{}.res_layer.1.weight", what)
+    channels, units = _stages(named, entry[0], "body.{}.res_layer.1.weight", what)
     squeezed, gated = axes(named, "body.0.res_layer.5.fc1.weight", 4, what)[:2]
     reduction = gated // squeezed
-    if not 1 <= reduction <= min(widths[1:]):
+    if not 1 <= reduction <= min(channels[1:]):
         raise DamagedFile(
-            f"{what}: body.0.res_layer.5.fc1.weight: expected gates narrower by 1 to {min(widths[1:])}, got "
-            f"{reduction}"
+            f"{what}: body.0.res_layer.5.fc1.weight: expected gates narrower by 1 to {min(channels[1:])}, "
+            f"got {reduction}"
         )
-    return {"channels": entry[1], "widths": widths, "units": units, "reduction": reduction}
+    return {"image_channels": entry[1], "channels": channels, "units": units, "reduction": reduction}
 
 
 def resnet_shape(named: NamedTensors, what: str) -> dict[str, Any]:
@@ -56,27 +56,27 @@ def resnet_shape(named: NamedTensors, what: str) -> dict[str, Any]:
         UnsupportedFile: there are not four stages.
     """
     entry = axes(named, "conv1.weight", 4, what)
-    widths, units = _stages(named, entry[0], "body.{}.conv1.weight", what)
-    return {"channels": entry[1], "widths": widths, "units": units, "reduction": 1}
+    channels, units = _stages(named, entry[0], "body.{}.conv1.weight", what)
+    return {"image_channels": entry[1], "channels": channels, "units": units, "reduction": 1}
 
 
 def _stages(
     named: NamedTensors, entry: int, weight: str, what: str
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Widths, the entry's first, and units of each stage."""
-    widths, units, unit = [entry], [0], 0
+    """Channels, the entry's first, and units of each stage."""
+    channels, units, unit = [entry], [0], 0
     while weight.format(unit) in named:
         outputs, inputs = axes(named, weight.format(unit), 4, what)[:2]
         if unit == 0 or outputs != inputs:
-            widths.append(outputs)
+            channels.append(outputs)
             units.append(0)
         units[-1] += 1
         unit += 1
-    if len(widths) != STAGES + 1:
+    if len(channels) != STAGES + 1:
         raise UnsupportedFile(
-            f"{what}: expected a backbone of {STAGES} stages, each of another width, got {len(widths) - 1}"
+            f"{what}: expected a backbone of {STAGES} stages, each of other channels, got {len(channels) - 1}"
         )
-    return tuple(widths), tuple(units[1:])
+    return tuple(channels), tuple(units[1:])
 
 
 def ir_se_state(named: NamedTensors, config: IRSEConfig, ours: str) -> State:
@@ -85,8 +85,8 @@ def ir_se_state(named: NamedTensors, config: IRSEConfig, ours: str) -> State:
     Raises:
         DamagedFile: a tensor is missing or misshapen.
     """
-    entry = config.widths[0]
-    state = {f"{ours}.entry.weight": named.take("input_layer.0.weight", (entry, config.channels, 3, 3))}
+    entry = config.channels[0]
+    state = {f"{ours}.entry.weight": named.take("input_layer.0.weight", (entry, config.image_channels, 3, 3))}
     state |= norm_state(named, "input_layer.1", f"{ours}.entry_norm", entry)
     state[f"{ours}.entry_slope.weight"] = named.take("input_layer.2.weight", (entry,))
 
@@ -114,8 +114,8 @@ def resnet_state(named: NamedTensors, config: IRSEConfig, ours: str) -> State:
     Raises:
         DamagedFile: a tensor is missing or misshapen.
     """
-    entry = config.widths[0]
-    state = {f"{ours}.entry.weight": named.take("conv1.weight", (entry, config.channels, 7, 7))}
+    entry = config.channels[0]
+    state = {f"{ours}.entry.weight": named.take("conv1.weight", (entry, config.image_channels, 7, 7))}
     state |= norm_state(named, "bn1", f"{ours}.entry_norm", entry)
     state[f"{ours}.entry_slope.weight"] = named.take("relu.weight", (entry,))
 
@@ -139,20 +139,20 @@ def _units(config: IRSEConfig, ours: str, unit: Callable[[str, str, int, int], S
     count = 0
     for stage, units in enumerate(config.units):
         for i in range(units):
-            inputs, outputs = config.widths[stage + (i > 0)], config.widths[stage + 1]
+            inputs, outputs = config.channels[stage + (i > 0)], config.channels[stage + 1]
             state |= unit(f"body.{count}", f"{ours}.stages.{stage}.{i}", inputs, outputs)
             count += 1
     return state
 
 
-def norm_state(named: NamedTensors, theirs: str, ours: str, width: int) -> State:
+def norm_state(named: NamedTensors, theirs: str, ours: str, channels: int) -> State:
     """Take a batch normalisation's tensors, for a `Norm`.
 
     Raises:
         DamagedFile: a tensor is missing or misshapen.
     """
     names = {"weight": "weight", "bias": "bias", "mean": "running_mean", "variance": "running_var"}
-    return {f"{ours}.{name}": named.take(f"{theirs}.{them}", (width,)) for name, them in names.items()}
+    return {f"{ours}.{name}": named.take(f"{theirs}.{them}", (channels,)) for name, them in names.items()}
 
 
 def dense_state(named: NamedTensors, theirs: str, ours: str, inputs: int, outputs: int) -> State:

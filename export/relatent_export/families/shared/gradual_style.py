@@ -67,7 +67,7 @@ _MOST_HALVINGS, _MOST_ITERATIONS = 6, 20
 """What no published encoder comes near to, and a damaged file might."""
 
 
-class _Layout(NamedTuple):
+class _BackboneReader(NamedTuple):
     """How a backbone's shape is read off its tensors, and how they are taken."""
 
     shape: Callable[[NamedTensors, str], dict[str, Any]]
@@ -75,8 +75,8 @@ class _Layout(NamedTuple):
 
 
 _BACKBONES = {
-    Backbone.IR_SE: _Layout(ir_se_shape, ir_se_state),
-    Backbone.RESNET: _Layout(resnet_shape, resnet_state),
+    Backbone.IR_SE: _BackboneReader(ir_se_shape, ir_se_state),
+    Backbone.RESNET: _BackboneReader(resnet_shape, resnet_state),
 }
 
 
@@ -131,12 +131,12 @@ def encoder_config(part: Part, layers: int | None) -> GradualStyleConfig | ReSty
         "progressive": kind.progressive,
         "letterboxed": letterboxed,
     }
-    if shape["channels"] == CHANNELS:
+    if shape["image_channels"] == CHANNELS:
         return ReStyleConfig(**fields, iterations=_iterations(options, what))
-    if shape["channels"] != 3:
+    if shape["image_channels"] != 3:
         raise UnsupportedFile(
-            f"{what}: takes {shape['channels']} channels: expected 3, an image, or {CHANNELS}, an image and "
-            "its reconstruction; encoders of sketches and label maps are not supported"
+            f"{what}: takes {shape['image_channels']} channels: expected 3, an image, or {CHANNELS}, an "
+            "image and its reconstruction; encoders of sketches and label maps are not supported"
         )
     return GradualStyleConfig(**fields)
 
@@ -216,7 +216,7 @@ def _state(part: Part, config: GradualStyleConfig, latent_avg: Tensor | None) ->
 
 def _encoder_state(named: NamedTensors, config: GradualStyleConfig) -> State:
     take = _BACKBONES[config.backbone].state
-    state, top, width = take(named, config, "backbone"), config.widths[-1], config.latent_width
+    state, top, width = take(named, config, "backbone"), config.channels[-1], config.latent_width
     if config.reading is Reading.POOLED:
         return state | dense_state(named, "linear", "heads.0", top, width)
     halvings = int(math.log2(config.resolution // STRIDE))
@@ -229,7 +229,7 @@ def _encoder_state(named: NamedTensors, config: GradualStyleConfig) -> State:
         state |= dense_state(named, f"styles.{layer}.linear", f"heads.{layer}.dense", width, width)
     if config.reading is Reading.PYRAMID:
         for i in range(2):
-            inputs = config.widths[-2 - i]
+            inputs = config.channels[-2 - i]
             state[f"laterals.{i}.weight"] = named.take(f"latlayer{i + 1}.weight", (top, inputs, 1, 1))
             state[f"laterals.{i}.bias"] = named.take(f"latlayer{i + 1}.bias", (top,))
     return state

@@ -43,7 +43,7 @@ class NamedTensors:
             DamagedFile: there is none of that name, or it has other numbers.
         """
         found = self.shape(name)
-        if [side for side in found if side != 1] != [side for side in shape if side != 1]:
+        if [size for size in found if size != 1] != [size for size in shape if size != 1]:
             raise DamagedFile(f"{self._what}: {name}: expected shape {list(shape)}, got {list(found)}")
         return finite(self._tensors.pop(name).to(torch.float32), f"{self._what}: {name}").reshape(shape)
 

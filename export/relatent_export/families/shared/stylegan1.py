@@ -121,7 +121,7 @@ def _mapping(named: NamedTensors, spelling: Spelling, config: StyleGAN1Config) -
 
 def _synthesis(named: NamedTensors, spelling: Spelling, config: StyleGAN1Config) -> dict[str, Tensor]:
     channels = config.channels
-    state = {"synthesis.constant": named.take("synthesis.layer0.const", (1, channels[0], 4, 4))}
+    state = {"synthesis.const": named.take("synthesis.layer0.const", (1, channels[0], 4, 4))}
     for k in range(config.layers):
         theirs, ours, resolution = f"synthesis.layer{k}", f"synthesis.layers.{k}", 4 << (k // 2)
         outputs = channels[k // 2]
@@ -139,8 +139,8 @@ def _synthesis(named: NamedTensors, spelling: Spelling, config: StyleGAN1Config)
         state |= _style(named, theirs, ours, spelling.style, (2 * outputs, config.latent_width))
     last = f"synthesis.output{len(channels) - 1}"
     to_rgb = named.take(f"{last}.{spelling.to_rgb[0]}", (3, channels[-1], 1, 1))
-    state["synthesis.colour.weight"] = to_rgb / math.sqrt(channels[-1])
-    state["synthesis.colour.bias"] = named.take(f"{last}.{spelling.to_rgb[1]}", (3,))
+    state["synthesis.to_rgb.weight"] = to_rgb / math.sqrt(channels[-1])
+    state["synthesis.to_rgb.bias"] = named.take(f"{last}.{spelling.to_rgb[1]}", (3,))
     return state
 
 
