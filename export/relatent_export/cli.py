@@ -87,7 +87,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "--space",
         choices=("w", "z"),
-        help="of directions of a single row, where the file's name does not tell",
+        help="of directions of a single vector, where the file's name does not tell",
     )
     command.add_argument("--direction-licence", default="", metavar="LICENCE", help="of the directions")
     command.add_argument(
@@ -95,7 +95,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="append",
         default=[],
         metavar="NAME=INDEX:FIRST-LAST",
-        help="a GANSpace component as a direction, with the rows that it moves; repeatable (default: all)",
+        help="a GANSpace component as a direction, with the layers that it moves; repeatable (default: all)",
     )
 
 

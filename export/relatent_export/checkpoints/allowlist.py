@@ -34,7 +34,7 @@ _SCALARS = (str, bytes, bool, int, float, type(None))
 
 def _integers(values: Any) -> tuple[int, ...]:
     if not isinstance(values, tuple | list) or any(type(value) is not int for value in values):
-        raise DamagedFile("a tensor whose shape is no list of whole numbers")
+        raise DamagedFile("a tensor whose shape is not a list of whole numbers")
     return tuple(values)
 
 
@@ -62,7 +62,7 @@ def _tensor_v3(
 
 def _parameter(data: Any, grad: Any = False, hooks: Any = None) -> Strided:
     if not isinstance(data, Strided):
-        raise DamagedFile("a parameter that is no tensor")
+        raise DamagedFile("a parameter that is not a tensor")
     return data
 
 
@@ -91,7 +91,7 @@ def _encoded(text: Any, encoding: Any) -> bytes:
 
 def _device(kind: Any, index: Any = None) -> str:
     if type(kind) is not str or type(index) not in (int, type(None)):
-        raise DamagedFile("a device whose name is no text")
+        raise DamagedFile("a device whose name is not text")
     return kind if index is None else f"{kind}:{index}"
 
 
@@ -202,7 +202,7 @@ def element(value: Any) -> Any:
     """A set's element, checked likewise.
 
     Raises:
-        UnsupportedFile: it is no simple value.
+        UnsupportedFile: it is not a simple value.
     """
     if type(value) in _SCALARS:
         return value

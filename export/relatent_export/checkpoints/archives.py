@@ -61,7 +61,9 @@ def read_archive(path: Path, file: IO[bytes]) -> Any:
     prefix = next(iter(entries)).split("/")[0]
     names = {name.removeprefix(f"{prefix}/"): entry for name, entry in entries.items()}
     if "data.pkl" not in names:
-        raise UnknownFile("a zip archive, but none of PyTorch's; if checkpoints are in it, unpack it first")
+        raise UnknownFile(
+            "a zip archive, but not one of PyTorch's; if checkpoints are in it, unpack it first"
+        )
 
     storages: dict[str, Storage] = {}
 

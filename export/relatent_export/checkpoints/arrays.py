@@ -33,7 +33,7 @@ def read_array(path: Path) -> Any:
     Raises:
         UnsafeFile: its pickle asks to run code.
         DamagedFile: it is cut off or damaged, or longer or shorter than its header says.
-        UnknownFile: it is no `.npy` file.
+        UnknownFile: it is not an `.npy` file.
         UnsupportedFile: an array of records or of objects in several axes.
         OSError: it cannot be opened.
     """

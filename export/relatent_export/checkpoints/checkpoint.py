@@ -44,7 +44,7 @@ def read_checkpoint(path: Path) -> Any:
     Raises:
         UnsafeFile: it asks to run code; the message names what.
         DamagedFile: it is cut off, or does not hold what its beginning promises.
-        UnknownFile: it is no checkpoint at all.
+        UnknownFile: it is not a checkpoint at all.
         UnsupportedFile: it is recognised, and of a kind that cannot be read; says why.
         OSError: it cannot be opened.
     """
@@ -72,7 +72,7 @@ def _read_pickle(file: IO[bytes]) -> Any:
 
 
 def _foreign(head: bytes) -> Refused:
-    """What to say of a file that is none of those that are read."""
+    """What to say of a file that is not one of those that are read."""
     if not head:
         return DamagedFile("empty")
     for magic, what in _OTHERS.items():
@@ -84,7 +84,7 @@ def _foreign(head: bytes) -> Refused:
         return UnknownFile("a pointer of Git LFS in place of the file itself; fetch it with git lfs pull")
     if _is_text(head):
         return UnknownFile("a text file, perhaps a download page saved in place of the file")
-    return UnknownFile(f"no checkpoint: it begins with {head[:8]!r}")
+    return UnknownFile(f"not a checkpoint: it begins with {head[:8]!r}")
 
 
 def _is_text(head: bytes) -> bool:

@@ -3,7 +3,7 @@
 Refused                 a ValueError; its message is one line and starts with the file
 ├── UnsafeFile          it asks to run code; the message names what
 ├── DamagedFile         it is cut off, or does not hold what its beginning promises
-├── UnknownFile         it is no checkpoint we know
+├── UnknownFile         it is not a checkpoint that we know
 └── UnsupportedFile     it is recognised, and of a kind that cannot be imported; says why
 """
 
@@ -23,7 +23,7 @@ class DamagedFile(Refused):
 
 
 class UnknownFile(Refused):
-    """It is no checkpoint we know."""
+    """It is not a checkpoint that we know."""
 
 
 class UnsupportedFile(Refused):

@@ -77,7 +77,7 @@ def check_legacy(file: IO[bytes]) -> Any:
         The object, of records.
     """
     if unpickle(file) != MAGIC or unpickle(file) != _VERSION:
-        raise DamagedFile("no file of PyTorch's, though it begins like one")
+        raise DamagedFile("not a PyTorch file, though it begins like one")
     written_by = unpickle(file)
     if type(written_by) is not dict or written_by.get("little_endian") is not True:
         raise UnsupportedFile("written on a machine of the other byte order")
@@ -116,10 +116,10 @@ def storage_of(identity: Any, length: int, seen: dict[str, Storage]) -> tuple[st
         seen: storages by key, to be added to.
 
     Raises:
-        DamagedFile: it is no storage's, or that of one that was seen with another type or size.
+        DamagedFile: it is not a storage's, or the storage was seen with another type or size.
     """
     if type(identity) is not tuple or len(identity) != length or identity[0] != "storage":
-        raise DamagedFile("a tensor of something that is no storage")
+        raise DamagedFile("a tensor of something that is not a storage")
     kind, key, _, count, *view = identity[1:]
     if not isinstance(kind, Global) or kind.name not in STORAGES or type(key) is not str or any(view):
         raise DamagedFile("a tensor of a storage that is not supported")
@@ -144,7 +144,7 @@ class StoredBytes(Storage):
 
     def __init__(self, data: Any) -> None:
         if type(data) is not bytes or not is_legacy(data[:32]):
-            raise DamagedFile("a tensor whose bytes are not of PyTorch's")
+            raise DamagedFile("a tensor whose bytes are not PyTorch's")
         storage = check_legacy(io.BytesIO(data))
         if not isinstance(storage, Storage):
             raise DamagedFile("a tensor whose bytes hold something else than numbers")

@@ -124,7 +124,7 @@ class _Unfolding:
                 return value.name
             case torch.dtype() | torch.device():
                 return str(value)
-        raise UnsupportedFile(f"holds a {type(value).__name__} by itself, which is no plain data")
+        raise UnsupportedFile(f"holds a {type(value).__name__} by itself, which is not plain data")
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         if tensor.device.type != "cpu" or tensor.layout is not torch.strided:
@@ -167,8 +167,8 @@ def _persistent(meta: Any) -> PersistentObject:
         if not isinstance(content, dict) or not all(
             isinstance(inner, str) and isinstance(value, kind | None) for inner, value in content.items()
         ):
-            raise DamagedFile(f"an object of torch_utils.persistence whose {table} are no {kind.__name__}s")
+            raise DamagedFile(f"an object of torch_utils.persistence whose {table} are not {kind.__name__}s")
     arguments, named = state.get("_init_args", ()), state.get("_init_kwargs", {})
     if not isinstance(arguments, tuple | list) or not isinstance(named, dict):
-        raise DamagedFile("an object of torch_utils.persistence whose arguments are no list or no dict")
+        raise DamagedFile("an object of torch_utils.persistence whose arguments are not a list and a dict")
     return PersistentObject(name, digest, state)

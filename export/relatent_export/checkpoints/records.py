@@ -192,7 +192,7 @@ class Scalar:
         array.__setstate__((1, (), self.dtype, False, self.data))
         content = array.content()
         if isinstance(content, tuple) or content.dtype.kind not in "biuf":
-            raise DamagedFile("a NumPy scalar that is no number")
+            raise DamagedFile("a NumPy scalar that is not a number")
         number: bool | int | float = content.item()
         return number
 

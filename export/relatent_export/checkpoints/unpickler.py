@@ -50,7 +50,7 @@ _NOTHING = {"PROTO", "FRAME", "STOP"}
 _PUT, _GET = {"PUT", "BINPUT", "LONG_BINPUT"}, {"GET", "BINGET", "LONG_BINGET"}
 
 _MOST_DIGITS = 64
-"""Bytes of a whole number; more is no number of a checkpoint's, and takes long to print."""
+"""Bytes of a whole number; no checkpoint has more, and it takes long to print."""
 
 
 def unpickle(
@@ -72,7 +72,7 @@ def unpickle(
     Raises:
         UnsafeFile: it names something that is not in the allowlist.
         UnsupportedFile: TensorFlow's networks, and keys that are neither text nor numbers.
-        DamagedFile, or any other error: it is no pickle, or would take much more memory than its size.
+        DamagedFile, or any other error: it is not a pickle, or would take much more memory than its size.
     """
     start, end = file.tell(), file.seek(0, io.SEEK_END)
     file.seek(start)
@@ -178,7 +178,7 @@ class _Unpickler:
 
     def _top(self, kind: type) -> Any:
         if type(self.stack[-1]) is not kind:
-            raise DamagedFile(f"a pickle that adds to something that is no {kind.__name__}")
+            raise DamagedFile(f"a pickle that adds to something that is not a {kind.__name__}")
         return self.stack[-1]
 
     def _global(self, argument: Any) -> None:
@@ -188,7 +188,7 @@ class _Unpickler:
     def _stack_global(self, argument: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if type(name) is not str or type(module) is not str:
-            raise DamagedFile("a pickle that asks for a name which is no text")
+            raise DamagedFile("a pickle that asks for a name that is not text")
         self.stack.append(self._named(module, name))
 
     def _named(self, module: str, name: str) -> Global:
@@ -200,7 +200,7 @@ class _Unpickler:
     def _reduce(self, argument: Any) -> None:
         arguments = self.stack.pop()
         if type(arguments) is not tuple:
-            raise DamagedFile("a pickle that calls something with arguments that are no tuple")
+            raise DamagedFile("a pickle that calls something with arguments that are not a tuple")
         self._build_from(self.stack.pop(), arguments)
 
     def _instance(self, argument: Any) -> None:
@@ -213,7 +213,7 @@ class _Unpickler:
 
     def _build_from(self, kind: Any, arguments: tuple[Any, ...]) -> None:
         if not isinstance(kind, Global) or kind.name not in self._builders:
-            raise DamagedFile("a pickle that calls something that is no function")
+            raise DamagedFile("a pickle that calls something that is not a function")
         self._count(arguments)
         self.stack.append(self._builders[kind.name](*arguments))
 

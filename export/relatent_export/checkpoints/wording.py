@@ -29,7 +29,7 @@ _NO_FILES = {
 
 
 def check_regular(path: Path) -> None:
-    """Refuse, before it is opened, what may never end, and what has a name that is no text.
+    """Refuse, before it is opened, what may never end, and what has a name that is not text.
 
     Raises:
         UnsupportedFile: it is a pipe, a socket or a device, or its path is not UTF-8.

@@ -50,7 +50,7 @@ def build(part: Part) -> ArcFace:
         part: as `identity_config` takes it, with nothing beside.
 
     Raises:
-        DamagedFile: a tensor is missing, misshapen or not known.
+        DamagedFile: a tensor is missing, misshapen or unknown.
         UnsupportedFile: there are not four stages.
     """
     config = identity_config(part)

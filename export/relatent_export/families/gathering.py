@@ -1,4 +1,4 @@
-"""The files that a user names, and what to do about those that are none of ours.
+"""The files that a user names, and what to do about those that are not ours.
 
 A file that is named must be usable. A folder stands for what is usable in it: what is not is told and passed
 over, unless nothing else is there.

@@ -53,7 +53,7 @@ def build(part: Part) -> StyleGAN1:
         part: `mapping.dense{i}.*`, `synthesis.*`, `truncation.w_avg`.
 
     Raises:
-        DamagedFile: a tensor is missing, has another shape, or nothing is known of it.
+        DamagedFile: a tensor is missing, has another shape, or is unknown.
         UnsupportedFile: it is class-conditional, or not a finished network of the family.
     """
     return build_generator(part, _SPELLING, generator_config(part))

@@ -52,7 +52,7 @@ def build(part: Part) -> InDomainEncoder:
         part: `block{i}.*`.
 
     Raises:
-        DamagedFile: a tensor is missing, has another shape, or nothing is known of it.
+        DamagedFile: a tensor is missing, has another shape, or is unknown.
     """
     config, named = encoder_config(part), NamedTensors(part.tensors, part.what)
     channels = config.channels

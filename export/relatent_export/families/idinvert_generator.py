@@ -66,7 +66,7 @@ def build(part: Part) -> StyleGAN1:
         part: `mapping.dense{i}.*`, `synthesis.*`, `truncation.*`.
 
     Raises:
-        DamagedFile: a tensor is missing, has another shape, or nothing is known of it.
+        DamagedFile: a tensor is missing, has another shape, or is unknown.
         UnsupportedFile: as `generator_config`, or it is not a finished network of the family.
     """
     return build_generator(part, _SPELLING, generator_config(part))

@@ -63,7 +63,7 @@ def build(part: Part) -> Generator:
         part: `mapping.*` and `synthesis.b{R}.*`.
 
     Raises:
-        DamagedFile: a tensor is missing, has another shape, or nothing is known of it.
+        DamagedFile: a tensor is missing, has another shape, or is unknown.
         UnsupportedFile: as `generator_config`, or its filters are not the family's.
     """
     config, named = generator_config(part), NamedTensors(part.tensors, part.what)

@@ -73,7 +73,7 @@ def build(parts: Sequence[Part]) -> Lpips:
         parts: of each file: one stack, and linear weights or none.
 
     Raises:
-        DamagedFile: a tensor is missing, misshapen or not known, or a linear weight is negative.
+        DamagedFile: a tensor is missing, misshapen or unknown, or a linear weight is negative.
         UnknownFile: a file holds neither a stack nor linear weights.
         UnsupportedFile: they are of another network, or do not belong together.
         Refused: there is not one stack, or there are linear weights twice.

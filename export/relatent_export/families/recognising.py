@@ -42,7 +42,7 @@ def recognise(path: Path) -> Contents:
     """Read a file and tell whose it is.
 
     Raises:
-        Refused: it cannot be read safely, is none we know, or of a kind that cannot be imported.
+        Refused: it cannot be read safely, is not one that we know, or of a kind that cannot be imported.
         OSError: it cannot be opened.
     """
     data = read_checkpoint(path)
@@ -95,7 +95,9 @@ def _with_encoder(path: Path, unfolded: Unfolded, found: Found | None, encoder_f
     options = nearest_mapping(unfolded, encoder_found.place, "opts")
     encoder = _claimed(registry.ENCODERS, _part(path, encoder_found, options))
     if encoder is None:
-        raise UnsupportedFile(f"{path}: an encoder of no family we know: {listed(encoder_found.tensors)}")
+        raise UnsupportedFile(
+            f"{path}: an encoder of no family that we know: {listed(encoder_found.tensors)}"
+        )
     generator = None if found is None else _generator(path, unfolded, found)
     if generator is not None and generator.family is not encoder.family.generator:
         raise UnsupportedFile(
@@ -165,7 +167,7 @@ def _mean(network: RecognisedNetwork[AnyFamily], unfolded: Unfolded) -> Tensor |
     """The mean latent that came with a network, if it is of a family that keeps it there.
 
     Raises:
-        DamagedFile: it is no latent.
+        DamagedFile: it is not a latent.
     """
     if not network.family.mean_beside:
         return None
@@ -178,13 +180,13 @@ def _mean(network: RecognisedNetwork[AnyFamily], unfolded: Unfolded) -> Tensor |
 
 
 def _check_beside_decoder(path: Path, tensors: Tensors, generator: Found) -> None:
-    """An encoder that is none we know should not be passed over in silence."""
+    """An encoder that we do not know should not be passed over in silence."""
     if not generator.place.endswith("decoder."):
         return
     place = f"{generator.place.removesuffix('decoder.')}encoder"
     names = [name for name in tensors if name.startswith(f"{place}.")]
     if names:
-        raise UnknownFile(f"{path}: {place}: tensors of no encoder we know: {listed(names)}")
+        raise UnknownFile(f"{path}: {place}: tensors of an encoder that we do not know: {listed(names)}")
 
 
 def _no_network(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Refused:
@@ -194,5 +196,5 @@ def _no_network(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Refuse
             return DamagedFile(f"{path}: {key}: expected tensors by name, got none")
     unsupported.refuse_without_network(data, tensors, str(path))
     if not tensors:
-        return UnknownFile(f"{path}: no tensor at all; it holds {outline(data, str(path))}")
-    return UnknownFile(f"{path}: tensors of no family we know: {outline(data, str(path))}")
+        return UnknownFile(f"{path}: without a tensor; it holds {outline(data, str(path))}")
+    return UnknownFile(f"{path}: tensors of no family that we know: {outline(data, str(path))}")

@@ -46,7 +46,7 @@ def generator_refusal(tensors: Tensors, path: str) -> UnsupportedFile:
         for each in GENERATORS
         if any(name in tensors and other in tensors for name, other in each.marks)
     )
-    return UnsupportedFile(f"{path}: {next(reasons, 'a generator of no family we know')}")
+    return UnsupportedFile(f"{path}: {next(reasons, 'a generator of no family that we know')}")
 
 
 def refuse_hypernetwork(tensors: Tensors, path: str) -> None:
@@ -78,4 +78,4 @@ def refuse_without_network(data: Mapping[str, Any], tensors: Tensors, path: str)
             f"{path}: the generator of a pack, which was imported already; export the pack's folder"
         )
     if tensors.keys() == {"latent"}:
-        raise UnsupportedFile(f"{path}: a latent code, as `relatent invert` saves it, and no direction")
+        raise UnsupportedFile(f"{path}: a latent code, as `relatent invert` saves it, and not a direction")

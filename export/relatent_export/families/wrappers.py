@@ -51,7 +51,7 @@ class Unfolded:
     """What lies in nested containers, by dotted name.
 
     Attributes:
-        values: all that is no container.
+        values: all that is not a container.
         mappings: the dictionaries.
     """
 

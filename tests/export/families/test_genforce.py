@@ -215,7 +215,7 @@ def spoilt(change: str) -> Tensors:
             r"mapping\.dense2\.weight: expected one w of 8 numbers for all layers",
         ),
         ("missing", DamagedFile, r"expected a tensor 'synthesis\.layer2\.noise', found none"),
-        ("unknown", DamagedFile, r"nothing is known of tensor 'synthesis\.other'"),
+        ("unknown", DamagedFile, r"unknown tensor 'synthesis\.other'"),
         ("hidden width", DamagedFile, r"mapping\.dense0\.weight: expected shape \[8, 6\], got \[9, 6\]"),
     ],
 )

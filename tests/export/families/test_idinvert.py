@@ -123,7 +123,7 @@ def spoilt(change: str) -> Tensors:
             DamagedFile,
             r"a\.pth: expected a tensor 'synthesis\.layer3\.epilogue\.bias', found none",
         ),
-        ("unknown", DamagedFile, r"a\.pth: nothing is known of tensor 'synthesis\.layer3\.other'"),
+        ("unknown", DamagedFile, r"a\.pth: unknown tensor 'synthesis\.layer3\.other'"),
         ("shape", DamagedFile, r"a\.pth: synthesis\.output3\.conv\.weight: expected shape \[3, 7, 1, 1\]"),
     ],
 )
@@ -193,10 +193,10 @@ def test_the_shape_of_an_encoder_is_read_off_the_tensors() -> None:
     [
         ("block2.wscale2.bias", None, "expected a tensor 'block2.wscale2.bias', found none"),
         ("block1.conv.weight", None, "expected a tensor 'block1.conv.weight', found none"),
-        ("block3.bn1.bn.running_mean", None, "nothing is known of tensor 'block3.bn1.bn.bias' and 3 more"),
-        ("block4.fc.bias", torch.zeros(64), "nothing is known of tensor 'block4.fc.bias'"),
+        ("block3.bn1.bn.running_mean", None, "unknown tensor 'block3.bn1.bn.bias' and 3 more"),
+        ("block4.fc.bias", torch.zeros(64), "unknown tensor 'block4.fc.bias'"),
         ("block4.fc.weight", torch.zeros(63, 128), "expected 8 layers of equal width, got 63 numbers"),
-        ("block0.extra", torch.zeros(1), "nothing is known of tensor 'block0.extra'"),
+        ("block0.extra", torch.zeros(1), "unknown tensor 'block0.extra'"),
     ],
 )
 def test_what_is_no_encoder_of_the_family_is_refused_by_name(

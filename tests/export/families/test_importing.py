@@ -144,7 +144,7 @@ def test_files_that_make_no_family_are_refused(here: Path, capsys: pytest.Captur
     [
         ({"state_dict": {"hypernet.a": torch.zeros(1)}, "opts": {}}, "a HyperStyle checkpoint"),
         ({"synthesis.input.freqs": torch.zeros(2, 2)}, "a StyleGAN3 generator"),
-        ({"weights": torch.zeros(2, 2)}, "tensors of no family we know"),
+        ({"weights": torch.zeros(2, 2)}, "tensors of no family that we know"),
         ({"generator_smooth": {"layer0.weight": torch.zeros(1), "output0.weight": torch.zeros(1)}}, "PGGAN"),
     ],
 )
@@ -238,7 +238,10 @@ TENSORS = rosinality_tensors((8, 6, 6), WIDTH)
         ({"g_ema": {}}, "g_ema: expected tensors by name, got none"),
         ({"generator_smooth": None}, "generator_smooth: expected tensors by name"),
         ({"state_dict": [1]}, "state_dict: expected tensors by name"),
-        ({"encoder": {"a": torch.ones(1)}, "decoder": TENSORS}, "encoder: tensors of no encoder we know"),
+        (
+            {"encoder": {"a": torch.ones(1)}, "decoder": TENSORS},
+            "encoder: tensors of an encoder that we do not know",
+        ),
         ({}, "no tensor at all"),
     ],
 )

@@ -117,7 +117,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a tensor too many": (
         {"g_ema": {**ROSINALITY, "odd": torch.ones(1)}},
-        "nothing is known of tensor 'odd'",
+        "unknown tensor 'odd'",
     ),
     "another filter": (
         {"g_ema": {**ROSINALITY, "convs.0.conv.blur.kernel": torch.ones(4, 4)}},

@@ -137,7 +137,7 @@ def without(tensors: Tensors, name: str) -> Tensors:
         (
             {**vgg16_tensors(), "features.1.weight": torch.ones(4)},
             DamagedFile,
-            "nothing is known of tensor 'features.1.weight'",
+            "unknown tensor 'features.1.weight'",
         ),
         (
             {**vgg16_tensors(), "features.0.weight": torch.ones(4)},
@@ -200,7 +200,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_reason(
         (
             [vgg16_tensors(), {**lpips_tensors(), "extra": torch.ones(1)}],
             DamagedFile,
-            "2: nothing is known of tensor 'extra'",
+            "2: unknown tensor 'extra'",
         ),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_family_that_is_added_to_the_registry_is_imported(
         build=lambda part: rosinality.build(original(part)),
     )
     torch.save({f"new_{name}": tensor for name, tensor in TENSORS.items()}, tmp_path / "new.pt")
-    with pytest.raises(UnknownFile, match="tensors of no family we know"):
+    with pytest.raises(UnknownFile, match="tensors of no family that we know"):
         recognise(tmp_path / "new.pt")
     monkeypatch.setattr(registry, "GENERATORS", (*registry.GENERATORS, added))
     contents = recognise(tmp_path / "new.pt")
@@ -77,5 +77,5 @@ def test_a_generator_that_loses_its_family_is_refused_and_not_guessed(
     others = tuple(family for family in registry.GENERATORS if family is not rosinality.FAMILY)
     monkeypatch.setattr(registry, "GENERATORS", (shy, *others))
     torch.save(TENSORS, tmp_path / "g.pt")
-    with pytest.raises(UnsupportedFile, match=r"g\.pt: a generator of no family we know"):
+    with pytest.raises(UnsupportedFile, match=r"g\.pt: a generator of no family that we know"):
         recognise(tmp_path / "g.pt")

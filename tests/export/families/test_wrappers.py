@@ -219,7 +219,7 @@ def test_countless_places_are_gone_through_once(tmp_path: Path) -> None:
         (
             {"model": {"conv.weight": torch.ones(1), "conv.bias": torch.ones(1)}, "epoch": 3},
             UnknownFile,
-            "tensors of no family we know: 'model' (a dict of 2 tensors: conv.weight, conv.bias); "
+            "tensors of no family that we know: 'model' (a dict of 2 tensors: conv.weight, conv.bias); "
             "'epoch' (int)",
         ),
         (
@@ -233,7 +233,7 @@ def test_countless_places_are_gone_through_once(tmp_path: Path) -> None:
             "at its top w; 'key0' (NoneType); 'key1' (NoneType); 'key2' (NoneType); 'key3' (NoneType); "
             "'key4' (NoneType); 'key5' (NoneType); and 3 more",
         ),
-        ({"epoch": 3, "notes": []}, UnknownFile, "no tensor at all; it holds 'epoch' (int); 'notes' (a list"),
+        ({"epoch": 3, "notes": []}, UnknownFile, "without a tensor; it holds 'epoch' (int); 'notes' (a list"),
         (
             {"a": dict(ROSINALITY), "b": dict(ROSINALITY)},
             UnsupportedFile,
@@ -254,7 +254,7 @@ def test_countless_places_are_gone_through_once(tmp_path: Path) -> None:
         (
             {"state_dict": prefixed("decoder.", ROSINALITY) | {"encoder.odd": torch.ones(1)}},
             UnknownFile,
-            "state_dict.encoder: tensors of no encoder we know: state_dict.encoder.odd",
+            "state_dict.encoder: tensors of an encoder that we do not know: state_dict.encoder.odd",
         ),
         (
             {"model": {"g_ema": dict(ROSINALITY), "latent_avg": [1.0]}},

@@ -26,7 +26,7 @@ def parse_directions(data: Any, path: Path) -> DirectionFile | None:
         path: the file.
 
     Returns:
-        What it holds; None if it is no file of directions.
+        What it holds; None if it is not a file of directions.
 
     Raises:
         Refused: it is one, and holds no direction that any generator could take.

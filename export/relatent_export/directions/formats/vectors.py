@@ -82,7 +82,7 @@ def check_shape(array: Numbers, what: str) -> None:
     if array.ndim == 3:
         count, layers, width = array.shape
         raise UnsupportedFile(
-            f"{what}: shape {[count, layers, width]}: {count} codes of {layers} layers and no direction, "
+            f"{what}: shape {[count, layers, width]}: {count} codes of {layers} layers and not a direction, "
             "which has one vector, or one a layer"
         )
     if array.ndim not in (1, 2):

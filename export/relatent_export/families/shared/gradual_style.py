@@ -170,7 +170,7 @@ def build_encoder(part: Part, generator: AnyGenerator) -> GradualStyleEncoder | 
         generator: that the codes are for; makes an iterative encoder's first image.
 
     Raises:
-        DamagedFile: a tensor is missing, misshapen or not known, or the options contradict the tensors.
+        DamagedFile: a tensor is missing, misshapen or unknown, or the options contradict the tensors.
         UnsupportedFile: it is of a kind that is not supported, or for another generator.
     """
     layers, width = generator.config.layers, generator.config.latent_width

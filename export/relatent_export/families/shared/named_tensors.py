@@ -61,7 +61,7 @@ class NamedTensors:
         if self._tensors:
             names = sorted(self._tensors)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise DamagedFile(f"{self._what}: nothing is known of tensor {names[0]!r}{more}")
+            raise DamagedFile(f"{self._what}: unknown tensor {names[0]!r}{more}")
 
 
 def finite(tensor: Tensor, what: str) -> Tensor:

@@ -84,7 +84,7 @@ def build_generator(part: Part, spelling: Spelling, config: StyleGAN1Config) -> 
     """Build a generator of a shape that was read off the same tensors.
 
     Raises:
-        DamagedFile: a tensor is missing, has another shape, or nothing is known of it.
+        DamagedFile: a tensor is missing, has another shape, or is unknown.
         UnsupportedFile: training had not reached full resolution, or a blur kernel is not the family's.
     """
     named, what = NamedTensors(part.tensors, part.what), part.what

@@ -45,7 +45,7 @@ IN_NO_GENERATOR: dict[str, tuple[str, Any, str]] = {
     "codes with a boundary": (
         "age.npy",
         np.array({"boundary": unit(3, 14, 512)}, dtype=object),
-        "3 codes of 14 layers and no direction",
+        "3 codes of 14 layers and not a direction",
     ),
     "too long": ("age.npy", np.full((14, 512), 1e300), "expected lengths that a float32 can hold"),
     "no axis": ("age.pt", torch.tensor(1.0), "expected one vector, or one a layer"),
@@ -112,7 +112,7 @@ def test_published_directions_raise_no_doubt(save: Save) -> None:
 def test_several_codes_in_one_file_are_no_direction_to_anybody(save: Save) -> None:
     path = save("codes.pt", torch.randn(20, LAYERS, WIDTH))
     for reader in (read, describe_directions):
-        with pytest.raises(UnsupportedFile, match="20 codes of 14 layers and no direction, which has one"):
+        with pytest.raises(UnsupportedFile, match="20 codes of 14 layers and not a direction, which has one"):
             reader(path)
     with pytest.raises(UnsupportedFile, match=r"got 20 layers \(perhaps as many codes in one file\)"):
         read(save("codes.npy", RANDOM.normal(size=(20, WIDTH))))
