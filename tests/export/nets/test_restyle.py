@@ -142,7 +142,7 @@ def test_a_pack_can_rebuild_an_encoder_from_json_and_weights(generator, mean, im
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"channels": 3}, "channels: expected 6"),
+        ({"image_channels": 3}, "image_channels: expected 6"),
         ({"iterations": 0}, "iterations: expected 1 or more, got 0"),
     ],
 )
