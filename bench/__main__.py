@@ -8,8 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.report import ALONE, FULLSIZE, NAMES, OVERLOAD, measure
-from bench.settings import BenchSettings
+from bench.measurement import ALONE, FULLSIZE, NAMES, OVERLOAD, BenchSettings, measure
 
 WORK = Path("out/fullsize")
 

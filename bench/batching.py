@@ -12,11 +12,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from bench.clients import invert_all
-from bench.graphs import Graphs
-from bench.serving import Served, Work, added, mean_batch, served, shares
-from bench.settings import BenchSettings
-from bench.targets import targets
+from bench.graphs import Graphs, targets
+from bench.measurement import BenchSettings
+from bench.serving import Served, Work, added, invert_all, mean_batch, served, shares
 from bench.timing import ratios, seconds, significant, spread
 from relatent import AsyncClient
 from relatent.core.methods import StartRule

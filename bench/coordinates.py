@@ -13,9 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.graphs import Array, Graphs
-from bench.settings import BenchSettings
-from bench.targets import targets
+from bench.graphs import Array, Graphs, targets
+from bench.measurement import BenchSettings
 from bench.timing import significant
 from relatent.core.methods import StartRule, StateTensor
 from relatent.core.pack import read_pack

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from bench.graphs import Array, Graphs
+from bench.measurement import BenchSettings
 from bench.projectors import Problem, Projector
 from bench.published import PublishedSynthesis
 from bench.serving import served
-from bench.settings import BenchSettings
 from bench.step import largest_difference
 from bench.timing import by_turns, ratios, significant, spread
 from relatent import AsyncClient

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.graphs import Array, Graphs
-from bench.settings import BenchSettings
-from bench.targets import targets
+from bench.graphs import Array, Graphs, targets
+from bench.measurement import BenchSettings
 from bench.timing import significant, spread
 from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack

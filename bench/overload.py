@@ -26,11 +26,9 @@ from typing import Any
 import grpc
 import numpy as np
 
-from bench.clients import invert_all
-from bench.graphs import Array, Graphs
-from bench.serving import served
-from bench.settings import BenchSettings
-from bench.targets import targets
+from bench.graphs import Array, Graphs, targets
+from bench.measurement import BenchSettings
+from bench.serving import invert_all, served
 from bench.timing import significant, spread
 from relatent import AsyncClient
 from relatent.client.channels import open_async_channel

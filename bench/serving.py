@@ -1,9 +1,11 @@
-"""A real service for measurements: `relatent serve` and its Triton, each a process of its own."""
+"""A real service for measurements, a process of its own as is its Triton, and callers of it."""
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any
 
 from tritonclient.grpc.aio import InferenceServerClient
 
-from bench.settings import BenchSettings
+from bench.graphs import Array
+from bench.measurement import BenchSettings
 from bench.timing import significant
+from relatent import AsyncClient
 from relatent.cli.local_service import LocalService, StartError
 
 START_SECONDS = 120.0
@@ -107,6 +111,31 @@ async def served(settings: BenchSettings, *, max_inflight: int) -> AsyncIterator
             yield service
         finally:
             await service.close()
+
+
+async def invert_all(client: AsyncClient, images: Sequence[Array], *, concurrency: int, steps: int) -> float:
+    """Invert images, at most `concurrency` at a time.
+
+    Args:
+        client: connected to the service.
+        images: uint8 [R, R, 3] each.
+        concurrency: how many callers take turns over the images.
+        steps: refinement steps of each inversion.
+
+    Returns:
+        Seconds from the first call to the last answer.
+    """
+    waiting = list(images)
+
+    async def caller() -> None:
+        while waiting:
+            inversion = await client.invert(waiting.pop(), steps=steps)
+            if inversion.steps != steps:
+                raise RuntimeError(f"expected {steps} steps, the service did {inversion.steps}")
+
+    started = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(concurrency)))
+    return time.perf_counter() - started
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.graphs import Graphs
-from bench.settings import BenchSettings
-from bench.targets import targets
+from bench.graphs import Graphs, targets
+from bench.measurement import BenchSettings
 from bench.timing import significant
 from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack

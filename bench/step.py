@@ -8,27 +8,28 @@ loops do not; their losses are compared so that all surely did the same work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from onnx import TensorProto, helper
 
-from bench.graphs import Array, Graphs
-from bench.machine import matrix_products
+from bench.graphs import Array, Graphs, targets
+from bench.measurement import BenchSettings
 from bench.projectors import Problem, Projector, step_flops
 from bench.published import PublishedSynthesis
-from bench.settings import BenchSettings
-from bench.targets import targets
 from bench.timing import by_turns, ratios, significant, spread
 from relatent.core.methods import StartRule
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import ExportedRefinement
+from relatent_export.compile.onnx import IR_VERSION, OPSET
 from relatent_export.demo.world import demo_parts
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_service.engine.cores import available_cores
+from relatent_service.engine.sessions import open_session
 
 BATCHES = (1, 8)
 ROUNDS = 60
@@ -98,7 +99,7 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> 
         {
             "onnxruntime": graph,
             **{name: partial(loop.run, problem, steps) for name, loop in loops.items()},
-            **matrix_products(MATRIX),
+            **_matrix_products(MATRIX),
         },
         rounds,
     )
@@ -138,3 +139,21 @@ def largest_difference(losses: Array, loops: Mapping[str, Array]) -> float:
 def _rate(flops: int, times: list[float], steps: int) -> Array:
     """GFLOP a second in each round."""
     return flops * steps / np.array(times) / 1e9
+
+
+def _matrix_products(side: int) -> dict[str, Callable[[], object]]:
+    """The yardstick of arithmetic: a product of two square matrices, in PyTorch and in ONNX Runtime."""
+    matrix = np.random.default_rng(0).random((side, side), np.float32)
+    tensor = torch.from_numpy(matrix)
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [side, side]) for name in ("a", "b", "c")
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["a", "b"], ["c"])], "product", values[:2], values[2:]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    session = open_session(model.SerializeToString())
+    return {
+        "matrix_pytorch": lambda: tensor @ tensor,
+        "matrix_onnxruntime": lambda: session.run(["c"], {"a": matrix, "b": matrix}),
+    }

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.report import ALONE, FULLSIZE, NAMES
+from bench.measurement import ALONE, FULLSIZE, NAMES
 
 ROOT = Path(__file__).parent.parent
 

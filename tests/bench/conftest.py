@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.settings import BenchSettings
+from bench.measurement import BenchSettings
 from tests.fixtures.tiny import write_tiny
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bench.graphs import Graphs
-from bench.settings import BenchSettings
+from bench.measurement import BenchSettings
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import ExportedRefinement
 

@@ -12,8 +12,8 @@ import pytest
 
 from bench import batching, invariance, overhead, overload, start
 from bench.graphs import Array, Graphs
+from bench.measurement import BenchSettings
 from bench.overload_picture import draw
-from bench.settings import BenchSettings
 from relatent_service.engine.embedded.child import why_not
 
 ROOT = Path(__file__).parents[2]

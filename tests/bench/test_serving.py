@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.measurement import BenchSettings
 from bench.serving import served
-from bench.settings import BenchSettings
 
 ROOT = Path(__file__).parents[2]
 SERVES_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
 from bench.serving import served
-from bench.settings import Settings
+from bench.measurement import Settings
 
 async def serve():
     settings = Settings(Path(sys.argv[1]), Path(sys.argv[2]), pack="tiny", engine="local")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench import coordinates, step
-from bench.settings import BenchSettings
+from bench.measurement import BenchSettings
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.report import NAMES
+from bench.measurement import NAMES
 from relatent.core.pack import file_digest
 from scripts.figures import STEP_BAR
 

@@ -1,15 +1,15 @@
-"""One measurement's report: a line of JSON on standard output, a file in out/bench."""
+"""A measurement: which there are, what they are run on, and their reports in out/bench."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from bench.facts import environment
-from bench.settings import BenchSettings
 from bench.timing import seconds
 from relatent.core.pack import file_digest
 
@@ -21,6 +21,25 @@ OVERLOAD = "overload"
 """It has its own comparison in its own run."""
 ALONE = (FULLSIZE, OVERLOAD)
 """Two more, recorded each by itself."""
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """What every measurement needs to know.
+
+    Attributes:
+        packs: folder of packs.
+        repository: Triton model repository with the pack's graphs.
+        pack: name of the pack to measure with.
+        engine: the service's engine, `embedded` (Triton) or `local`, where a service is measured.
+        quick: fewer rounds and shorter runs: shows that a measurement works, says nothing of speed.
+    """
+
+    packs: Path = Path("packs")
+    repository: Path = Path("model_repository")
+    pack: str = "demo"
+    engine: str = "embedded"
+    quick: bool = False
 
 
 def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
