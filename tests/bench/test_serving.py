@@ -18,10 +18,10 @@ SERVES_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
 from bench.serving import served
-from bench.measurement import Settings
+from bench.measurement import BenchSettings
 
 async def serve():
-    settings = Settings(Path(sys.argv[1]), Path(sys.argv[2]), pack="tiny", engine="local")
+    settings = BenchSettings(Path(sys.argv[1]), Path(sys.argv[2]), pack="tiny", engine="local")
     async with served(settings, max_inflight=1) as service:
         print(service.address, flush=True)
         await asyncio.sleep(600)
