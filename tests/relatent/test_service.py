@@ -55,6 +55,40 @@ def test_an_inversion_improves_on_its_start(client: relatent.Client) -> None:
     assert np.array_equal(end.reconstruction.array, tiny.generate(end.latent.values[None])[0])
 
 
+def test_a_method_is_chosen_by_name_and_told_with_what_it_found(client: relatent.Client) -> None:
+    (pack,) = client.catalog().packs.values()
+    assert list(pack.methods) == ["hybrid", "momentum"]
+    momentum = pack.methods["momentum"]
+    assert momentum.starts == (relatent.StartRule.MEAN, relatent.StartRule.LATENT)
+    assert (momentum.space, momentum.inputs) == (relatent.Space.W_PLUS, ("gain",))
+    assert [term.name for term in momentum.losses] == ["pixel"]
+    reports: list[relatent.Progress] = []
+    inversion = client.invert(tiny.random_image(1), method="momentum", steps=9, progress=reports.append)
+    assert (inversion.method, inversion.steps) == ("momentum", 9)
+    checkpoint = reports[1].checkpoint
+    assert checkpoint is not None
+    assert checkpoint.method == "momentum"
+    resumed = client.invert(tiny.random_image(1), start=checkpoint, steps=9)
+    assert resumed.method == "momentum"
+    assert resumed.losses == inversion.losses
+    assert client.invert(tiny.random_image(1), steps=4).method == "hybrid"
+    with pytest.raises(relatent.NotFoundError, match="hybrid, momentum"):
+        client.invert(tiny.random_image(1), method="lbfgs")
+
+
+def test_the_command_line_takes_a_method(
+    service: LocalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RELATENT_ADDRESS", service.address)
+    Image.fromarray(tiny.random_image(1)).save("a.png")
+    assert main(["invert", "a.png", "--method", "momentum", "--steps", "6", "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["method"], result["steps"]) == ("momentum", 6)
+    assert main(["models"]) == 0
+    assert "hybrid, momentum" in capsys.readouterr().out
+
+
 def test_every_report_holds_where_to_go_on_from(client: relatent.Client) -> None:
     reports: list[relatent.Progress] = []
     client.invert(tiny.random_image(1), steps=8, progress=reports.append)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,12 +55,3 @@ class Objective(Protocol):
 
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
         """The loss of each sample, float32 [B]; of the conditions, it is given the weights."""
-
-
-class LeastSquares(Objective, Protocol):
-    """An objective whose losses are sums of squares, so that its curvature can be measured."""
-
-    def residuals(
-        self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors
-    ) -> Sequence[Tensor]:
-        """Tensors [B, ...] whose squares add up to `losses`: what preconditioning measures."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from relatent.core.directions import Direction
+from relatent.core.edits import DirectionMove
 from relatent_export.analysis.refining import ExportedPack, Floats
 from relatent_export.progress import progress
 
@@ -37,9 +38,7 @@ def edit_gain(exported: ExportedPack, codes: Floats) -> float:
 
 
 def _attribute(exported: ExportedPack, direction: Direction, codes: Floats, strength: float) -> Floats:
-    edited = codes.copy()
-    layers = slice(direction.first_layer, direction.last_layer + 1)
-    edited[:, layers] += np.float32(strength) * direction.vector[layers]
+    edited = DirectionMove(direction, (strength,) * len(codes)).apply(codes)
     found: list[Floats] = []
     for at in range(0, len(edited), _BATCH):
         images = exported.synthesize(edited[at : at + _BATCH])

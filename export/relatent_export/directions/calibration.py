@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from relatent.core.directions import Direction
+from relatent.core.edits import DirectionMove
+
 _STRENGTHS = 9
 """Strengths tried on either side of zero, and zero itself: an odd number."""
 
@@ -62,9 +65,10 @@ def calibrate(codes: Tensor, normal: Tensor, measure: Measure) -> Calibration:
 
 
 def _move(codes: Tensor, normal: Tensor, layers: range, strength: float) -> Tensor:
-    moved = codes.clone()
-    moved[:, layers.start : layers.stop] += strength * normal
-    return moved
+    """Codes moved as the service moves them."""
+    vector = normal.expand(codes.shape[1], -1).numpy()
+    direction = Direction("", vector, 0.0, "", layers.start, layers.stop - 1, 0.0, 0.0, 0.0)
+    return torch.from_numpy(DirectionMove(direction, (strength,) * len(codes)).apply(codes.numpy()))
 
 
 def _needed_layers(codes: Tensor, normal: Tensor, measure: Measure, deviation: float) -> range:

@@ -94,13 +94,17 @@ def test_the_report_is_of_the_pack_and_the_graph_beside_it() -> None:
 
 
 def test_how_codes_answer_edits_is_told_as_a_share_of_what_their_directions_state() -> None:
-    """Two directions that do half and all of what they state; one that states nothing does not count."""
-    moves = {"half": (2.0, 0), "whole": (1.0, 1), "none": (0.0, 2)}
+    """Directions that do half and all of what they state; one that states nothing does not count.
+
+    One that goes twice as far in the layer that it moves does so here, too.
+    """
+    moves = {"half": (2.0, 0), "whole": (1.0, 1), "none": (0.0, 2), "long": (2.0, 3)}
     directions = {}
     for name, (calibration, number) in moves.items():
-        vector = np.zeros((2, 3), np.float32)
+        vector = np.zeros((2, 4), np.float32)
         vector[:, number] = 1
-        directions[name] = Direction(name, vector, 0.0, name, 1, 1, calibration, -2.0, 3.0)
+        lengths = (1.0, 2.0) if name == "long" else ()
+        directions[name] = Direction(name, vector, 0.0, name, 1, 1, calibration, -2.0, 3.0, lengths)
 
     class Linear(ExportedPack):
         def __init__(self) -> None:
@@ -112,6 +116,6 @@ def test_how_codes_answer_edits_is_told_as_a_share_of_what_their_directions_stat
         def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
             return {"attributes": feed["image"]}
 
-    codes = np.random.default_rng(0).standard_normal((20, 2, 3), np.float32)
-    assert edit_gain(Linear(), codes) == pytest.approx((0.5 + 1.0) / 2, rel=1e-4)
+    codes = np.random.default_rng(0).standard_normal((20, 2, 4), np.float32)
+    assert edit_gain(Linear(), codes) == pytest.approx((0.5 + 1.0 + 1.0) / 3, rel=1e-4)
     assert moved(codes + 0.5, codes) == pytest.approx(0.5, rel=1e-4)
