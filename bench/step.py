@@ -54,23 +54,22 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         RuntimeError: the graph's losses are not those of the loops.
     """
     torch.set_num_threads(available_cores())
-    rounds = 1 if settings.quick else ROUNDS
     pack = read_pack(settings.packs / settings.pack)
+    rounds, steps = (1, 3) if settings.quick else (ROUNDS, pack.default_method.max_steps)
     graphs = Graphs(pack, settings.repository)
     networks = load_networks(settings.packs / settings.pack)
     report: dict[str, Any] = {}
     for batch in BATCHES:
-        report[f"batch_{batch}"] = _batch(graphs, networks, targets(graphs, batch), rounds)
+        report[f"batch_{batch}"] = _batch(graphs, networks, targets(graphs, batch), rounds, steps)
     for batch in BATCHES:
         figures = report[f"batch_{batch}"]
         report[f"speedup_batch_{batch}"] = figures["speedup"]["median"]
         report[f"published_speedup_batch_{batch}"] = figures["published_speedup"]["median"]
         report[f"wasteful_speedup_batch_{batch}"] = figures["wasteful_speedup"]["median"]
-    return report | {"rounds": rounds, "steps_a_round": pack.default_method.max_steps}
+    return report | {"rounds": rounds, "steps_a_round": steps}
 
 
-def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int) -> dict[str, Any]:
-    steps = graphs.pack.default_method.max_steps
+def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int, steps: int) -> dict[str, Any]:
     rate = graphs.pack.default_method.rates[StartRule.ENCODER]
     codes = graphs.encode(drawings)
     problem = Problem(

@@ -1,11 +1,16 @@
 """Which tests may run beside each other, and what is left out where an embedded Triton cannot start."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from relatent_service.engine.embedded.child import why_not
+
+# Before PyTorch is imported, by tests and by what they start: two groups of tests share a machine of two
+# cores, and a second thread of tiny networks does nothing but wait, at a core's full cost.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 NEED_TRITON = tuple(
     Path(__file__).parent / path
