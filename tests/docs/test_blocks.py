@@ -49,8 +49,9 @@ def test_shell_runs_as_written(page: Path, code: str, folder: Path, address: str
 
 
 def test_every_make_target_that_is_named_exists() -> None:
-    told = "\n".join(page.read_text() for page in PAGES)
-    named = set(re.findall(r"(?:`|\$ |&& )make ([a-z-]+)", told))
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    told = "\n".join(page.read_text() for page in pages)
+    named = set(re.findall(r"(?:`|\$ |&& |^)make ([a-z-]+)", told, re.MULTILINE))
     helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert named
     assert named - set(re.findall(r"^  make ([a-z-]+)", helped, re.MULTILINE)) == set()
