@@ -27,7 +27,7 @@ async def invert_all(args: argparse.Namespace) -> int:
 
         async def invert(image: Path) -> bool:
             async with slots:
-                return await invert_one(client, image, args.into / image.stem)
+                return await invert_one(client, image, args.into / image.name)
 
         done = await asyncio.gather(*map(invert, images))
     print(f"{sum(done)} of {len(done)} done")
@@ -36,13 +36,14 @@ async def invert_all(args: argparse.Namespace) -> int:
 
 async def invert_one(client: relatent.AsyncClient, image: Path, result: Path) -> bool:
     """Invert an image, from its checkpoint if there is one; whether it has a code now."""
-    code, checkpoint = result.with_suffix(".safetensors"), result.with_suffix(".checkpoint")
+    # The picture's whole name: a.b.png and a.c.png, or a.png and a.jpg, are two.
+    code, checkpoint = (result.with_name(result.name + suffix) for suffix in (".safetensors", ".checkpoint"))
     if code.exists():
         return True
     options = relatent.InvertOptions()
-    if checkpoint.exists():
-        options["start"] = relatent.Checkpoint.from_bytes(checkpoint.read_bytes())
     try:
+        if checkpoint.exists():
+            options["start"] = relatent.Checkpoint.from_bytes(checkpoint.read_bytes())
         inversion = await client.invert(image, **options)
     except relatent.RelatentError as error:
         print(f"{image}: {error}", file=sys.stderr)

@@ -37,8 +37,8 @@ def test_a_portrait_is_inverted_and_edited(address: str, tmp_path: Path) -> None
 
 
 def test_a_folder_is_inverted_and_a_second_run_has_nothing_to_do(address: str, tmp_path: Path) -> None:
-    for drawing in DRAWINGS[:3]:
-        shutil.copy(drawing, tmp_path)
+    for drawing, name in zip(DRAWINGS, ("a.1.png", "a.2.png", "b.png"), strict=False):
+        shutil.copy(drawing, tmp_path / name)
     words = (tmp_path, "--into", tmp_path / "codes", "--address", address)
     assert "3 of 3 done" in run("invert_folder", *words)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "codes").iterdir()}
@@ -60,11 +60,11 @@ def test_a_folder_goes_on_from_what_an_earlier_run_left(address: str, tmp_path: 
         client.invert(tmp_path / "a.png", steps=20, progress=keep)
     codes = tmp_path / "codes"
     codes.mkdir()
-    (codes / "a.checkpoint").write_bytes(checkpoints[-1].to_bytes())
+    (codes / "a.png.checkpoint").write_bytes(checkpoints[-1].to_bytes())
     said = run("invert_folder", tmp_path, "--into", codes, "--address", address, expected=1)
     assert "1 of 2 done" in said
     assert "broken.png" in said
-    assert [path.name for path in codes.iterdir()] == ["a.safetensors"]
+    assert [path.name for path in codes.iterdir()] == ["a.png.safetensors"]
 
 
 @pytest.mark.parametrize("frames", [5])
