@@ -82,7 +82,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         type=int,
         default=0,
         metavar="PIXELS",
-        help="side at which refinement compares images (default: 256, or the images' own if that is less)",
+        help="height and width at which refinement compares images (default: 256, or their own if less)",
     )
     command.add_argument(
         "--space",

@@ -58,8 +58,8 @@ class DirectionMove:
         return self.strengths
 
     @property
-    def rows(self) -> slice:
-        """The layers to move as a slice of a code's array."""
+    def span(self) -> slice:
+        """The layers to move, as a slice of a code's array."""
         first, last = self.layers or (self.direction.first_layer, self.direction.last_layer)
         return slice(first, last + 1)
 
@@ -73,7 +73,7 @@ class DirectionMove:
     @property
     def moves(self) -> bool:
         """Whether it moves anything in its layers, with a strength that is not zero."""
-        return bool(self._unit[self.rows].any())
+        return bool(self._unit[self.span].any())
 
     @property
     def _unit(self) -> Floats:
@@ -85,9 +85,9 @@ class DirectionMove:
         strengths = np.array(self.strengths, np.float32)
         result = np.repeat(codes, len(strengths), axis=0) if len(codes) == 1 else codes.copy()
         if self.absolute:
-            result[:, self.rows] += self._ways(result, strengths)
+            result[:, self.span] += self._ways(result, strengths)
         else:
-            result[:, self.rows] += strengths[:, None, None] * self._unit[self.rows]
+            result[:, self.span] += strengths[:, None, None] * self._unit[self.span]
         return result
 
     def _ways(self, codes: Floats, strengths: Floats) -> Floats:
@@ -96,9 +96,9 @@ class DirectionMove:
         Along the direction's own normal n the way is strength * length - (<w, n> + b); along one made
         orthogonal to others it is longer, by 1 / <normal, n>.
         """
-        own, along = self.direction.vector[self.rows], self.normals[self.rows]
-        lengths = np.array(self.direction.lengths, np.float32)[self.rows]
-        distance = np.einsum("nld,ld->nl", codes[:, self.rows], own) + self.direction.bias
+        own, along = self.direction.vector[self.span], self.normals[self.span]
+        lengths = np.array(self.direction.lengths, np.float32)[self.span]
+        distance = np.einsum("nld,ld->nl", codes[:, self.span], own) + self.direction.bias
         gain = np.einsum("ld,ld->l", along, own)
         moving = (np.abs(gain) > NOTHING_LEFT) & (lengths > 0)
         wanted = strengths[:, None] * lengths
@@ -121,8 +121,8 @@ class StyleMix:
 
     def apply(self, codes: Floats) -> Floats:
         """Codes [N, L, D] to [N, L, D]."""
-        result, rows = codes.copy(), slice(self.layers[0], self.layers[1] + 1)
-        result[:, rows] = self.other[rows]
+        result, span = codes.copy(), slice(self.layers[0], self.layers[1] + 1)
+        result[:, span] = self.other[span]
         return result
 
 

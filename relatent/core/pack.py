@@ -5,7 +5,7 @@ A pack is a folder:
     pack.toml               the manifest, with the SHA-256 of every other file; its methods of inverting are
                             described in `relatent.core.methods`, the first of them is the default
     latents.safetensors     `mean`, float32 [L, D]
-    directions.safetensors  one float32 array a direction, [L, D], or [1, Z] for those of Z; each row of
+    directions.safetensors  one float32 array a direction, [L, D], or [1, Z] for those of Z; each layer of
                             unit norm or zero (`relatent.core.directions`)
 
 Both halves share this format; neither torch nor a server is needed to read it. The exporter writes

@@ -72,14 +72,14 @@ class Assess(nn.Module):
     def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
         super().__init__()
         self.perceptual, self.identity = networks.features, networks.identity
-        self.side = networks.compare_size
+        self.compare_size = networks.compare_size
 
     def forward(self, image: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
         """Two uint8 [B, R, R, 3] to what `Networks.metrics` names, each [B, 1]."""
         a, b = to_float(image), to_float(reference)
         unit_a, unit_b = a * 0.5 + 0.5, b * 0.5 + 0.5
         mse = mean_squared_error(unit_a, unit_b)
-        small_a, small_b = area_downsample(a, self.side), area_downsample(b, self.side)
+        small_a, small_b = area_downsample(a, self.compare_size), area_downsample(b, self.compare_size)
         more = []
         if self.perceptual is not None:
             maps = self.perceptual.compared(small_a), self.perceptual.compared(small_b)

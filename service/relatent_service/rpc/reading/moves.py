@@ -128,4 +128,4 @@ def _complete(pack: Pack, plain: DirectionMove, move: editing_pb2.DirectionMove,
 def _where(move: DirectionMove) -> str:
     if move.direction.space is Space.Z:
         return "Z"
-    return f"layers {move.rows.start} to {move.rows.stop - 1}"
+    return f"layers {move.span.start} to {move.span.stop - 1}"
