@@ -1,5 +1,6 @@
 """Which tests may run beside each other, and what is left out where an embedded Triton cannot start."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -48,6 +49,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Keep traced graphs between runs, where anything is to be traced."""
+    gc.freeze()  # what is there now stays, and tracing makes the collector look at it again and again
     if "relatent_export.compile.onnx" in sys.modules:
         from tests.fixtures import graph_cache
 

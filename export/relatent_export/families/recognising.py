@@ -196,5 +196,5 @@ def _no_network(path: Path, data: Mapping[str, Any], tensors: Tensors) -> Refuse
             return DamagedFile(f"{path}: {key}: expected tensors by name, got none")
     unsupported.refuse_without_network(data, tensors, str(path))
     if not tensors:
-        return UnknownFile(f"{path}: without a tensor; it holds {outline(data, str(path))}")
+        return UnknownFile(f"{path}: there is no tensor in it; it holds {outline(data, str(path))}")
     return UnknownFile(f"{path}: tensors of no family that we know: {outline(data, str(path))}")

@@ -242,7 +242,7 @@ TENSORS = rosinality_tensors((8, 6, 6), WIDTH)
             {"encoder": {"a": torch.ones(1)}, "decoder": TENSORS},
             "encoder: tensors of an encoder that we do not know",
         ),
-        ({}, "no tensor at all"),
+        ({}, "there is no tensor in it; it holds nothing"),
     ],
 )
 def test_a_checkpoint_that_is_not_laid_out_as_it_should_be_is_told_in_a_line(

@@ -233,7 +233,11 @@ def test_countless_places_are_gone_through_once(tmp_path: Path) -> None:
             "at its top w; 'key0' (NoneType); 'key1' (NoneType); 'key2' (NoneType); 'key3' (NoneType); "
             "'key4' (NoneType); 'key5' (NoneType); and 3 more",
         ),
-        ({"epoch": 3, "notes": []}, UnknownFile, "without a tensor; it holds 'epoch' (int); 'notes' (a list"),
+        (
+            {"epoch": 3, "notes": []},
+            UnknownFile,
+            "there is no tensor in it; it holds 'epoch' (int); 'notes' (a list",
+        ),
         (
             {"a": dict(ROSINALITY), "b": dict(ROSINALITY)},
             UnsupportedFile,
