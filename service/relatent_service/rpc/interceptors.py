@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 OURS = "/relatent.v1."
 WRITE_SECONDS = 60.0
 """How long an answer of a stream may stay unread before the call is ended."""
+HANG_UP_SECONDS = 0.01
+"""How long after the last request of a stream gRPC may take to say that its caller has hung up."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
     async def _parse_each(self, handler: Any, given: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         async for data in given:
             yield self._parse(handler, data)
+        # gRPC ends the requests of a caller that hung up, or whose time is up, just as if it had sent all,
+        # and cancels the call a moment later. Half of a stream must not pass for the whole.
+        await asyncio.sleep(HANG_UP_SECONDS)
 
     def _unknown(self, method: str) -> Any:
         async def answer(_: bytes, context: Context) -> None:

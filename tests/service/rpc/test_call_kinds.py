@@ -28,6 +28,8 @@ class Echo:
     def __init__(self):
         self.waiting = asyncio.Event()
         self.left = asyncio.Event()
+        self.heard = asyncio.Event()
+        self.streams_heard_out = 0
 
     async def unary_unary(self, request, context):
         return await self._answer(request)
@@ -37,13 +39,17 @@ class Echo:
             yield await self._answer(StringValue(value=word))
 
     async def stream_unary(self, requests, context):
-        return StringValue(value=" ".join([(await self._answer(each)).value async for each in requests]))
+        words = [(await self._answer(each)).value async for each in requests]
+        self.streams_heard_out += 1
+        return StringValue(value=" ".join(words))
 
     async def stream_stream(self, requests, context):
         async for each in requests:
             yield await self._answer(each)
+        self.streams_heard_out += 1
 
     async def _answer(self, request):
+        self.heard.set()
         match request.value:
             case "wait":
                 self.waiting.set()
@@ -82,11 +88,11 @@ class Server:
 
     async def __aenter__(self):
         await self._server.start()
-        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
+        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
         return self
 
     async def __aexit__(self, *error):
-        await self._channel.close()
+        await self.channel.close()
         await self._server.stop(None)
 
     def begin(self, kind, words, metadata=(), last=None):
@@ -100,13 +106,13 @@ class Server:
 
         path = f"/relatent.v1.Echo/{NAMES[kind]}"
         if kind == "unary":
-            return self._channel.unary_unary(path)(sent[-1], timeout=20, metadata=metadata)
+            return self.channel.unary_unary(path)(sent[-1], timeout=20, metadata=metadata)
         if kind == "server_stream":
             joined = StringValue(value=" ".join(words)).SerializeToString() if last is None else last
-            return self._channel.unary_stream(path)(joined, timeout=20, metadata=metadata)
+            return self.channel.unary_stream(path)(joined, timeout=20, metadata=metadata)
         if kind == "client_stream":
-            return self._channel.stream_unary(path)(stream(), timeout=20, metadata=metadata)
-        return self._channel.stream_stream(path)(stream(), timeout=20, metadata=metadata)
+            return self.channel.stream_unary(path)(stream(), timeout=20, metadata=metadata)
+        return self.channel.stream_stream(path)(stream(), timeout=20, metadata=metadata)
 
     async def say(self, kind, *words, **fields):
         """The words that come back."""
@@ -130,6 +136,11 @@ class Server:
     async def until_handled(self, kind, code):
         async with asyncio.timeout(5):
             while not self.handled(kind, code):
+                await asyncio.sleep(0.002)
+
+    async def until_idle(self):
+        async with asyncio.timeout(5):
+            while self.lifecycle.running:
                 await asyncio.sleep(0.002)
 
 
@@ -194,6 +205,27 @@ async def test_a_call_whose_caller_hangs_up_is_ended_at_once(server, kind):
     assert server.lifecycle.running == 0
     if reading is not None:
         await asyncio.gather(reading, return_exceptions=True)
+
+
+@pytest.mark.parametrize("kind", ["client_stream", "bidi_stream"])
+@pytest.mark.parametrize("broken_off", ["by its caller", "by its deadline"])
+async def test_a_stream_that_breaks_off_between_two_requests_does_not_pass_for_a_whole_one(
+    server, kind, broken_off
+):
+    method = getattr(server.channel, {"client_stream": "stream_unary", "bidi_stream": "stream_stream"}[kind])
+    for _ in range(5):
+        call = method(f"/relatent.v1.Echo/{NAMES[kind]}")(
+            timeout=20 if broken_off == "by its caller" else 0.3
+        )
+        await call.write(StringValue(value="one").SerializeToString())
+        await asyncio.wait_for(server.echo.heard.wait(), 10)
+        server.echo.heard.clear()
+        if broken_off == "by its caller":
+            call.cancel()
+        await server.until_idle()
+    # At a deadline either side may be the first to end the call.
+    assert server.handled(kind, "CANCELLED") + server.handled(kind, "DEADLINE_EXCEEDED") == 5
+    assert server.echo.streams_heard_out == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
