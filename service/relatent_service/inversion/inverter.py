@@ -192,4 +192,4 @@ class Inverter:
         """Seconds that a step of a call takes, its neighbours' included."""
         if refinement.is_new:
             return self._pace.cost(plan.graph) * max(1, self._admission.inflight)
-        return self._pace.last_step_seconds(plan.graph)
+        return self._pace.step_seconds(plan.graph)

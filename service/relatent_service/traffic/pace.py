@@ -48,11 +48,22 @@ class _Cost:
 
 
 class _Chunks:
-    """How long chunks of a refinement graph last for who waits for them, company and all."""
+    """How long chunks of a refinement graph last for who waits for them, company and all.
+
+    A short one lasts as long as the longest of its batch, so it tells as little of a step as it has steps.
+    """
 
     def __init__(self) -> None:
         self.seconds = RunningMean(INITIAL_CHUNK_SECONDS, CHUNK_SMOOTHING)
-        self.last_step = 0.0
+        self._steps = RunningMean(0.0, CHUNK_SMOOTHING)
+
+    @property
+    def step_seconds(self) -> float:
+        return self.seconds.value / self._steps.value if self._steps.value else 0.0
+
+    def measure(self, steps: int, seconds: float) -> None:
+        self.seconds.measure(seconds)
+        self._steps.measure(steps)
 
 
 class Pace:
@@ -116,14 +127,13 @@ class Pace:
         """How long a chunk of a refinement graph takes at the engine, outages left out."""
         return self._chunks[graph].seconds.value
 
-    def last_step_seconds(self, graph: str) -> float:
-        """How long a step took in the last chunk of a refinement graph, whoever shared it; 0 before any."""
-        return self._chunks[graph].last_step
+    def step_seconds(self, graph: str) -> float:
+        """How long a step of a refinement graph's chunks takes, whoever shares them; 0 before any."""
+        return self._chunks[graph].step_seconds
 
     def measure_chunk(self, graph: str, steps: int, seconds: float) -> None:
         """Take how long a chunk of so many steps took at the engine, outages left out, as a measurement."""
-        self._chunks[graph].seconds.measure(seconds)
-        self._chunks[graph].last_step = seconds / steps
+        self._chunks[graph].measure(steps, seconds)
 
     def answer_seconds(self, pack: str) -> float:
         """How long an inversion's answer takes after its last step."""

@@ -213,10 +213,9 @@ async def test_a_stream_that_breaks_off_between_two_requests_does_not_pass_for_a
     server, kind, broken_off
 ):
     method = getattr(server.channel, {"client_stream": "stream_unary", "bidi_stream": "stream_stream"}[kind])
+    timeout = 20 if broken_off == "by its caller" else 0.3
     for _ in range(5):
-        call = method(f"/relatent.v1.Echo/{NAMES[kind]}")(
-            timeout=20 if broken_off == "by its caller" else 0.3
-        )
+        call = method(f"/relatent.v1.Echo/{NAMES[kind]}")(timeout=timeout)
         await call.write(StringValue(value="one").SerializeToString())
         await asyncio.wait_for(server.echo.heard.wait(), 10)
         server.echo.heard.clear()

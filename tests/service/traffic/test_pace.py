@@ -63,14 +63,26 @@ def test_a_cost_goes_stale(pace, clock):
     assert pace.is_stale("a")
 
 
+def test_a_short_chunk_in_long_company_hardly_changes_how_long_a_step_takes():
+    """Else one call of a single step would make its neighbours, short of time, end early."""
+    pace = Pace()
+    pace.measure_chunk("a", 20, 1.0)
+    pace.measure_chunk("a", 1, 1.0)
+    assert pace.step_seconds("a") < 1.5 * 0.05
+    for _ in range(20):
+        pace.measure_chunk("a", 1, 0.1)
+    assert pace.step_seconds("a") == pytest.approx(0.1, rel=0.02)
+
+
 def test_chunks_and_answers_are_measured_by_graph_and_by_pack():
     pace = Pace()
-    assert pace.last_step_seconds("a") == 0
+    assert pace.step_seconds("a") == 0
     guess = pace.chunk_seconds("a"), pace.answer_seconds("tiny")
     pace.measure_chunk("a", 4, 2.0)
-    assert (pace.chunk_seconds("a"), pace.last_step_seconds("a")) == (2.0, 0.5)
-    pace.measure_chunk("a", 2, 2.0)
-    assert (pace.chunk_seconds("a"), pace.last_step_seconds("a")) == (2.0, 1.0)
+    assert (pace.chunk_seconds("a"), pace.step_seconds("a")) == (2.0, 0.5)
+    pace.measure_chunk("a", 4, 4.0)
+    assert 2.0 < pace.chunk_seconds("a") < 4.0
+    assert 0.5 < pace.step_seconds("a") < 1.0
     pace.measure_answer("tiny", 0.5)
     assert (pace.chunk_seconds("b"), pace.answer_seconds("other")) == guess
     pace.answer_at_least("tiny", 0.25)
