@@ -36,6 +36,18 @@ class EngineRejected(EngineError):
     """The engine refused the call; repeating it will not help."""
 
 
+class CutShort(Exception):
+    """The cause of an EngineTimedOut or a cancellation where an engine asks several servers in turn.
+
+    Attributes:
+        seconds: at the server asked last; those before it were away.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"after {seconds:.3f} s at this server")
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """A graph's input or output.

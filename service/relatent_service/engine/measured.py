@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from time import monotonic
 
-from relatent_service.engine.engine import Answer, Array, Engine, EngineTimedOut, Graph
+from relatent_service.engine.engine import Answer, Array, CutShort, Engine, EngineTimedOut, Graph
 from relatent_service.traffic.pace import Pace
 
 STEPS = "steps"
@@ -44,22 +45,23 @@ class MeasuredEngine:
     async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`."""
         began, entered = monotonic(), self._pace.enter()
-        answer: Answer | None = None
-        given_up = False
+        learn: Callable[[str, int, float], None] | None = None
+        attempt_seconds = math.inf
         try:
             answer = await self._engine.infer(graph, inputs, timeout)
-        except (asyncio.CancelledError, EngineTimedOut):
-            given_up = True
+            learn, attempt_seconds = self._pace.measure, answer.seconds
+        except (asyncio.CancelledError, EngineTimedOut) as error:
+            # Else an engine that is too slow for any call to end would pass for as fast as it was.
+            learn = self._pace.at_least
+            if isinstance(error.__cause__, CutShort):
+                attempt_seconds = error.__cause__.seconds
             raise
         finally:
             charged, seconds = self._pace.leave(entered), monotonic() - began
-            if answer is not None:
-                # Of several servers, those before the one that answered were away.
-                share = min(1.0, answer.seconds / seconds) if seconds else 1.0
-                self._pace.measure(graph, _runs(inputs), charged * share)
-            elif given_up:
-                # Else an engine that is too slow for any call to end would pass for as fast as it was.
-                self._pace.at_least(graph, _runs(inputs), charged)
+            if learn is not None:
+                # Of several servers, those before the last one asked were away.
+                share = min(1.0, attempt_seconds / seconds) if seconds else 1.0
+                learn(graph, _runs(inputs), charged * share)
         return answer
 
     async def stop(self) -> None:

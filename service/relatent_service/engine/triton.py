@@ -12,7 +12,7 @@ import numpy as np
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
-from relatent_service.engine.engine import Answer, Array, EngineUnavailable, Graph
+from relatent_service.engine.engine import Answer, Array, CutShort, EngineTimedOut, EngineUnavailable, Graph
 from relatent_service.engine.graphs import check_inputs, find_graph
 from relatent_service.engine.replica import Replica
 
@@ -80,6 +80,8 @@ class TritonEngine:
                 response = await replica.infer(request, None if deadline is None else deadline - clock())
             except EngineUnavailable as error:
                 failure = error
+            except (EngineTimedOut, asyncio.CancelledError) as error:
+                raise error from CutShort(monotonic() - began)
             else:
                 return Answer(_arrays(response), monotonic() - began)
         raise failure or self._absence()

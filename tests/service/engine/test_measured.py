@@ -6,9 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relatent_service.engine.engine import Answer, EngineRejected, EngineTimedOut, EngineUnavailable
+from relatent_service.engine.engine import (
+    Answer,
+    EngineRejected,
+    EngineTimedOut,
+    EngineUnavailable,
+    Graph,
+    TensorSpec,
+)
 from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.retrying import RetryingEngine
+from relatent_service.engine.triton import TritonEngine
 from relatent_service.traffic.pace import INITIAL_SECONDS_A_RUN, Pace
 from tests.fixtures.virtual_time import run_in_virtual_time
 
@@ -88,6 +96,36 @@ def test_a_call_that_was_given_up_costs_more_than_it_had_taken(pace):
     assert pace.cost("h") == pytest.approx(3.0 / 4)
     run_in_virtual_time(work(0.1))
     assert pace.cost("g") == pytest.approx(2.0 / 4)
+
+
+class Server:
+    """A Triton server that takes so many seconds over each call, and then is away, or late."""
+
+    arrived = asyncio.Event()
+    arrived.set()
+    name, reason = "server", "away"
+
+    def __init__(self, seconds, failure):
+        self._seconds, self._failure = seconds, failure
+
+    async def infer(self, request, timeout):
+        await asyncio.sleep(self._seconds)
+        raise self._failure
+
+
+@pytest.mark.parametrize("cut_short", [EngineTimedOut("late"), asyncio.CancelledError()])
+def test_of_a_call_given_up_at_its_second_server_the_first_ones_silence_is_not_charged(
+    pace, monkeypatch, cut_short
+):
+    monkeypatch.setattr("relatent_service.engine.triton.monotonic", lambda: asyncio.get_event_loop().time())
+    engine = TritonEngine(["one:1", "two:1"])
+    spec = TensorSpec(np.dtype(np.float32), (3,))
+    monkeypatch.setattr(engine, "_graphs", {"g": Graph("g", 8, {"x": spec}, {"y": spec})})
+    servers = [Server(10.0, EngineUnavailable("silent")), Server(0.4, cut_short)]
+    monkeypatch.setattr(engine, "_replicas", servers)
+    with pytest.raises(type(cut_short)):
+        run_in_virtual_time(MeasuredEngine(engine, pace).infer("g", {"x": np.zeros((4, 3), np.float32)}))
+    assert pace.cost("g") == pytest.approx(0.4 / 4)
 
 
 def test_a_call_that_was_refused_teaches_nothing(pace):
