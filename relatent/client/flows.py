@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from relatent.client import decoding as answers
+from relatent.client import decoding
 from relatent.client.errors import InputError, UnavailableError
 from relatent.client.images import ImageFormat, ImageInput, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
@@ -121,7 +121,7 @@ class Flows:
             keeping = running.checkpoint_kept()
         with keeping:
             answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, limit)
-            return answers.edit(answer, inverted)
+            return decoding.edit(answer, inverted)
 
     def synthesize(
         self,
@@ -140,7 +140,7 @@ class Flows:
             synthesis_pb2.SynthesizeResponse,
             self._limit(timeout),
         )
-        return answers.synthesized(answer)
+        return decoding.synthesized(answer)
 
     def sample(
         self,
@@ -164,7 +164,7 @@ class Flows:
         answer = yield from self._call(
             "SynthesisService/Sample", request, synthesis_pb2.SampleResponse, self._limit(timeout)
         )
-        return answers.synthesized(answer)
+        return decoding.synthesized(answer)
 
     def catalog(self, timeout: float | None) -> Flow[Catalog]:
         """List what the server has; see `Client.catalog`."""
@@ -174,7 +174,7 @@ class Flows:
             catalog_pb2.ListPacksResponse,
             self._limit(timeout),
         )
-        return answers.catalog(answer)
+        return decoding.catalog(answer)
 
     def pack(self, name: str, timeout: float | None) -> Flow[PackInfo]:
         """Describe a pack; see `Client.pack`."""
@@ -184,7 +184,7 @@ class Flows:
             catalog_pb2.GetPackResponse,
             self._limit(timeout),
         )
-        return answers.pack_info(answer.pack)
+        return decoding.pack_info(answer.pack)
 
     def _invert(self, running: RunningInversion, limit: TimeLimit) -> Flow[Inversion]:
         def attempt(address: str, left: float) -> Flow[Inversion]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from relatent.client import decoding as answers
+from relatent.client import decoding
 from relatent.client.errors import RelatentError
 from relatent.client.requests import duration
 from relatent.client.results import Checkpoint, Inversion, Progress
@@ -75,7 +75,7 @@ class RunningInversion:
                     self._checkpoint = response.progress.checkpoint
                 if self._on_progress is not None:
                     with self.checkpoint_kept():
-                        report = answers.progress(response.progress)
+                        report = decoding.progress(response.progress)
                     self._on_progress(report)
 
     def result(self) -> Inversion | None:
@@ -88,7 +88,7 @@ class RunningInversion:
             return None
         before = self._resumed_from.losses if self._resumed_from is not None else ()
         losses = whole_curve(before, self._result.losses, self._result.steps)
-        return answers.inversion(self._result, losses, self._resumed)
+        return decoding.inversion(self._result, losses, self._resumed)
 
     def _shorten(self, refinement: inversion_pb2.Refinement) -> None:
         spent = time.monotonic() - self._started

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
 from relatent.v1 import inversion_pb2, types_pb2
-from relatent_service.images import codec as images
-from relatent_service.images.codec import Format
+from relatent_service.images.codec import Format, write
 from relatent_service.inversion.refinement import SavedState
 from relatent_service.traffic.call import Call
 
@@ -30,7 +29,7 @@ _WIRE = {
 def image_message(pixels: Pixels, layout: Format) -> types_pb2.Image:
     """An image uint8 [H, W, 3] for an answer. Blocking: call it off the event loop."""
     height, width = pixels.shape[:2]
-    data = images.write(pixels, layout)
+    data = write(pixels, layout)
     return types_pb2.Image(data=data, format=_WIRE[layout], width=width, height=height)
 
 

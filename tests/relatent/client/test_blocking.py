@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import relatent
-from relatent.client import decoding as answers
+from relatent.client import decoding
 from relatent.client.images import image_message
 from relatent.client.retrying import RetryPolicy
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, types_pb2
@@ -182,7 +182,7 @@ def test_a_space_of_directions_that_is_not_known_is_told() -> None:
     later: Any = 9
     unknown = catalog_pb2.Pack(directions=[catalog_pb2.Direction(name="age", space=later)])
     with pytest.raises(relatent.ContractError, match=r"direction 'age': space 9 is unknown to this client"):
-        answers.pack_info(unknown)
+        decoding.pack_info(unknown)
 
 
 async def test_what_cannot_be_sent_is_refused_by_name(call: Call, server: FakeServer) -> None:

@@ -16,8 +16,7 @@ import pytest
 
 import relatent
 from relatent.cli.local_service import StartError
-from relatent.client import decoding as answers
-from relatent.client import errors
+from relatent.client import decoding, errors
 from relatent.client.retrying import RetryPolicy
 from tests.relatent.client import fake
 
@@ -92,11 +91,11 @@ def test_every_code_comes_back_as_itself(code: grpc.StatusCode) -> None:
 VALUES = {
     "LatentCode": relatent.LatentCode(np.ones(fake.SHAPE, np.float32), fake.PACK, fake.REVISION),
     "Checkpoint": relatent.Checkpoint(fake.checkpoint(5)),
-    "Progress": answers.progress(
+    "Progress": decoding.progress(
         fake.progress(5, preview=fake.picture(), checkpoint=fake.checkpoint(5)).progress
     ),
-    "Inversion": answers.inversion(fake.result(20, [0.5]).result, (0.5,), 1),
-    "Catalog": answers.catalog(fake.catalog()),
+    "Inversion": decoding.inversion(fake.result(20, [0.5]).result, (0.5,), 1),
+    "Catalog": decoding.catalog(fake.catalog()),
     "Move": relatent.Move("age", [1.0], keep=["smile"]),
     "Mix": relatent.Mix(
         relatent.LatentCode(np.ones(fake.SHAPE, np.float32), fake.PACK, fake.REVISION), (0, 1)
