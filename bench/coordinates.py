@@ -79,7 +79,7 @@ def _without_coordinates(graphs: Graphs, networks: Networks, folder: Path) -> Gr
     }
     method = replace(pack.default_method, state=state)
     plain = Graphs(replace(pack, methods={method.name: method}), folder)
-    save_graph(model, plain.path(method.graph))
+    save_graph(model, plain.path(graphs.pack.default_method.graph or ""))
     for role in ("synthesize", "assess"):
         plain.path(role).parent.mkdir(parents=True)
         plain.path(role).symlink_to(graphs.path(role).resolve())

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Mix,
         Move,
         Operation,
+        Reduce,
         Start,
         Truncate,
     )
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         DirectionInfo,
         Edit,
         EditedImage,
+        InDomain,
         Inversion,
         Limits,
         LossTerm,
@@ -75,11 +77,18 @@ if TYPE_CHECKING:
     from relatent.client.retrying import (
         RetryPolicy,
     )
+    from relatent.core.domain import (
+        Domain,
+    )
     from relatent.core.fit import (
         Fit,
     )
     from relatent.core.methods import (
         StartRule,
+    )
+    from relatent.core.presets import (
+        Preset,
+        PresetChoice,
     )
     from relatent.core.quality import (
         Quality,
@@ -107,12 +116,14 @@ __all__ = [
     "ContractError",
     "DeadlineError",
     "DirectionInfo",
+    "Domain",
     "Edit",
     "EditedImage",
     "FieldViolation",
     "Fit",
     "ImageFormat",
     "ImageInput",
+    "InDomain",
     "InputError",
     "Interpolate",
     "InvalidArgumentError",
@@ -132,8 +143,11 @@ __all__ = [
     "Picture",
     "Plateau",
     "PreconditionError",
+    "Preset",
+    "PresetChoice",
     "Progress",
     "Quality",
+    "Reduce",
     "RelatentError",
     "RetryPolicy",
     "ServerError",

@@ -56,6 +56,15 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("pack", type=Path, help="the pack's folder")
     migrate = commands.add_parser("migrate", help="write packs' manifests in today's format")
     migrate.add_argument("packs", type=Path, nargs="+", metavar="PACK", help="a pack's folder")
+    methods = commands.add_parser(
+        "methods",
+        help="give a pack ways of inverting, and measure its domain",
+        description="Give a pack ways of inverting, the default first; those that its networks do not allow "
+        "are left out. Also measures how far genuine images are from what its generator makes. Export its "
+        "graphs anew afterwards.",
+    )
+    methods.add_argument("pack", type=Path, help="the pack's folder")
+    methods.add_argument("names", nargs="*", metavar="METHOD", help="default: all there are")
     _add_repository(commands)
     _add_demo(commands)
     return parser
@@ -153,6 +162,11 @@ def _run(options: argparse.Namespace) -> bool:
 
             for pack in options.packs:
                 print(f"{pack}: {'renewed' if migrate_pack(pack) else 'already as today'}")
+        case "methods":
+            from relatent_export.objectives.methods import METHODS
+            from relatent_export.packs.methods import set_methods
+
+            print(f"{options.pack}: {', '.join(set_methods(options.pack, options.names or [*METHODS]))}")
         case "repository":
             from relatent_export.compile.precision import Precision
             from relatent_export.triton.repository import write_repository

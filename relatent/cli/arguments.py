@@ -14,6 +14,7 @@ from relatent.client.latents import SUFFIX, LatentCode
 from relatent.client.requests import InvertOptions
 from relatent.core.addresses import AddressError, parse_addresses
 from relatent.core.fit import Fit
+from relatent.core.presets import Preset
 from relatent.core.stopping import Plateau
 
 FORMATS = [ImageFormat.PNG.value, ImageFormat.JPEG.value, ImageFormat.WEBP.value]
@@ -72,6 +73,23 @@ def add_inversion(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="NAME",
         help="the way of inverting (default: the pack's; see relatent models)",
+    )
+    group.add_argument(
+        "--quality",
+        choices=[preset.value for preset in Preset],
+        help="instead of a method: fast, balanced or best (see relatent models)",
+    )
+    group.add_argument(
+        "--restarts",
+        type=whole,
+        metavar="N",
+        help="refine from so many starts side by side and keep the best (default: 1, at most 8)",
+    )
+    group.add_argument(
+        "--min-in-domain",
+        type=share,
+        metavar="SCORE",
+        help="refuse images less plausible than this: 0.01 refuses one genuine image of a hundred",
     )
     group.add_argument(
         "--steps", type=whole_or_none, metavar="N", help="refinement steps; 0: the encoder alone"
@@ -139,6 +157,12 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
             options["start"] = args.start
         case path:
             options["start"] = LatentCode.load(path)
+    if args.quality is not None:
+        options["quality"] = args.quality
+    if args.restarts is not None:
+        options["restarts"] = args.restarts
+    if args.min_in_domain is not None:
+        options["min_in_domain"] = args.min_in_domain
     if args.steps is not None:
         options["steps"] = args.steps
     if args.learning_rate is not None:
@@ -178,6 +202,17 @@ def positive(text: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
     return value
 
 

@@ -27,6 +27,7 @@ from relatent.client.requests import Interpolate, InvertOptions, Move
 from relatent.client.results import DirectionInfo, EditedImage, Inversion
 from relatent.client.resuming import ProgressCallback
 from relatent.core.files import write_file
+from relatent.core.presets import Preset
 
 _TIMEOUT = 600.0
 """Seconds of a call: patience for slow machines, as nothing else waits."""
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     mean = numbers["mean"]
     say(
         f"Done in {seconds['total']:.0f} s. PSNR over {len(portraits)} drawings: "
-        f"{mean['encoder']['psnr']:.1f} dB by the encoder alone, {mean['hybrid']['psnr']:.1f} dB refined.\n"
+        f"{mean['encoder']['psnr']:.1f} dB by the encoder alone, {mean['refined']['psnr']:.1f} dB refined.\n"
         f"  {sheet}  what it looks like\n  {document}  the numbers\n  {log}  what the service said"
     )
     if args.json:
@@ -105,12 +106,13 @@ def _work(
     directions = {direction.name: direction for direction in client.pack(PACK).directions}
     _check_directions(directions)
     say(f"Inverting {len(drawings)} drawings by the encoder alone …")
-    encoded, seconds["encoder"] = _invert(client, drawings, steps=0)
+    encoded, seconds["encoder"] = _invert(client, drawings, InvertOptions(pack=PACK, quality=Preset.FAST))
     say(f"  {seconds['encoder']:.1f} s")
     say(f"Refining them together, {steps} gradient steps each …")
-    inverted, seconds["hybrid"] = _invert(client, drawings, steps)
+    best = InvertOptions(pack=PACK, quality=Preset.BEST, steps=steps)
+    inverted, seconds["refined"] = _invert(client, drawings, best)
     done = sum(inversion.steps for inversion in inverted)
-    say(f"  {seconds['hybrid']:.1f} s, {done / seconds['hybrid']:.1f} steps/s")
+    say(f"  {seconds['refined']:.1f} s, {done / seconds['refined']:.1f} steps/s")
     say("Editing and morphing …")
     began = time.monotonic()
     following = [*inverted[1:], inverted[0]]
@@ -129,9 +131,9 @@ def _check_directions(directions: Mapping[str, DirectionInfo]) -> None:
         raise InputError(f"pack {PACK}: no direction called {', '.join(missing)}")
 
 
-def _invert(client: Client, drawings: Sequence[Item], steps: int) -> tuple[list[Inversion], float]:
-    options = InvertOptions(pack=PACK, steps=steps)
-
+def _invert(
+    client: Client, drawings: Sequence[Item], options: InvertOptions
+) -> tuple[list[Inversion], float]:
     def invert(item: Item, progress: ProgressCallback) -> Inversion:
         return client.invert(item.path, progress=progress, **options)
 

@@ -51,13 +51,14 @@ def report(portraits: Sequence[Portrait], engine: str, seconds: Mapping[str, flo
     Args:
         portraits: at least one.
         engine: what ran the graphs.
-        seconds: by phase; `hybrid` is that of the refinement.
+        seconds: by phase; `refined` is that of the refinement.
     """
     images = [
         {
             "image": portrait.path,
             "encoder": asdict(portrait.encoded.quality),
-            "hybrid": asdict(portrait.inverted.quality),
+            "refined": asdict(portrait.inverted.quality),
+            "method": portrait.inverted.method,
             "steps": portrait.inverted.steps,
             "stop_reason": portrait.inverted.stop_reason.value,
             "seconds": portrait.inverted.timings.total,
@@ -72,10 +73,10 @@ def report(portraits: Sequence[Portrait], engine: str, seconds: Mapping[str, flo
         "images": images,
         "mean": {
             "encoder": _mean([portrait.encoded for portrait in portraits]),
-            "hybrid": _mean([portrait.inverted for portrait in portraits]),
+            "refined": _mean([portrait.inverted for portrait in portraits]),
         },
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
-        "steps_per_second": round(steps / seconds["hybrid"], 2),
+        "steps_per_second": round(steps / seconds["refined"], 2),
         "versions": {
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in ("relatent", "grpcio", "numpy")},
@@ -95,7 +96,7 @@ def contact_sheet(portraits: Sequence[Portrait], report: Mapping[str, Any]) -> I
     columns = [
         sheets.Column("drawing", "never seen in training"),
         sheets.Column("encoder only", "no refinement"),
-        sheets.Column("hybrid", f"+ {portraits[0].inverted.steps} gradient steps"),
+        sheets.Column(portraits[0].inverted.method, f"+ {portraits[0].inverted.steps} gradient steps"),
         *(
             sheets.Column(
                 column.direction.replace("_", " "),
@@ -111,7 +112,7 @@ def contact_sheet(portraits: Sequence[Portrait], report: Mapping[str, Any]) -> I
     ]
     subtitle = (
         f"{report['engine']} engine, {report['steps_per_second']:.0f} refinement steps/s, "
-        f"mean PSNR {report['mean']['encoder']['psnr']:.1f} dB to {report['mean']['hybrid']['psnr']:.1f} dB"
+        f"mean PSNR {report['mean']['encoder']['psnr']:.1f} dB to {report['mean']['refined']['psnr']:.1f} dB"
     )
     rows = [_row(portrait) for portrait in portraits]
     captions = [_captions(portrait) for portrait in portraits]

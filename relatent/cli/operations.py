@@ -10,7 +10,7 @@ from pathlib import Path
 from relatent.cli import arguments
 from relatent.client.errors import InputError
 from relatent.client.latents import SUFFIX, LatentCode
-from relatent.client.requests import Interpolate, Mix, Move, Operation, Truncate
+from relatent.client.requests import Interpolate, Mix, Move, Operation, Reduce, Truncate
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
         help="pull towards the mean: 1 leaves the code, 0 gives the mean",
     )
     group.add_argument(
+        "--reduce",
+        dest="operations",
+        action="append_const",
+        const=_ParsedOperation(Reduce()),
+        help="leave of a code its W+ part, without what it has besides",
+    )
+    group.add_argument(
         "--layers", type=arguments.layers, metavar="FIRST-LAST", help="layers that --set moves"
     )
     _add_meaning(group, "--set")
@@ -69,7 +76,7 @@ def operations(args: argparse.Namespace) -> list[Operation]:
         InputError: none.
     """
     if not args.operations:
-        raise InputError("nothing to do: expected --set, --mix, --towards or --truncate")
+        raise InputError("nothing to do: expected --set, --mix, --towards, --truncate or --reduce")
     wanted: list[Operation] = []
     for wish in args.operations:
         operation = wish.operation

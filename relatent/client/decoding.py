@@ -8,13 +8,15 @@ from google.protobuf.duration_pb2 import Duration
 
 from relatent.client.errors import ContractError
 from relatent.client.images import picture
-from relatent.client.latents import latent_code
+from relatent.client.latents import SPACE_OF_MESSAGE, latent_code
+from relatent.client.requests import PRESETS
 from relatent.client.results import (
     Catalog,
     Checkpoint,
     DirectionInfo,
     Edit,
     EditedImage,
+    InDomain,
     Inversion,
     Limits,
     LossTerm,
@@ -24,7 +26,9 @@ from relatent.client.results import (
     SynthesizedImage,
     Timings,
 )
+from relatent.core.domain import Domain
 from relatent.core.methods import StartRule
+from relatent.core.presets import PresetChoice
 from relatent.core.quality import Quality
 from relatent.core.spaces import Space
 from relatent.core.stopping import StopReason
@@ -43,7 +47,7 @@ _SPACES = {
     catalog_pb2.DIRECTION_SPACE_W_PLUS: Space.W_PLUS,
     catalog_pb2.DIRECTION_SPACE_Z: Space.Z,
 }
-_CODE_SPACES = {types_pb2.LATENT_SPACE_W: Space.W, types_pb2.LATENT_SPACE_W_PLUS: Space.W_PLUS}
+_PRESETS = {message: preset for preset, message in PRESETS.items()}
 
 
 def timings(message: types_pb2.Timings) -> Timings:
@@ -86,6 +90,17 @@ def inversion(message: inversion_pb2.InversionResult, losses: tuple[float, ...],
         timings=timings(message.timings),
         resumed=resumed,
         method=message.method,
+        in_domain=_in_domain(message.in_domain) if message.HasField("in_domain") else None,
+        beyond=picture(message.beyond) if message.HasField("beyond") else None,
+    )
+
+
+def _in_domain(message: inversion_pb2.InDomain) -> InDomain:
+    return InDomain(
+        score=message.score,
+        cycle=message.cycle,
+        typical_cycle=message.typical_cycle,
+        code_cycle=message.code_cycle if message.HasField("code_cycle") else None,
     )
 
 
@@ -146,22 +161,34 @@ def pack_info(message: catalog_pb2.Pack) -> PackInfo:
         compare_side=message.compare_side,
         metrics=tuple(message.metrics),
         methods={method.name: _method(method) for method in message.methods},
+        presets={
+            _PRESETS[choice.preset]: PresetChoice(choice.method, choice.steps)
+            for choice in message.presets
+            if choice.preset in _PRESETS
+        },
+        domain=_domain(message.domain) if message.HasField("domain") else None,
     )
 
 
+def _domain(message: catalog_pb2.Domain) -> Domain:
+    return Domain(message.typical_cycle, message.deviation, message.images)
+
+
 def _method(message: catalog_pb2.Method) -> MethodInfo:
-    if message.space not in _CODE_SPACES or not set(message.starts) <= set(StartRule):
+    if message.space not in SPACE_OF_MESSAGE or not set(message.starts) <= set(StartRule):
         raise ContractError(
             f"method {message.name!r}: space {message.space} or starts {', '.join(message.starts)} are "
             "unknown to this client"
         )
     return MethodInfo(
         name=message.name,
-        space=_CODE_SPACES[message.space],
+        space=SPACE_OF_MESSAGE[message.space],
         losses=tuple(LossTerm(term.name, term.default_weight) for term in message.losses),
         default_steps=message.default_steps,
         starts=tuple(map(StartRule, message.starts)),
         inputs=tuple(message.inputs),
+        measured=dict(message.measured),
+        code_bytes=message.code_bytes,
     )
 
 

@@ -2,7 +2,7 @@
 
 A file is a `.safetensors` with one float32 tensor, `latent`, and in its metadata `relatent.format`,
 `relatent.pack`, `relatent.revision` and `relatent.space`: a code means nothing without the weights
-it belongs to.
+it belongs to. A code of a space with more parts than its vectors has a tensor for each, and format 2.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,27 @@ from safetensors import SafetensorError, safe_open
 
 from relatent.client.errors import ContractError, InputError, LatentFileError
 from relatent.core import files
-from relatent.core.spaces import Space
+from relatent.core.spaces import PLAIN, Space
 from relatent.v1 import types_pb2
 
 SUFFIX = ".safetensors"
-FORMAT = "1"
+FORMAT, PARTS_FORMAT = "1", "2"
 _TENSOR = "latent"
 
-
-_SPACES = {Space.W: types_pb2.LATENT_SPACE_W, Space.W_PLUS: types_pb2.LATENT_SPACE_W_PLUS}
-_SPACE_OF_MESSAGE = {message: space for space, message in _SPACES.items()}
-_AXES = {Space.W: 1, Space.W_PLUS: 2}
-_SHAPES = {Space.W: "[D]", Space.W_PLUS: "[L, D]"}
+_SPACES = {
+    Space.W: types_pb2.LATENT_SPACE_W,
+    Space.W_PLUS: types_pb2.LATENT_SPACE_W_PLUS,
+    Space.FEATURE: types_pb2.LATENT_SPACE_FEATURE,
+    Space.LAYERED: types_pb2.LATENT_SPACE_LAYERED,
+    Space.MULTI: types_pb2.LATENT_SPACE_MULTI,
+}
+SPACE_OF_MESSAGE = {message: space for space, message in _SPACES.items()}
+"""Spaces of codes by what the contract calls them."""
+_AXES = {Space.W: 1, Space.W_PLUS: 2, Space.FEATURE: 2, Space.LAYERED: 2, Space.MULTI: 3}
+_SHAPES = {1: "[D]", 2: "[L, D]", 3: "[N, L, D]"}
+_TYPES = {"float32": types_pb2.ELEMENT_TYPE_FLOAT32, "float16": types_pb2.ELEMENT_TYPE_FLOAT16}
+_TYPE_OF_MESSAGE = {message: name for name, message in _TYPES.items()}
+_STORED_TYPES = {"float32": "F32", "float16": "F16"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +48,12 @@ class LatentCode:
     """A latent code and what it belongs to.
 
     Attributes:
-        values: float32 [L, D] in W+, [D] in W; finite; read-only.
+        values: float32 [D] in W, [N, L, D] in MULTI, else [L, D]: what edits move; finite; read-only.
         pack: name of the pack whose generator it belongs to.
         revision: that pack's revision, SHA-256 in hex over its mapping and synthesis weights.
-        space: W or W+.
+        space: any but Z.
+        parts: what the code has besides, as the pack's codes of the space do: float16 or float32, finite,
+            read-only; none in W and W+.
 
     Raises:
         InputError: the values do not fit the space, or are not finite.
@@ -52,24 +63,30 @@ class LatentCode:
     pack: str
     revision: str
     space: Space = Space.W_PLUS
+    parts: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float32, order="C")
         if self.space not in _AXES:
-            raise InputError(f"latent: expected a code of w or w+, got one of {self.space.value}")
+            raise InputError(f"latent: expected a code of {', '.join(_AXES)}, got one of {self.space.value}")
         if values.ndim != _AXES[self.space] or not values.size:
             raise InputError(
-                f"latent: expected float32 {_SHAPES[self.space]} in {self.space.value}, "
+                f"latent: expected float32 {_SHAPES[_AXES[self.space]]} in {self.space.value}, "
                 f"got {list(values.shape)}"
+            )
+        if bool(self.parts) is (self.space in PLAIN):
+            raise InputError(
+                f"latent: parts: expected {'none' if self.parts else 'some'} in {self.space.value}"
             )
         if not np.isfinite(values).all():
             raise InputError("latent: expected finite values only")
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "parts", {name: _part(name, self.parts[name]) for name in self.parts})
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew, as NumPy's arrays come back from a pickle or a deep copy writeable.
-        return LatentCode, (self.values, self.pack, self.revision, self.space)
+        return LatentCode, (self.values, self.pack, self.revision, self.space, self.parts)
 
     def __repr__(self) -> str:
         return (
@@ -78,8 +95,19 @@ class LatentCode:
         )
 
     def replace(self, values: ArrayLike) -> LatentCode:
-        """The same pack, revision and space with other values."""
-        return LatentCode(np.asarray(values, np.float32), self.pack, self.revision, self.space)
+        """The same pack, revision, space and parts with other values."""
+        return LatentCode(np.asarray(values, np.float32), self.pack, self.revision, self.space, self.parts)
+
+    def reduced(self) -> LatentCode:
+        """The code without its other parts, in W+; one of W stays what it is.
+
+        Raises:
+            InputError: it is several codes of W+.
+        """
+        if self.space is Space.MULTI:
+            raise InputError(f"latent: a code of {self.space} is several of {Space.W_PLUS}")
+        space = self.space if self.space in PLAIN else Space.W_PLUS
+        return LatentCode(self.values, self.pack, self.revision, space)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the code to a `.safetensors` file, whole or not at all. Equal codes make equal files.
@@ -91,13 +119,13 @@ class LatentCode:
         if path.suffix != SUFFIX:
             raise LatentFileError(f"{path}: expected a name ending in {SUFFIX}")
         metadata = {
-            "relatent.format": FORMAT,
+            "relatent.format": PARTS_FORMAT if self.parts else FORMAT,
             "relatent.pack": self.pack,
             "relatent.revision": self.revision,
             "relatent.space": self.space.value,
         }
         try:
-            files.write_file(path, _file_bytes(self.values, metadata))
+            files.write_file(path, _file_bytes({_TENSOR: self.values, **self.parts}, metadata))
         except OSError as error:
             raise LatentFileError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -113,8 +141,7 @@ class LatentCode:
             files.check_file(path)
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata() or {}
-                names = sorted(file.keys())
-                values = file.get_tensor(_TENSOR) if names == [_TENSOR] else None
+                tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
         except FileNotFoundError:
             raise LatentFileError(f"{path}: no such file") from None
         except OSError as error:
@@ -122,12 +149,14 @@ class LatentCode:
         except (SafetensorError, TypeError) as error:
             raise LatentFileError(f"{path}: not a {SUFFIX} file: {error}") from error
         space = _check_metadata(path, metadata)
-        if values is None:
+        names = list(tensors)
+        values = tensors.pop(_TENSOR, None)
+        if values is None or (tensors and space in PLAIN):
             raise LatentFileError(f"{path}: expected one tensor called {_TENSOR!r}, got {names}")
         if values.dtype != np.float32:
             raise LatentFileError(f"{path}: {_TENSOR}: expected float32, got {values.dtype}")
         try:
-            return cls(values, metadata["relatent.pack"], metadata["relatent.revision"], space)
+            return cls(values, metadata["relatent.pack"], metadata["relatent.revision"], space, tensors)
         except LatentFileError:
             raise
         except InputError as error:
@@ -142,6 +171,15 @@ def latent_message(latent: LatentCode) -> types_pb2.Latent:
         space=_SPACES[latent.space],
         shape=latent.values.shape,
         values=latent.values.astype("<f4").tobytes(),
+        parts=[
+            types_pb2.LatentPart(
+                name=name,
+                type=_TYPES[part.dtype.name],
+                shape=part.shape,
+                values=part.astype(part.dtype.newbyteorder("<")).tobytes(),
+            )
+            for name, part in latent.parts.items()
+        ],
     )
 
 
@@ -153,20 +191,46 @@ def latent_code(message: types_pb2.Latent) -> LatentCode:
     """
     try:
         values = np.frombuffer(message.values, "<f4").reshape(tuple(message.shape))
-        return LatentCode(values, message.pack, message.revision, _SPACE_OF_MESSAGE[message.space])
+        parts = {
+            part.name: np.frombuffer(
+                part.values, np.dtype(_TYPE_OF_MESSAGE[part.type]).newbyteorder("<")
+            ).reshape(tuple(part.shape))
+            for part in message.parts
+        }
+        space = SPACE_OF_MESSAGE[message.space]
+        return LatentCode(values, message.pack, message.revision, space, parts)
     except (KeyError, ValueError) as error:
         raise ContractError(f"latent: the answer's code cannot be read: {error}") from error
 
 
-def _file_bytes(values: NDArray[np.float32], metadata: Mapping[str, str]) -> bytes:
-    """A safetensors file of one tensor.
+def _part(name: str, value: ArrayLike) -> NDArray[Any]:
+    """A part of a code, read-only and in this machine's byte order."""
+    part = np.array(value, order="C")
+    if part.dtype.name not in _TYPES or not part.size:
+        raise InputError(f"latent: {name}: expected float16 or float32, got {part.dtype} {list(part.shape)}")
+    part = part.astype(part.dtype.newbyteorder("="))
+    if not np.isfinite(part).all():
+        raise InputError(f"latent: {name}: expected finite values only")
+    part.flags.writeable = False
+    return part
+
+
+def _file_bytes(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file of some tensors, float32 ones first: each must begin at a multiple of its size.
 
     The library writes metadata in an order that differs from one run to the next; the format leaves it open:
     the header's length in 8 bytes, the header as JSON, spaces up to a multiple of 8, the tensor's bytes.
     """
-    data = values.astype("<f4").tobytes()
-    tensor = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [0, len(data)]}
-    document = {"__metadata__": dict(sorted(metadata.items())), _TENSOR: tensor}
+    document: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    data = b""
+    for name, array in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+        held = array.astype(array.dtype.newbyteorder("<")).tobytes()
+        document[name] = {
+            "dtype": _STORED_TYPES[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [len(data), len(data) + len(held)],
+        }
+        data += held
     header = json.dumps(document, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data
@@ -178,9 +242,9 @@ def _check_metadata(path: Path, metadata: dict[str, str]) -> Space:
         raise LatentFileError(
             f"{path}: not a latent code of Relatent: no {', '.join(missing)} in its metadata"
         )
-    if metadata.get("relatent.format") != FORMAT:
+    if (found := metadata.get("relatent.format")) not in (FORMAT, PARTS_FORMAT):
         raise LatentFileError(
-            f"{path}: relatent.format: expected {FORMAT!r}, got {metadata.get('relatent.format')!r}"
+            f"{path}: relatent.format: expected {FORMAT!r} or {PARTS_FORMAT!r}, got {found!r}"
         )
     if (space := metadata["relatent.space"]) not in _AXES:
         raise LatentFileError(f"{path}: relatent.space: expected one of {', '.join(_AXES)}, got {space!r}")

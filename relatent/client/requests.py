@@ -13,8 +13,15 @@ from relatent.client.images import ImageFormat, ImageInput, fit_message, format_
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.results import Checkpoint
 from relatent.core.fit import Fit
+from relatent.core.presets import Preset
 from relatent.core.stopping import Plateau
-from relatent.v1 import editing_pb2, inversion_pb2
+from relatent.v1 import editing_pb2, inversion_pb2, types_pb2
+
+PRESETS: Mapping[Preset, types_pb2.Preset.ValueType] = {
+    Preset.FAST: types_pb2.PRESET_FAST,
+    Preset.BALANCED: types_pb2.PRESET_BALANCED,
+    Preset.BEST: types_pb2.PRESET_BEST,
+}
 
 Start: TypeAlias = "Literal['encoder', 'mean'] | LatentCode | Checkpoint"
 """Where an inversion starts: the encoder's code, the mean latent, a given code or a checkpoint."""
@@ -27,12 +34,18 @@ class InvertOptions(TypedDict, total=False):
     """The pack to invert into; the server's only one unless given."""
     method: str
     """The way of inverting, of `PackInfo.methods`; unless given, the checkpoint's or the pack's default."""
+    quality: Preset | str
+    """Fast, balanced or best, instead of a method; sets the steps too where they are not given."""
     fit: Fit | str
     """What to do with an image that is not square; crops unless given."""
     start: Start
     """Where to start; the first of the method's `starts` unless given."""
     steps: int
     """Refinement steps in all, those of a checkpoint included; 0 for the encoder's code alone."""
+    restarts: int
+    """Starts to refine side by side, of which the best is kept; 1 unless given, at most 8."""
+    min_in_domain: float
+    """Refuse an image whose `in_domain.score` is lower, before it is refined; 0 to 1."""
     learning_rate: float
     """Adam's step size, in the coordinates that the pack's graph steps in."""
     weights: Mapping[str, float]
@@ -111,7 +124,12 @@ class Truncate:
     psi: float
 
 
-Operation: TypeAlias = Move | Mix | Interpolate | Truncate
+@dataclass(frozen=True)
+class Reduce:
+    """Leave of the code its W+ part, without what it has besides."""
+
+
+Operation: TypeAlias = Move | Mix | Interpolate | Truncate | Reduce
 
 
 def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
@@ -127,6 +145,9 @@ def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
         message = inversion_pb2.InversionOptions(
             pack=options.get("pack", ""),
             method=options.get("method", ""),
+            preset=_preset(options),
+            restarts=options.get("restarts", 0),
+            min_in_domain=options.get("min_in_domain"),
             fit=fit_message(options.get("fit")),
             output_format=format_message(options.get("output_format")),
             refinement=_refinement(options),
@@ -191,6 +212,16 @@ def _operation_message(operation: Operation) -> editing_pb2.Operation:
             return editing_pb2.Operation(interpolation=interpolation)
         case Truncate():
             return editing_pb2.Operation(truncation=editing_pb2.Truncation(psi=operation.psi))
+        case Reduce():
+            return editing_pb2.Operation(reduction=editing_pb2.Reduction())
+
+
+def _preset(options: InvertOptions) -> types_pb2.Preset.ValueType:
+    if "quality" not in options:
+        return types_pb2.PRESET_UNSPECIFIED
+    if options["quality"] not in list(Preset):
+        raise InputError(f"quality: expected one of {', '.join(Preset)}, got {options['quality']!r}")
+    return PRESETS[Preset(options["quality"])]
 
 
 def _refinement(options: InvertOptions) -> inversion_pb2.Refinement:

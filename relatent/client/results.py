@@ -11,7 +11,9 @@ from google.protobuf.message import DecodeError
 from relatent.client.errors import InputError
 from relatent.client.images import Picture
 from relatent.client.latents import LatentCode
+from relatent.core.domain import Domain
 from relatent.core.methods import StartRule
+from relatent.core.presets import Preset, PresetChoice
 from relatent.core.quality import Quality
 from relatent.core.spaces import Space
 from relatent.core.stopping import StopReason
@@ -87,11 +89,28 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class InDomain:
+    """How plausible an image and its code are: whether they lie where the generator's own do.
+
+    Attributes:
+        score: the share of genuine images that lie at least as far out; 0.5 for a typical one.
+        cycle: how far the encoder's code of the image is from that of the code's own image.
+        typical_cycle: the median of genuine images.
+        code_cycle: the same distance of the code that was found; None where it has no W+ part.
+    """
+
+    score: float
+    cycle: float
+    typical_cycle: float
+    code_cycle: float | None
+
+
+@dataclass(frozen=True)
 class Inversion:
     """An image's latent code, with the evidence for it.
 
     Attributes:
-        latent: the best code found, in W+.
+        latent: the best code found, in the method's space.
         reconstruction: the generator's image of that code.
         quality: how close the reconstruction is to the image.
         losses: the loss before each step, of all servers that took part.
@@ -100,6 +119,9 @@ class Inversion:
         timings: where the time went, on the server that answered.
         resumed: how often the inversion went on from a checkpoint after its server was lost.
         method: which found it; empty where a server without methods answered.
+        in_domain: how plausible image and code are; None where the pack knows no domain.
+        beyond: how much what the code has besides its W+ part changes the image, grey; None for codes that
+            have nothing besides.
     """
 
     latent: LatentCode
@@ -111,6 +133,8 @@ class Inversion:
     timings: Timings
     resumed: int = 0
     method: str = ""
+    in_domain: InDomain | None = None
+    beyond: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +142,7 @@ class EditedImage:
     """One edited image.
 
     Attributes:
-        latent: the edited code, in W+.
+        latent: the edited code.
         image: its image.
         strength: the strength or amount that made it, where there were several; else 0.
     """
@@ -145,7 +169,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class SynthesizedImage:
-    """A latent code, in W+, and its image."""
+    """A latent code and its image."""
 
     latent: LatentCode
     image: Picture
@@ -195,6 +219,8 @@ class MethodInfo:
         default_steps: steps of an inversion unless told otherwise.
         starts: where it may start, other than at a checkpoint; the first unless told otherwise.
         inputs: further inputs that it takes, such as `mask`.
+        measured: what it was measured to reach in its default steps, by the figure's name.
+        code_bytes: of a code.
     """
 
     name: str
@@ -203,6 +229,8 @@ class MethodInfo:
     default_steps: int
     starts: tuple[StartRule, ...]
     inputs: tuple[str, ...]
+    measured: Mapping[str, float] = field(default_factory=dict)
+    code_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -220,6 +248,8 @@ class PackInfo:
         compare_side: height and width, in pixels, at which refinement compares images.
         metrics: what its reconstructions are measured by.
         methods: its ways of inverting by name, the default first.
+        presets: what it does for each quality.
+        domain: how far genuine images are from what its generator makes; None where it does not know.
     """
 
     name: str
@@ -238,6 +268,8 @@ class PackInfo:
     compare_side: int
     metrics: tuple[str, ...]
     methods: Mapping[str, MethodInfo] = field(default_factory=dict)
+    presets: Mapping[Preset, PresetChoice] = field(default_factory=dict)
+    domain: Domain | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent.core.spaces import Space
+from relatent.core.spaces import PLAIN, Space
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def direction_space(entry: Mapping[str, Any]) -> Space:
         ValueError: it names something else.
     """
     space = entry.get("space", Space.W_PLUS)
-    if space not in list(Space):
-        known = ", ".join(Space)
+    if space not in (spaces := (Space.Z, *PLAIN)):
+        known = ", ".join(spaces)
         raise ValueError(f"direction {entry['name']!r}: space: expected one of {known}, got {space!r}")
     return Space(space)
 

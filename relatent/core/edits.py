@@ -1,7 +1,7 @@
 """Edits as plain values, and their arithmetic: pure functions over float32 codes [N, L, D], N at a time.
 
 In Z, codes are [N, 1, Z]. What strengths mean is `relatent.core.directions`'s to say. Coarse layers come
-first.
+first. How codes with more parts are edited, `relatent.core.code_edits` says.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +19,6 @@ Floats = NDArray[np.float32]
 
 NOTHING_LEFT = 1e-4
 """A unit vector whose part outside the conditions' span is shorter than this lies within it."""
-
-
-class CodeOutOfRange(ArithmeticError):
-    """An operation took a code out of the range of float32.
-
-    Attributes:
-        index: which operation of the edit.
-    """
-
-    def __init__(self, index: int) -> None:
-        super().__init__(f"operation {index} takes the code out of the range of float32")
-        self.index = index
 
 
 @dataclass(frozen=True)
@@ -127,29 +114,6 @@ class StyleMix:
 
 
 @dataclass(frozen=True)
-class Interpolation:
-    """Go a part of the way to another code.
-
-    Attributes:
-        other: float32 [L, D].
-        amounts: 0 stays, 1 arrives; one for each code, or several for one code, which make a strip.
-    """
-
-    other: Floats
-    amounts: tuple[float, ...]
-
-    @property
-    def strip(self) -> tuple[float, ...]:
-        """The numbers that may be several."""
-        return self.amounts
-
-    def apply(self, codes: Floats) -> Floats:
-        """Codes [N, L, D] to [N, L, D], or one code to [S, L, D], one for each amount."""
-        share = np.array(self.amounts, np.float32)[:, None, None]
-        return np.asarray((1 - share) * codes + share * self.other, np.float32)
-
-
-@dataclass(frozen=True)
 class Truncation:
     """Pull codes towards the mean latent: mean + psi * (w - mean).
 
@@ -165,39 +129,6 @@ class Truncation:
     def apply(self, codes: Floats) -> Floats:
         """Codes [N, L, D] to [N, L, D]."""
         return np.asarray(self.mean + np.float32(self.psi) * (codes - self.mean), np.float32)
-
-
-CodeOperation: TypeAlias = DirectionMove | StyleMix | Interpolation | Truncation
-
-
-@dataclass(frozen=True)
-class CodeEdit:
-    """Operations, one after the other; at most one of them has several numbers."""
-
-    operations: tuple[CodeOperation, ...]
-
-    @property
-    def strip(self) -> tuple[float, ...]:
-        """The strengths or amounts that make several codes of one; empty if none does."""
-        return next((each.strip for each in self.operations if len(each.strip) > 1), ())
-
-    @property
-    def images(self) -> int:
-        """How many codes it makes of one."""
-        return max(1, len(self.strip))
-
-    def apply(self, codes: Floats) -> Floats:
-        """Codes [N, L, D] to [N, L, D], or one code to [S, L, D] where there is a strip.
-
-        Raises:
-            CodeOutOfRange: an operation leaves the range of float32.
-        """
-        for index, operation in enumerate(self.operations):
-            with np.errstate(over="ignore", invalid="ignore"):
-                codes = operation.apply(codes)
-            if not np.isfinite(codes).all():
-                raise CodeOutOfRange(index)
-        return codes
 
 
 def orthogonalise(direction: Floats, conditions: Sequence[Floats]) -> Floats:

@@ -5,9 +5,10 @@ a role of its own, which the method names (`relatent.core.methods`).
 
 | Role | Inputs and outputs, each with a free batch axis before it |
 |---|---|
-| `encode` | image uint8 [R, R, 3] to w float32 [L, D] |
+| `encode`, `encode_forced` | image uint8 [R, R, 3] to w float32 [L, D] |
 | `map` | z float32 [Z] and psi float32 [1] to w float32 [L, D] |
 | `synthesize` | w float32 [L, D] to image uint8 [R, R, 3] |
+| `synthesize_SPACE` | the parts of a code of another space to image uint8 [R, R, 3] |
 | `assess` | image and reference, uint8 [R, R, 3], to one float32 [1] a metric |
 | `attributes` | image uint8 [R, R, 3] to attributes float32 [A] |
 """
@@ -26,8 +27,12 @@ class Role(StrEnum):
     """What a graph of a pack is for, other than refinement."""
 
     ENCODE = "encode"
+    ENCODE_FORCED = "encode_forced"
     MAP = "map"
     SYNTHESIZE = "synthesize"
+    SYNTHESIZE_FEATURE = "synthesize_feature"
+    SYNTHESIZE_LAYERED = "synthesize_layered"
+    SYNTHESIZE_MULTI = "synthesize_multi"
     ASSESS = "assess"
     ATTRIBUTES = "attributes"
 

@@ -1,7 +1,8 @@
 """Methods of inverting, as a pack's manifest describes them.
 
     [methods.hybrid]
-    graph = "refine"            role of its refinement graph, the model NAME_refine
+    graph = "refine"            role of its refinement graph, the model NAME_refine; none: it starts and ends
+    encoder = "encode"          role of the graph that its encoder's start is from
     space = "w+"                of the codes that it finds
     max_steps = 10              most steps of one call of the graph (K)
     default_steps = 100         of an inversion unless the caller says otherwise
@@ -21,10 +22,13 @@
 
     [methods.hybrid.state.w]    a tensor of the optimiser's state: `state.NAME` in, `next.NAME` out
     shape = [10, 128]
-    initial = "code"            what it holds before the first step: code, zeros or infinity
+    initial = "code"            what it holds before the first step: code, codes, zeros or infinity
 
-    [methods.hybrid.answer]     which tensor of the state is which part of the answer
+    [methods.hybrid.answer]     which tensor of the state is which part of the code that is the answer
     w = "best_w"
+
+    [methods.hybrid.measured]   what it was measured to reach in its default steps, where it was
+    mse = 0.00026
 
 Besides those, every refinement graph takes `target` uint8 [R, R, 3], `learning_rate` float32 [1] and `steps`
 int32 [1], and gives `losses` float32 [K]: the loss before each step, NaN behind the last. Whoever runs
@@ -44,12 +48,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relatent.core.graphs import Role
-from relatent.core.spaces import Space
+from relatent.core.spaces import CODE, Space
 
 NAME = r"[a-z][a-z0-9_]*"
 """What packs, methods and graphs' roles may be called."""
-CODE = "w"
-"""The part of an answer that is its code."""
 OWN_INPUTS = ("target", "learning_rate", "steps")
 """What every refinement graph takes besides its state and weights."""
 
@@ -69,7 +71,9 @@ class Initial(StrEnum):
     """What a tensor of the state holds before the first step."""
 
     CODE = "code"
-    """The code that refinement starts from."""
+    """The code that refinement starts from; its mean over the layers where the tensor has none."""
+    CODES = "codes"
+    """That code, and behind it codes of samples, as many as the tensor has room for."""
     ZEROS = "zeros"
     INFINITY = "infinity"
 
@@ -112,7 +116,8 @@ class Method:
 
     Attributes:
         name: unique in the pack.
-        graph: role of its refinement graph; several methods may share one.
+        graph: role of its refinement graph, which several methods may share; None: it ends where it starts.
+        encoder: role of the graph that gives the encoder's code to start from.
         space: of the codes that it finds.
         max_steps: most steps of one call of the graph (K).
         default_steps: steps of an inversion unless the caller says otherwise.
@@ -120,12 +125,13 @@ class Method:
             coordinates that the graph steps in.
         terms: default weight of each term of the objective.
         state: the state's tensors by name.
-        answer: the state's tensor that holds each part of the answer; `w` is the code.
+        answer: the state's tensor that holds each part of the code that is the answer.
         inputs: further inputs by name.
+        measured: what it was measured to reach in its default steps, by the figure's name.
     """
 
     name: str
-    graph: str
+    graph: str | None
     space: Space
     max_steps: int
     default_steps: int
@@ -134,6 +140,15 @@ class Method:
     state: Mapping[str, StateTensor]
     answer: Mapping[str, str]
     inputs: Mapping[str, FurtherInput] = field(default_factory=dict)
+    encoder: str = Role.ENCODE
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def codes(self) -> int:
+        """How many codes of W+ its state begins with: the start's, and those of samples."""
+        return max(
+            (tensor.shape[0] for tensor in self.state.values() if tensor.initial is Initial.CODES), default=1
+        )
 
     @property
     def default_start(self) -> StartRule:
@@ -150,10 +165,11 @@ def read_method(name: str, table: Mapping[str, Any]) -> Method:
     what = f"methods.{name}"
     if not re.fullmatch(NAME, name):
         raise ValueError(f"{what}: expected a name of lower-case letters, digits and underscores")
-    if table["graph"] in list(Role) or not re.fullmatch(NAME, table["graph"]):
-        raise ValueError(f"{what}.graph: expected the role of a refinement graph, got {table['graph']!r}")
-    if (space := table["space"]) != Space.W_PLUS:
-        raise ValueError(f"{what}.space: expected {Space.W_PLUS}, got {space!r}")
+    graph = table.get("graph")
+    if graph is not None and (graph in list(Role) or not re.fullmatch(NAME, graph)):
+        raise ValueError(f"{what}.graph: expected the role of a refinement graph, got {graph!r}")
+    if (space := table["space"]) not in set(Space) - {Space.Z}:
+        raise ValueError(f"{what}.space: expected a space that codes are of, got {space!r}")
     starts = list(table["rates"])
     if not starts or not set(starts) <= set(StartRule):
         raise ValueError(f"{what}.rates: expected one or more of {', '.join(StartRule)}, got {starts}")
@@ -161,7 +177,7 @@ def read_method(name: str, table: Mapping[str, Any]) -> Method:
     _require(f"{what}.state", tuple(table["answer"].values()), table["state"])
     method = Method(
         name=name,
-        graph=table["graph"],
+        graph=graph,
         space=Space(space),
         max_steps=int(table["max_steps"]),
         default_steps=int(table["default_steps"]),
@@ -178,16 +194,24 @@ def read_method(name: str, table: Mapping[str, Any]) -> Method:
             further: _read_input(f"{what}.inputs.{further}", further, entry)
             for further, entry in table.get("inputs", {}).items()
         },
+        encoder=str(table.get("encoder", Role.ENCODE)),
+        measured={
+            name: finite(f"{what}.measured.{name}", value)
+            for name, value in table.get("measured", {}).items()
+        },
     )
     if method.max_steps < 1 or method.default_steps < 0:
         raise ValueError(f"{what}: expected max_steps of at least 1 and default_steps of at least 0")
+    if graph is None and method.default_steps > 0:
+        raise ValueError(f"{what}: expected default_steps of 0 where there is no graph")
     return method
 
 
 def method_table(method: Method) -> dict[str, Any]:
     """A method's table in a manifest."""
     return {
-        "graph": method.graph,
+        **({} if method.graph is None else {"graph": method.graph}),
+        **({} if method.encoder == Role.ENCODE else {"encoder": method.encoder}),
         "space": str(method.space),
         "max_steps": method.max_steps,
         "default_steps": method.default_steps,
@@ -202,6 +226,7 @@ def method_table(method: Method) -> dict[str, Any]:
             for name, tensor in method.state.items()
         },
         "answer": dict(method.answer),
+        **({"measured": dict(method.measured)} if method.measured else {}),
     }
 
 

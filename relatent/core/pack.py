@@ -9,34 +9,30 @@ A pack is a folder:
                             unit norm or zero (`relatent.core.directions`)
 
 Both halves share this format; neither torch nor a server is needed to read it. The exporter writes
-it (`relatent_export.packs.pack`). Format 1, which had one refinement and no methods, is read as a pack with
-the one method `hybrid`; `relatent-export migrate` renews its manifest.
+it (`relatent_export.packs.pack`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from relatent.core.directions import Direction, direction_space, read_direction
+from relatent.core.domain import Domain, read_domain
 from relatent.core.graphs import Role, graph_name
+from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, finite, read_method
-from relatent.core.spaces import Space
+from relatent.core.presets import Preset, PresetChoice, read_presets
+from relatent.core.spaces import CODE, PLAIN, CodeShape, Part, Space, read_code_shape
 
-FORMAT = 2
-EARLIER_FORMAT = 1
-MANIFEST = "pack.toml"
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
 
@@ -46,10 +42,6 @@ MORE_METRICS = ("perceptual", "identity")
 """What an assessment measures where the pack has a network for it."""
 
 Array = NDArray[np.float32]
-
-
-class PackError(ValueError):
-    """A pack that cannot be used; the message names the file and what was expected of it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +63,9 @@ class Pack:
         methods: ways of inverting by name, at least one; the first is the default.
         mean: the mean latent, float32 [layers, width].
         directions: by name.
+        spaces: what codes of each space are made of that its methods find codes in.
+        presets: what each stands for; empty where the pack has none.
+        domain: how far genuine images are from what the generator makes; None where it was not measured.
     """
 
     name: str
@@ -89,6 +84,9 @@ class Pack:
     methods: Mapping[str, Method]
     mean: Array
     directions: Mapping[str, Direction] = field(default_factory=dict)
+    spaces: Mapping[Space, CodeShape] = field(default_factory=dict)
+    presets: Mapping[Preset, PresetChoice] = field(default_factory=dict)
+    domain: Domain | None = None
 
     @property
     def default_method(self) -> Method:
@@ -100,11 +98,22 @@ class Pack:
         return graph_name(self.name, role)
 
     @property
+    def encoders(self) -> tuple[str, ...]:
+        """The roles of the graphs that encode images, the pack's own first."""
+        own = [Role.ENCODE] if self.encoder else []
+        starts = [each.encoder for each in self.methods.values() if StartRule.ENCODER in each.rates]
+        return tuple(dict.fromkeys((*own, *starts)))
+
+    @property
     def served(self) -> tuple[str, ...]:
         """The graphs that inverting, editing and sampling need, by name."""
-        roles = [Role.MAP, Role.SYNTHESIZE, Role.ASSESS, *(method.graph for method in self.methods.values())]
-        if self.encoder:
-            roles.insert(0, Role.ENCODE)
+        methods = self.methods.values()
+        roles = [
+            *self.encoders,
+            *(Role.MAP, Role.SYNTHESIZE, Role.ASSESS),
+            *(shape.graph for shape in self.spaces.values()),
+            *(method.graph for method in methods if method.graph is not None),
+        ]
         return tuple(map(self.graph, dict.fromkeys(roles)))
 
 
@@ -139,6 +148,9 @@ def read_pack(folder: Path) -> Pack:
             methods=_methods(manifest),
             mean=mean,
             directions=_directions(folder, manifest.get("directions", []), shape, int(latent["z_width"])),
+            spaces=_spaces(manifest, shape),
+            presets=read_presets(manifest.get("presets", {}), manifest["methods"]),
+            domain=read_domain(manifest["domain"]) if "domain" in manifest else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, PackError):
@@ -171,59 +183,6 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Name the file that cannot be read."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise PackError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Read a manifest, one of an earlier format as it would be in today's.
-
-    Raises:
-        PackError: it cannot be read, or is of another format.
-    """
-    try:
-        with _reading(path):
-            manifest = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PackError(f"{path}: not TOML: {error}") from error
-    match manifest.get("format"):
-        case int(number) if number == FORMAT:
-            return manifest
-        case int(number) if number == EARLIER_FORMAT:
-            return _renewed(path, manifest)
-        case other:
-            raise PackError(f"{path}: format: expected {EARLIER_FORMAT} or {FORMAT}, got {other!r}")
-
-
-def _renewed(path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest of format 1 as one of format 2: its only refinement becomes the method `hybrid`."""
-    try:
-        refine, resolution = manifest["refine"], manifest["resolution"]
-        rates = dict(refine["learning_rate"])
-        if not manifest.get("encoder", True):
-            rates.pop("encoder")
-        hybrid = {
-            "graph": "refine",
-            "space": str(Space.W_PLUS),
-            "max_steps": refine["max_steps"],
-            "default_steps": refine["default_steps"],
-            "rates": {**rates, "latent": refine["learning_rate"]["encoder"]},
-            "terms": refine["weights"],
-            "inputs": {"mask": {"dtype": "uint8", "shape": [resolution, resolution], "default": 255}},
-            "state": refine["state"],
-            "answer": {"w": "best_w"},
-        }
-    except (KeyError, TypeError) as error:
-        raise PackError(f"{path}: {type(error).__name__}: {error}") from error
-    rest = {key: value for key, value in manifest.items() if key != "refine"}
-    return rest | {"format": FORMAT, "methods": {"hybrid": hybrid}}
-
-
 def _check_name(name: Any) -> None:
     """Graphs' folders are called after it, so it must not lead out of theirs."""
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
@@ -237,13 +196,13 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
         path = folder / name
         if name not in (LATENTS, DIRECTIONS) and not path.exists():
             continue  # weights, which whoever serves may leave behind
-        with _reading(path):
+        with reading(path):
             if file_digest(path) != expected:
                 raise PackError(f"{path}: SHA-256 differs from the manifest's")
 
 
 def _tensors(path: Path) -> dict[str, Array]:
-    with _reading(path):
+    with reading(path):
         return load_file(path)
 
 
@@ -273,6 +232,24 @@ def _methods(manifest: Mapping[str, Any]) -> dict[str, Method]:
             if StartRule.ENCODER in method.rates:
                 raise ValueError(f"methods.{method.name}.rates: starts from an encoder that the pack has not")
     return methods
+
+
+def _spaces(manifest: Mapping[str, Any], shape: tuple[int, int]) -> dict[Space, CodeShape]:
+    plain = {
+        Space.W: CodeShape(Role.SYNTHESIZE, {CODE: Part("float32", shape[1:])}),
+        Space.W_PLUS: CodeShape(Role.SYNTHESIZE, {CODE: Part("float32", shape)}),
+    }
+    more = {
+        Space(name): read_code_shape(Space(name), table) for name, table in manifest.get("spaces", {}).items()
+    }
+    if clash := [space for space in more if space in (*PLAIN, Space.Z)]:
+        raise ValueError(f"spaces.{clash[0]}: every pack's codes of this space are alike")
+    spaces = plain | more
+    for name, method in manifest["methods"].items():
+        missing = [part for part in spaces[Space(method["space"])].parts if part not in method["answer"]]
+        if missing:
+            raise ValueError(f"methods.{name}.answer: expected an entry {' and one '.join(missing)}")
+    return spaces
 
 
 def _directions(

@@ -13,29 +13,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent.core.methods import CODE, Initial, Method
+from relatent.core.codes import Codes
+from relatent.core.methods import Initial, Method, StateTensor
+from relatent.core.spaces import CodeShape
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
 
-def initial_state(method: Method, codes: Floats) -> dict[str, Floats]:
+def initial_state(method: Method, codes: Floats, drawn: Floats | None = None) -> dict[str, Floats]:
     """The state before the first step.
 
     Args:
         method: whose state.
         codes: float32 [B, L, D], where refinement starts.
+        drawn: float32 [N, L, D], codes of samples for a method whose state begins with several, as many as
+            `Method.codes` less one; the same for every start.
 
     Returns:
         Every tensor by its name, float32 with a batch axis of B.
     """
-    values = {Initial.CODE: codes, Initial.ZEROS: 0.0, Initial.INFINITY: np.inf}
     return {
-        name: np.array(
-            np.broadcast_to(np.asarray(values[tensor.initial], np.float32), (len(codes), *tensor.shape))
-        )
+        name: np.array(np.broadcast_to(_initial(tensor, codes, drawn), (len(codes), *tensor.shape)))
         for name, tensor in method.state.items()
     }
+
+
+def _initial(tensor: StateTensor, codes: Floats, drawn: Floats | None) -> Floats:
+    match tensor.initial:
+        case Initial.CODE:
+            return np.asarray(codes.mean(1) if len(tensor.shape) == 1 else codes, np.float32)
+        case Initial.CODES:
+            assert drawn is not None
+            others = np.broadcast_to(drawn[None], (len(codes), *drawn.shape))
+            return np.concatenate([codes[:, None], others], axis=1)
+        case Initial.ZEROS:
+            return np.array(0, np.float32)
+        case Initial.INFINITY:
+            return np.array(np.inf, np.float32)
 
 
 def graph_inputs(
@@ -76,6 +91,13 @@ def next_state(method: Method, outputs: Mapping[str, Array]) -> dict[str, Floats
     return {name: outputs[f"next.{name}"] for name in method.state}
 
 
-def answer_of(method: Method, state: Mapping[str, Floats]) -> Floats:
-    """The code that a state holds as its answer, float32 [B, L, D]."""
-    return state[method.answer[CODE]]
+def answer_of(method: Method, shape: CodeShape, state: Mapping[str, Floats]) -> Codes:
+    """The codes that a state holds as its answer, in the types in which they travel.
+
+    Args:
+        method: whose state.
+        shape: what the pack's codes of the method's space are made of.
+        state: with its batch axis.
+    """
+    parts = {name: state[method.answer[name]].astype(part.dtype) for name, part in shape.parts.items()}
+    return Codes(method.space, parts)

@@ -1,8 +1,24 @@
-"""The spaces that latent codes and directions live in."""
+"""The spaces that latent codes and directions live in, and what a code of each is made of.
+
+A code is named tensors, its parts. The part `w` is what edits move; the others are carried along. Which
+parts a pack's codes of a space have, and of which shape, its manifest says (`relatent.core.pack`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
+from typing import Any
+
+import numpy as np
+
+CODE = "w"
+"""The part of a code that edits move."""
+
+PART_TYPES = ("float16", "float32")
+"""What a part may hold."""
 
 
 class Space(StrEnum):
@@ -14,3 +30,69 @@ class Space(StrEnum):
     """One vector for all layers: float32 [D]."""
     W_PLUS = "w+"
     """A vector for each layer: float32 [L, D] (Abdal et al., "Image2StyleGAN", 2019)."""
+    FEATURE = "feature"
+    """W+ and an offset of the features after one layer."""
+    LAYERED = "layered"
+    """W+, an offset of the features after one layer and residuals of those after all before it (Bau et al.,
+    "Seeing What a GAN Cannot Generate", 2019)."""
+    MULTI = "multi"
+    """N codes of W+, float32 [N, L, D], whose features are blended by weights for each channel (Gu et al.,
+    "Image Processing Using Multi-Code GAN Prior", 2020)."""
+
+
+PLAIN = (Space.W, Space.W_PLUS)
+"""Spaces whose codes are their part `w` and nothing else."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the tensors that a code is made of.
+
+    Attributes:
+        dtype: NumPy's name of it, of `PART_TYPES`.
+        shape: without the batch axis.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CodeShape:
+    """What a pack's codes of a space are made of.
+
+    Attributes:
+        graph: role of the graph that makes their images.
+        parts: by name, `w` the first.
+    """
+
+    graph: str
+    parts: Mapping[str, Part]
+
+    @property
+    def bytes(self) -> int:
+        """Of a code."""
+        return sum(np.dtype(part.dtype).itemsize * prod(part.shape) for part in self.parts.values())
+
+
+def read_code_shape(space: Space, table: Mapping[str, Any]) -> CodeShape:
+    """Read what codes of a space are made of off its table in a manifest.
+
+    Raises:
+        ValueError, KeyError, TypeError: a field is missing or not what it must be.
+    """
+    parts = {}
+    for name, entry in table["parts"].items():
+        if (dtype := entry["dtype"]) not in PART_TYPES:
+            what = f"spaces.{space}.parts.{name}.dtype"
+            raise ValueError(f"{what}: expected {' or '.join(PART_TYPES)}, got {dtype!r}")
+        parts[name] = Part(entry["dtype"], tuple(int(side) for side in entry["shape"]))
+    if CODE not in parts:
+        raise ValueError(f"spaces.{space}.parts: expected a part {CODE}")
+    return CodeShape(str(table["graph"]), {CODE: parts.pop(CODE), **parts})
+
+
+def code_shape_table(shape: CodeShape) -> dict[str, Any]:
+    """The table of a space's codes in a manifest."""
+    parts = {name: {"dtype": part.dtype, "shape": list(part.shape)} for name, part in shape.parts.items()}
+    return {"graph": shape.graph, "parts": parts}

@@ -176,18 +176,42 @@ class Method(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MeasuredEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     SPACE_FIELD_NUMBER: _builtins.int
     LOSSES_FIELD_NUMBER: _builtins.int
     DEFAULT_STEPS_FIELD_NUMBER: _builtins.int
     STARTS_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
+    CODE_BYTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, for InversionOptions.method."""
     space: _types_pb2.LatentSpace.ValueType
     """The space of the codes that it finds."""
     default_steps: _builtins.int
     """Steps of an inversion unless told otherwise."""
+    code_bytes: _builtins.int
+    """Bytes of a code."""
     @_builtins.property
     def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___LossTerm]:
         """The terms of its objective."""
@@ -202,6 +226,12 @@ class Method(_message.Message):
     def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further inputs that it takes, such as mask."""
 
+    @_builtins.property
+    def measured(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """What it was measured to reach in its default steps, by name, where it was: mse, perceptual, edit_gain,
+        leak and others (docs/methods.md).
+        """
+
     def __init__(
         self,
         *,
@@ -211,14 +241,76 @@ class Method(_message.Message):
         default_steps: _builtins.int = ...,
         starts: _abc.Iterable[_builtins.str] | None = ...,
         inputs: _abc.Iterable[_builtins.str] | None = ...,
+        measured: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        code_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_steps", b"default_steps", "inputs", b"inputs", "losses", b"losses", "name", b"name", "space", b"space", "starts", b"starts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_bytes", b"code_bytes", "default_steps", b"default_steps", "inputs", b"inputs", "losses", b"losses", "measured", b"measured", "name", b"name", "space", b"space", "starts", b"starts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Method: _TypeAlias = Method  # noqa: Y015
+
+@_typing.final
+class PresetChoice(_message.Message):
+    """What a pack does for a preset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESET_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    preset: _types_pb2.Preset.ValueType
+    """The preset."""
+    method: _builtins.str
+    """The method."""
+    steps: _builtins.int
+    """Steps of refinement."""
+    def __init__(
+        self,
+        *,
+        preset: _types_pb2.Preset.ValueType = ...,
+        method: _builtins.str = ...,
+        steps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "preset", b"preset", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PresetChoice: _TypeAlias = PresetChoice  # noqa: Y015
+
+@_typing.final
+class Domain(_message.Message):
+    """How far genuine images are from what the generator makes (InDomain)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPICAL_CYCLE_FIELD_NUMBER: _builtins.int
+    DEVIATION_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    typical_cycle: _builtins.float
+    """The median of their cycles."""
+    deviation: _builtins.float
+    """Standard deviation of their cycles' natural logarithm."""
+    images: _builtins.int
+    """How many were measured."""
+    def __init__(
+        self,
+        *,
+        typical_cycle: _builtins.float = ...,
+        deviation: _builtins.float = ...,
+        images: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deviation", b"deviation", "images", b"images", "typical_cycle", b"typical_cycle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Domain: _TypeAlias = Domain  # noqa: Y015
 
 @_typing.final
 class Pack(_message.Message):
@@ -242,6 +334,8 @@ class Pack(_message.Message):
     COMPARE_SIDE_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
     METHODS_FIELD_NUMBER: _builtins.int
+    PRESETS_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     revision: _builtins.str
@@ -284,6 +378,14 @@ class Pack(_message.Message):
     def methods(self) -> _containers.RepeatedCompositeFieldContainer[Global___Method]:
         """Its ways of inverting, the default first."""
 
+    @_builtins.property
+    def presets(self) -> _containers.RepeatedCompositeFieldContainer[Global___PresetChoice]:
+        """What it does for each preset."""
+
+    @_builtins.property
+    def domain(self) -> Global___Domain:
+        """Genuine images. Unset where the pack knows no domain."""
+
     def __init__(
         self,
         *,
@@ -303,10 +405,12 @@ class Pack(_message.Message):
         compare_side: _builtins.int = ...,
         metrics: _abc.Iterable[_builtins.str] | None = ...,
         methods: _abc.Iterable[Global___Method] | None = ...,
+        presets: _abc.Iterable[Global___PresetChoice] | None = ...,
+        domain: Global___Domain | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "description", b"description", "directions", b"directions", "encoder", b"encoder", "layers", b"layers", "licence", b"licence", "losses", b"losses", "methods", b"methods", "metrics", b"metrics", "name", b"name", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "description", b"description", "directions", b"directions", "domain", b"domain", "encoder", b"encoder", "layers", b"layers", "licence", b"licence", "losses", b"losses", "methods", b"methods", "metrics", b"metrics", "name", b"name", "presets", b"presets", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -16,15 +16,15 @@ from relatent.v1 import inversion_pb2 as relatent_dot_v1_dot_inversion__pb2
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/editing.proto\x12\x0brelatent.v1\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\")\n\nLayerRange\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0c\n\x04last\x18\x02 \x01(\r\"\x9b\x01\n\rDirectionMove\x12\x11\n\tdirection\x18\x01 \x01(\t\x12\x11\n\tstrengths\x18\x02 \x03(\x02\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.relatent.v1.StrengthMode\x12\'\n\x06layers\x18\x04 \x01(\x0b\x32\x17.relatent.v1.LayerRange\x12\x12\n\nconditions\x18\x05 \x03(\t\"W\n\x08StyleMix\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\'\n\x06layers\x18\x02 \x01(\x0b\x32\x17.relatent.v1.LayerRange\"D\n\rInterpolation\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\x0f\n\x07\x61mounts\x18\x02 \x03(\x02\"\x19\n\nTruncation\x12\x0b\n\x03psi\x18\x01 \x01(\x02\"\xd4\x01\n\tOperation\x12/\n\tdirection\x18\x01 \x01(\x0b\x32\x1a.relatent.v1.DirectionMoveH\x00\x12*\n\tstyle_mix\x18\x02 \x01(\x0b\x32\x15.relatent.v1.StyleMixH\x00\x12\x33\n\rinterpolation\x18\x03 \x01(\x0b\x32\x1a.relatent.v1.InterpolationH\x00\x12-\n\ntruncation\x18\x04 \x01(\x0b\x32\x17.relatent.v1.TruncationH\x00\x42\x06\n\x04kind\"`\n\x0bImageSource\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\"\xc6\x01\n\x0b\x45\x64itRequest\x12%\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.LatentH\x00\x12)\n\x05image\x18\x02 \x01(\x0b\x32\x18.relatent.v1.ImageSourceH\x00\x12*\n\noperations\x18\x03 \x03(\x0b\x32\x16.relatent.v1.Operation\x12/\n\routput_format\x18\x04 \x01(\x0e\x32\x18.relatent.v1.ImageFormatB\x08\n\x06source\"g\n\x0b\x45\x64itedImage\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x10\n\x08strength\x18\x03 \x01(\x02\"\x90\x01\n\x0c\x45\x64itResponse\x12(\n\x06images\x18\x01 \x03(\x0b\x32\x18.relatent.v1.EditedImage\x12/\n\tinversion\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\x12%\n\x07timings\x18\x03 \x01(\x0b\x32\x14.relatent.v1.Timings*e\n\x0cStrengthMode\x12\x1d\n\x19STRENGTH_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16STRENGTH_MODE_RELATIVE\x10\x01\x12\x1a\n\x16STRENGTH_MODE_ABSOLUTE\x10\x02\x32M\n\x0e\x45\x64itingService\x12;\n\x04\x45\x64it\x12\x18.relatent.v1.EditRequest\x1a\x19.relatent.v1.EditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/editing.proto\x12\x0brelatent.v1\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\")\n\nLayerRange\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0c\n\x04last\x18\x02 \x01(\r\"\x9b\x01\n\rDirectionMove\x12\x11\n\tdirection\x18\x01 \x01(\t\x12\x11\n\tstrengths\x18\x02 \x03(\x02\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.relatent.v1.StrengthMode\x12\'\n\x06layers\x18\x04 \x01(\x0b\x32\x17.relatent.v1.LayerRange\x12\x12\n\nconditions\x18\x05 \x03(\t\"W\n\x08StyleMix\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\'\n\x06layers\x18\x02 \x01(\x0b\x32\x17.relatent.v1.LayerRange\"D\n\rInterpolation\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\x0f\n\x07\x61mounts\x18\x02 \x03(\x02\"\x19\n\nTruncation\x12\x0b\n\x03psi\x18\x01 \x01(\x02\"\x0b\n\tReduction\"\x81\x02\n\tOperation\x12/\n\tdirection\x18\x01 \x01(\x0b\x32\x1a.relatent.v1.DirectionMoveH\x00\x12*\n\tstyle_mix\x18\x02 \x01(\x0b\x32\x15.relatent.v1.StyleMixH\x00\x12\x33\n\rinterpolation\x18\x03 \x01(\x0b\x32\x1a.relatent.v1.InterpolationH\x00\x12-\n\ntruncation\x18\x04 \x01(\x0b\x32\x17.relatent.v1.TruncationH\x00\x12+\n\treduction\x18\x05 \x01(\x0b\x32\x16.relatent.v1.ReductionH\x00\x42\x06\n\x04kind\"`\n\x0bImageSource\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\"\xc6\x01\n\x0b\x45\x64itRequest\x12%\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.LatentH\x00\x12)\n\x05image\x18\x02 \x01(\x0b\x32\x18.relatent.v1.ImageSourceH\x00\x12*\n\noperations\x18\x03 \x03(\x0b\x32\x16.relatent.v1.Operation\x12/\n\routput_format\x18\x04 \x01(\x0e\x32\x18.relatent.v1.ImageFormatB\x08\n\x06source\"g\n\x0b\x45\x64itedImage\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x10\n\x08strength\x18\x03 \x01(\x02\"\x90\x01\n\x0c\x45\x64itResponse\x12(\n\x06images\x18\x01 \x03(\x0b\x32\x18.relatent.v1.EditedImage\x12/\n\tinversion\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\x12%\n\x07timings\x18\x03 \x01(\x0b\x32\x14.relatent.v1.Timings*e\n\x0cStrengthMode\x12\x1d\n\x19STRENGTH_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16STRENGTH_MODE_RELATIVE\x10\x01\x12\x1a\n\x16STRENGTH_MODE_ABSOLUTE\x10\x02\x32M\n\x0e\x45\x64itingService\x12;\n\x04\x45\x64it\x12\x18.relatent.v1.EditRequest\x1a\x19.relatent.v1.EditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'relatent.v1.editing_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_STRENGTHMODE']._serialized_start=1249
-  _globals['_STRENGTHMODE']._serialized_end=1350
+  _globals['_STRENGTHMODE']._serialized_start=1307
+  _globals['_STRENGTHMODE']._serialized_end=1408
   _globals['_LAYERRANGE']._serialized_start=96
   _globals['_LAYERRANGE']._serialized_end=137
   _globals['_DIRECTIONMOVE']._serialized_start=140
@@ -35,16 +35,18 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_INTERPOLATION']._serialized_end=454
   _globals['_TRUNCATION']._serialized_start=456
   _globals['_TRUNCATION']._serialized_end=481
-  _globals['_OPERATION']._serialized_start=484
-  _globals['_OPERATION']._serialized_end=696
-  _globals['_IMAGESOURCE']._serialized_start=698
-  _globals['_IMAGESOURCE']._serialized_end=794
-  _globals['_EDITREQUEST']._serialized_start=797
-  _globals['_EDITREQUEST']._serialized_end=995
-  _globals['_EDITEDIMAGE']._serialized_start=997
-  _globals['_EDITEDIMAGE']._serialized_end=1100
-  _globals['_EDITRESPONSE']._serialized_start=1103
-  _globals['_EDITRESPONSE']._serialized_end=1247
-  _globals['_EDITINGSERVICE']._serialized_start=1352
-  _globals['_EDITINGSERVICE']._serialized_end=1429
+  _globals['_REDUCTION']._serialized_start=483
+  _globals['_REDUCTION']._serialized_end=494
+  _globals['_OPERATION']._serialized_start=497
+  _globals['_OPERATION']._serialized_end=754
+  _globals['_IMAGESOURCE']._serialized_start=756
+  _globals['_IMAGESOURCE']._serialized_end=852
+  _globals['_EDITREQUEST']._serialized_start=855
+  _globals['_EDITREQUEST']._serialized_end=1053
+  _globals['_EDITEDIMAGE']._serialized_start=1055
+  _globals['_EDITEDIMAGE']._serialized_end=1158
+  _globals['_EDITRESPONSE']._serialized_start=1161
+  _globals['_EDITRESPONSE']._serialized_end=1305
+  _globals['_EDITINGSERVICE']._serialized_start=1410
+  _globals['_EDITINGSERVICE']._serialized_end=1487
 # @@protoc_insertion_point(module_scope)

@@ -141,7 +141,7 @@ class StyleMix(_message.Message):
     LAYERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def other(self) -> _types_pb2.Latent:
-        """The code to take from."""
+        """The code to take from: its vectors; of any space but MULTI."""
 
     @_builtins.property
     def layers(self) -> Global___LayerRange:
@@ -171,7 +171,7 @@ class Interpolation(_message.Message):
     AMOUNTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def other(self) -> _types_pb2.Latent:
-        """The code to go to."""
+        """The code to go to: of the same space; or one of the two in W or W+, and neither in MULTI."""
 
     @_builtins.property
     def amounts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -214,8 +214,27 @@ class Truncation(_message.Message):
 Global___Truncation: _TypeAlias = Truncation  # noqa: Y015
 
 @_typing.final
+class Reduction(_message.Message):
+    """Leaves of a code its W+ part."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reduction: _TypeAlias = Reduction  # noqa: Y015
+
+@_typing.final
 class Operation(_message.Message):
-    """One step of an edit."""
+    """One step of an edit. It moves the vectors of a code and carries its other parts along; the several codes
+    of one of LATENT_SPACE_MULTI are all moved alike.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -223,6 +242,7 @@ class Operation(_message.Message):
     STYLE_MIX_FIELD_NUMBER: _builtins.int
     INTERPOLATION_FIELD_NUMBER: _builtins.int
     TRUNCATION_FIELD_NUMBER: _builtins.int
+    REDUCTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def direction(self) -> Global___DirectionMove:
         """Move along a direction."""
@@ -239,6 +259,10 @@ class Operation(_message.Message):
     def truncation(self) -> Global___Truncation:
         """Go towards the mean."""
 
+    @_builtins.property
+    def reduction(self) -> Global___Reduction:
+        """Leave the W+ part."""
+
     def __init__(
         self,
         *,
@@ -246,12 +270,13 @@ class Operation(_message.Message):
         style_mix: Global___StyleMix | None = ...,
         interpolation: Global___Interpolation | None = ...,
         truncation: Global___Truncation | None = ...,
+        reduction: Global___Reduction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation", "reduction"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -342,7 +367,7 @@ class EditedImage(_message.Message):
     """The strength or amount that made it, where the request held several; else 0."""
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
-        """The edited code, in W+."""
+        """The edited code."""
 
     @_builtins.property
     def image(self) -> _types_pb2.Image:

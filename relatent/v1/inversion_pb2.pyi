@@ -134,7 +134,7 @@ class StateTensor(_message.Message):
     """IEEE float32, little-endian, row by row."""
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Its shape, without the batch."""
+        """Its shape, without the batch; of several starts, with a leading side over them."""
 
     def __init__(
         self,
@@ -164,6 +164,7 @@ class Checkpoint(_message.Message):
     LOSSES_FIELD_NUMBER: _builtins.int
     LEARNING_RATE_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    RESTARTS_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack that was at work."""
     revision: _builtins.str
@@ -176,13 +177,15 @@ class Checkpoint(_message.Message):
     """
     method: _builtins.str
     """Method that was at work. Empty: the pack's default, as of servers that knew no methods."""
+    restarts: _builtins.int
+    """Starts that are refined side by side. 0: one."""
     @_builtins.property
     def state(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateTensor]:
         """The optimiser's state, the best code so far with its loss included."""
 
     @_builtins.property
     def losses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The loss before each step so far."""
+        """The loss before each step so far; of several starts, one's after the other's."""
 
     def __init__(
         self,
@@ -194,10 +197,11 @@ class Checkpoint(_message.Message):
         losses: _abc.Iterable[_builtins.float] | None = ...,
         learning_rate: _builtins.float = ...,
         method: _builtins.str = ...,
+        restarts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["learning_rate", b"learning_rate", "losses", b"losses", "method", b"method", "pack", b"pack", "revision", b"revision", "state", b"state", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["learning_rate", b"learning_rate", "losses", b"losses", "method", b"method", "pack", b"pack", "restarts", b"restarts", "revision", b"revision", "state", b"state", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -315,6 +319,9 @@ class InversionOptions(_message.Message):
     REFINEMENT_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
+    RESTARTS_FIELD_NUMBER: _builtins.int
+    MIN_IN_DOMAIN_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack to invert into. Empty: the server's only pack."""
     fit: _types_pb2.Fit.ValueType
@@ -322,10 +329,24 @@ class InversionOptions(_message.Message):
     output_format: _types_pb2.ImageFormat.ValueType
     """Format of the reconstruction and of previews."""
     method: _builtins.str
-    """How to invert: one of the pack's methods. Empty: the checkpoint's, or else the pack's default."""
+    """How to invert: one of the pack's methods. Empty: the preset's, the checkpoint's, or else the pack's
+    default.
+    """
+    preset: _types_pb2.Preset.ValueType
+    """How much time to take; sets the method and, unless Refinement.steps does, the steps. Never set with a
+    method; with a checkpoint it must come to the checkpoint's method.
+    """
+    restarts: _builtins.int
+    """Starts to refine side by side, of which the best is kept: the one asked for, and others that are drawn
+    from the generator's distribution, for every image the same. 0 is 1, or the checkpoint's; at most 8.
+    """
+    min_in_domain: _builtins.float
+    """Refuse an image with FAILED_PRECONDITION whose InDomain.score is lower, before it is refined. In
+    [0, 1]; for packs that know their domain.
+    """
     @_builtins.property
     def encoder(self) -> Global___EncoderStart:
-        """From the encoder's code."""
+        """From the encoder's code; the method's own encoder where it has one."""
 
     @_builtins.property
     def mean(self) -> Global___MeanStart:
@@ -355,16 +376,62 @@ class InversionOptions(_message.Message):
         refinement: Global___Refinement | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
         method: _builtins.str = ...,
+        preset: _types_pb2.Preset.ValueType = ...,
+        restarts: _builtins.int = ...,
+        min_in_domain: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "encoder", b"encoder", "latent", b"latent", "mean", b"mean", "refinement", b"refinement", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_in_domain", b"_min_in_domain", "checkpoint", b"checkpoint", "encoder", b"encoder", "latent", b"latent", "mean", b"mean", "min_in_domain", b"min_in_domain", "refinement", b"refinement", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "encoder", b"encoder", "fit", b"fit", "latent", b"latent", "mean", b"mean", "method", b"method", "output_format", b"output_format", "pack", b"pack", "refinement", b"refinement", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_in_domain", b"_min_in_domain", "checkpoint", b"checkpoint", "encoder", b"encoder", "fit", b"fit", "latent", b"latent", "mean", b"mean", "method", b"method", "min_in_domain", b"min_in_domain", "output_format", b"output_format", "pack", b"pack", "preset", b"preset", "refinement", b"refinement", "restarts", b"restarts", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_in_domain: _TypeAlias = _typing.Literal["min_in_domain"]  # noqa: Y015
+    _WhichOneofArgType__min_in_domain: _TypeAlias = _typing.Literal["_min_in_domain", b"_min_in_domain"]  # noqa: Y015
     _WhichOneofReturnType_start: _TypeAlias = _typing.Literal["encoder", "mean", "latent", "checkpoint"]  # noqa: Y015
     _WhichOneofArgType_start: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_in_domain) -> _WhichOneofReturnType__min_in_domain | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_start) -> _WhichOneofReturnType_start | None: ...
 
 Global___InversionOptions: _TypeAlias = InversionOptions  # noqa: Y015
+
+@_typing.final
+class InDomain(_message.Message):
+    """How plausible an image and its code are: whether they lie where the generator's own do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TYPICAL_CYCLE_FIELD_NUMBER: _builtins.int
+    CODE_CYCLE_FIELD_NUMBER: _builtins.int
+    score: _builtins.float
+    """The share of genuine images that lie at least as far out, as measured when the pack was made: 0.5 for a
+    typical one. Whoever refuses scores below 0.01 refuses about one genuine image of a hundred.
+    """
+    cycle: _builtins.float
+    """Root mean square distance of the encoder's code of the image and the encoder's code of that code's image."""
+    typical_cycle: _builtins.float
+    """The median of genuine images' cycles."""
+    code_cycle: _builtins.float
+    """The same distance of the code that was found. Unset where the code has no W+ part."""
+    def __init__(
+        self,
+        *,
+        score: _builtins.float = ...,
+        cycle: _builtins.float = ...,
+        typical_cycle: _builtins.float = ...,
+        code_cycle: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_code_cycle", b"_code_cycle", "code_cycle", b"code_cycle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_code_cycle", b"_code_cycle", "code_cycle", b"code_cycle", "cycle", b"cycle", "score", b"score", "typical_cycle", b"typical_cycle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__code_cycle: _TypeAlias = _typing.Literal["code_cycle"]  # noqa: Y015
+    _WhichOneofArgType__code_cycle: _TypeAlias = _typing.Literal["_code_cycle", b"_code_cycle"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__code_cycle) -> _WhichOneofReturnType__code_cycle | None: ...
+
+Global___InDomain: _TypeAlias = InDomain  # noqa: Y015
 
 @_typing.final
 class InversionResult(_message.Message):
@@ -380,6 +447,8 @@ class InversionResult(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    IN_DOMAIN_FIELD_NUMBER: _builtins.int
+    BEYOND_FIELD_NUMBER: _builtins.int
     stop_reason: Global___StopReason.ValueType
     """Why refinement ended."""
     steps: _builtins.int
@@ -388,7 +457,7 @@ class InversionResult(_message.Message):
     """The method that found it."""
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
-        """The best code found, in W+."""
+        """The best code found, in the method's space."""
 
     @_builtins.property
     def reconstruction(self) -> _types_pb2.Image:
@@ -406,6 +475,16 @@ class InversionResult(_message.Message):
     def timings(self) -> _types_pb2.Timings:
         """Where the time went."""
 
+    @_builtins.property
+    def in_domain(self) -> Global___InDomain:
+        """How plausible image and code are. Unset where the pack knows no domain."""
+
+    @_builtins.property
+    def beyond(self) -> _types_pb2.Image:
+        """How much what the code has besides its W+ part changes the image, grey: black where nothing. Unset for
+        codes that have nothing besides.
+        """
+
     def __init__(
         self,
         *,
@@ -417,10 +496,12 @@ class InversionResult(_message.Message):
         steps: _builtins.int = ...,
         timings: _types_pb2.Timings | None = ...,
         method: _builtins.str = ...,
+        in_domain: Global___InDomain | None = ...,
+        beyond: _types_pb2.Image | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["latent", b"latent", "quality", b"quality", "reconstruction", b"reconstruction", "timings", b"timings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beyond", b"beyond", "in_domain", b"in_domain", "latent", b"latent", "quality", b"quality", "reconstruction", b"reconstruction", "timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["latent", b"latent", "losses", b"losses", "method", b"method", "quality", b"quality", "reconstruction", b"reconstruction", "steps", b"steps", "stop_reason", b"stop_reason", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beyond", b"beyond", "in_domain", b"in_domain", "latent", b"latent", "losses", b"losses", "method", b"method", "quality", b"quality", "reconstruction", b"reconstruction", "steps", b"steps", "stop_reason", b"stop_reason", "timings", b"timings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,7 +30,7 @@ class SynthesizedImage(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
-        """The code, in W+."""
+        """The code."""
 
     @_builtins.property
     def image(self) -> _types_pb2.Image:
@@ -62,7 +62,7 @@ class SynthesizeRequest(_message.Message):
     """Format of the images."""
     @_builtins.property
     def latents(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Latent]:
-        """The codes."""
+        """The codes, all of one space, W and W+ being one."""
 
     def __init__(
         self,

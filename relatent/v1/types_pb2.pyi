@@ -92,6 +92,16 @@ class _LatentSpaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LatentSpa
     """One vector for every layer: shape [width]."""
     LATENT_SPACE_W_PLUS: _LatentSpace.ValueType  # 2
     """One vector a layer: shape [layers, width]."""
+    LATENT_SPACE_FEATURE: _LatentSpace.ValueType  # 3
+    """One vector a layer, and an offset of the features after one layer."""
+    LATENT_SPACE_LAYERED: _LatentSpace.ValueType  # 4
+    """One vector a layer, an offset of the features after one layer and residuals of those after all
+    before it.
+    """
+    LATENT_SPACE_MULTI: _LatentSpace.ValueType  # 5
+    """Several codes of one vector a layer, blended by weights for each channel: shape [codes, layers,
+    width].
+    """
 
 class LatentSpace(_LatentSpace, metaclass=_LatentSpaceEnumTypeWrapper):
     """The space a latent code lives in."""
@@ -102,7 +112,69 @@ LATENT_SPACE_W: LatentSpace.ValueType  # 1
 """One vector for every layer: shape [width]."""
 LATENT_SPACE_W_PLUS: LatentSpace.ValueType  # 2
 """One vector a layer: shape [layers, width]."""
+LATENT_SPACE_FEATURE: LatentSpace.ValueType  # 3
+"""One vector a layer, and an offset of the features after one layer."""
+LATENT_SPACE_LAYERED: LatentSpace.ValueType  # 4
+"""One vector a layer, an offset of the features after one layer and residuals of those after all
+before it.
+"""
+LATENT_SPACE_MULTI: LatentSpace.ValueType  # 5
+"""Several codes of one vector a layer, blended by weights for each channel: shape [codes, layers,
+width].
+"""
 Global___LatentSpace: _TypeAlias = LatentSpace  # noqa: Y015
+
+class _ElementType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ElementTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ElementType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ELEMENT_TYPE_UNSPECIFIED: _ElementType.ValueType  # 0
+    """Never valid in a request."""
+    ELEMENT_TYPE_FLOAT32: _ElementType.ValueType  # 1
+    """IEEE float32."""
+    ELEMENT_TYPE_FLOAT16: _ElementType.ValueType  # 2
+    """IEEE float16."""
+
+class ElementType(_ElementType, metaclass=_ElementTypeEnumTypeWrapper):
+    """What the numbers of a tensor are."""
+
+ELEMENT_TYPE_UNSPECIFIED: ElementType.ValueType  # 0
+"""Never valid in a request."""
+ELEMENT_TYPE_FLOAT32: ElementType.ValueType  # 1
+"""IEEE float32."""
+ELEMENT_TYPE_FLOAT16: ElementType.ValueType  # 2
+"""IEEE float16."""
+Global___ElementType: _TypeAlias = ElementType  # noqa: Y015
+
+class _Preset:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PresetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Preset.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRESET_UNSPECIFIED: _Preset.ValueType  # 0
+    """None."""
+    PRESET_FAST: _Preset.ValueType  # 1
+    """The least that gives a code."""
+    PRESET_BALANCED: _Preset.ValueType  # 2
+    """Most of the quality for a part of the time."""
+    PRESET_BEST: _Preset.ValueType  # 3
+    """The closest reconstruction that edits as well."""
+
+class Preset(_Preset, metaclass=_PresetEnumTypeWrapper):
+    """How much time an inversion may take for its quality; each pack says what it does for each."""
+
+PRESET_UNSPECIFIED: Preset.ValueType  # 0
+"""None."""
+PRESET_FAST: Preset.ValueType  # 1
+"""The least that gives a code."""
+PRESET_BALANCED: Preset.ValueType  # 2
+"""Most of the quality for a part of the time."""
+PRESET_BEST: Preset.ValueType  # 3
+"""The closest reconstruction that edits as well."""
+Global___Preset: _TypeAlias = Preset  # noqa: Y015
 
 @_typing.final
 class Image(_message.Message):
@@ -139,6 +211,42 @@ class Image(_message.Message):
 Global___Image: _TypeAlias = Image  # noqa: Y015
 
 @_typing.final
+class LatentPart(_message.Message):
+    """What a code has besides its vectors: carried along when it is edited."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    SHAPE_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, as the catalog lists it for the space."""
+    type: Global___ElementType.ValueType
+    """What its numbers are."""
+    values: _builtins.bytes
+    """Little-endian, row by row; every value finite."""
+    @_builtins.property
+    def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Its shape."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: Global___ElementType.ValueType = ...,
+        shape: _abc.Iterable[_builtins.int] | None = ...,
+        values: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shape", b"shape", "type", b"type", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatentPart: _TypeAlias = LatentPart  # noqa: Y015
+
+@_typing.final
 class Latent(_message.Message):
     """A latent code. It belongs to the weights that made it: a code of another pack, revision, space
     or shape than the receiving pack's is refused.
@@ -151,6 +259,7 @@ class Latent(_message.Message):
     SPACE_FIELD_NUMBER: _builtins.int
     SHAPE_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Name of the pack whose generator the code belongs to."""
     revision: _builtins.str
@@ -161,7 +270,11 @@ class Latent(_message.Message):
     """IEEE float32, little-endian, row by row; every value finite."""
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """[width] in W, [layers, width] in W+."""
+        """[width] in W, [codes, layers, width] in MULTI, else [layers, width]."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatentPart]:
+        """The other parts of a code of another space than W and W+, each once."""
 
     def __init__(
         self,
@@ -171,10 +284,11 @@ class Latent(_message.Message):
         space: Global___LatentSpace.ValueType = ...,
         shape: _abc.Iterable[_builtins.int] | None = ...,
         values: _builtins.bytes = ...,
+        parts: _abc.Iterable[Global___LatentPart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pack", b"pack", "revision", b"revision", "shape", b"shape", "space", b"space", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pack", b"pack", "parts", b"parts", "revision", b"revision", "shape", b"shape", "space", b"space", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,6 +3,7 @@
     ServiceError
     ├── InvalidField            a field of the request is not what it must be
     │   ├── RevisionMismatch    a latent or checkpoint of other weights than the pack's
+    │   ├── OutOfDomain         an image that is less plausible than its caller wants to refine
     │   ├── UnknownName         a pack or direction that is not there
     │   └── Diverged            the refinement's loss stopped being finite
     ├── MalformedRequest        the request's bytes are not the message they claim to be
@@ -69,6 +70,12 @@ class RevisionMismatch(InvalidField):
     """A latent or checkpoint belongs to other weights than the pack's."""
 
     reason = "REVISION_MISMATCH"
+
+
+class OutOfDomain(InvalidField):
+    """An image is less plausible than its caller wants to refine."""
+
+    reason = "OUT_OF_DOMAIN"
 
 
 class UnknownName(InvalidField):

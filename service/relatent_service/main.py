@@ -16,7 +16,8 @@ from threading import Thread
 import grpc
 
 from relatent.core.addresses import Address
-from relatent.core.pack import PackError, read_packs
+from relatent.core.manifest import PackError
+from relatent.core.pack import read_packs
 from relatent_service.catalog import ServedPacks
 from relatent_service.channels import listen
 from relatent_service.editing.synthesizer import Synthesizer

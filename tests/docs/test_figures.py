@@ -55,7 +55,7 @@ def test_goodput_does_not_collapse_under_overload_and_where_it_misses_its_goal_t
     assert not measured["quick"]
     assert measured["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
     goodputs = [measured[f"goodput_at_{load}"] for load in ("2", "5")]
-    assert min(goodputs) >= 0.65
+    assert min(goodputs) >= 0.8
     missed = "short of the goal of 90 %" in (ROOT / "docs/bench.md").read_text()
     assert missed == (min(goodputs) < 0.9)
     assert all(measured["loads"][load]["refused_promptly"] >= 0.95 for load in ("2", "5"))

@@ -10,8 +10,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from relatent.core.codes import Codes
 from relatent.core.graphs import Role
 from relatent.core.methods import Method
+from relatent.core.noise import noise
 from relatent.core.pack import Pack
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
 
@@ -42,19 +44,28 @@ class ExportedPack:
         self._repository, self._open = repository, open_session
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
-    def encode(self, images: Bytes) -> Floats:
+    def encode(self, images: Bytes, role: str = Role.ENCODE) -> Floats:
         """Images [B, R, R, 3] to codes [B, L, D]."""
-        w: Floats = self.run(Role.ENCODE, {"image": images})["w"]
+        w: Floats = self.run(role, {"image": images})["w"]
         return w
 
     def synthesize(self, codes: Floats) -> Bytes:
-        """Codes [B, L, D] to images [B, R, R, 3]."""
-        image: Bytes = self.run(Role.SYNTHESIZE, {"w": codes})["image"]
+        """Codes of W+, [B, L, D], to images [B, R, R, 3]."""
+        return self.images(Codes.plain(codes))
+
+    def images(self, codes: Codes) -> Bytes:
+        """Codes of any space, B of them, to images [B, R, R, 3]."""
+        parts = codes.broadcast(self.pack.layers).parts
+        image: Bytes = self.run(self.pack.spaces[codes.space].graph, parts)["image"]
         return image
 
     def assess(self, codes: Floats, targets: Bytes) -> dict[str, Floats]:
         """Distances [B] between codes' images and targets, by metric."""
-        distances = self.run(Role.ASSESS, {"image": self.synthesize(codes), "reference": targets})
+        return self.compare(self.synthesize(codes), targets)
+
+    def compare(self, images: Bytes, targets: Bytes) -> dict[str, Floats]:
+        """Distances [B] between images and targets, both [B, R, R, 3], by metric."""
+        distances = self.run(Role.ASSESS, {"image": images, "reference": targets})
         return {name: value[:, 0] for name, value in distances.items()}
 
     def mean_codes(self, count: int) -> Floats:
@@ -108,13 +119,18 @@ class ExportedRefinement:
         self._exported, self._batch = exported, len(codes)
         self._losses: list[Floats] = []
         self._method = method or exported.pack.default_method
-        self.state = initial_state(self._method, codes)
+        self.state = initial_state(self._method, codes, self._drawn())
         self._inputs = graph_inputs(self._method, targets, learning_rate, self._method.terms, {})
 
     @property
     def codes(self) -> Floats:
-        """The best code of each sample so far, [B, L, D]."""
-        return answer_of(self._method, self.state)
+        """The best code of each sample so far, [B, L, D]; what edits move of it."""
+        return self.answer.w
+
+    @property
+    def answer(self) -> Codes:
+        """The best code of each sample so far, whole."""
+        return answer_of(self._method, self._exported.pack.spaces[self._method.space], self.state)
 
     @property
     def losses(self) -> Floats:
@@ -128,10 +144,20 @@ class ExportedRefinement:
 
     def advance(self, steps: int) -> None:
         """Do so many steps, in as many calls of the graph as that takes."""
+        assert self._method.graph is not None or steps == 0, "it ends where it starts"
         most = self._method.max_steps
         for done in range(0, steps, most):
             count = np.full((self._batch, 1), min(most, steps - done), np.int32)
             inputs = {**state_inputs(self.state), **self._inputs, "steps": count}
-            answer = self._exported.run(self._method.graph, inputs)
+            answer = self._exported.run(self._method.graph or "", inputs)
             self._losses.append(answer["losses"][:, : count[0, 0]])
             self.state = next_state(self._method, answer)
+
+    def _drawn(self) -> Floats:
+        """The samples' codes that the state begins with besides, as the service draws them: [N, L, D]."""
+        pack, count = self._exported.pack, self._method.codes - 1
+        if not count:
+            return np.empty((0, pack.layers, pack.width), np.float32)
+        z = np.stack([noise(seed, pack.z_width) for seed in range(count)])
+        w: Floats = self._exported.run(Role.MAP, {"z": z, "psi": np.ones((count, 1), np.float32)})["w"]
+        return w

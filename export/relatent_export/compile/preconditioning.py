@@ -90,3 +90,22 @@ def coordinates(matrix: Tensor, damping: float = _DAMPING) -> Tensor:
     largest = vectors.abs().argmax(0, keepdim=True)
     basis: Tensor = vectors * vectors.gather(0, largest).sign() * scale
     return basis.float().contiguous()
+
+
+def tied(basis: Tensor, layers: int) -> Tensor:
+    """The coordinates of codes of W that those of W+ imply.
+
+    B has orthogonal columns, so that M = B (BᵀB)⁻² Bᵀ is the matrix that it makes round; on codes that are
+    the same for every layer, M is PᵀMP, P the repetition.
+
+    Args:
+        basis: [L·D, M], as `coordinates` makes it.
+        layers: L.
+
+    Returns:
+        float32 [D, N], N <= D.
+    """
+    double = basis.double()
+    half = double / (double * double).sum(0)
+    rows = half.reshape(layers, -1, half.shape[1]).sum(0)
+    return coordinates(rows @ rows.t(), damping=0.0)

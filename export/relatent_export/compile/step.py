@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import cast
 
 import onnx
@@ -68,17 +69,24 @@ class TracedStep:
 
 
 Bases = Mapping[str, Tensor]
-"""For a variable of K numbers the coordinates it is stepped in, float32 [K, M]: it moves by B z. A
-variable without is stepped in its own."""
+"""For a variable of K numbers the coordinates it is stepped in, float32 [K, M]: it moves by B z. Of one that
+is several codes of K numbers, [N, ...], each does. A variable without is stepped in its own."""
 
 
 def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...]]:
     """Shapes of the state's tensors: variables, Adam's moments, the best so far, the carried."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, shape in objective.variables.items():
-        moment = (bases[name].shape[1],) if name in bases else shape
+        moment = _moment_shape(shape, bases.get(name))
         shapes |= {name: shape, f"{name}.m": moment, f"{name}.v": moment, f"best_{name}": shape}
     return {**shapes, "step": (1,), "best_loss": (1,), **objective.carried}
+
+
+def _moment_shape(shape: tuple[int, ...], basis: Tensor | None) -> tuple[int, ...]:
+    if basis is None:
+        return shape
+    numbers, width = basis.shape
+    return (width,) if prod(shape) == numbers else (prod(shape) // numbers, width)
 
 
 class OptimizerStep(nn.Module):
@@ -175,7 +183,7 @@ def _advance(
         value, first, second = state[name], state[f"{name}.m"], state[f"{name}.v"]
         basis = bases.get(name)
         if basis is not None:
-            gradient = gradient.flatten(1) @ basis
+            gradient = gradient.flatten(first.ndim - 1) @ basis
         axes, whole = _per_sample(gradient), _per_sample(value)
         moved_first = _BETA_1 * first + (1 - _BETA_1) * gradient
         moved_second = _BETA_2 * second + (1 - _BETA_2) * gradient * gradient

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tomli_w
 
-from relatent.core.pack import MANIFEST, read_manifest
+from relatent.core.manifest import MANIFEST, read_manifest
 from relatent_export.demo.factors import FACTORS
 from relatent_export.demo.fit import fit_basis, fit_directions
 from relatent_export.demo.pictures import save_picture

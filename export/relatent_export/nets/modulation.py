@@ -23,7 +23,8 @@ section 2.2 and figure 7 (skip architecture).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +54,33 @@ class Maps(NamedTuple):
     def with_scale(self, style: Tensor) -> Tensor:
         """What `values` are to be multiplied by when their channels are styled, [B, C]."""
         return style if self.scale is None else style * self.scale
+
+    def features(self) -> Tensor:
+        """The product, float32 [B, C, H, W]."""
+        values = self.values.float()
+        return values if self.scale is None else values * self.scale[:, :, None, None]
+
+    def plus(self, offset: Tensor) -> Maps:
+        """The same with an offset float32 [B, C, H, W] added to the product."""
+        if self.scale is not None:
+            offset = offset / self.scale[:, :, None, None]
+        return Maps(self.values + offset.to(self.values.dtype), self.scale)
+
+
+class Unfinished(NamedTuple):
+    """Images on their way through synthesis.
+
+    Attributes:
+        maps: the features after the last layer.
+        image: the RGB so far, [B, 3, H, W]; None before the first level's.
+    """
+
+    maps: Maps
+    image: Tensor | None
+
+
+Change: TypeAlias = Callable[[int, Maps], Maps]
+"""What is done to features after a layer, told by its number."""
 
 
 class ModulatedConv(nn.Module):

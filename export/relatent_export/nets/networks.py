@@ -57,6 +57,7 @@ class Networks:
     lpips: Lpips | None = None
     identity: ArcFace | None = None
     compare_size: int = 0
+    forced_encoder: AnyEncoder | None = None
 
     def __post_init__(self) -> None:
         config = self.generator.config

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from relatent_export.nets.modulation import Change, Maps, Unfinished
 
 _LEAK = 0.2
 _EPSILON = 1e-8
@@ -200,12 +203,33 @@ class StyleGAN1Synthesis(nn.Module):
         Returns:
             float32 [B, 3, R, R], nominally in [-1, 1]; strictly so where the network has its tanh.
         """
-        x = self.const.expand(w.shape[0], -1, -1, -1).to(dtype)
+        return self.image(self.through(self.begin(w.shape[0], dtype), w, range(len(self.layers))))
+
+    def begin(self, batch: int, dtype: torch.dtype = torch.float32) -> Unfinished:
+        """Images before the first layer."""
+        return Unfinished(Maps(self.const.expand(batch, -1, -1, -1).to(dtype), None), None)
+
+    def through(
+        self, unfinished: Unfinished, w: Tensor, layers: range, change: Change | None = None
+    ) -> Unfinished:
+        """Take images through layers, as `relatent_export.nets.stylegan2.Synthesis.through` does."""
         codes = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a layer
-        for layer, code in zip(self.layers, codes, strict=True):
-            x = layer(x, code)
-        image: Tensor = self.to_rgb(x.float())
+        maps = unfinished.maps
+        for layer in layers:
+            maps = Maps(self.layers[layer](maps.values, codes[layer]), None)
+            if change is not None:
+                maps = change(layer, maps)
+        return Unfinished(maps, None)
+
+    def image(self, unfinished: Unfinished) -> Tensor:
+        """The images [B, 3, R, R] of what went through all layers."""
+        image: Tensor = self.to_rgb(unfinished.maps.values.float())
         return torch.tanh(image) if self.tanh else image
+
+    def layer_shape(self, layer: int) -> tuple[int, int, int]:
+        """[C, H, W] of the features after a layer."""
+        bias = cast(StyleGAN1Layer, self.layers[layer]).bias
+        return len(bias), 4 << layer // 2, 4 << layer // 2
 
 
 class StyleGAN1(nn.Module):

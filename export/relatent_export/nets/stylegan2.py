@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relatent_export.nets.layers import GAIN, LEAK, EqualizedLinear
-from relatent_export.nets.modulation import Maps, SynthesisLayer, ToRGB
+from relatent_export.nets.modulation import Change, Maps, SynthesisLayer, ToRGB, Unfinished
 
 
 @dataclass(frozen=True)
@@ -111,19 +112,47 @@ class Synthesis(nn.Module):
         Returns:
             float32 [B, 3, R, R], nominally in [-1, 1], not clamped.
         """
-        x = self.const.expand(w.shape[0], -1, -1, -1).to(dtype)
+        return self.image(self.through(self.begin(w.shape[0], dtype), w, range(len(self.layers))))
+
+    def begin(self, batch: int, dtype: torch.dtype = torch.float32) -> Unfinished:
+        """Images before the first layer."""
+        x = self.const.expand(batch, -1, -1, -1).to(dtype)
         if dtype is torch.bfloat16:
             x = x.contiguous(memory_format=torch.channels_last)
+        return Unfinished(Maps(x, None), None)
+
+    def through(
+        self, unfinished: Unfinished, w: Tensor, layers: range, change: Change | None = None
+    ) -> Unfinished:
+        """Take images through layers.
+
+        Args:
+            unfinished: as the layer before the first of them left it.
+            w: float32 [B, L, D].
+            layers: numbers of convolutions, from 0.
+            change: what to do to the features after each of them, before anything else sees them.
+        """
         codes = w.unbind(1)  # its gradient is one stack; indexing's would be a scatter a layer
-        maps: Maps = self.layers[0](Maps(x, None), codes[0])
-        image: Tensor = self.to_rgbs[0](maps, codes[1], None)
-        for level in range(1, len(self.to_rgbs)):
-            layer = 2 * level
-            maps = self.layers[layer - 1](maps, codes[layer - 1])
+        maps, image = unfinished
+        for layer in layers:
             maps = self.layers[layer](maps, codes[layer])
-            # The layer to RGB shares its code with the next level's first convolution.
-            image = self.to_rgbs[level](maps, codes[layer + 1], image)
-        return image
+            if change is not None:
+                maps = change(layer, maps)
+            if layer % 2 == 0:
+                # The layer to RGB shares its code with the next level's first convolution.
+                image = self.to_rgbs[layer // 2](maps, codes[layer + 1], image)
+        return Unfinished(maps, image)
+
+    def image(self, unfinished: Unfinished) -> Tensor:
+        """The images [B, 3, R, R] of what went through all layers."""
+        assert unfinished.image is not None
+        return unfinished.image
+
+    def layer_shape(self, layer: int) -> tuple[int, int, int]:
+        """[C, H, W] of the features after a layer."""
+        level = (layer + 1) // 2
+        conv = cast(SynthesisLayer, self.layers[layer]).conv
+        return conv.weight.shape[0], 4 << level, 4 << level
 
 
 class Generator(nn.Module):

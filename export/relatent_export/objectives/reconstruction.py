@@ -16,10 +16,12 @@ S x S pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from relatent.core.spaces import CODE
 from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.precision import Precision, in_precision, synthesis_in
 from relatent_export.nets.networks import Networks
@@ -27,44 +29,78 @@ from relatent_export.nets.perceptual import FeatureNetwork, perceptual_distance,
 from relatent_export.nets.resampling import area_downsample
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What reconstructions are compared by.
+
+    Attributes:
+        perceptual: the network whose features are compared; None: no perceptual term.
+        resolution: R, height and width of the images.
+        size: S, a divisor of R: height and width at which they are compared.
+    """
+
+    perceptual: FeatureNetwork | None
+    resolution: int
+    size: int
+
+    @classmethod
+    def of(cls, networks: Networks, precision: Precision) -> Compared:
+        """As a pack compares."""
+        perceptual = networks.lpips or networks.attributes
+        held = None if perceptual is None else in_precision(perceptual, precision)
+        return cls(held, networks.generator.config.resolution, networks.compare_size)
+
+
 class Reconstruction(nn.Module):
-    """The reconstruction objective over W+ codes.
+    """The reconstruction objective over W+ codes; the base of others that keep its terms and add theirs.
 
     Args:
         synthesis: w [B, L, D] to images [B, 3, R, R] in [-1, 1].
-        perceptual: the network whose features are compared; None: no perceptual term.
-        code: L and D.
-        resolution: R.
-        compare_size: S, a divisor of R.
+        compared: what images are compared by.
+        code: shape of `w`, without the batch axis.
+        weights: default weights of further terms.
     """
 
     def __init__(
         self,
-        synthesis: Callable[[Tensor], Tensor],
-        perceptual: FeatureNetwork | None,
-        code: tuple[int, int],
-        resolution: int,
-        compare_size: int,
+        synthesis: Callable[..., Tensor],
+        compared: Compared,
+        code: tuple[int, ...],
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
-        self.synthesis, self.perceptual = synthesis, perceptual
-        self._code, self._resolution, self._size = code, resolution, compare_size
-        weight = {} if perceptual is None else {"perceptual": 0.1}
-        self.weights: Mapping[str, float] = {"pixel": 1.0, **weight, "anchor": 3e-4}
+        self.synthesis, self.perceptual = synthesis, compared.perceptual
+        self.code, self._resolution, self._size = code, compared.resolution, compared.size
+        weight = {} if self.perceptual is None else {"perceptual": 0.1}
+        self.weights: Mapping[str, float] = {"pixel": 1.0, **weight, "anchor": 3e-4, **(weights or {})}
         """Each term's weight unless told otherwise."""
-        self._sizes = () if perceptual is None else perceptual.map_sizes(compare_size)
+        self._sizes = () if self.perceptual is None else self.perceptual.map_sizes(self._size)
         # A mask for the pixels and each feature map, but one only for all of a size.
-        self._mask_sizes = tuple(dict.fromkeys((compare_size, *self._sizes)))
+        self._mask_sizes = tuple(dict.fromkeys((self._size, *self._sizes)))
 
     @property
     def variables(self) -> Mapping[str, tuple[int, ...]]:
         """`w`, [L, D]."""
-        return {"w": self._code}
+        return {CODE: self.code}
 
     @property
     def carried(self) -> Mapping[str, tuple[int, ...]]:
         """`anchor`, [L, D]: the code that refinement started from."""
-        return {"anchor": self._code}
+        return {"anchor": self.code}
+
+    def image(self, variables: Tensors) -> Tensor:
+        """The image of what is optimised, float32 [B, 3, R, R]."""
+        return self.synthesis(variables[CODE])
+
+    def differences(self, variables: Tensors, carried: Tensors, image: Tensor) -> dict[str, Tensor]:
+        """What the terms but pixel and perceptual take the mean square of, by term.
+
+        Args:
+            variables: what is optimised.
+            carried: what travels unchanged.
+            image: of `variables`.
+        """
+        return {"anchor": variables[CODE] - carried["anchor"]}
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
@@ -92,14 +128,16 @@ class Reconstruction(nn.Module):
 
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
         """The weighted sum of the terms, float32 [B]."""
-        w = variables["w"]
-        image = area_downsample(self.synthesis(w), self._size)
+        full = self.image(variables)
+        image = area_downsample(full, self._size)
         # Products, not powers: ONNX Runtime computes Pow element by element. The quarter turns
         # squared differences of [-1, 1] pixels into those of [0, 1] pixels.
-        error, moved = image - prepared["image"], w - carried["anchor"]
+        error = image - prepared["image"]
+        differences = self.differences(variables, carried, full)
         terms = {}
         terms["pixel"] = (error * error * prepared["mask.0"]).mean((1, 2, 3)) / 4
-        terms["anchor"] = (moved * moved).mean((1, 2))
+        for name, difference in differences.items():
+            terms[name] = (difference * difference).mean(tuple(range(1, difference.ndim)))
         if self.perceptual is not None:
             terms["perceptual"] = perceptual_distance(
                 self.perceptual.compared(image),
@@ -116,8 +154,8 @@ class Reconstruction(nn.Module):
         self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors
     ) -> Sequence[Tensor]:
         """What the terms square and add up: the image, its features and the code, each compared."""
-        w = variables["w"]
-        image = area_downsample(self.synthesis(w), self._size)
+        w = variables[CODE]
+        image = area_downsample(self.image(variables), self._size)
         weight = {name: conditions[f"weight.{name}"][:, :, None, None] for name in self.weights}
         share = weight["pixel"] * prepared["mask.0"] / image[0].numel() / 4
         compared = [(image - prepared["image"]) * share.sqrt()]
@@ -135,11 +173,9 @@ class Reconstruction(nn.Module):
 
 def reconstruction_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Reconstruction:
     """The objective of a pack's networks, computed in a precision."""
-    config, perceptual = networks.generator.config, networks.lpips or networks.attributes
+    config = networks.generator.config
     return Reconstruction(
         synthesis_in(networks.generator.synthesis, precision),
-        None if perceptual is None else in_precision(perceptual, precision),
+        Compared.of(networks, precision),
         (config.layers, config.latent_width),
-        config.resolution,
-        networks.compare_size,
     )

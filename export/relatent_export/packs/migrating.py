@@ -7,7 +7,8 @@ from pathlib import Path
 
 import tomli_w
 
-from relatent.core.pack import FORMAT, MANIFEST, read_manifest, read_pack
+from relatent.core.manifest import FORMAT, MANIFEST, read_manifest
+from relatent.core.pack import read_pack
 from relatent_export.writing import named, whole_file
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,15 @@ import tomli_w
 from safetensors.numpy import save
 
 from relatent.core.directions import Direction, direction_entry
+from relatent.core.domain import domain_table
+from relatent.core.manifest import FORMAT, MANIFEST
 from relatent.core.methods import method_table
-from relatent.core.pack import DIRECTIONS, FORMAT, LATENTS, MANIFEST, file_digest
+from relatent.core.pack import DIRECTIONS, LATENTS, file_digest
+from relatent.core.presets import presets_table
+from relatent.core.spaces import code_shape_table
+from relatent_export.analysis.domain import measure_domain
 from relatent_export.nets.networks import Networks
-from relatent_export.objectives.methods import METHODS, describe
+from relatent_export.objectives.methods import LIGHT, available, code_shapes, describe, presets
 from relatent_export.packs.weights import FILES, save_networks
 from relatent_export.writing import named, whole_folder
 
@@ -40,19 +45,39 @@ class PackFacts:
     training: Mapping[str, float] = field(default_factory=dict)
 
 
-def write_pack(folder: Path, info: PackFacts, networks: Networks, directions: list[Direction]) -> None:
+def write_pack(
+    folder: Path,
+    info: PackFacts,
+    networks: Networks,
+    directions: list[Direction],
+    methods: Sequence[str] = LIGHT,
+) -> None:
     """Write a pack: weights, latent statistics, directions, and the manifest that seals them.
 
     An earlier pack in the folder stays until all of the new one is written; what is no pack's own stays.
+
+    Args:
+        folder: the pack's.
+        info: what it says of itself.
+        networks: its weights.
+        directions: its directions.
+        methods: its ways of inverting, by name, the default first; those that its networks do not allow are
+            left out.
 
     Raises:
         OSError: it cannot be written; names the file.
     """
     with whole_folder(folder, info.name, stale=(*FILES, LATENTS, DIRECTIONS, MANIFEST)) as partial:
-        _write_files(partial, info, networks, directions)
+        _write_files(partial, info, networks, directions, available(networks, methods))
 
 
-def _write_files(folder: Path, info: PackFacts, networks: Networks, directions: list[Direction]) -> None:
+def _write_files(
+    folder: Path,
+    info: PackFacts,
+    networks: Networks,
+    directions: list[Direction],
+    methods: Sequence[str],
+) -> None:
     weights = save_networks(networks, folder)
     config = networks.generator.config
     tensors = {LATENTS: {"mean": networks.generator.mean_code().contiguous().numpy()}}
@@ -62,6 +87,7 @@ def _write_files(folder: Path, info: PackFacts, networks: Networks, directions: 
         # `save_file` makes files that only their owner may read.
         with named(folder / name):
             (folder / name).write_bytes(save(arrays))
+    domain = measure_domain(networks)
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "name": info.name,
@@ -76,11 +102,30 @@ def _write_files(folder: Path, info: PackFacts, networks: Networks, directions: 
         "metrics": list(networks.metrics),
         "attributes": list(networks.attribute_names),
         "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.z_width},
-        "methods": {
-            name: method_table(describe(name, networks, info.learning_rate, info.weights)) for name in METHODS
-        },
+        **method_tables(networks, methods, info.learning_rate, info.weights),
+        **({} if domain is None else {"domain": domain_table(domain)}),
         "directions": [direction_entry(direction) for direction in directions],
         "files": {name: file_digest(folder / name) for name in (*weights, *tensors)},
     }
     with named(folder / MANIFEST):
         (folder / MANIFEST).write_text(tomli_w.dumps(manifest))
+
+
+def method_tables(
+    networks: Networks, methods: Sequence[str], rates: Mapping[str, float], weights: Mapping[str, float]
+) -> dict[str, Any]:
+    """A manifest's tables `methods`, `spaces` and `presets`.
+
+    Args:
+        networks: the pack's.
+        methods: by name, the default first.
+        rates: Adam's step size by start, `encoder` and `mean`.
+        weights: default weights of the objectives' terms; their own if left out.
+    """
+    return {
+        "methods": {name: method_table(describe(name, networks, rates, weights)) for name in methods},
+        "spaces": {
+            str(space): code_shape_table(shape) for space, shape in code_shapes(networks, methods).items()
+        },
+        "presets": presets_table(presets(methods)),
+    }

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from relatent.core.pack import LATENTS, MANIFEST, Pack, file_digest, read_pack
+from relatent.core.manifest import MANIFEST
+from relatent.core.pack import LATENTS, Pack, file_digest, read_pack
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 

@@ -17,6 +17,7 @@ from relatent_export.writing import named
 
 _TYPES: dict[int, Any] = {
     TensorProto.FLOAT: model_config_pb2.TYPE_FP32,
+    TensorProto.FLOAT16: model_config_pb2.TYPE_FP16,
     TensorProto.UINT8: model_config_pb2.TYPE_UINT8,
     TensorProto.INT32: model_config_pb2.TYPE_INT32,
     TensorProto.INT64: model_config_pb2.TYPE_INT64,

@@ -5,25 +5,35 @@ Images go in and out as uint8 [B, H, W, 3]; conversion, clamping and layout are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import onnx
 import torch
 from torch import Tensor, nn
 
 from relatent.core.graphs import Role
+from relatent.core.spaces import CodeShape
 from relatent_export.analysis.quality import mean_squared_error, psnr, ssim
 from relatent_export.compile.loop import assemble
 from relatent_export.compile.lowering import folded
 from relatent_export.compile.onnx import EXAMPLES, clean, export_module
 from relatent_export.compile.precision import Precision, in_precision, synthesis_in
 from relatent_export.compile.step import trace_step
-from relatent_export.nets.networks import Networks, encode
+from relatent_export.nets.networks import AnyEncoder, Networks, encode
 from relatent_export.nets.perceptual import perceptual_distance
 from relatent_export.nets.pixels import to_bytes, to_float
 from relatent_export.nets.resampling import area_downsample
-from relatent_export.objectives.methods import MAX_STEPS, METHODS
+from relatent_export.objectives.methods import (
+    LIGHT,
+    MAX_STEPS,
+    METHODS,
+    MethodRecipe,
+    available,
+    code_shapes,
+)
+from relatent_export.objectives.spaces import example_parts, synthesis_module
 from relatent_export.triton.targets import Target, graph_precision
 from relatent_export.triton.tensorrt import fit
 
@@ -31,10 +41,11 @@ from relatent_export.triton.tensorrt import fit
 class Encode(nn.Module):
     """image to w."""
 
-    def __init__(self, networks: Networks, precision: Precision = Precision.FLOAT32) -> None:
+    def __init__(
+        self, networks: Networks, encoder: AnyEncoder, precision: Precision = Precision.FLOAT32
+    ) -> None:
         super().__init__()
-        assert networks.encoder is not None
-        self.encoder = in_precision(networks.encoder, precision)
+        self.encoder = in_precision(encoder, precision)
         self.synthesis = synthesis_in(networks.generator.synthesis, precision)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -106,32 +117,57 @@ class Attributes(nn.Module):
 
 @dataclass(frozen=True)
 class _Recipe:
+    """How a graph but refinement's is made.
+
+    Attributes:
+        module: what it computes.
+        inputs, outputs: names of its own.
+        code: what its inputs are the parts of, where they are a code of a space with several.
+    """
+
     module: Callable[[Networks, Precision], nn.Module]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    code: CodeShape | None = None
 
 
-def _recipes(networks: Networks) -> dict[str, _Recipe]:
-    """How each graph but refinement's is made, of those that the networks allow."""
+def _recipes(networks: Networks, methods: Sequence[str]) -> dict[str, _Recipe]:
+    """How each graph but refinement's is made, of those that the networks allow and the methods need."""
     recipes: dict[str, _Recipe] = {}
     if networks.encoder is not None:
-        recipes[Role.ENCODE] = _Recipe(Encode, ("image",), ("w",))
+        recipes[Role.ENCODE] = _encoding(networks.encoder)
     recipes[Role.MAP] = _Recipe(Map, ("z", "psi"), ("w",))
     recipes[Role.SYNTHESIZE] = _Recipe(Synthesize, ("w",), ("image",))
     recipes[Role.ASSESS] = _Recipe(Assess, ("image", "reference"), networks.metrics)
     if networks.attributes is not None:
         recipes[Role.ATTRIBUTES] = _Recipe(Attributes, ("image",), ("attributes",))
+    if networks.forced_encoder is not None and "force_in_domain" in methods:
+        recipes[Role.ENCODE_FORCED] = _encoding(networks.forced_encoder)
+    for space, shape in code_shapes(networks, methods).items():
+        module = partial(synthesis_module, space)
+        recipes[shape.graph] = _Recipe(module, tuple(shape.parts), ("image",), shape)
     return recipes
 
 
-def roles(networks: Networks) -> tuple[str, ...]:
+def _encoding(encoder: AnyEncoder) -> _Recipe:
+    return _Recipe(lambda networks, held: Encode(networks, encoder, held), ("image",), ("w",))
+
+
+def _refinements(methods: Sequence[str]) -> dict[str, MethodRecipe]:
+    """The refinement graphs, each by a method that runs it."""
+    recipes = [METHODS[name] for name in methods]
+    return {recipe.graph: recipe for recipe in recipes if recipe.graph is not None}
+
+
+def roles(networks: Networks, methods: Sequence[str] = LIGHT) -> tuple[str, ...]:
     """The graphs that a pack of these networks has, in the order in which they are built."""
-    return (*_recipes(networks), *refinement_roles())
+    methods = available(networks, methods)
+    return (*_recipes(networks, methods), *_refinements(methods))
 
 
-def refinement_roles() -> tuple[str, ...]:
-    """The roles of the refinement graphs that methods run."""
-    return tuple(dict.fromkeys(recipe.graph for recipe in METHODS.values()))
+def all_roles() -> tuple[str, ...]:
+    """Every role that a graph of any pack may have."""
+    return tuple(dict.fromkeys((*Role, *(each.graph for each in METHODS.values() if each.graph is not None))))
 
 
 def build_graphs(
@@ -139,6 +175,7 @@ def build_graphs(
     max_steps: int = MAX_STEPS,
     target: Target = Target.CPU,
     precision: Precision = Precision.FLOAT32,
+    methods: Sequence[str] = LIGHT,
 ) -> Iterator[tuple[str, onnx.ModelProto]]:
     """Export a pack's graphs one after another.
 
@@ -147,23 +184,24 @@ def build_graphs(
         max_steps: K, most steps of one refinement call.
         target: what they will run on.
         precision: of those that the target has it for.
+        methods: ways of inverting, by name; those that the networks do not allow are left out.
 
     Yields:
         The graph's role (of those in `relatent.core.graphs` what the pack has networks for, and each
         method's) and the model, free of anything that names the machine it was made on.
     """
-    examples = _examples(networks)
-    for role, recipe in _recipes(networks).items():
-        inputs = [examples[name] for name in recipe.inputs]
+    examples, methods = _examples(networks), available(networks, methods)
+    for role, recipe in _recipes(networks, methods).items():
+        inputs = example_parts(recipe.code) if recipe.code else [examples[name] for name in recipe.inputs]
         held = graph_precision(role, target, precision)
         module = recipe.module(networks, held).eval()
         if held is Precision.FLOAT16:  # rounded weights once, not those they were made of as well
             module = folded(module, inputs)
         model = clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
         yield role, fit(model, role) if target is Target.TENSORRT else model
-    for role, method in {method.graph: method for method in METHODS.values()}.items():
+    for role, method in _refinements(methods).items():
         held = graph_precision(role, target, precision)
-        traced = trace_step(method.objective(networks, held), networks.bases, held)
+        traced = trace_step(method.objective(networks, held), method.bases(networks), held)
         model = clean(assemble(traced, max_steps, target.iterate))
         yield role, fit(model, role) if target is Target.TENSORRT else model
 

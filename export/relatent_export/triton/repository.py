@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from relatent.core.graphs import PACK, REVISION, Role, graph_name, is_refinement
+from relatent.core.graphs import PACK, REVISION, graph_name, is_refinement
 from relatent.core.pack import read_pack
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.precision import Precision
 from relatent_export.nets.networks import Networks
+from relatent_export.objectives.methods import LIGHT
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
 from relatent_export.triton.config import ModelConfig, tensors
-from relatent_export.triton.graphs import build_graphs, refinement_roles, roles
+from relatent_export.triton.graphs import all_roles, build_graphs, roles
 from relatent_export.triton.targets import Target, configured, graph_precision
 from relatent_export.writing import whole_folder
 
@@ -59,7 +61,7 @@ def write_repository(
         raise OtherWeights(
             f"{pack}: revision: the manifest says {manifest.revision}, the weights have {networks.revision}"
         )
-    return write_models(manifest.name, networks, into, target, precision)
+    return write_models(manifest.name, networks, into, target, precision, tuple(manifest.methods))
 
 
 def write_models(
@@ -68,6 +70,7 @@ def write_models(
     into: Path,
     target: Target = Target.CPU,
     precision: Precision = Precision.FLOAT32,
+    methods: Sequence[str] = LIGHT,
 ) -> list[Path]:
     """Export networks as the models of a pack called `name`, in place of an earlier pack's of that name.
 
@@ -77,10 +80,11 @@ def write_models(
         OSError: they cannot be written; names the file.
     """
     models, revision, most = [], networks.revision, _max_batch(networks.generator.config.resolution)
-    graphs = build_graphs(networks, target=target, precision=precision)
-    earlier = [graph_name(name, role) for role in (*Role, *refinement_roles())]
+    graphs = build_graphs(networks, target=target, precision=precision, methods=methods)
+    earlier = [graph_name(name, role) for role in all_roles()]
+    count = len(roles(networks, methods))
     with whole_folder(into, name, stale=earlier) as partial:
-        for role, model in progress(graphs, f"exporting {name}", total=len(roles(networks)), unit="graph"):
+        for role, model in progress(graphs, f"exporting {name}", total=count, unit="graph"):
             models.append(graph_name(name, role))
             folder = partial / models[-1]
             save_graph(model, folder / "1" / "model.onnx")

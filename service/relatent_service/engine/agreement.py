@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from relatent.core.graphs import PACK, REVISION
 from relatent.core.methods import OWN_INPUTS, Method
 from relatent.core.pack import Pack
+from relatent.core.spaces import Space
 from relatent_service.engine.engine import Graph
 
 
@@ -25,8 +26,15 @@ def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[st
             if parameters.get(PACK) != pack.name:
                 problems.append(f"graph {name} is of pack {parameters.get(PACK)}, expected {pack.name}")
         for method in pack.methods.values():
-            if (graph := graphs.get(pack.graph(method.graph))) is not None:
+            if method.graph is not None and (graph := graphs.get(pack.graph(method.graph))) is not None:
                 problems += _differences(method, graph)
+        for space, shape in pack.spaces.items():
+            graph = graphs.get(pack.graph(shape.graph))
+            if graph is not None and space is not Space.W and set(graph.inputs) != set(shape.parts):
+                problems.append(
+                    f"graph {graph.name} has the inputs {', '.join(sorted(graph.inputs))}, and a code of "
+                    f"{space} of its pack {', '.join(sorted(shape.parts))}"
+                )
     return problems
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.codes import Codes
 from relatent.core.graphs import Role
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
@@ -35,24 +36,32 @@ class Models:
         self._engine = engine
         self._metrics = metrics
 
-    async def encode(self, pack: Pack, image: Pixels, call: Call) -> Floats:
-        """The encoder's code float32 [1, L, D] of an image uint8 [1, R, R, 3]."""
-        return (await self._run(Role.ENCODE, pack, {"image": image}, call))["w"]
+    async def encode(self, pack: Pack, image: Pixels, call: Call, role: str = Role.ENCODE) -> Floats:
+        """An encoder's code float32 [1, L, D] of an image uint8 [1, R, R, 3]."""
+        return (await self._run(role, pack, {"image": image}, call))["w"]
 
     async def map(self, pack: Pack, z: Floats, psi: float, call: Call) -> Floats:
         """The codes float32 [B, L, D] of noise float32 [B, Z], truncated to `psi` in 0 to 1."""
         inputs = {"z": z, "psi": np.full((len(z), 1), psi, np.float32)}
         return (await self._run(Role.MAP, pack, inputs, call))["w"]
 
-    async def synthesize(self, pack: Pack, w: Floats, call: Call) -> Pixels:
-        """The images uint8 [B, R, R, 3] of codes float32 [B, L, D]."""
-        return (await self._run(Role.SYNTHESIZE, pack, {"w": w}, call))["image"]
+    async def synthesize(self, pack: Pack, codes: Codes, call: Call) -> Pixels:
+        """The images uint8 [B, R, R, 3] of codes, B of them."""
+        parts = dict(codes.broadcast(pack.layers).parts)
+        return (await self._run(pack.spaces[codes.space].graph, pack, parts, call))["image"]
 
     async def refine(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Answer:
-        """One chunk of refinement; inputs and outputs as the graph names them, batch of 1."""
-        return await self._infer(graph, inputs, call, timeout)
+        """One chunk of refinement; inputs and outputs as the graph names them, one sample a start."""
+        most, batch = self._engine.graphs[graph].max_batch, len(inputs["steps"])
+        if batch <= most:
+            return await self._infer(graph, inputs, call, timeout)
+        parts = [
+            await self._infer(graph, _slice(inputs, first, most), call, timeout)
+            for first in range(0, batch, most)
+        ]
+        return Answer(_joined([part.outputs for part in parts]), sum(part.seconds for part in parts))
 
     async def assess(self, pack: Pack, image: Pixels, reference: Pixels, call: Call) -> Quality:
         """How close an image is to a reference, both uint8 [1, R, R, 3]."""
@@ -67,17 +76,17 @@ class Models:
             identity=values.get("identity"),
         )
 
-    async def _run(self, role: Role, pack: Pack, inputs: Tensors, call: Call) -> Tensors:
+    async def _run(self, role: str, pack: Pack, inputs: Tensors, call: Call) -> Tensors:
         graph = pack.graph(role)
         most = self._engine.graphs[graph].max_batch
         batch = len(next(iter(inputs.values())))
         if batch <= most:
             return (await self._infer(graph, inputs, call, call.engine_timeout())).outputs
-        parts = []
-        for first in range(0, batch, most):
-            part = {name: array[first : first + most] for name, array in inputs.items()}
-            parts.append((await self._infer(graph, part, call, call.engine_timeout())).outputs)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        parts = [
+            (await self._infer(graph, _slice(inputs, first, most), call, call.engine_timeout())).outputs
+            for first in range(0, batch, most)
+        ]
+        return _joined(parts)
 
     async def _infer(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
@@ -88,3 +97,11 @@ class Models:
             return await self._engine.infer(graph, inputs, timeout)
         finally:
             call.inference_seconds += monotonic() - began
+
+
+def _slice(inputs: Mapping[str, NDArray[Any]], first: int, most: int) -> Tensors:
+    return {name: array[first : first + most] for name, array in inputs.items()}
+
+
+def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> Tensors:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

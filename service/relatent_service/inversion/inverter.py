@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.codes import Codes
 from relatent.core.graphs import Role
 from relatent.core.methods import Method, StartRule
+from relatent.core.noise import noise
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
 from relatent.core.stopping import StopReason
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.engine.models import Models
-from relatent_service.inversion.finish import reconstruct
+from relatent_service.inversion.finish import finish
 from relatent_service.inversion.job import Job, Plan
 from relatent_service.inversion.lockstep import Lockstep
+from relatent_service.inversion.plausibility import Implausible, Plausibility, image_plausibility
 from relatent_service.inversion.refinement import Refinement, SavedState, starting_at
 from relatent_service.inversion.stopping import (
     affordable_steps,
@@ -54,16 +58,18 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """An image's code, float32 [L, D], with the evidence for it."""
+    """An image's one code, with the evidence for it."""
 
     pack: Pack
     method: Method
-    code: Floats
+    code: Codes
     reconstruction: Pixels
     quality: Quality
     losses: Floats
     stop_reason: StopReason
     steps: int
+    plausibility: Plausibility | None
+    beyond: Pixels | None
 
 
 class Inverter:
@@ -85,15 +91,17 @@ class Inverter:
             A report before the first chunk and after each, and the result last.
 
         Raises:
+            Implausible: the image's score is below the plan's least.
             LossNotFinite: the loss stopped being finite.
             NotReady: the server is about to end; the last report's checkpoint is where to go on.
             OutOfTime, Overloaded: it cannot be answered before its deadline any more; the same of these.
             EngineError: as the engine says.
         """
-        refinement = job.begin(await self._start(job, call, slot))
+        encoded = await self._encode(job, call, slot)
+        plausibility = await self._judge(job, encoded, call)
+        refinement = job.begin(await self._start(job, encoded, call, slot))
         reports, reason = 0, reached(job.plan.rules, refinement.losses)
-        lockstep = self._lockstep(job.plan.graph)
-        with lockstep.member():
+        with self._together(job.plan) as lockstep:
             while True:
                 reports += 1
                 yield await self._report(job, refinement, reports, call, slot)
@@ -106,21 +114,56 @@ class Inverter:
                 async with lockstep.chunk():
                     call.turn_seconds += monotonic() - came
                     reason = await self._advance(job, refinement, call, slot)
-        yield await self._finish(job, refinement, reason, call)
+        yield await self._finish(job, refinement, reason, plausibility, call)
 
-    async def _start(self, job: Job, call: Call, slot: Slot) -> SavedState:
-        pack, method, start = job.plan.pack, job.plan.method, job.plan.start
+    async def _encode(self, job: Job, call: Call, slot: Slot) -> Mapping[str, Floats]:
+        """The codes [1, L, D] of the image that are needed, by the encoder's role."""
+        plan, roles = job.plan, []
+        if plan.start is StartRule.ENCODER:
+            roles.append(plan.method.encoder)
+        if plan.pack.domain is not None:
+            roles.append(Role.ENCODE)
+        encoded = {}
+        for role in dict.fromkeys(roles):
+            encoded[role] = await self._models.encode(plan.pack, job.image[None], call, role)
+            self._admission.advance(slot, plan.pack.graph(role), 1)
+        return encoded
+
+    async def _judge(self, job: Job, encoded: Mapping[str, Floats], call: Call) -> Plausibility | None:
+        plan, domain = job.plan, job.plan.pack.domain
+        if domain is None:
+            return None
+        found = await image_plausibility(plan.pack, domain, encoded[Role.ENCODE], self._models, call)
+        if plan.min_in_domain is not None and found.score < plan.min_in_domain:
+            raise Implausible(found, plan.min_in_domain)
+        return found
+
+    async def _start(self, job: Job, encoded: Mapping[str, Floats], call: Call, slot: Slot) -> SavedState:
+        plan, start = job.plan, job.plan.start
         if isinstance(start, SavedState):
             return start
         if start is StartRule.ENCODER:
-            start = (await self._models.encode(pack, job.image[None], call))[0]
-            self._admission.advance(slot, pack.graph(Role.ENCODE), 1)
-        return starting_at(method, pack.mean if isinstance(start, StartRule) else start)
+            start = encoded[plan.method.encoder][0]
+        elif isinstance(start, StartRule):
+            start = plan.pack.mean
+        drawn = await self._draw(plan, call, slot)
+        others = plan.restarts - 1
+        return starting_at(plan.method, np.stack([start, *drawn[:others]]), drawn[others:])
+
+    async def _draw(self, plan: Plan, call: Call, slot: Slot) -> Floats:
+        """Codes of samples to start with, [N, L, D]: of the same seeds for every image."""
+        if not plan.samples:
+            return np.empty((0, plan.pack.layers, plan.pack.width), np.float32)
+        z = np.stack([noise(seed, plan.pack.z_width) for seed in range(plan.samples)])
+        codes = await self._models.map(plan.pack, z, 1.0, call)
+        self._admission.advance(slot, plan.pack.graph(Role.MAP), plan.samples)
+        return codes
 
     async def _advance(self, job: Job, refinement: Refinement, call: Call, slot: Slot) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""
-        plan = job.plan
-        step_seconds = self._step_seconds(plan, refinement)
+        plan, graph = job.plan, job.plan.graph
+        assert graph is not None
+        step_seconds = self._step_seconds(graph, refinement)
         most = affordable_steps(step_seconds, plan.method.max_steps)
         steps = even_chunk(plan.rules.steps - refinement.steps, most)
         timeout, out_of_time = call.engine_timeout(), None
@@ -138,17 +181,17 @@ class Inverter:
             if out_of_time is None:
                 raise
             return out_of_time  # with the best of the chunks before
-        self._pace.measure_chunk(plan.graph, steps, seconds)
-        self._admission.advance(slot, plan.graph, steps)
-        self._metrics.steps.labels(plan.graph).inc(steps)
-        self._metrics.chunk.labels(plan.graph).observe(seconds)
+        self._pace.measure_chunk(graph, steps, seconds)
+        self._admission.advance(slot, graph, steps * plan.restarts)
+        self._metrics.steps.labels(graph).inc(steps * plan.restarts)
+        self._metrics.chunk.labels(graph).observe(seconds)
         return reached(plan.rules, refinement.losses)
 
     async def _report(self, job: Job, refinement: Refinement, number: int, call: Call, slot: Slot) -> Report:
         plan, preview, checkpoint = job.plan, None, None
         if plan.preview_every and number % plan.preview_every == 0:
             preview = (await self._models.synthesize(plan.pack, refinement.best_code, call))[0]
-            self._admission.advance(slot, plan.pack.graph(Role.SYNTHESIZE), 1)
+            self._admission.advance(slot, plan.pack.graph(plan.code_shape.graph), 1)
         if plan.checkpoint_every and number % plan.checkpoint_every == 0:
             checkpoint = refinement.saved()
         losses = refinement.losses
@@ -161,35 +204,48 @@ class Inverter:
             checkpoint=checkpoint,
         )
 
-    async def _finish(self, job: Job, refinement: Refinement, reason: StopReason, call: Call) -> Result:
-        pack, method = job.plan.pack, job.plan.method
-        image, quality = await reconstruct(
-            pack, refinement.best_code, job.image, self._models, self._pace, call
-        )
-        self._metrics.inverted(pack.name, method.name, reason.value, quality)
+    async def _finish(
+        self,
+        job: Job,
+        refinement: Refinement,
+        reason: StopReason,
+        plausibility: Plausibility | None,
+        call: Call,
+    ) -> Result:
+        pack, method, code = job.plan.pack, job.plan.method, refinement.best_code
+        found = await finish(pack, code, job.image, self._models, self._pace, call)
+        if plausibility is not None:
+            plausibility = replace(plausibility, code_cycle=found.cycle)
+        self._metrics.inverted(pack.name, method.name, reason.value, found.quality)
         return Result(
             pack=pack,
             method=method,
-            code=refinement.best_code[0],
-            reconstruction=image,
-            quality=quality,
+            code=code,
+            reconstruction=found.image,
+            quality=found.quality,
             losses=refinement.losses,
             stop_reason=reason,
             steps=refinement.steps,
+            plausibility=plausibility,
+            beyond=found.beyond,
         )
 
-    def _lockstep(self, graph: str) -> Lockstep:
+    @contextmanager
+    def _together(self, plan: Plan) -> Iterator[Lockstep]:
+        """Take part among those that refine on a plan's graph."""
+        graph = plan.graph or ""
         if graph not in self._locksteps:
             self._locksteps[graph] = Lockstep(partial(self._pace.chunk_seconds, graph))
-        return self._locksteps[graph]
+        with self._locksteps[graph].member():
+            yield self._locksteps[graph]
 
     def _reserve(self, plan: Plan, step_seconds: float) -> float:
         """Seconds to keep back for what comes after the last step."""
         after = plan.images_after * step_seconds
         return self._pace.answer_seconds(plan.pack.name) + ANSWER_MARGIN_SECONDS + after
 
-    def _step_seconds(self, plan: Plan, refinement: Refinement) -> float:
+    def _step_seconds(self, graph: str, refinement: Refinement) -> float:
         """Seconds that a step of a call takes, its neighbours' included."""
         if refinement.is_new:
-            return self._pace.cost(plan.graph) * max(1, self._admission.inflight)
-        return self._pace.step_seconds(plan.graph)
+            return self._pace.cost(graph) * max(1, self._admission.inflight)
+        return self._pace.step_seconds(graph)

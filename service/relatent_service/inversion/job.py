@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
@@ -14,6 +15,7 @@ from relatent.core.graphs import Role
 from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
 from relatent.core.refinement import graph_inputs
+from relatent.core.spaces import PLAIN, CodeShape, Space
 from relatent_service.inversion.refinement import Refinement, SavedState
 from relatent_service.inversion.stopping import StopRules
 from relatent_service.traffic.forecast import Work
@@ -32,11 +34,14 @@ class Plan:
         method: of the pack's.
         start: the encoder's code, the mean, a code float32 [L, D], or where an earlier
             refinement by the method was.
+        restarts: starts in all that are refined side by side, that one and others that are drawn; the best
+            is kept.
         rules: when to end.
         learning_rate: Adam's step size.
         weights: of every term of the objective.
         preview_every, checkpoint_every: send one with every n-th report; 0 for never.
         images_after: to make of the result before the call is answered, for which time is kept back.
+        min_in_domain: the least score of an image that is worth the refinement; None for any.
     """
 
     pack: Pack
@@ -48,30 +53,60 @@ class Plan:
     preview_every: int = 0
     checkpoint_every: int = 0
     images_after: int = 0
+    restarts: int = 1
+    min_in_domain: float | None = None
 
     @property
-    def graph(self) -> str:
-        """The refinement graph that it runs."""
-        return self.pack.graph(self.method.graph)
+    def graph(self) -> str | None:
+        """The refinement graph that it runs; None for a method that ends where it starts."""
+        return None if self.method.graph is None else self.pack.graph(self.method.graph)
 
     @property
     def steps_before(self) -> int:
         """Steps that its start has done already."""
-        return len(self.start.losses) if isinstance(self.start, SavedState) else 0
+        return self.start.losses.shape[1] if isinstance(self.start, SavedState) else 0
+
+    @property
+    def code_shape(self) -> CodeShape:
+        """What the code that it finds is made of."""
+        return self.pack.spaces[self.method.space]
+
+    @property
+    def samples(self) -> int:
+        """Codes of samples that it starts with besides."""
+        if isinstance(self.start, SavedState):
+            return 0
+        return self.restarts - 1 + self.method.codes - 1
 
     @property
     def work(self) -> Work:
         """What it will ask of the engine, the images made of its result included."""
-        synthesize = self.pack.graph(Role.SYNTHESIZE)
-        steps = max(0, self.rules.steps - self.steps_before)
-        chunks = ceil(steps / self.method.max_steps)
-        previews = chunks // self.preview_every if self.preview_every else 0
-        answer = {synthesize: 1 + self.images_after, self.pack.graph(Role.ASSESS): 1}
+        answer = Counter({self.pack.graph(self.code_shape.graph): 1 + self.images_after})
+        answer[self.pack.graph(Role.ASSESS)] = 1
         if self.start is StartRule.ENCODER:
-            answer[self.pack.graph(Role.ENCODE)] = 1
-        runs = {**answer, self.graph: steps, synthesize: answer[synthesize] + previews}
-        least = {**answer, self.graph: min(steps, 1)} if self.rules.answers_when_time_is_up else None
-        return Work(runs, least, self.rules.time_budget)
+            answer[self.pack.graph(self.method.encoder)] += 1
+        if self.samples:
+            answer[self.pack.graph(Role.MAP)] += self.samples
+        if self.pack.domain is not None:
+            answer += self._judging
+        if self.method.space not in (*PLAIN, Space.MULTI):
+            answer[self.pack.graph(Role.SYNTHESIZE)] += 1  # to show what the code has besides
+        runs, least = Counter(answer), Counter(answer)
+        if self.graph is not None:
+            steps = max(0, self.rules.steps - self.steps_before)
+            chunks = ceil(steps / self.method.max_steps)
+            previews = chunks // self.preview_every if self.preview_every else 0
+            runs[self.pack.graph(self.code_shape.graph)] += previews
+            runs[self.graph] = steps * self.restarts
+            least[self.graph] = min(steps, 1) * self.restarts
+        return Work(runs, least if self.rules.answers_when_time_is_up else None, self.rules.time_budget)
+
+    @property
+    def _judging(self) -> Counter[str]:
+        """What it takes to see whether the image is in the domain, and its code at the end."""
+        encode, synthesize = self.pack.graph(Role.ENCODE), self.pack.graph(Role.SYNTHESIZE)
+        known = self.start is StartRule.ENCODER and self.method.encoder == Role.ENCODE
+        return Counter({encode: 2 if known else 3, synthesize: 1})
 
 
 @dataclass(frozen=True)
@@ -90,7 +125,12 @@ class Job:
 
     def begin(self, start: SavedState) -> Refinement:
         """A refinement of the image, not under way yet."""
-        plan = self.plan
-        further = {name: array[None] for name, array in self.inputs.items()}
-        inputs = graph_inputs(plan.method, self.image[None], plan.learning_rate, plan.weights, further)
-        return Refinement(plan.graph, plan.method, inputs, start, plan.rules.steps)
+        plan, starts = self.plan, len(start.losses)
+        further = {name: _repeated(array, starts) for name, array in self.inputs.items()}
+        targets = _repeated(self.image, starts)
+        inputs = graph_inputs(plan.method, targets, plan.learning_rate, plan.weights, further)
+        return Refinement(plan.graph or "", plan.method, plan.code_shape, inputs, start, plan.rules.steps)
+
+
+def _repeated(array: Array, times: int) -> Array:
+    return np.repeat(array[None], times, axis=0)

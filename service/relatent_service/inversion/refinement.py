@@ -12,13 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.codes import Codes
 from relatent.core.methods import Method
 from relatent.core.refinement import answer_of, initial_state, next_state, state_inputs
+from relatent.core.spaces import CodeShape
 from relatent_service.engine.models import Models
 from relatent_service.traffic.call import Call
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
+
+_NOWHERE = np.finfo(np.float32).max
+"""What stands for a loss that was not finite, where another start's was."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class SavedState:
 
     Attributes:
         method: name of the method at work.
-        state: float32 tensors by name, without the batch axis.
-        losses: the loss before each step so far, float32 [steps].
+        state: float32 tensors by name, each with a leading axis over the starts that it was begun from.
+        losses: of each start the loss before each step so far, float32 [starts, steps].
         learning_rate: Adam's step size at work; None if not known.
     """
 
@@ -40,10 +45,15 @@ class SavedState:
     learning_rate: float | None = None
 
 
-def starting_at(method: Method, code: Floats) -> SavedState:
-    """The state before the first step, from a code float32 [L, D]."""
-    state = {name: array[0] for name, array in initial_state(method, code[None]).items()}
-    return SavedState(method.name, state, np.empty(0, np.float32))
+def starting_at(method: Method, codes: Floats, drawn: Floats | None = None) -> SavedState:
+    """The state before the first step.
+
+    Args:
+        method: whose.
+        codes: float32 [starts, L, D].
+        drawn: codes of samples, for a method whose state begins with several (`initial_state`).
+    """
+    return SavedState(method.name, initial_state(method, codes, drawn), np.empty((len(codes), 0), np.float32))
 
 
 class LossNotFinite(ArithmeticError):
@@ -66,26 +76,32 @@ class LossNotFinite(ArithmeticError):
 
 
 class Refinement:
-    """The one owner of a refinement's state.
+    """The one owner of a refinement's state: from one start, or from several side by side of which one wins.
 
     Args:
         graph: the refinement graph.
         method: whose graph it is.
-        inputs: what the graph takes besides state and steps, batch of 1 (`relatent.core.refinement`).
+        shape: what codes of the method's space are made of.
+        inputs: what the graph takes besides state and steps, one a start (`relatent.core.refinement`).
         start: where to go on from.
         total: steps in all, those done before included.
     """
 
     def __init__(
-        self, graph: str, method: Method, inputs: Mapping[str, Array], start: SavedState, total: int
+        self,
+        graph: str,
+        method: Method,
+        shape: CodeShape,
+        inputs: Mapping[str, Array],
+        start: SavedState,
+        total: int,
     ) -> None:
-        self._graph, self._method, self._inputs = graph, method, inputs
-        self._before = self._done = len(start.losses)
-        self._losses = np.empty(max(total, self._done), np.float32)
-        self._losses[: self._done] = start.losses
-        self._state = {
-            name: np.ascontiguousarray(array, np.float32)[None] for name, array in start.state.items()
-        }
+        self._graph, self._method, self._shape, self._inputs = graph, method, shape, inputs
+        starts, self._before = start.losses.shape
+        self._done = self._before
+        self._losses = np.empty((starts, max(total, self._done)), np.float32)
+        self._losses[:, : self._done] = start.losses
+        self._state = {name: np.ascontiguousarray(array, np.float32) for name, array in start.state.items()}
 
     @property
     def steps(self) -> int:
@@ -99,19 +115,21 @@ class Refinement:
 
     @property
     def losses(self) -> Floats:
-        """The loss before each step so far, float32 [steps]."""
-        return self._losses[: self._done]
+        """The loss before each step so far, of the start that was best then, float32 [steps]."""
+        lowest: Floats = self._losses[:, : self._done].min(0)
+        return lowest
 
     @property
-    def best_code(self) -> Floats:
-        """The code of the lowest loss so far, float32 [1, L, D]."""
-        return answer_of(self._method, self._state)
+    def best_code(self) -> Codes:
+        """The one code of the lowest loss so far."""
+        done = self._losses[:, : self._done]
+        best = int(done.min(1).argmin()) if self._done else 0
+        return answer_of(self._method, self._shape, self._state)[best : best + 1]
 
     def saved(self) -> SavedState:
         """Where to go on from."""
-        state = {name: array[0] for name, array in self._state.items()}
         rate = float(self._inputs["learning_rate"][0, 0])
-        return SavedState(self._method.name, state, self.losses.copy(), rate)
+        return SavedState(self._method.name, self._state, self._losses[:, : self._done].copy(), rate)
 
     async def advance(self, models: Models, steps: int, call: Call, timeout: float | None) -> float:
         """Do a chunk of steps.
@@ -126,16 +144,18 @@ class Refinement:
             Seconds it took, attempts that the engine failed before left out.
 
         Raises:
-            LossNotFinite: a loss was NaN or infinite; the state is as it was before.
+            LossNotFinite: from every start a loss was NaN or infinite; the state is as it was before.
             EngineError: as the engine says; the state is as it was before, so the chunk may be repeated.
         """
-        count = {"steps": np.array([[steps]], np.int32)}
+        count = {"steps": np.full((len(self._losses), 1), steps, np.int32)}
         inputs = {**state_inputs(self._state), **self._inputs, **count}
         outputs, seconds = await models.refine(self._graph, inputs, call, timeout)
-        losses = outputs["losses"][0, :steps]
-        if not np.isfinite(losses).all():
-            raise LossNotFinite(self._done + int(np.argmin(np.isfinite(losses))), self._before)
+        losses = outputs["losses"][:, :steps]
+        finite = np.isfinite(losses)
+        if not (lost := finite.any(0)).all():
+            raise LossNotFinite(self._done + int(np.argmin(lost)), self._before)
         self._state = next_state(self._method, outputs)
-        self._losses[self._done : self._done + steps] = losses
+        # A start that led nowhere stays behind the others.
+        self._losses[:, self._done : self._done + steps] = np.where(finite, losses, _NOWHERE)
         self._done += steps
         return seconds

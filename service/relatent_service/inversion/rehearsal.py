@@ -6,12 +6,13 @@ from time import monotonic
 
 import numpy as np
 
+from relatent.core.codes import Codes
 from relatent.core.methods import StartRule
 from relatent.core.pack import Pack
 from relatent_service.engine.models import Models
-from relatent_service.inversion.finish import reconstruct
+from relatent_service.inversion.finish import finish
 from relatent_service.inversion.job import Job, Plan
-from relatent_service.inversion.refinement import Refinement, starting_at
+from relatent_service.inversion.refinement import Refinement, SavedState, starting_at
 from relatent_service.inversion.stopping import StopRules, affordable_steps
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.pace import Pace
@@ -27,8 +28,8 @@ async def rehearse(pack: Pack, models: Models, pace: Pace) -> None:
         EngineError: as the engine says.
     """
     call = Call(deadline=monotonic() + REHEARSAL_SECONDS)
-    jobs = [_job(pack, name) for name in pack.methods]
-    refinements = [job.begin(starting_at(job.plan.method, pack.mean)) for job in jobs]
+    jobs = [_job(pack, name) for name, method in pack.methods.items() if method.graph is not None]
+    refinements = [job.begin(_start(job.plan)) for job in jobs]
     # First runs are slower than any after them; they tell how many steps there is time for.
     seconds = await _run_all(pack, models, refinements, [1] * len(jobs), call, pace)
     pace.forget(pack.served)
@@ -51,16 +52,22 @@ def _job(pack: Pack, method_name: str) -> Job:
     return Job(plan, np.full((pack.resolution, pack.resolution, 3), 128, np.uint8))
 
 
+def _start(plan: Plan) -> SavedState:
+    drawn = np.repeat(plan.pack.mean[None], plan.method.codes - 1, axis=0)
+    return starting_at(plan.method, plan.pack.mean[None], drawn)
+
+
 async def _run_all(
     pack: Pack, models: Models, refinements: list[Refinement], steps: list[int], call: Call, pace: Pace
 ) -> list[float]:
     """Run every graph, each refinement so many steps; how long these took."""
     grey = np.full((pack.resolution, pack.resolution, 3), 128, np.uint8)
     await models.map(pack, np.zeros((1, pack.z_width), np.float32), 1.0, call)
-    if pack.encoder:
-        await models.encode(pack, grey[None], call)
+    await models.synthesize(pack, Codes.plain(pack.mean[None]), call)
+    for role in dict.fromkeys(pack.encoders):
+        await models.encode(pack, grey[None], call, role)
     seconds = []
     for refinement, count in zip(refinements, steps, strict=True):
         seconds.append(await refinement.advance(models, count, call, REHEARSAL_SECONDS))
-        await reconstruct(pack, refinement.best_code, grey, models, pace, call)
+        await finish(pack, refinement.best_code, grey, models, pace, call)
     return seconds

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from relatent.core.directions import Direction
 from relatent.core.methods import Method
 from relatent.core.pack import Pack
 from relatent.core.spaces import Space
-from relatent.v1 import catalog_pb2, catalog_pb2_grpc, types_pb2
+from relatent.v1 import catalog_pb2, catalog_pb2_grpc
 from relatent_service.catalog import ServedPacks
 from relatent_service.rpc.context import Context
+from relatent_service.rpc.spaces import PRESETS, SPACES
 from relatent_service.settings import ServerSettings
 
 _SPACES = {
@@ -18,7 +19,6 @@ _SPACES = {
     Space.W_PLUS: catalog_pb2.DIRECTION_SPACE_W_PLUS,
     Space.Z: catalog_pb2.DIRECTION_SPACE_Z,
 }
-_CODE_SPACES = {Space.W: types_pb2.LATENT_SPACE_W, Space.W_PLUS: types_pb2.LATENT_SPACE_W_PLUS}
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,24 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             encoder=pack.encoder,
             compare_side=pack.compare_size,
             metrics=pack.metrics,
-            methods=[self._method_message(method) for method in pack.methods.values()],
+            methods=[self._method_message(pack, method) for method in pack.methods.values()],
+            presets=[
+                catalog_pb2.PresetChoice(preset=PRESETS[preset], method=choice.method, steps=choice.steps)
+                for preset, choice in pack.presets.items()
+            ],
+            domain=None if pack.domain is None else catalog_pb2.Domain(**asdict(pack.domain)),
         )
 
-    def _method_message(self, method: Method) -> catalog_pb2.Method:
+    def _method_message(self, pack: Pack, method: Method) -> catalog_pb2.Method:
         return catalog_pb2.Method(
             name=method.name,
-            space=_CODE_SPACES[method.space],
+            space=SPACES[method.space],
             losses=_loss_terms(method),
             default_steps=min(method.default_steps, self.settings.max_steps),
             starts=method.rates,
             inputs=method.inputs,
+            measured=method.measured,
+            code_bytes=pack.spaces[method.space].bytes,
         )
 
 

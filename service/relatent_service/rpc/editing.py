@@ -13,7 +13,7 @@ from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.inversion import last_result, result_message
-from relatent_service.rpc.messages import image_message, latent_message, timings_message
+from relatent_service.rpc.messages import image_message, latent_messages, timings_message
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
 from relatent_service.rpc.reading.options import read_inversion
@@ -53,7 +53,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
             raise InvalidField("latent.pack", "expected the name of the code's pack, got none")
         pack = self.packs.pack(request.latent.pack, "latent.pack")
         code = read_latent(pack, request.latent, "latent")
-        parsed = read_edit(pack, request.operations, self.settings.max_images)
+        parsed = read_edit(pack, request.operations, self.settings.max_images, code.space)
         with parsed.naming_fields():
             images = await self.synthesizer.edit(pack, code, parsed.edit, call)
         return await _response(images, parsed, layout, call)
@@ -63,7 +63,8 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         source = request.image
         parsed = read_inversion(self.packs, self.settings, source.image, source.options, "image.")
         pack = parsed.plan.pack
-        edit = read_edit(pack, request.operations, self.settings.max_images)
+        space = parsed.plan.method.space
+        edit = read_edit(pack, request.operations, self.settings.max_images, space)
         parsed = parsed.followed_by(edit.edit.images)
         async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)
@@ -81,10 +82,10 @@ async def _response(made: Images, parsed: ParsedEdit, layout: Format, call: Call
 
     def images() -> list[editing_pb2.EditedImage]:
         return [
-            editing_pb2.EditedImage(
-                latent=latent_message(made.pack, code), image=image_message(image, layout), strength=strength
+            editing_pb2.EditedImage(latent=latent, image=image_message(image, layout), strength=strength)
+            for latent, image, strength in zip(
+                latent_messages(made.pack, made.codes), made.pixels, strengths, strict=True
             )
-            for code, image, strength in zip(made.codes, made.pixels, strengths, strict=True)
         ]
 
     return editing_pb2.EditResponse(images=await asyncio.to_thread(images), timings=timings_message(call))

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from relatent.core.stopping import StopReason
-from relatent.v1 import inversion_pb2, inversion_pb2_grpc
+from relatent.v1 import inversion_pb2, inversion_pb2_grpc, types_pb2
 from relatent_service.catalog import ServedPacks
 from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter, Report, Result
@@ -17,6 +20,7 @@ from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.messages import (
     checkpoint_message,
     image_message,
+    in_domain_message,
     latent_message,
     quality_message,
     timings_message,
@@ -27,6 +31,8 @@ from relatent_service.settings import ServerSettings
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Slot
+
+Pixels = NDArray[np.uint8]
 
 READER_SECONDS = 1.0
 """A reader that leaves a report unread for so long makes its call lose its slot until it reads on."""
@@ -99,6 +105,8 @@ async def result_message(result: Result, layout: Format, call: Call) -> inversio
     return inversion_pb2.InversionResult(
         latent=latent_message(result.pack, result.code),
         reconstruction=await asyncio.to_thread(image_message, result.reconstruction, layout),
+        in_domain=in_domain_message(result.plausibility),
+        beyond=None if result.beyond is None else await asyncio.to_thread(_grey, result.beyond, layout),
         quality=quality_message(result.quality),
         losses=result.losses.tolist(),
         stop_reason=_REASONS[result.stop_reason],
@@ -106,6 +114,11 @@ async def result_message(result: Result, layout: Format, call: Call) -> inversio
         timings=timings_message(call),
         method=result.method.name,
     )
+
+
+def _grey(pixels: Pixels, layout: Format) -> types_pb2.Image:
+    """A grey image uint8 [R, R] for an answer."""
+    return image_message(np.repeat(pixels[:, :, None], 3, axis=2), layout)
 
 
 async def _progress_message(job: Job, report: Report, layout: Format) -> inversion_pb2.InversionProgress:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from google.protobuf import duration_pb2
 from numpy.typing import NDArray
 
+from relatent.core.codes import Codes
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
 from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.images.codec import Format, write
+from relatent_service.inversion.plausibility import Plausibility
 from relatent_service.inversion.refinement import SavedState
+from relatent_service.rpc.spaces import LAYOUTS, SPACES, TYPES
 from relatent_service.traffic.call import Call
 
-Floats = NDArray[np.float32]
+Array = NDArray[Any]
 Pixels = NDArray[np.uint8]
 
 _WIRE = {
@@ -33,30 +37,62 @@ def image_message(pixels: Pixels, layout: Format) -> types_pb2.Image:
     return types_pb2.Image(data=data, format=_WIRE[layout], width=width, height=height)
 
 
-def latent_message(pack: Pack, code: Floats) -> types_pb2.Latent:
-    """A code float32 [L, D] for an answer."""
+def latent_message(pack: Pack, code: Codes) -> types_pb2.Latent:
+    """One code for an answer."""
+    parts = pack.spaces[code.space].parts
     return types_pb2.Latent(
         pack=pack.name,
         revision=pack.revision,
-        space=types_pb2.LATENT_SPACE_W_PLUS,
-        shape=code.shape,
-        values=write_floats(code),
+        space=SPACES[code.space],
+        shape=code.w.shape[1:],
+        values=write_floats(code.w[0]),
+        parts=[
+            types_pb2.LatentPart(
+                name=name,
+                type=TYPES[parts[name].dtype],
+                shape=array.shape[1:],
+                values=write_floats(array[0], parts[name].dtype),
+            )
+            for name, array in code.carried.items()
+        ],
     )
+
+
+def latent_messages(pack: Pack, codes: Codes) -> list[types_pb2.Latent]:
+    """Codes for an answer, one message each."""
+    return [latent_message(pack, codes[index : index + 1]) for index in range(len(codes))]
 
 
 def checkpoint_message(pack: Pack, saved: SavedState) -> inversion_pb2.Checkpoint:
     """A checkpoint for an answer."""
+    starts, steps = saved.losses.shape
+    one = starts == 1
     return inversion_pb2.Checkpoint(
         pack=pack.name,
         revision=pack.revision,
         method=saved.method,
-        steps=len(saved.losses),
+        steps=steps,
         state=[
-            inversion_pb2.StateTensor(name=name, shape=array.shape, values=write_floats(array))
+            inversion_pb2.StateTensor(
+                name=name, shape=array.shape[1:] if one else array.shape, values=write_floats(array)
+            )
             for name, array in saved.state.items()
         ],
-        losses=saved.losses.tolist(),
+        losses=saved.losses.ravel().tolist(),
         learning_rate=saved.learning_rate or 0.0,
+        restarts=0 if one else starts,
+    )
+
+
+def in_domain_message(plausibility: Plausibility | None) -> inversion_pb2.InDomain | None:
+    """How plausible an image and its code are, for an answer."""
+    if plausibility is None:
+        return None
+    return inversion_pb2.InDomain(
+        score=plausibility.score,
+        cycle=plausibility.cycle,
+        typical_cycle=plausibility.domain.typical_cycle,
+        code_cycle=plausibility.code_cycle,
     )
 
 
@@ -86,6 +122,6 @@ def _duration(seconds: float) -> duration_pb2.Duration:
     return duration
 
 
-def write_floats(array: Floats) -> bytes:
-    """The bytes of an array as it travels: IEEE float32, little-endian, row by row."""
-    return np.ascontiguousarray(array, "<f4").tobytes()
+def write_floats(array: Array, dtype: str = "float32") -> bytes:
+    """The bytes of an array as it travels: of its type, little-endian, row by row."""
+    return np.ascontiguousarray(array, LAYOUTS[dtype]).tobytes()

@@ -4,7 +4,7 @@
 |---|---|---|
 | InvalidField, Diverged | INVALID_ARGUMENT | BadRequest |
 | MalformedRequest, MessageTooLarge | INVALID_ARGUMENT | |
-| RevisionMismatch | FAILED_PRECONDITION | BadRequest |
+| RevisionMismatch, OutOfDomain | FAILED_PRECONDITION | BadRequest |
 | UnknownName | NOT_FOUND | BadRequest |
 | UnknownMethod | UNIMPLEMENTED | |
 | Overloaded | RESOURCE_EXHAUSTED | RetryInfo |
@@ -33,6 +33,7 @@ from relatent_service.errors import (
     MessageTooLarge,
     NotRead,
     NotReady,
+    OutOfDomain,
     OutOfTime,
     Overloaded,
     RevisionMismatch,
@@ -57,6 +58,7 @@ there whatever is not printable ASCII takes three times its bytes."""
 _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     # The first that fits counts.
     (RevisionMismatch, grpc.StatusCode.FAILED_PRECONDITION),
+    (OutOfDomain, grpc.StatusCode.FAILED_PRECONDITION),
     (UnknownName, grpc.StatusCode.NOT_FOUND),
     (InvalidField, grpc.StatusCode.INVALID_ARGUMENT),
     (MalformedRequest, grpc.StatusCode.INVALID_ARGUMENT),

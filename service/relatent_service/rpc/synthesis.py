@@ -6,17 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from relatent.v1 import synthesis_pb2, synthesis_pb2_grpc
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.synthesizer import Images, Synthesizer
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.rpc.context import Context, call_of
-from relatent_service.rpc.messages import image_message, latent_message, timings_message
+from relatent_service.rpc.messages import image_message, latent_messages, timings_message
 from relatent_service.rpc.reading.operations import read_z_moves
-from relatent_service.rpc.reading.values import read_latent, read_output_format
+from relatent_service.rpc.reading.values import read_latents, read_output_format
 from relatent_service.settings import ServerSettings
 
 DEFAULT_TRUNCATION = 0.7
@@ -40,9 +38,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         if not request.latents[0].pack:
             raise InvalidField("latents[0].pack", "expected the name of the code's pack, got none")
         pack = self.packs.pack(request.latents[0].pack, "latents[0].pack")
-        codes = np.stack(
-            [read_latent(pack, latent, f"latents[{index}]") for index, latent in enumerate(request.latents)]
-        )
+        codes = read_latents(pack, request.latents, "latents")
         made = await self.synthesizer.synthesize(pack, codes, call)
         images = await asyncio.to_thread(_messages, made, layout)
         return synthesis_pb2.SynthesizeResponse(images=images, timings=timings_message(call))
@@ -71,8 +67,6 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
 
 def _messages(made: Images, layout: Format) -> list[synthesis_pb2.SynthesizedImage]:
     return [
-        synthesis_pb2.SynthesizedImage(
-            latent=latent_message(made.pack, code), image=image_message(image, layout)
-        )
-        for code, image in zip(made.codes, made.pixels, strict=True)
+        synthesis_pb2.SynthesizedImage(latent=latent, image=image_message(image, layout))
+        for latent, image in zip(latent_messages(made.pack, made.codes), made.pixels, strict=True)
     ]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relatent.core.pack import MANIFEST, PackError, read_pack
+from relatent.core.manifest import MANIFEST, PackError
+from relatent.core.pack import read_pack
 from relatent_export.cli import main
 from tests.fixtures.tiny import write_tiny
 from tests.relatent.core.test_pack import as_format_1

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from relatent.core.directions import Direction
-from relatent.core.pack import PackError, read_pack
+from relatent.core.manifest import PackError
+from relatent.core.pack import read_pack
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import load_networks

@@ -29,7 +29,8 @@ def relative(a: NDArray[Any], b: NDArray[Any]) -> float:
 @pytest.mark.parametrize("batch", BATCHES)
 def test_encoder_gives_pytorch_codes(small: Networks, sessions: Sessions, batch: int) -> None:
     ours = run(sessions["encode"], {"image": image(batch)})["w"]
-    theirs = Encode(small)(torch.from_numpy(image(batch))).numpy()
+    assert small.encoder is not None
+    theirs = Encode(small, small.encoder)(torch.from_numpy(image(batch))).numpy()
     assert ours.shape == (batch, SMALL.layers, SMALL.latent_width)
     assert relative(ours, theirs) < 1e-4
 

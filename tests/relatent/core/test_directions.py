@@ -11,7 +11,8 @@ import pytest
 import tomli_w
 
 from relatent.core.directions import Direction
-from relatent.core.pack import MANIFEST, PackError, read_pack
+from relatent.core.manifest import MANIFEST, PackError
+from relatent.core.pack import read_pack
 from relatent.core.spaces import Space
 from tests.fixtures import tiny
 from tests.fixtures.directions import add_directions

@@ -1,16 +1,10 @@
 import numpy as np
 import pytest
 
+from relatent.core.code_edits import CodeEdit, CodeOutOfRange, Interpolation
+from relatent.core.codes import Codes
 from relatent.core.directions import Direction
-from relatent.core.edits import (
-    CodeEdit,
-    CodeOutOfRange,
-    DirectionMove,
-    Interpolation,
-    StyleMix,
-    Truncation,
-    orthogonalise,
-)
+from relatent.core.edits import DirectionMove, StyleMix, Truncation, orthogonalise
 
 RANDOM = np.random.default_rng(0)
 L, D = 3, 16
@@ -22,6 +16,10 @@ def unit(rows=L):
 
 
 W = RANDOM.normal(size=(1, L, D)).astype(np.float32)
+
+
+def plain(code):
+    return Codes.plain(code[None])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12])
@@ -136,7 +134,7 @@ def test_mixing_takes_the_layers_of_the_other():
 
 def test_interpolation_stays_at_0_and_arrives_at_1():
     other = unit()
-    path = Interpolation(other, (0.0, 1.0, 2.0)).apply(W)
+    path = Interpolation(plain(other), (0.0, 1.0, 2.0)).apply(Codes.plain(W)).w
     np.testing.assert_allclose(path[0], W[0], atol=1e-6)
     np.testing.assert_allclose(path[1], other, atol=1e-6)
     np.testing.assert_allclose(path[2], 2 * other - W[0], atol=1e-5)
@@ -156,7 +154,6 @@ def test_everything_stays_float32():
         DirectionMove(direction(other), (1.0,)),
         DirectionMove(direction(other, 0.1), (1.0,), absolute=True),
         StyleMix(other, (0, L - 1)),
-        Interpolation(other, (1.0,)),
         Truncation(other, 0.3),
     ):
         assert operation.apply(W).dtype == np.float32
@@ -164,10 +161,12 @@ def test_everything_stays_float32():
 
 def test_operations_go_one_after_the_other_and_one_may_make_a_strip():
     along, other = direction(unit()), unit()
-    edit = CodeEdit((DirectionMove(along, (1.0,)), Interpolation(other, (0.0, 1.0)), Truncation(other, 0.5)))
+    edit = CodeEdit(
+        (DirectionMove(along, (1.0,)), Interpolation(plain(other), (0.0, 1.0)), Truncation(other, 0.5))
+    )
     assert (edit.strip, edit.images) == ((0.0, 1.0), 2)
     moved = W[0] + along.vector
-    np.testing.assert_allclose(edit.apply(W), [(moved + other) / 2, other], atol=1e-5)
+    np.testing.assert_allclose(edit.apply(Codes.plain(W)).w, [(moved + other) / 2, other], atol=1e-5)
     assert CodeEdit(()).images == 1
 
 
@@ -177,5 +176,5 @@ def test_the_operation_is_told_that_leaves_the_range_of_float32():
         (DirectionMove(along, (1.0,)), DirectionMove(along, (3e38,)), DirectionMove(along, (3e38,)))
     )
     with pytest.raises(CodeOutOfRange) as caught:
-        edit.apply(W)
+        edit.apply(Codes.plain(W))
     assert caught.value.index == 2

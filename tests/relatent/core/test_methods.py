@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relatent.core.graphs import Role
 from relatent.core.methods import StartRule, method_table, read_method
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
+from relatent.core.spaces import CodeShape, Part, Space
 
 TABLE: dict[str, Any] = {
     "graph": "refine",
@@ -54,7 +56,7 @@ def test_its_first_start_is_the_default() -> None:
     [
         ("graph", "synthesize", "graph: expected the role of a refinement graph"),
         ("graph", "../x", "graph: expected the role"),
-        ("space", "z", r"space: expected w\+, got 'z'"),
+        ("space", "z", "space: expected a space that codes are of, got 'z'"),
         ("max_steps", 0, "max_steps of at least 1"),
         ("rates", {}, "rates: expected one or more of encoder, mean, latent"),
         ("rates", {"middle": 1.0}, "rates: expected one or more"),
@@ -87,7 +89,10 @@ def test_the_state_starts_as_the_method_says() -> None:
     np.testing.assert_array_equal(state["m"], np.zeros((2, 6)))
     np.testing.assert_array_equal(state["best_loss"], np.full((2, 1), np.inf))
     assert {array.dtype.name for array in state.values()} == {"float32"}
-    np.testing.assert_array_equal(answer_of(METHOD, state), codes)
+    shape = CodeShape(Role.SYNTHESIZE, {"w": Part("float32", (2, 3))})
+    answer = answer_of(METHOD, shape, state)
+    assert answer.space is Space.W_PLUS
+    np.testing.assert_array_equal(answer.w, codes)
 
 
 def test_a_graph_is_fed_and_read_by_its_own_names() -> None:

@@ -14,8 +14,9 @@ import pytest
 import tomli_w
 from safetensors.numpy import load_file, save_file
 
+from relatent.core.manifest import MANIFEST, PackError
 from relatent.core.methods import StartRule
-from relatent.core.pack import DIRECTIONS, LATENTS, MANIFEST, PackError, file_digest, read_pack, read_packs
+from relatent.core.pack import DIRECTIONS, LATENTS, file_digest, read_pack, read_packs
 from tests.fixtures.tiny import write_tiny
 
 FILES = (MANIFEST, LATENTS, DIRECTIONS)

@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 
+from relatent.core.codes import Codes
 from relatent_service.engine.local import LocalEngine
 from relatent_service.engine.models import Models
 from relatent_service.telemetry.metrics import Metrics
@@ -22,7 +23,7 @@ async def engine(tiny_root):
 async def test_a_batch_larger_than_the_graph_takes_is_split_and_joined(pack, engine):
     metrics = Metrics()
     w = np.random.default_rng(0).normal(size=(35, *tiny.CODE)).astype(np.float32)
-    images = await Models(engine, metrics).synthesize(pack, w, Call())
+    images = await Models(engine, metrics).synthesize(pack, Codes.plain(w), Call())
     np.testing.assert_array_equal(images, tiny.generate(w))
     assert [batch for _, batch in engine.calls] == [16, 16, 3]
     assert metrics.registry.get_sample_value("relatent_batch_size_sum", {"graph": "tiny_synthesize"}) == 35

@@ -14,7 +14,8 @@ WEIGHTS = {"pixel": 1.0, "perceptual": 0.5, "anchor": 0.0}
 def refinement(pack, start=None, total=20, rate=0.02):
     method = pack.default_method
     inputs = graph_inputs(method, tiny.random_image(1)[None], rate, WEIGHTS, {})
-    return Refinement("tiny_refine", method, inputs, start or starting_at(method, code(1)), total)
+    start = start or starting_at(method, code(1)[None])
+    return Refinement("tiny_refine", method, pack.spaces[method.space], inputs, start, total)
 
 
 class Models:
@@ -40,12 +41,12 @@ def answer(number, losses):
 
 
 def test_the_state_starts_as_the_method_says(pack):
-    start = starting_at(pack.default_method, code(1))
+    start = starting_at(pack.default_method, code(1)[None])
     for name, (shape, kind) in tiny.STATE.items():
         expected = {"code": code(1), "zeros": np.zeros(shape), "infinity": np.full(shape, np.inf)}[kind]
-        np.testing.assert_array_equal(start.state[name], expected)
+        np.testing.assert_array_equal(start.state[name], expected[None])
         assert start.state[name].dtype == np.float32
-    assert len(start.losses) == 0
+    assert start.losses.shape == (1, 0)
 
 
 async def test_a_chunk_replaces_the_state_and_keeps_the_losses(pack):
@@ -55,7 +56,7 @@ async def test_a_chunk_replaces_the_state_and_keeps_the_losses(pack):
     assert work.steps == 4
     await work.advance(models, 2, Call(), None)
     np.testing.assert_allclose(work.losses, [4, 3, 2, 1, 0.5, 0.4])
-    assert (work.best_code == 2).all()
+    assert (work.best_code.w == 2).all()
     assert models.asked[0]["steps"].tolist() == [[4]]
     assert models.asked[1]["steps"].tolist() == [[2]]
     assert (models.asked[1]["state.w"] == 1).all()
@@ -95,6 +96,6 @@ async def test_a_checkpoint_is_not_changed_by_what_comes_after(pack):
     checkpoint = work.saved()
     await work.advance(models, 4, Call(), None)
     assert (checkpoint.state["w"] == 1).all()
-    assert checkpoint.losses.tolist() == [4, 3, 2, 1]
+    assert checkpoint.losses.tolist() == [[4, 3, 2, 1]]
     assert checkpoint.learning_rate == np.float32(0.02)
     assert refinement(pack, checkpoint).steps == 4

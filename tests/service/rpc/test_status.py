@@ -19,6 +19,7 @@ CASES = [
     (errors.InvalidField("a.b", "expected c"), Code.INVALID_ARGUMENT, "INVALID_FIELD"),
     (errors.Diverged("a.b", "expected c"), Code.INVALID_ARGUMENT, "REFINEMENT_DIVERGED"),
     (errors.RevisionMismatch("a.b", "expected c"), Code.FAILED_PRECONDITION, "REVISION_MISMATCH"),
+    (errors.OutOfDomain("a.b", "expected c"), Code.FAILED_PRECONDITION, "OUT_OF_DOMAIN"),
     (errors.UnknownName("a.b", "none"), Code.NOT_FOUND, "UNKNOWN_NAME"),
     (errors.MalformedRequest("m"), Code.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
     (errors.MessageTooLarge("m"), Code.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE"),

@@ -2,8 +2,8 @@ import grpc
 import numpy as np
 import pytest
 
+from relatent.core.noise import noise
 from relatent.v1 import synthesis_pb2 as v1
-from relatent_service.editing.synthesizer import noise
 from tests.fixtures import tiny
 from tests.fixtures.requests import code, latent, read_code, read_pixels, violated
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from relatent.core.pack import Pack
 from relatent_service.catalog import shown
 from relatent_service.errors import InvalidField, RevisionMismatch
+from relatent_service.rpc.spaces import LAYOUTS
 
-Floats = NDArray[np.float32]
-WIRE = np.dtype("<f4")
+Floats = NDArray[Any]
 
 
 def check_origin(pack: Pack, name: str, revision: str, field: str) -> None:
@@ -36,24 +37,28 @@ def check_origin(pack: Pack, name: str, revision: str, field: str) -> None:
         )
 
 
-def read_floats(values: bytes, shape: Sequence[int], field: str, *, finite: bool = True) -> Floats:
+def read_floats(
+    values: bytes, shape: Sequence[int], field: str, *, finite: bool = True, dtype: str = "float32"
+) -> Floats:
     """Read an array off its bytes.
 
     Args:
-        values: IEEE float32, little-endian, row by row.
+        values: little-endian, row by row.
         shape: what it must have.
         field: where it is in the request.
         finite: whether every value must be.
+        dtype: of its values, float32 or float16.
 
     Raises:
         InvalidField: the length is wrong, or a value is NaN or infinite.
     """
-    expected = 4 * math.prod(shape)
+    layout = LAYOUTS[dtype]
+    expected = layout.itemsize * math.prod(shape)
     if len(values) != expected:
         raise InvalidField(
-            f"{field}.values", f"expected {expected} bytes, float32 {list(shape)}, got {len(values)}"
+            f"{field}.values", f"expected {expected} bytes, {dtype} {list(shape)}, got {len(values)}"
         )
-    array = np.frombuffer(values, WIRE).reshape(shape).astype(np.float32)
+    array = np.frombuffer(values, layout).reshape(shape).astype(dtype)
     bad = ~np.isfinite(array) if finite else np.isnan(array)
     if bad.any():
         first = [int(index) for index in np.argwhere(bad)[0]]
@@ -74,8 +79,3 @@ def check_shape(shape: Sequence[int], expected: Sequence[int], field: str) -> No
     if tuple(shape) != tuple(expected):
         got = list(shape[:8]) if len(shape) <= 8 else f"{len(shape)} sides"
         raise InvalidField(f"{field}.shape", f"expected {list(expected)}, got {got}")
-
-
-def broadcast_w(pack: Pack, w: Floats) -> Floats:
-    """A code of W, float32 [width], as one of W+, float32 [layers, width]."""
-    return np.tile(w, (pack.layers, 1))

@@ -6,8 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from relatent.core.edits import CodeEdit, CodeOperation, CodeOutOfRange, Interpolation, StyleMix, Truncation
+from relatent.core.code_edits import (
+    CodeEdit,
+    CodeOperation,
+    CodeOutOfRange,
+    Interpolation,
+    MeaninglessOperation,
+    Reduction,
+)
+from relatent.core.edits import StyleMix, Truncation
 from relatent.core.pack import Pack
+from relatent.core.spaces import Space
 from relatent.v1 import editing_pb2
 from relatent_service.errors import InvalidField
 from relatent_service.rpc.reading.moves import read_layers, read_move, read_numbers, read_z_move
@@ -46,8 +55,10 @@ class ParsedEdit:
             ) from error
 
 
-def read_edit(pack: Pack, operations: Sequence[editing_pb2.Operation], max_images: int) -> ParsedEdit:
-    """Check the operations of an edit against a pack.
+def read_edit(
+    pack: Pack, operations: Sequence[editing_pb2.Operation], max_images: int, space: Space
+) -> ParsedEdit:
+    """Check the operations of an edit of a code of a space against a pack.
 
     Raises:
         ServiceError: a field is not what it must be, or names a direction that is not there.
@@ -63,7 +74,18 @@ def read_edit(pack: Pack, operations: Sequence[editing_pb2.Operation], max_image
             f"operations[{strips[1]}]",
             f"expected one strength or amount, as operations[{strips[0]}] holds several already",
         )
-    return ParsedEdit(CodeEdit(tuple(operation for _, operation in read)), tuple(field for field, _ in read))
+    edit = CodeEdit(tuple(operation for _, operation in read))
+    try:
+        edit.spaces(Space.W_PLUS if space is Space.W else space)
+    except MeaninglessOperation as error:
+        kind = operations[error.index].WhichOneof("kind")
+        field = f"operations[{error.index}].{kind}"
+        raise InvalidField(
+            f"{field}.other.space" if kind == "interpolation" else field,
+            str(error),
+            reason="MEANINGLESS_IN_SPACE",
+        ) from error
+    return ParsedEdit(edit, tuple(field for field, _ in read))
 
 
 def read_z_moves(pack: Pack, moves: Sequence[editing_pb2.DirectionMove], field: str) -> ParsedEdit:
@@ -102,15 +124,26 @@ def _read_operation(
             if not 0 <= psi <= 1:
                 raise InvalidField(path, f"expected 0 to 1, got {psi:g}")
             return path, Truncation(pack.mean, psi)
+        case "reduction":
+            return f"{field}.reduction", Reduction()
         case _:
-            raise InvalidField(field, "expected direction, style_mix, interpolation or truncation, got none")
+            raise InvalidField(
+                field, "expected direction, style_mix, interpolation, truncation or reduction, got none"
+            )
 
 
 def _read_style_mix(pack: Pack, mix: editing_pb2.StyleMix, field: str) -> StyleMix:
     if not mix.HasField("layers"):
         raise InvalidField(f"{field}.layers", "expected the layers to take, got none")
     layers = read_layers(pack, mix.layers, f"{field}.layers")
-    return StyleMix(read_latent(pack, mix.other, f"{field}.other"), layers)
+    other = read_latent(pack, mix.other, f"{field}.other")
+    if other.space is Space.MULTI:
+        raise InvalidField(
+            f"{field}.other.space",
+            f"expected a code that has one vector a layer, got one of {other.space}",
+            reason="MEANINGLESS_IN_SPACE",
+        )
+    return StyleMix(other.w[0], layers)
 
 
 def _read_interpolation(

@@ -13,15 +13,25 @@ from numpy.typing import NDArray
 from relatent.core.fit import Fit
 from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
+from relatent.core.presets import PresetChoice
+from relatent.core.spaces import Space
 from relatent.core.stopping import Plateau
 from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.catalog import ServedPacks, find_method, shown
-from relatent_service.errors import Diverged, InvalidField
+from relatent_service.errors import Diverged, InvalidField, OutOfDomain
 from relatent_service.images.codec import Encoded, Format
 from relatent_service.inversion.job import Plan
+from relatent_service.inversion.plausibility import Implausible
 from relatent_service.inversion.refinement import LossNotFinite, SavedState
 from relatent_service.inversion.stopping import StopRules
-from relatent_service.rpc.reading.values import read_checkpoint, read_image, read_latent, read_output_format
+from relatent_service.rpc.reading.values import (
+    MAX_RESTARTS,
+    read_checkpoint,
+    read_image,
+    read_latent,
+    read_output_format,
+)
+from relatent_service.rpc.spaces import PRESETS
 from relatent_service.settings import ServerSettings
 
 Floats = NDArray[np.float32]
@@ -67,15 +77,23 @@ class ParsedInversion:
 
     @contextmanager
     def naming_fields(self) -> Iterator[None]:
-        """Name the field that most likely is to blame for a loss that is not finite.
+        """Name the field that is to blame for an inversion that cannot be done.
 
         Raises:
-            Diverged: it was not.
+            Diverged: the loss was not finite.
+            OutOfDomain: the image is less plausible than its caller wants to refine.
         """
         try:
             yield
         except LossNotFinite as error:
             raise self._diverged(error) from error
+        except Implausible as error:
+            found = error.plausibility
+            raise OutOfDomain(
+                self.image.field,
+                f"expected an image of score {error.least:g} or more, got one of {found.score:.3g}: its "
+                f"cycle is {found.cycle:.3g}, that of genuine images {found.domain.typical_cycle:.3g}",
+            ) from error
 
     def _diverged(self, error: LossNotFinite) -> Diverged:
         if error.at_start:
@@ -118,11 +136,14 @@ def read_inversion(
         raise InvalidField(f"{field}.fit", f"expected CROP (1), PAD (2) or REFUSE (3), got {options.fit}")
     refinement, inner = options.refinement, f"{field}.refinement"
     start = _read_start(pack, method, options, settings.max_steps, field)
+    steps = _read_preset(pack, options, field).steps if options.preset else method.default_steps
     plan = Plan(
         pack=pack,
         method=method,
         start=start,
-        rules=_read_rules(method, refinement, settings.max_steps, inner),
+        rules=_read_rules(method, refinement, steps, settings.max_steps, inner),
+        restarts=_read_restarts(options, start, field),
+        min_in_domain=_read_min_in_domain(pack, options, field),
         learning_rate=_read_learning_rate(method, refinement, start, inner),
         weights=_read_weights(method, refinement.weights, inner),
     )
@@ -138,16 +159,59 @@ def read_inversion(
 
 def _read_method(pack: Pack, options: inversion_pb2.InversionOptions, field: str) -> Method:
     """The method named, or the checkpoint's, or the pack's default."""
+    wanted, told_by = options.method, "method"
+    if options.preset:
+        if wanted:
+            raise InvalidField(f"{field}.preset", "expected none beside a method, which says how to invert")
+        wanted, told_by = _read_preset(pack, options, field).method, "preset"
     if options.WhichOneof("start") != "checkpoint":
-        return find_method(pack, options.method, f"{field}.method")
+        return find_method(pack, wanted, f"{field}.method")
     at_work = find_method(pack, options.checkpoint.method, f"{field}.checkpoint.method")
-    if options.method and options.method != at_work.name:
+    if wanted and wanted != at_work.name:
         raise InvalidField(
-            f"{field}.method",
-            f"expected that of the checkpoint, {at_work.name!r}, or none, got {shown(options.method)}",
+            f"{field}.{told_by}",
+            f"expected that of the checkpoint, {at_work.name!r}, or none, got {shown(wanted)}",
             reason="WRONG_METHOD",
         )
     return at_work
+
+
+def _read_preset(pack: Pack, options: inversion_pb2.InversionOptions, field: str) -> PresetChoice:
+    choices = {PRESETS[preset]: choice for preset, choice in pack.presets.items()}
+    if options.preset not in choices:
+        known = ", ".join(f"{preset} ({PRESETS[preset]})" for preset in pack.presets) or "none"
+        raise InvalidField(
+            f"{field}.preset", f"expected one that the pack has: {known}, got {options.preset}"
+        )
+    return choices[options.preset]
+
+
+def _read_restarts(
+    options: inversion_pb2.InversionOptions, start: StartRule | Floats | SavedState, field: str
+) -> int:
+    if options.restarts > MAX_RESTARTS:
+        raise InvalidField(f"{field}.restarts", f"expected 0 to {MAX_RESTARTS}, got {options.restarts}")
+    if not isinstance(start, SavedState):
+        return options.restarts or 1
+    at_work = len(start.losses)
+    if options.restarts not in (0, at_work):
+        raise InvalidField(
+            f"{field}.restarts", f"expected the checkpoint's, {at_work}, or 0, got {options.restarts}"
+        )
+    return at_work
+
+
+def _read_min_in_domain(pack: Pack, options: inversion_pb2.InversionOptions, field: str) -> float | None:
+    if not options.HasField("min_in_domain"):
+        return None
+    least = options.min_in_domain
+    if not 0 <= least <= 1:
+        raise InvalidField(f"{field}.min_in_domain", f"expected 0 to 1, got {least:g}")
+    if pack.domain is None:
+        raise InvalidField(
+            f"{field}.min_in_domain", f"expected none: pack {pack.name!r} does not know its domain"
+        )
+    return least
 
 
 def _read_start(
@@ -166,7 +230,15 @@ def _read_start(
             f"{field}.{rule}", f"expected a start that method {method.name!r} has: {', '.join(method.rates)}"
         )
     if rule is StartRule.LATENT:
-        return read_latent(pack, options.latent, f"{field}.latent")
+        code = read_latent(pack, options.latent, f"{field}.latent")
+        if code.space is Space.MULTI:
+            raise InvalidField(
+                f"{field}.latent.space",
+                f"expected a code that has one vector a layer, got one of {code.space}",
+                reason="MEANINGLESS_IN_SPACE",
+            )
+        start: Floats = code.w[0]
+        return start
     return rule
 
 
@@ -179,11 +251,15 @@ def _read_mask(method: Method, refinement: inversion_pb2.Refinement, field: str)
 
 
 def _read_rules(
-    method: Method, refinement: inversion_pb2.Refinement, max_steps: int, field: str
+    method: Method, refinement: inversion_pb2.Refinement, default: int, max_steps: int, field: str
 ) -> StopRules:
-    steps = min(method.default_steps, max_steps)
+    steps = min(default, max_steps)
     if refinement.HasField("steps"):
         steps = refinement.steps
+    if method.graph is None and steps > 0:
+        raise InvalidField(
+            f"{field}.steps", f"expected 0: method {method.name!r} does not refine, got {steps}"
+        )
     if steps > max_steps:
         raise InvalidField(
             f"{field}.steps", f"expected 0 to {max_steps}, got {steps}", reason="TOO_MANY_STEPS"
@@ -250,6 +326,6 @@ def _read_weights(method: Method, wanted: Mapping[str, float], field: str) -> di
         if not (math.isfinite(weight) and weight >= 0):
             raise InvalidField(path, f"expected a finite number of at least 0, got {weight:g}")
         weights[name] = weight
-    if not any(weights.values()):
+    if weights and not any(weights.values()):
         raise InvalidField(f"{field}.weights", "expected at least one above 0; all are 0")
     return weights

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.codes import Codes
 from relatent.core.methods import Initial, Method
 from relatent.core.pack import Pack
+from relatent.core.spaces import CODE
 from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.catalog import shown
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Encoded, Format
 from relatent_service.inversion.refinement import SavedState
-from relatent_service.rpc.reading.latents import broadcast_w, check_origin, check_shape, read_floats
+from relatent_service.rpc.reading.latents import check_origin, check_shape, read_floats
+from relatent_service.rpc.spaces import SPACES, TYPES
+
+MAX_RESTARTS = 8
+"""Starts of one inversion: all of them are refined at once."""
 
 Floats = NDArray[np.float32]
 
@@ -45,22 +52,53 @@ def read_output_format(number: int, field: str) -> Format:
     return _read_format(number, field) or Format.PNG
 
 
-def read_latent(pack: Pack, latent: types_pb2.Latent, field: str) -> Floats:
-    """A code of a pack, float32 [L, D]; one of W is repeated for every layer.
+def read_latent(pack: Pack, latent: types_pb2.Latent, field: str) -> Codes:
+    """One code of a pack; one of W is repeated for every layer.
 
     Raises:
         InvalidField: its pack, revision, space, shape or values are not the pack's.
     """
     check_origin(pack, latent.pack, latent.revision, field)
-    if latent.space == types_pb2.LATENT_SPACE_W:
-        shape: tuple[int, ...] = (pack.width,)
-    elif latent.space == types_pb2.LATENT_SPACE_W_PLUS:
-        shape = (pack.layers, pack.width)
-    else:
-        raise InvalidField(f"{field}.space", f"expected W (1) or W_PLUS (2), got {latent.space}")
-    check_shape(latent.shape, shape, field)
-    values = read_floats(latent.values, shape, field)
-    return broadcast_w(pack, values) if len(shape) == 1 else values
+    space = next((space for space in pack.spaces if SPACES[space] == latent.space), None)
+    if space is None:
+        known = ", ".join(
+            f"{types_pb2.LatentSpace.Name(SPACES[each])[13:]} ({SPACES[each]})" for each in pack.spaces
+        )
+        raise InvalidField(f"{field}.space", f"expected one of the pack's, {known}, got {latent.space}")
+    expected = dict(pack.spaces[space].parts)
+    own = expected.pop(CODE)
+    check_shape(latent.shape, own.shape, field)
+    parts = {CODE: read_floats(latent.values, own.shape, field)}
+    names = [part.name for part in latent.parts]
+    if sorted(names) != sorted(expected):
+        listed = f"{', '.join(expected)}, each once" if expected else "none"
+        raise InvalidField(f"{field}.parts", f"expected {listed}, got {_quoted(names)}")
+    for index, part in enumerate(latent.parts):
+        path, spec = f"{field}.parts[{index}]", expected[part.name]
+        if part.type != TYPES[spec.dtype]:
+            raise InvalidField(
+                f"{path}.type", f"expected {spec.dtype} ({TYPES[spec.dtype]}), got {part.type}"
+            )
+        check_shape(part.shape, spec.shape, path)
+        parts[part.name] = read_floats(part.values, spec.shape, path, dtype=spec.dtype)
+    code = Codes(space, {name: parts[name][None] for name in pack.spaces[space].parts})
+    return code.broadcast(pack.layers)
+
+
+def read_latents(pack: Pack, latents: Sequence[types_pb2.Latent], field: str) -> Codes:
+    """Codes of a pack, all of one space; those of W count as of W+.
+
+    Raises:
+        InvalidField: one of them is not what it must be, or of another space than the first.
+    """
+    codes = [read_latent(pack, latent, f"{field}[{index}]") for index, latent in enumerate(latents)]
+    for index, code in enumerate(codes):
+        if code.space is not codes[0].space:
+            raise InvalidField(
+                f"{field}[{index}].space",
+                f"expected a code of {codes[0].space}, as {field}[0] is, got one of {code.space}",
+            )
+    return Codes.joined(codes)
 
 
 def read_checkpoint(
@@ -74,11 +112,13 @@ def read_checkpoint(
     check_origin(pack, message.pack, message.revision, field)
     if message.steps > max_steps:
         raise InvalidField(f"{field}.steps", f"expected at most {max_steps}, got {message.steps}")
-    if len(message.losses) != message.steps:
-        raise InvalidField(
-            f"{field}.losses", f"expected one for each of {message.steps} steps, got {len(message.losses)}"
-        )
-    losses = np.array(message.losses, np.float32)
+    starts = message.restarts or 1
+    if starts > MAX_RESTARTS:
+        raise InvalidField(f"{field}.restarts", f"expected 0 to {MAX_RESTARTS}, got {starts}")
+    if len(message.losses) != message.steps * starts:
+        wanted = f"{message.steps} steps" + (f" of {starts} starts" if starts > 1 else "")
+        raise InvalidField(f"{field}.losses", f"expected one for each of {wanted}, got {len(message.losses)}")
+    losses = np.array(message.losses, np.float32).reshape(starts, message.steps)
     if not np.isfinite(losses).all():
         raise InvalidField(f"{field}.losses", "expected finite numbers", reason="NOT_FINITE")
     rate = message.learning_rate
@@ -100,14 +140,19 @@ def _read_state(method: Method, message: inversion_pb2.Checkpoint, field: str) -
     expected = method.state
     names = [tensor.name for tensor in message.state]
     if sorted(names) != sorted(expected):
-        got = ", ".join(shown(name) for name in names[:16]) or "none"
         raise InvalidField(
-            f"{field}.state", f"expected the tensors {', '.join(expected)}, each once, got {got}"
+            f"{field}.state", f"expected the tensors {', '.join(expected)}, each once, got {_quoted(names)}"
         )
-    state = {}
+    state, starts = {}, message.restarts or 1
     for index, tensor in enumerate(message.state):
         path, spec = f"{field}.state[{index}]", expected[tensor.name]
-        check_shape(tensor.shape, spec.shape, path)
-        finite = spec.initial is not Initial.INFINITY
-        state[tensor.name] = read_floats(tensor.values, spec.shape, path, finite=finite)
+        shape = (starts, *spec.shape)
+        check_shape(tensor.shape, spec.shape if starts == 1 else shape, path)
+        # A start that led nowhere is left behind the others with whatever numbers it has.
+        finite = spec.initial is not Initial.INFINITY and starts == 1
+        state[tensor.name] = read_floats(tensor.values, shape, path, finite=finite)
     return state
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(shown(name) for name in names[:16]) or "none"

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from relatent_service.editing.synthesizer import noise
+from relatent.core.noise import noise
 from relatent_service.errors import InvalidField, RevisionMismatch
 from relatent_service.rpc.messages import write_floats
-from relatent_service.rpc.reading.latents import broadcast_w, check_origin, check_shape, read_floats
+from relatent_service.rpc.reading.latents import check_origin, check_shape, read_floats
 
 
 def test_floats_travel_little_endian_row_by_row():
@@ -51,11 +51,6 @@ def test_a_shape_of_many_sides_is_refused_in_few_words():
     with pytest.raises(InvalidField) as caught:
         check_shape([1] * 10_000, (2, 4), "latent")
     assert caught.value.description == "expected [2, 4], got 10000 sides"
-
-
-def test_a_code_of_w_is_the_same_in_every_row(pack):
-    w = np.arange(4, dtype=np.float32)
-    np.testing.assert_array_equal(broadcast_w(pack, w), [w, w])
 
 
 def test_a_seed_below_2_to_the_32_is_what_stylegans_scripts_draw():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from relatent.core.directions import Direction
+from relatent.core.noise import noise
 from relatent.core.spaces import Space
 from relatent.v1 import catalog_pb2, synthesis_pb2
 from relatent.v1 import editing_pb2 as v1
-from relatent_service.editing.synthesizer import noise
 from relatent_service.rpc.reading.operations import MAX_OPERATIONS
 from tests.fixtures import tiny
 from tests.fixtures.directions import add_directions

@@ -31,8 +31,8 @@ def refine(**fields):
 
 
 def checkpoint(pack, steps=4):
-    start = starting_at(pack.default_method, code(1))
-    done = SavedState("hybrid", start.state, np.linspace(2, 1, steps, dtype=np.float32), 0.03)
+    start = starting_at(pack.default_method, code(1)[None])
+    done = SavedState("hybrid", start.state, np.linspace(2, 1, steps, dtype=np.float32)[None], 0.03)
     return checkpoint_message(pack, done)
 
 

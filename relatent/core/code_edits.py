@@ -1,0 +1,151 @@
+"""Edits of codes of any space: what moves, what is carried along, and what has no meaning.
+
+An operation on codes of W+ moves the part `w` of a code that has more; the rest is carried. The M codes of
+one of `Space.MULTI` are all moved alike. Going to another code takes every part along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from relatent.core.codes import Codes, NoSuchCode
+from relatent.core.edits import DirectionMove, StyleMix, Truncation
+from relatent.core.spaces import PLAIN, Space
+
+
+class CodeOutOfRange(ArithmeticError):
+    """An operation took a code out of the range of float32.
+
+    Attributes:
+        index: which operation of the edit.
+    """
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"operation {index} takes the code out of the range of float32")
+        self.index = index
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """Go a part of the way to another code.
+
+    Attributes:
+        other: the code, of the same space, or one of the two of W+ and neither of several codes: where one
+            has offsets and the other none, they fade.
+        amounts: 0 stays, 1 arrives; one for each code, or several for one code, which make a strip.
+    """
+
+    other: Codes
+    amounts: tuple[float, ...]
+
+    @property
+    def strip(self) -> tuple[float, ...]:
+        """The numbers that may be several."""
+        return self.amounts
+
+    def apply(self, codes: Codes) -> Codes:
+        """Codes to as many, or one code to one for each amount."""
+        ours = codes.lifted(self.other) if codes.space in PLAIN else codes
+        theirs = self.other.lifted(ours)
+        parts = {}
+        for name, array in ours.parts.items():
+            share = np.array(self.amounts, np.float32).reshape(-1, *[1] * (array.ndim - 1))
+            parts[name] = ((1 - share) * array + share * theirs.parts[name]).astype(array.dtype)
+        return Codes(ours.space, parts)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Leave of codes their W+ part."""
+
+    strip: tuple[float, ...] = ()
+
+
+CodeOperation: TypeAlias = DirectionMove | StyleMix | Interpolation | Truncation | Reduction
+
+
+@dataclass(frozen=True)
+class CodeEdit:
+    """Operations, one after the other; at most one of them has several numbers."""
+
+    operations: tuple[CodeOperation, ...]
+
+    @property
+    def strip(self) -> tuple[float, ...]:
+        """The strengths or amounts that make several codes of one; empty if none does."""
+        return next((each.strip for each in self.operations if len(each.strip) > 1), ())
+
+    @property
+    def images(self) -> int:
+        """How many codes it makes of one."""
+        return max(1, len(self.strip))
+
+    def spaces(self, space: Space) -> list[Space]:
+        """The space of a code of `space` before each operation and after the last.
+
+        Raises:
+            MeaninglessOperation: an operation has no meaning for the space that it meets.
+        """
+        met = [space]
+        for index, operation in enumerate(self.operations):
+            try:
+                met.append(_space_after(operation, met[-1]))
+            except NoSuchCode as error:
+                raise MeaninglessOperation(index, str(error)) from error
+        return met
+
+    def apply(self, codes: Codes) -> Codes:
+        """Codes to as many, or one code to one for each number where there is a strip.
+
+        Raises:
+            CodeOutOfRange: an operation leaves the range of float32.
+            NoSuchCode: an operation has no meaning for codes of this space; `spaces` tells beforehand.
+        """
+        for index, operation in enumerate(self.operations):
+            with np.errstate(over="ignore", invalid="ignore"):
+                codes = _applied(operation, codes)
+            if not all(np.isfinite(array).all() for array in codes.parts.values()):
+                raise CodeOutOfRange(index)
+        return codes
+
+
+class MeaninglessOperation(ValueError):
+    """An operation has no meaning for codes of a space.
+
+    Attributes:
+        index: which operation of the edit.
+    """
+
+    def __init__(self, index: int, why: str) -> None:
+        super().__init__(why)
+        self.index = index
+
+
+def _applied(operation: CodeOperation, codes: Codes) -> Codes:
+    match operation:
+        case Interpolation():
+            return operation.apply(codes)
+        case Reduction():
+            return codes.reduced()
+        case _ if codes.space is Space.MULTI:
+            moved = [operation.apply(codes.w[:, index]) for index in range(codes.w.shape[1])]
+            return codes.with_w(np.stack(moved, axis=1))
+        case _:
+            return codes.with_w(operation.apply(codes.w))
+
+
+def _space_after(operation: CodeOperation, space: Space) -> Space:
+    match operation:
+        case Reduction() if space is Space.MULTI:
+            raise NoSuchCode(f"a code of {space} is several of {Space.W_PLUS} and has no such part alone")
+        case Reduction():
+            return Space.W_PLUS
+        case Interpolation(other=other) if other.space is not space:
+            if Space.MULTI in (space, other.space) or not {space, other.space} & set(PLAIN):
+                raise NoSuchCode(f"expected a code of {space}, got one of {other.space}")
+            return other.space if space in PLAIN else space
+        case _:
+            return space

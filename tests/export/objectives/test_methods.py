@@ -1,0 +1,163 @@
+"""Every method's graph takes the steps that PyTorch takes, each sample on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from relatent.core.codes import ORIGIN
+from relatent.core.methods import Initial
+from relatent.core.presets import Preset
+from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
+from relatent.core.spaces import PLAIN, CodeShape, Part, Space
+from relatent_export.compile.step import OptimizerStep
+from relatent_export.nets.networks import Networks
+from relatent_export.objectives.methods import LIGHT, METHODS, available, code_shapes, describe, presets
+from relatent_export.objectives.single_code import single_code_bases
+from tests.export.objectives.conftest import CONFIG, MAX_STEPS, RATES, Traced
+
+GRAPHS = {recipe.graph: name for name, recipe in reversed(METHODS.items()) if recipe.graph is not None}
+"""One method a graph."""
+BATCH = 2
+
+
+def feed(traced: Traced, batch: int = BATCH, seed: int = 0) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    codes = random.normal(size=(batch, CONFIG.layers, CONFIG.latent_width)).astype(np.float32)
+    drawn = random.normal(size=(traced.method.codes - 1, *codes.shape[1:])).astype(np.float32)
+    targets = random.integers(0, 256, (batch, 16, 16, 3), dtype=np.uint8)
+    inputs = graph_inputs(traced.method, targets, 0.01, traced.method.terms, {})
+    return {**state_inputs(initial_state(traced.method, codes, drawn)), **inputs}
+
+
+@pytest.mark.parametrize("name", GRAPHS.values())
+def test_the_graph_takes_pytorchs_own_steps(traced: Callable[[str], Traced], name: str) -> None:
+    method = traced(name)
+    fed = feed(method)
+    found = method.run({**fed, "steps": np.full((BATCH, 1), MAX_STEPS, np.int32)})
+    state, losses = by_hand(method, fed)
+    np.testing.assert_allclose(found["losses"], losses, rtol=2e-4, atol=1e-7)
+    for tensor in method.method.state:
+        scale = max(1e-6, np.abs(state[tensor]).max())
+        np.testing.assert_allclose(found[f"next.{tensor}"] / scale, state[tensor] / scale, atol=2e-3)
+
+
+def by_hand(traced: Traced, fed: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The steps in eager PyTorch."""
+    tensors = {key: torch.from_numpy(value) for key, value in fed.items()}
+    conditions = {key: tensors[key] for key in traced.objective.conditions}
+    prepared = traced.objective.prepare(conditions)
+    step = OptimizerStep(traced.objective, traced.bases, tuple(prepared))
+    state = {key: tensors[f"state.{key}"] for key in (*step.state, *step.carried)}
+    losses = []
+    for iteration in range(MAX_STEPS):
+        *following, loss = step(
+            torch.tensor(iteration),
+            torch.full((BATCH, 1), MAX_STEPS, dtype=torch.int32),
+            tensors["learning_rate"],
+            *(state[key] for key in (*step.state, *step.carried)),
+            *(conditions[key] for key in step.conditions),
+            *prepared.values(),
+        )
+        state |= dict(zip(step.state, following, strict=True))
+        losses.append(loss.detach().numpy())
+    return {key: value.detach().numpy() for key, value in state.items()}, np.stack(losses, axis=1)
+
+
+@pytest.mark.parametrize("name", GRAPHS.values())
+def test_a_sample_goes_its_own_way_whoever_shares_its_batch(
+    traced: Callable[[str], Traced], name: str
+) -> None:
+    method = traced(name)
+    fed = feed(method, batch=3)
+    steps = np.array([[3], [1], [2]], np.int32)
+    together = method.run({**fed, "steps": steps})
+    for place in range(3):
+        alone = method.run(
+            {key: array[place : place + 1] for key, array in fed.items()}
+            | {"steps": steps[place : place + 1]}
+        )
+        for key, value in alone.items():
+            np.testing.assert_allclose(together[key][place], value[0], rtol=1e-4, atol=1e-5)
+        assert np.isnan(together["losses"][place]).sum() == MAX_STEPS - steps[place, 0]
+
+
+@pytest.mark.parametrize("name", GRAPHS.values())
+def test_the_loss_falls_and_the_answer_is_the_best_code(
+    traced: Callable[[str], Traced], name: str, networks: Networks
+) -> None:
+    method = traced(name)
+    fed = feed(method)
+    losses = []
+    for _ in range(4):
+        outputs = method.run({**fed, "steps": np.full((BATCH, 1), MAX_STEPS, np.int32)})
+        losses.append(outputs["losses"])
+        fed |= state_inputs(next_state(method.method, outputs))
+    curve = np.concatenate(losses, axis=1)
+    assert (curve[:, -1] < curve[:, 0]).all()
+    shape = code_shapes(networks, [name]).get(method.method.space)
+    if shape is not None:
+        answer = answer_of(method.method, shape, next_state(method.method, outputs))
+        assert answer.parts.keys() == shape.parts.keys()
+        if ORIGIN in answer.parts:
+            np.testing.assert_array_equal(answer.parts[ORIGIN], answer.w)
+
+
+def test_a_method_is_described_by_its_space_state_terms_and_encoder(networks: Networks) -> None:
+    methods = {name: describe(name, networks, RATES, {"pixel": 2.0}) for name in METHODS}
+    assert {name: method.space for name, method in methods.items() if method.space is not Space.W_PLUS} == {
+        "optimize_w": Space.W,
+        "multi_code": Space.MULTI,
+        "layered": Space.LAYERED,
+        "feature": Space.FEATURE,
+    }
+    assert methods["encoder"].graph is None
+    assert methods["optimize"].graph == methods["hybrid"].graph
+    assert methods["optimize"].terms["anchor"] == 0
+    assert methods["hybrid"].terms["pixel"] == 2
+    assert methods["force_in_domain"].encoder == "encode_forced"
+    assert methods["in_domain"].terms.keys() - methods["hybrid"].terms.keys() == {"domain"}
+    assert methods["layered"].terms.keys() - methods["hybrid"].terms.keys() == {"offset", "residuals"}
+    assert methods["multi_code"].codes == 10
+    assert methods["multi_code"].state["w"].initial is Initial.CODES
+    assert methods["feature"].state["offset"].initial is Initial.ZEROS
+
+
+def test_what_a_pack_lacks_its_methods_do_without(networks: Networks) -> None:
+    bare = Networks(networks.generator)
+    assert available(bare, [*METHODS]) == (
+        "hybrid",
+        "optimize",
+        "optimize_w",
+        "multi_code",
+        "layered",
+        "feature",
+    )
+    assert "force_in_domain" in available(networks, [*METHODS])
+    assert presets(available(bare, LIGHT))[Preset.FAST].method == "hybrid"
+    assert presets(available(networks, [*METHODS]))[Preset.BEST].method == "feature"
+
+
+def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(networks: Networks) -> None:
+    """The loss's own matrix on codes that are the same for every layer becomes the identity."""
+    (basis,) = single_code_bases(networks).values()
+    whole = networks.basis
+    assert whole is not None
+    matrix = whole.double() / (whole.double() ** 2).sum(0) ** 2 @ whole.double().t()
+    repeat = torch.eye(CONFIG.latent_width).repeat(CONFIG.layers, 1).double()
+    tied = basis.double().t() @ repeat.t() @ matrix @ repeat @ basis.double()
+    torch.testing.assert_close(tied, torch.eye(len(tied)).double(), atol=1e-4, rtol=1e-4)
+
+
+def test_codes_of_a_space_are_described_as_the_graph_takes_them(networks: Networks) -> None:
+    shapes = code_shapes(networks, [*METHODS])
+    assert shapes.keys() == set(Space) - {Space.Z, *PLAIN}
+    code = Part("float32", (CONFIG.layers, CONFIG.latent_width))
+    assert shapes[Space.FEATURE] == CodeShape(
+        "synthesize_feature", {"w": code, "offset": Part("float16", (6, 8, 8)), "origin": code}
+    )
+    assert shapes[Space.LAYERED].parts["offset"].shape == (6, 4, 4)
+    assert shapes[Space.MULTI].parts["weights"].shape == (10, 6)
