@@ -42,13 +42,18 @@ class ForcingSettings:
         rate: its Adam step size.
         r1_weight: gamma of its R1 penalty (Mescheder et al. 2018), on codes in units of mapped
             ones' deviation.
-        mapped: random vectors mapped for each of its steps.
+        steps: of the latent discriminator for each of the encoder's.
+        batch: codes of either kind in each of them.
+        history: the encoder's latest codes, from which those are picked (Shrivastava et al. 2017): a few of
+            one step alone say too little of where its codes lie.
     """
 
-    weight: float = 0.003
+    weight: float = 0.01
     rate: float = 1e-3
-    r1_weight: float = 1.0
-    mapped: int = 64
+    r1_weight: float = 0.1
+    steps: int = 4
+    batch: int = 64
+    history: int = 1_024
 
 
 class ForcedEncoderTraining(EncoderTraining):
@@ -81,12 +86,15 @@ class ForcedEncoderTraining(EncoderTraining):
         self.latent_discriminator = LatentDiscriminator(encoder.layers, encoder.width, mean, deviation)
         self.latent_adam = torch.optim.Adam(self.latent_discriminator.parameters(), forcing.rate, (0.0, 0.99))
 
+        self.history = torch.empty(0, encoder.layers, encoder.width)
+
     def state(self) -> dict[str, Tensor]:
         """The tensors of networks, optimisers and random state."""
         return {
             **super().state(),
             **module_tensors("latent_discriminator", self.latent_discriminator),
             **optimizer_tensors("latent_adam", self.latent_adam),
+            "history": self.history,
         }
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
@@ -94,9 +102,10 @@ class ForcedEncoderTraining(EncoderTraining):
         super().restore(tensors)
         load_module("latent_discriminator", self.latent_discriminator, tensors)
         load_optimizer("latent_adam", self.latent_adam, tensors)
+        self.history = tensors["history"]
 
     def more_terms(self, codes: Tensor) -> dict[str, Tensor]:
-        """Train the latent discriminator one step, then give the encoder's non-saturating term against it.
+        """Train the latent discriminator a few steps, then give the encoder's non-saturating term against it.
 
         softplus(-D(w)), the logistic loss of Goodfellow et al. (2014), for the encoder;
         softplus(-D(mapped)) + softplus(D(w)) and R1 for D.
@@ -104,21 +113,24 @@ class ForcedEncoderTraining(EncoderTraining):
         Args:
             codes: float32 [B, L, D], the encoder's of this step's real images.
         """
-        self._discriminate(codes.detach())
+        self.history = torch.cat([self.history, codes.detach()])[-self.forcing.history :]
+        self.latent_discriminator.requires_grad_(True)
+        for step in range(self.forcing.steps):
+            self._discriminate(penalise=step % _PENALISE_EVERY == 0)
         self.latent_discriminator.requires_grad_(False)
         deceit = F.softplus(-self.latent_discriminator(codes)).mean()
         return {"forced": self.forcing.weight * deceit}
 
-    def _discriminate(self, encoded: Tensor) -> None:
+    def _discriminate(self, *, penalise: bool) -> None:
         """One step of the latent discriminator, between mapped codes and the encoder's."""
         discriminator, forcing = self.latent_discriminator, self.forcing
-        z = torch.randn(forcing.mapped, self.generator.config.z_width, generator=self.random)
+        z = torch.randn(forcing.batch, self.generator.config.z_width, generator=self.random)
         mapped = self.generator.broadcast(self.generator.mapping(z))
-        discriminator.requires_grad_(True)
-        leaf = mapped.clone().requires_grad_(True)
+        picks = torch.randint(len(self.history), (forcing.batch,), generator=self.random)
+        leaf = mapped.clone().requires_grad_(penalise)
         logits = discriminator(leaf)
-        loss = F.softplus(-logits).mean() + F.softplus(discriminator(encoded)).mean()
-        if self.images // self.settings.batch % _PENALISE_EVERY == 0:
+        loss = F.softplus(-logits).mean() + F.softplus(discriminator(self.history[picks])).mean()
+        if penalise:
             (gradient,) = torch.autograd.grad(logits.sum(), leaf, create_graph=True)
             steepness = (gradient * discriminator.deviation).square().sum((1, 2)).mean()
             loss = loss + steepness * (forcing.r1_weight / 2 * _PENALISE_EVERY)
