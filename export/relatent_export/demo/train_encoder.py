@@ -15,7 +15,7 @@ from relatent_export.progress import progress
 from relatent_export.training.checkpoint import load_module, load_state
 from relatent_export.training.encoder import EncoderSettings, EncoderTraining
 
-_SAVE_EVERY = 16_000
+_SAVE_EVERY = 8_000
 _CHANNELS = (32, 64, 96, 128, 128)
 """Feature maps of the encoder from 64 pixels down to 4."""
 
@@ -51,7 +51,7 @@ def train_encoder(work: Path, settings: EncoderSettings | None = None) -> Encode
 
 
 def run_to_end(training: EncoderTraining, data: torch.Tensor, checkpoint: Path) -> None:
-    """Train to the end of the run, with a log and a checkpoint that is renewed every 16,000 images.
+    """Train to the end of the run, with a log and a checkpoint that is renewed every 8,000 images.
 
     Args:
         training: a run at any place.

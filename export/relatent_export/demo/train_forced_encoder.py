@@ -17,7 +17,7 @@ from relatent_export.training.encoder import EncoderRound, EncoderSettings
 from relatent_export.training.forced_encoder import ForcedEncoderTraining, ForcingSettings
 
 SETTINGS = EncoderSettings(
-    rounds=(EncoderRound(51_200, of=50_000, learning_rate=5e-4, decay_from=0.5),), seed=4
+    rounds=(EncoderRound(40_000, of=40_000, learning_rate=4e-4, decay_from=0.5),), seed=4
 )
 """About a quarter of an hour on one core."""
 

@@ -1,10 +1,12 @@
 """A discriminator of latent codes: random ones, mapped from z, against an encoder's.
 
-Published in Leng et al., "Force-in-Domain GAN Inversion" (2021).
+That there is one comes from Leng et al., "Force-in-Domain GAN Inversion" (2021); that it judges a code layer
+by layer, from Tov et al., "Designing an Encoder for StyleGAN Image Manipulation" (2021).
 """
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,9 +14,11 @@ from relatent_export.nets.layers import GAIN, LEAK, EqualizedLinear
 
 
 class LatentDiscriminator(nn.Module):
-    """Codes to one logit each; positive means mapped from a random vector.
+    """Codes to logits; positive means mapped from a random vector.
 
-    Fully connected layers over all layers of the code at once, so that it sees layers that differ, too.
+    The same fully connected layers judge each layer of a code, and the layers' mean, which is as long as a
+    mapped code only where layers agree. One judgement of all numbers at once would see little but that an
+    encoder's layers differ, which a good likeness needs.
 
     Args:
         layers, width: L and D of the codes.
@@ -29,9 +33,10 @@ class LatentDiscriminator(nn.Module):
         self, layers: int, width: int, mean: Tensor, deviation: float, hidden: tuple[int, ...] = (256, 256)
     ) -> None:
         super().__init__()
-        widths = (layers * width, *hidden)
-        self.hidden = nn.ModuleList(EqualizedLinear(widths[i], widths[i + 1]) for i in range(len(hidden)))
-        self.logit = EqualizedLinear(widths[-1], 1)
+        self.entry = EqualizedLinear(width, hidden[0])
+        self.hidden = nn.ModuleList(EqualizedLinear(hidden[i], hidden[i + 1]) for i in range(len(hidden) - 1))
+        self.rows = nn.Parameter(torch.zeros(layers + 1, hidden[0]))
+        self.logit = EqualizedLinear(hidden[-1], 1)
         self.deviation = deviation
         self.register_buffer("mean", mean.clone(), persistent=False)
 
@@ -42,10 +47,11 @@ class LatentDiscriminator(nn.Module):
             codes: float32 [B, L, D].
 
         Returns:
-            float32 [B, 1].
+            float32 [B, L + 1]: of each layer, and of their mean.
         """
-        x = ((codes - self.mean) / self.deviation).flatten(1)
+        rows = torch.cat([codes, codes.mean(1, keepdim=True)], 1)
+        x = self.entry((rows - self.mean) / self.deviation) + self.rows
         for layer in self.hidden:
-            x = F.leaky_relu(layer(x), LEAK) * GAIN
-        logit: Tensor = self.logit(x)
-        return logit
+            x = layer(F.leaky_relu(x, LEAK) * GAIN)
+        logits: Tensor = self.logit(F.leaky_relu(x, LEAK) * GAIN)
+        return logits.squeeze(2)

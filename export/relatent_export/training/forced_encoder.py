@@ -48,7 +48,7 @@ class ForcingSettings:
             one step alone say too little of where its codes lie.
     """
 
-    weight: float = 0.01
+    weight: float = 0.03
     rate: float = 1e-3
     r1_weight: float = 0.1
     steps: int = 4
@@ -132,7 +132,7 @@ class ForcedEncoderTraining(EncoderTraining):
         loss = F.softplus(-logits).mean() + F.softplus(discriminator(self.history[picks])).mean()
         if penalise:
             (gradient,) = torch.autograd.grad(logits.sum(), leaf, create_graph=True)
-            steepness = (gradient * discriminator.deviation).square().sum((1, 2)).mean()
+            steepness = (gradient * discriminator.deviation).square().sum(2).mean()
             loss = loss + steepness * (forcing.r1_weight / 2 * _PENALISE_EVERY)
         self.latent_adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

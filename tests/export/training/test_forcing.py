@@ -20,9 +20,9 @@ def training(weight: float) -> ForcedEncoderTraining:
     torch.manual_seed(0)
     generator = Generator(TINY)
     encoder = Encoder(TINY.layers, 8, torch.full((8,), 3.0), channels=(4, 4, 4, 4), head=4)
-    settings = EncoderSettings(rounds=(EncoderRound(1_280, 64, 3e-3, 0.5),), batch=16, average=0.9)
+    settings = EncoderSettings(rounds=(EncoderRound(960, 64, 3e-3, 0.5),), batch=16, average=0.9)
     perceptual = AttributeNetwork(1, 32, (4, 4, 4, 4, 4))
-    forcing = ForcingSettings(weight=weight, rate=3e-3)
+    forcing = ForcingSettings(weight=weight, rate=3e-3, steps=2, batch=32)
     return ForcedEncoderTraining(encoder, generator, perceptual, None, settings, forcing)
 
 
