@@ -17,8 +17,8 @@ from bench.pti import tune
 from bench.timing import significant
 from relatent.core.codes import Codes
 from relatent.core.methods import Method
-from relatent.core.spaces import CODE, CodeShape, Part, Space
-from relatent_export.analysis.editing import Ranges, measure_edits
+from relatent.core.spaces import CodeShape, Part, Space
+from relatent_export.analysis.editing import measure_edits
 from relatent_export.analysis.evaluation import Evaluation, invert
 from relatent_export.analysis.refining import ExportedRefinement
 from relatent_export.compile.loop import Iterate, assemble
@@ -83,9 +83,7 @@ def multi_code_of_one(evaluation: Evaluation, networks: Networks, steps: int) ->
     return {name: significant(float(distances[name].mean())) for name in ("mse", "perceptual")}
 
 
-def _with_one_code(
-    exported: Any, networks: Networks, several: Method, folder: Path
-) -> tuple[Graphs, Method]:
+def _with_one_code(exported: Any, networks: Networks, several: Method, folder: Path) -> tuple[Graphs, Method]:
     blended = multi_code_synthesis(networks, codes=1)
     objective = MultiCode(networks, blended, Precision.FLOAT32)
     shapes = state_shapes(objective, networks.bases)
@@ -119,9 +117,7 @@ class _Bytes(torch.nn.Module):
         return to_bytes(self.synthesis(*parts))
 
 
-def tuned_by_pti(
-    evaluation: Evaluation, networks: Networks, count: int, steps: int
-) -> dict[str, Any]:
+def tuned_by_pti(evaluation: Evaluation, networks: Networks, count: int, steps: int) -> dict[str, Any]:
     """PTI from the pivots that `optimize_w` finds, the first `count` images."""
     exported, images = evaluation.exported, evaluation.images[:count]
     pack, features = exported.pack, networks.features
@@ -146,7 +142,9 @@ def tuned_by_pti(
         for name, figures in found.items():
             gains[name].append((figures.gain, figures.leak, figures.edits))
     distances = exported.compare(np.concatenate(made), images)
-    report = {name: significant(float(distances[name].mean())) for name in ("mse", "psnr", "ssim", "perceptual")}
+    report = {
+        name: significant(float(distances[name].mean())) for name in ("mse", "psnr", "ssim", "perceptual")
+    }
     for name, prefix in (("own", ("edit_gain", "leak")), ("judge", ("judge_gain", "judge_leak"))):
         weights = [edits for _, _, edits in gains[name]]
         for place, key in enumerate(prefix):

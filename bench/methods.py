@@ -54,9 +54,7 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     drawings, graphs = HeldOut.first(count), Graphs(pack, settings.repository)
     readers = {"own": attribute_reader(graphs), "judge": judge_reader(folder)}
     networks = load_networks(folder, pack.compare_size)
-    evaluation = Evaluation(
-        graphs, networks, drawings.images, drawings.edits(pack), drawings.ranges, readers
-    )
+    evaluation = Evaluation(graphs, networks, drawings.images, drawings.edits(pack), drawings.ranges, readers)
     figures = asyncio.run(_through_the_service(settings, pack, evaluation, quick=settings.quick))
     return {
         "methods": figures,

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
 from relatent.core.manifest import MANIFEST, read_manifest
+from relatent.core.pack import file_digest
+from relatent_export.demo.encoder_report import frechet_floor, measure_encoders
 from relatent_export.demo.factors import FACTORS
 from relatent_export.demo.fit import fit_basis, fit_directions
+from relatent_export.demo.judge import measure_judge, save_judge
 from relatent_export.demo.pictures import save_picture
 from relatent_export.demo.report import REPORT, write_report
 from relatent_export.demo.train_attributes import train_attributes
 from relatent_export.demo.train_encoder import train_encoder
+from relatent_export.demo.train_forced_encoder import train_forced_encoder
 from relatent_export.demo.train_gan import train_gan
+from relatent_export.demo.train_judge import train_judge
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.nets.networks import Networks
+from relatent_export.objectives.methods import METHODS
 from relatent_export.packs.pack import PackFacts, write_pack
-from relatent_export.packs.weights import load_networks
+from relatent_export.packs.weights import FORCED_ENCODER, load_networks, save_encoder
 from relatent_export.training.checkpoint import load_state
 from relatent_export.triton.repository import write_repository
 from relatent_export.writing import whole_file
@@ -54,7 +61,40 @@ def fit(work: Path, pack: Path) -> None:
         learning_rate=FIRST_RATES,
         training=training,
     )
-    write_pack(pack, info, networks, fit_directions(networks))
+    write_pack(pack, info, networks, fit_directions(networks), [*METHODS])
+
+
+def judge(work: Path, pack: Path) -> str:
+    """Train the judge, or go on where a run stopped, and put it beside the pack; says how well it judges."""
+    trained, seconds = train_judge(work)
+    path = save_judge(trained, pack)
+    found = measure_judge(trained)
+    return (
+        f"{path}: mean absolute error {found.mean_error:.2f} % of a factor's range, "
+        f"R2 at least {min(found.r2.values()):.3f}, {seconds:.0f} s of training"
+    )
+
+
+def forced_encoder(work: Path, pack: Path) -> str:
+    """Train the pack's encoder on against random codes too, and put the result into the pack.
+
+    Returns:
+        What it did to the encoder: the distances of encoded codes from mapped ones, averaged over layers, and
+        the reconstructions' errors.
+    """
+    networks = load_networks(pack)
+    forced, seconds = train_forced_encoder(work, networks)
+    path = pack / FORCED_ENCODER
+    with whole_file(path) as partial:
+        save_encoder(partial, forced)
+    _seal(pack, FORCED_ENCODER)
+    before, after = measure_encoders(replace(networks, forced_encoder=forced))
+    return (
+        f"{path}: Fréchet distance of codes {before.frechet.averaged:.3f} before, "
+        f"{after.frechet.averaged:.3f} after (of all layers {before.frechet.flattened:.2f}, "
+        f"{after.frechet.flattened:.2f}; among mapped codes {frechet_floor(networks).averaged:.3f}); "
+        f"MSE {before.mse:.5f}, {after.mse:.5f}; {seconds:.0f} s of training"
+    )
 
 
 def export(pack: Path, repository: Path) -> None:
@@ -79,8 +119,21 @@ def _trained(work: Path) -> dict[str, int]:
 
 
 def _set_rates(pack: Path, rates: dict[str, float]) -> None:
-    """Given codes start as the encoder's do."""
+    """For every method; given codes start as the encoder's do."""
     manifest = read_manifest(pack / MANIFEST)
-    manifest["methods"]["hybrid"]["rates"] = {**rates, "latent": rates["encoder"]}
+    for method in manifest["methods"].values():
+        starts = method["rates"]
+        method["rates"] = {start: rates["mean" if start == "mean" else "encoder"] for start in starts}
+    _write_manifest(pack, manifest)
+
+
+def _seal(pack: Path, name: str) -> None:
+    """Put a file's digest into the manifest."""
+    manifest = read_manifest(pack / MANIFEST)
+    manifest["files"][name] = file_digest(pack / name)
+    _write_manifest(pack, manifest)
+
+
+def _write_manifest(pack: Path, manifest: dict[str, Any]) -> None:
     with whole_file(pack / MANIFEST) as partial:
         partial.write_text(tomli_w.dumps(manifest))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,18 +31,33 @@ def train_attributes(work: Path, settings: AttributeSettings | None = None) -> A
     settings = settings or AttributeSettings()
     torch.manual_seed(settings.seed)
     training = AttributeTraining(new_attribute_network(), settings)
-    checkpoint = work / "attributes.safetensors"
-    work.mkdir(parents=True, exist_ok=True)
+    finish(training, work / "attributes.safetensors", Drawings.TRAINING, TRAINING_DRAWINGS)
+    return training.network.eval().requires_grad_(False)
+
+
+def finish(training: AttributeTraining[Any], checkpoint: Path, which: Drawings, count: int) -> None:
+    """Train to the end of the run, from its checkpoint if there is one; writes a log beside it.
+
+    Args:
+        training: a run at its start.
+        checkpoint: the file that it is saved in.
+        which: the set of drawings that it sees.
+        count: how many of them.
+    """
+    settings = training.settings
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         training.load(checkpoint)
-    if training.images < settings.images:
-        data, factors = draw(Drawings.TRAINING, TRAINING_DRAWINGS)
-        bar = progress(desc="attributes", unit="img", initial=training.images, total=settings.images)
-        with bar:
-            for loss in training.run(data, factors):
-                bar.update(settings.batch)
-                if training.images % _SAVE_EVERY == 0:
-                    bar.set_postfix(loss=f"{loss:.4f}")
-                    training.save(checkpoint)
-        training.save(checkpoint)
-    return training.network.eval().requires_grad_(False)
+    if training.images >= settings.images:
+        return
+    data, factors = draw(which, count)
+    bar = progress(desc=checkpoint.stem, unit="img", initial=training.images, total=settings.images)
+    with bar, checkpoint.with_suffix(".log").open("a") as log:
+        for loss in training.run(data, factors):
+            bar.update(settings.batch)
+            if training.images % _SAVE_EVERY == 0:
+                bar.set_postfix(loss=f"{loss:.4f}")
+                log.write(f"{training.images} images {training.seconds:.0f} s loss {loss:.5f}\n")
+                log.flush()
+                training.save(checkpoint)
+    training.save(checkpoint)

@@ -15,7 +15,7 @@ from relatent_export.progress import progress
 from relatent_export.training.checkpoint import load_module, load_state
 from relatent_export.training.encoder import EncoderSettings, EncoderTraining
 
-_SAVE_EVERY = 16_000
+_SAVE_EVERY = 8_000
 _CHANNELS = (32, 64, 96, 128, 128)
 """Feature maps of the encoder from 64 pixels down to 4."""
 
@@ -46,12 +46,19 @@ def train_encoder(work: Path, settings: EncoderSettings | None = None) -> Encode
         training.load(checkpoint)
     if training.images < settings.images:
         data, _ = draw(Drawings.TRAINING, max(stretch.of for stretch in settings.rounds))
-        _train(training, data, checkpoint)
+        run_to_end(training, data, checkpoint)
     return training.average
 
 
-def _train(training: EncoderTraining, data: torch.Tensor, checkpoint: Path) -> None:
-    bar = progress(desc="encoder", unit="img", initial=training.images, total=training.settings.images)
+def run_to_end(training: EncoderTraining, data: torch.Tensor, checkpoint: Path) -> None:
+    """Train to the end of the run, with a log and a checkpoint that is renewed every 8,000 images.
+
+    Args:
+        training: a run at any place.
+        data: uint8 [N, 3, R, R], the real images.
+        checkpoint: the file that it is saved in.
+    """
+    bar = progress(desc=checkpoint.stem, unit="img", initial=training.images, total=training.settings.images)
     with bar, checkpoint.with_suffix(".log").open("a") as log:
         for step in training.run(data):
             bar.update(training.settings.batch)

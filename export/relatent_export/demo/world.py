@@ -36,6 +36,7 @@ class Drawings(IntEnum):
     SWEEP = 13
     REFERENCE_A = 14
     REFERENCE_B = 15
+    JUDGE = 16
 
 
 def draw(which: Drawings, count: int, resolution: int = RESOLUTION) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from relatent_export.analysis.frechet import frechet_distance
 from relatent_export.demo.pictures import sample_images
 from relatent_export.demo.world import Drawings, demo_parts, draw
 from relatent_export.nets.attributes import AttributeNetwork
@@ -44,23 +45,6 @@ def measure_networks(networks: Networks) -> dict[str, object]:
         "fid_reference": frechet_distance(second, first),
         "w_deviation": float((mapping(z) - mapping.mean).square().mean().sqrt()),
     }
-
-
-def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """Fréchet distance of two sets of features as Gaussians (Heusel et al. 2017).
-
-    Args:
-        a: [N, F].
-        b: [M, F].
-    """
-    a, b = a.double(), b.double()
-    shift = (a.mean(0) - b.mean(0)).square().sum()
-    cov_a, cov_b = torch.cov(a.t()), torch.cov(b.t())
-    # trace((A B)^½) is the sum of the square roots of the eigenvalues of A^½ B A^½.
-    values, vectors = torch.linalg.eigh(cov_a)
-    root = vectors * values.clamp(min=0).sqrt() @ vectors.t()
-    cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
-    return float(shift + cov_a.trace() + cov_b.trace() - 2 * cross)
 
 
 def _samples(generator: Generator, count: int, seed: int) -> Tensor:

@@ -47,6 +47,8 @@ class Networks:
         identity: the embedding of faces by whom they show.
         compare_size: height and width, in pixels, at which images are compared, S; if left out, R or 256,
             whichever is less.
+        forced_encoder: a second encoder, whose codes were pushed towards those of random vectors
+            (Leng et al. 2021).
     """
 
     generator: AnyGenerator
@@ -68,15 +70,18 @@ class Networks:
                 f"generator: expected {LEAST_RESOLUTION} pixels or more, got {config.resolution}"
             )
         _check_divides("compare_side", self.compare_size, config.resolution)
-        if self.encoder is not None:
-            _check_divides("encoder", self.encoder.resolution, config.resolution)
-            _check_code(self.encoder, config.layers, config.latent_width)
+        for name in ("encoder", "forced_encoder"):
+            encoder: AnyEncoder | None = getattr(self, name)
+            if encoder is not None:
+                _check_divides(name, encoder.resolution, config.resolution)
+                _check_code(name, encoder, config.layers, config.latent_width)
         if self.lpips is not None:
             self.lpips.map_sizes(self.compare_size)  # which fails where nothing is left of a map
         numbers = config.layers * config.latent_width
         if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
             raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
-        for network in (self.generator, self.encoder, self.attributes, self.lpips, self.identity):
+        frozen = (self.encoder, self.forced_encoder, self.attributes, self.lpips, self.identity)
+        for network in (self.generator, *frozen):
             if network is not None:
                 network.eval().requires_grad_(False)
 
@@ -118,11 +123,11 @@ def encode(encoder: AnyEncoder, synthesis: Callable[[Tensor], Tensor], image: Te
     return codes
 
 
-def _check_code(encoder: AnyEncoder, layers: int, width: int) -> None:
+def _check_code(what: str, encoder: AnyEncoder, layers: int, width: int) -> None:
     shape = encoder if isinstance(encoder, Encoder) else encoder.config
     found = shape.layers, shape.width if isinstance(shape, Encoder | InDomainConfig) else shape.latent_width
     if found != (layers, width):
-        raise ValueError(f"encoder: expected codes of {layers} x {width}, got {found[0]} x {found[1]}")
+        raise ValueError(f"{what}: expected codes of {layers} x {width}, got {found[0]} x {found[1]}")
 
 
 def _check_divides(what: str, size: int, resolution: int) -> None:

@@ -71,12 +71,12 @@ METHODS: Mapping[str, MethodRecipe] = {
         None, reconstruction_objective, default_steps=0, starts=(StartRule.ENCODER,), needs=("encoder",)
     ),
     "optimize": MethodRecipe(
-        "refine", reconstruction_objective, default_steps=1000, starts=_FROM_MEAN, weights={"anchor": 0.0}
+        "refine", reconstruction_objective, default_steps=300, starts=_FROM_MEAN, weights={"anchor": 0.0}
     ),
     "optimize_w": MethodRecipe(
         "refine_w",
         single_code_objective,
-        default_steps=1000,
+        default_steps=300,
         starts=_FROM_MEAN,
         space=Space.W,
         weights={"anchor": 0.0},

@@ -11,7 +11,7 @@ import numpy as np
 from relatent.core.manifest import MANIFEST
 from relatent.core.pack import LATENTS, Pack, file_digest, read_pack
 from relatent_export.nets.networks import Networks
-from relatent_export.packs.weights import load_networks
+from relatent_export.packs.weights import JUDGE, load_networks
 
 _TENSORS = ".safetensors"
 _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
@@ -37,7 +37,7 @@ def verify_pack(folder: Path, show: Callable[[str], None], tell: Callable[[str],
     problems = [problem for name in sorted(listed) for problem in _problems(folder, name, listed[name])]
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in (*listed, MANIFEST) and path.suffix not in _DOCUMENTS:
+        if path.is_file() and name not in (*listed, MANIFEST, JUDGE) and path.suffix not in _DOCUMENTS:
             problems.append(f"{path}: not in the manifest")
     if not problems:
         problems = _disagreements(pack, load_networks(folder, pack.compare_size), folder / MANIFEST)

@@ -2,21 +2,20 @@
 
 generator.safetensors, encoder.safetensors, attributes.safetensors, lpips.safetensors,
 identity.safetensors   the networks' weights; but for the generator's, those that the pack has
+forced_encoder.safetensors   a second encoder, whose codes are like random ones', where there is one
 coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
@@ -28,10 +27,9 @@ from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncode
 from relatent_export.nets.lpips import Lpips, LpipsConfig
 from relatent_export.nets.networks import AnyEncoder, AnyGenerator, Networks
 from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
-from relatent_export.nets.stored_names import our_name, stored_name
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
-from relatent_export.writing import named
+from relatent_export.packs.tensors import Header, fitting, load_network, save_network, save_tensors
 
 GENERATOR = "generator.safetensors"
 ENCODER = "encoder.safetensors"
@@ -39,15 +37,17 @@ ATTRIBUTES = "attributes.safetensors"
 LPIPS = "lpips.safetensors"
 IDENTITY = "identity.safetensors"
 COORDINATES = "coordinates.safetensors"
-FILES = (GENERATOR, ENCODER, ATTRIBUTES, LPIPS, IDENTITY, COORDINATES)
+FORCED_ENCODER = "forced_encoder.safetensors"
+FILES = (GENERATOR, ENCODER, ATTRIBUTES, LPIPS, IDENTITY, COORDINATES, FORCED_ENCODER)
 
-_Header = dict[str, Any]
+JUDGE = "judge.safetensors"
+"""What may lie beside them for reports: no manifest lists it, and `load_networks` does not read it."""
 
-_GENERATORS: Mapping[str, Callable[[_Header], AnyGenerator]] = {
+_GENERATORS: Mapping[str, Callable[[Header], AnyGenerator]] = {
     "stylegan2": lambda header: Generator(GeneratorConfig(**header)),
     "stylegan1": lambda header: StyleGAN1(StyleGAN1Config(**header)),
 }
-_ENCODERS: Mapping[str, Callable[[_Header], AnyEncoder]] = {
+_ENCODERS: Mapping[str, Callable[[Header], AnyEncoder]] = {
     "pyramid": lambda header: Encoder(**header, mean=torch.zeros(header["width"])),
     "gradual-style": lambda header: GradualStyleEncoder(GradualStyleConfig(**header)),
     "restyle": lambda header: ReStyleEncoder(ReStyleConfig(**header)),
@@ -71,11 +71,13 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
     """Write the networks' files into a pack's folder, and remove an earlier pack's; returns their names."""
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
-    modules: dict[str, tuple[nn.Module, _Header]] = {
+    modules: dict[str, tuple[nn.Module, Header]] = {
         GENERATOR: (networks.generator, _generator_header(networks.generator))
     }
     if networks.encoder is not None:
         modules[ENCODER] = (networks.encoder, _encoder_header(networks.encoder))
+    if networks.forced_encoder is not None:
+        modules[FORCED_ENCODER] = (networks.forced_encoder, _encoder_header(networks.forced_encoder))
     if networks.attributes is not None:
         header = {"names": networks.attribute_names, "channels": networks.attributes.channels}
         modules[ATTRIBUTES] = (networks.attributes, _stored("attributes", header))
@@ -84,11 +86,20 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
     if networks.identity is not None:
         modules[IDENTITY] = (networks.identity, _stored("arcface", asdict(networks.identity.config)))
     for name, (module, header) in modules.items():
-        _save(folder / name, module.state_dict(), {"config": json.dumps(header, sort_keys=True)})
+        save_network(folder / name, module, header)
     if networks.basis is None:
         return list(modules)
-    _save(folder / COORDINATES, {"basis": networks.basis}, {})
+    save_tensors(folder / COORDINATES, {"basis": networks.basis}, {})
     return [*modules, COORDINATES]
+
+
+def save_encoder(path: Path, encoder: AnyEncoder) -> None:
+    """Write one encoder's file.
+
+    Raises:
+        OSError: it cannot be written; names the file.
+    """
+    save_network(path, encoder, _encoder_header(encoder))
 
 
 def load_networks(folder: Path, compare_size: int = 0) -> Networks:
@@ -103,7 +114,7 @@ def load_networks(folder: Path, compare_size: int = 0) -> Networks:
         ValueError: a file's weights do not fit its own header.
     """
     generator: AnyGenerator = _build(folder / GENERATOR, _GENERATORS)
-    encoder = attributes = lpips = identity = None
+    encoder = attributes = lpips = identity = forced = None
     names: tuple[str, ...] = ()
     if (folder / ENCODER).exists():
         encoder = _build(folder / ENCODER, _ENCODERS)
@@ -113,16 +124,18 @@ def load_networks(folder: Path, compare_size: int = 0) -> Networks:
         lpips = _build(folder / LPIPS, {"lpips": lambda header: Lpips(LpipsConfig(**header))})
     if (folder / IDENTITY).exists():
         identity = _build(folder / IDENTITY, {"arcface": lambda header: ArcFace(ArcFaceConfig(**header))})
+    if (folder / FORCED_ENCODER).exists():
+        forced = _build(folder / FORCED_ENCODER, _ENCODERS)
     basis = _load_basis(folder / COORDINATES)
-    return Networks(generator, encoder, attributes, names, basis, lpips, identity, compare_size)
+    return Networks(generator, encoder, attributes, names, basis, lpips, identity, compare_size, forced)
 
 
-def _generator_header(generator: AnyGenerator) -> _Header:
+def _generator_header(generator: AnyGenerator) -> Header:
     kinds = {Generator: "stylegan2", StyleGAN1: "stylegan1"}
     return {"kind": kinds[type(generator)], **asdict(generator.config)}
 
 
-def _encoder_header(encoder: AnyEncoder) -> _Header:
+def _encoder_header(encoder: AnyEncoder) -> Header:
     if isinstance(encoder, Encoder):
         shape = {"layers": encoder.layers, "width": encoder.width, "channels": encoder.channels}
         return {"kind": "pyramid", **_stored("pyramid", {**shape, "head": encoder.head})}
@@ -131,33 +144,33 @@ def _encoder_header(encoder: AnyEncoder) -> _Header:
     return {"kind": kind, **_stored(kind, asdict(encoder.config))}
 
 
-def _stored(kind: str, header: _Header) -> _Header:
+def _stored(kind: str, header: Header) -> Header:
     """A header with the fields' names as they are stored."""
     names = _STORED.get(kind, {})
     return {names.get(name, name): value for name, value in header.items()}
 
 
-def _ours(kind: str, header: _Header) -> _Header:
+def _ours(kind: str, header: Header) -> Header:
     """A stored header with our names."""
     names = {stored: ours for ours, stored in _STORED.get(kind, {}).items()}
     return {names.get(name, name): value for name, value in header.items()}
 
 
-def _build(path: Path, kinds: Mapping[str, Callable[[_Header], Any]]) -> Any:
-    tensors, header = _load(path)
+def _build(path: Path, kinds: Mapping[str, Callable[[Header], Any]]) -> Any:
+    tensors, header = load_network(path)
     kind = header.pop("kind", next(iter(kinds)))
     if kind not in kinds:
         raise ValueError(f"{path}: kind: expected {' or '.join(map(repr, kinds))}, got {kind!r}")
-    with _fitting(path):
+    with fitting(path):
         network = kinds[kind](_ours(kind, header))
         assign(network, tensors)
     return network
 
 
 def _attributes(path: Path, resolution: int) -> tuple[AttributeNetwork, tuple[str, ...]]:
-    tensors, stored = _load(path)
+    tensors, stored = load_network(path)
     header = _ours("attributes", stored)
-    with _fitting(path):
+    with fitting(path):
         network = AttributeNetwork(len(header["names"]), resolution, header["channels"])
         assign(network, tensors)
         return network, header["names"]
@@ -170,41 +183,3 @@ def _load_basis(path: Path) -> Tensor | None:
         return load_file(path)["basis"]
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"{path}: expected a tensor 'basis': {error}") from error
-
-
-@contextmanager
-def _fitting(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{path}: weights and header do not fit: {error}") from error
-
-
-def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    with named(path):
-        path.touch()
-        rights = path.stat().st_mode
-        save_file(
-            {stored_name(name): tensor.contiguous() for name, tensor in tensors.items()}, path, metadata
-        )
-        # `save_file` makes files that only their owner may read, whatever the user's mask says.
-        path.chmod(rights)
-
-
-def _load(path: Path) -> tuple[dict[str, Tensor], _Header]:
-    """A file's tensors and its header, with tuples where JSON has lists."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {our_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if "config" not in metadata:
-        raise ValueError(f"{path}: expected a header entry 'config'")
-    return tensors, _tuples(json.loads(metadata["config"]))
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

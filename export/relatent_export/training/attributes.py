@@ -1,4 +1,4 @@
-"""Supervised training of the attribute network."""
+"""Supervised training of a network that reads attributes off images: the pack's own, or the judge."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.training.checkpoint import (
     load_module,
     load_optimizer,
@@ -24,6 +24,9 @@ from relatent_export.training.schedule import cosine, warm_up
 
 _WARM = 0.02
 """Share of the run in which the step size rises."""
+
+_Network = TypeVar("_Network", bound=nn.Module)
+"""Takes images float [B, 3, R, R] in [-1, 1], gives attributes float [B, A]."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,10 @@ class AttributeSettings:
     seed: int = 2
 
 
-class AttributeTraining:
+class AttributeTraining(Generic[_Network]):
     """One run in progress; owns network, optimiser, random state and the image count."""
 
-    def __init__(self, network: AttributeNetwork, settings: AttributeSettings) -> None:
+    def __init__(self, network: _Network, settings: AttributeSettings) -> None:
         self.network, self.settings = network, settings
         self.adam = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=1e-3)
         self.random = torch.Generator().manual_seed(settings.seed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,14 +91,17 @@ class EncoderSettings:
 
 
 class EncoderTraining:
-    """One run in progress; owns encoder, discriminator, optimisers, random state and the count."""
+    """One run in progress; owns encoder, discriminator, optimisers, random state and the count.
+
+    Without a discriminator of images the encoder is trained without the adversarial term.
+    """
 
     def __init__(
         self,
         encoder: Encoder,
         synthesis: Synthesis,
         perceptual: AttributeNetwork,
-        discriminator: Discriminator,
+        discriminator: Discriminator | None,
         settings: EncoderSettings,
     ) -> None:
         self.settings = settings
@@ -108,9 +111,10 @@ class EncoderTraining:
         self.average = copy.deepcopy(encoder).eval().requires_grad_(False)
         self.synthesis = synthesis.requires_grad_(False)
         self.perceptual = perceptual.requires_grad_(False)
-        self.discriminator = discriminator
         self.adam = torch.optim.Adam(encoder.parameters(), betas=(0.9, 0.99))
-        self.judge_adam = torch.optim.Adam(discriminator.parameters(), settings.judge_rate, (0.0, 0.99))
+        self.discriminator = discriminator
+        if discriminator is not None:
+            self.judge_adam = torch.optim.Adam(discriminator.parameters(), settings.judge_rate, (0.0, 0.99))
         self.random = torch.Generator().manual_seed(settings.seed)
         self.images, self.seconds = 0, 0.0
 
@@ -132,42 +136,61 @@ class EncoderTraining:
             picks = torch.randint(stretch.of, (settings.batch,), generator=self.random)
             real = (data[picks].float() / 127.5 - 1).contiguous(memory_format=_LAYOUT)
             step = self.images // settings.batch
-            judged = step % settings.judge_every == 0
-            terms, fake = self._step(real, judged=judged)
-            if judged:
-                self._judge(real, fake, penalise=step % (4 * settings.judge_every) == 0)
+            judge = self.discriminator if step % settings.judge_every == 0 else None
+            terms, fake = self._step(real, judge)
+            if judge is not None:
+                self._judge(judge, real, fake, penalise=step % (4 * settings.judge_every) == 0)
             self.images += settings.batch
             self.seconds += time.monotonic() - started
             yield {"images": self.images, **terms}
 
     def save(self, path: Path) -> None:
         """Write everything needed to go on."""
-        tensors = {
-            **module_tensors("encoder", self.encoder),
-            **module_tensors("average", self.average),
-            **module_tensors("discriminator", self.discriminator),
-            **optimizer_tensors("adam", self.adam),
-            **optimizer_tensors("judge_adam", self.judge_adam),
-            "random": self.random.get_state(),
-        }
-        save_state(path, tensors, {"images": self.images, "seconds": self.seconds})
+        save_state(path, self.state(), {"images": self.images, "seconds": self.seconds})
 
     def load(self, path: Path) -> None:
         """Go on from what `save` wrote."""
         tensors, facts = load_state(path)
-        load_module("encoder", self.encoder, tensors)
-        load_module("average", self.average, tensors)
-        load_module("discriminator", self.discriminator, tensors)
-        load_optimizer("adam", self.adam, tensors)
-        load_optimizer("judge_adam", self.judge_adam, tensors)
-        self.random.set_state(tensors["random"])
+        self.restore(tensors)
         self.images, self.seconds = facts["images"], facts["seconds"]
 
-    def _step(self, real: Tensor, *, judged: bool) -> tuple[dict[str, float], Tensor]:
+    def state(self) -> dict[str, Tensor]:
+        """The tensors of networks, optimisers and random state."""
+        tensors = {
+            **module_tensors("encoder", self.encoder),
+            **module_tensors("average", self.average),
+            **optimizer_tensors("adam", self.adam),
+            "random": self.random.get_state(),
+        }
+        if self.discriminator is not None:
+            tensors |= module_tensors("discriminator", self.discriminator)
+            tensors |= optimizer_tensors("judge_adam", self.judge_adam)
+        return tensors
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave."""
+        load_module("encoder", self.encoder, tensors)
+        load_module("average", self.average, tensors)
+        load_optimizer("adam", self.adam, tensors)
+        self.random.set_state(tensors["random"])
+        if self.discriminator is not None:
+            load_module("discriminator", self.discriminator, tensors)
+            load_optimizer("judge_adam", self.judge_adam, tensors)
+
+    def more_terms(self, codes: Tensor) -> dict[str, Tensor]:
+        """Further terms of the loss, weighted; none here.
+
+        Args:
+            codes: float32 [B, L, D], the encoder's of this step's real images.
+        """
+        return {}
+
+    def _step(self, real: Tensor, judge: Discriminator | None) -> tuple[dict[str, float], Tensor]:
         settings = self.settings
         with torch.autocast("cpu", torch.bfloat16):
             base, offsets = self.encoder.split(real)
-        fake = self.synthesis(base[:, None, :] + offsets, torch.bfloat16)
+        codes = base[:, None, :] + offsets
+        fake = self.synthesis(codes, torch.bfloat16)
         with torch.autocast("cpu", torch.bfloat16):
             ours = self.perceptual.features(fake)
             with torch.no_grad():
@@ -177,28 +200,31 @@ class EncoderTraining:
             normalize_features([x.float() for x in ours]), normalize_features([x.float() for x in theirs])
         ).mean()
         loss = pixel + settings.perceptual * distance + settings.offset * (offsets * offsets).mean()
-        if judged:
-            self.discriminator.requires_grad_(False)
-            deceit = F.softplus(-self.discriminator(fake, torch.bfloat16)).mean()
+        if judge is not None:
+            judge.requires_grad_(False)
+            deceit = F.softplus(-judge(fake, torch.bfloat16)).mean()
             loss = loss + settings.adversarial * settings.judge_every * deceit
+        more = self.more_terms(codes)
+        for term in more.values():
+            loss = loss + term
         self.adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.adam.step()
         with torch.no_grad():
             for mean, parameter in zip(self.average.parameters(), self.encoder.parameters(), strict=True):
                 mean.lerp_(parameter, 1 - settings.average)
-        return {"pixel": pixel.item(), "perceptual": distance.item()}, fake.detach()
+        terms = {"pixel": pixel, "perceptual": distance, **more}
+        return {name: term.item() for name, term in terms.items()}, fake.detach()
 
-    def _judge(self, real: Tensor, fake: Tensor, *, penalise: bool) -> None:
+    def _judge(self, judge: Discriminator, real: Tensor, fake: Tensor, *, penalise: bool) -> None:
         """One step of the discriminator, between real images and their reconstructions."""
-        self.discriminator.requires_grad_(True)
+        judge.requires_grad_(True)
         loss = (
-            F.softplus(-self.discriminator(real, torch.bfloat16)).mean()
-            + F.softplus(self.discriminator(fake, torch.bfloat16)).mean()
+            F.softplus(-judge(real, torch.bfloat16)).mean() + F.softplus(judge(fake, torch.bfloat16)).mean()
         )
         if penalise:
             leaf = real.clone().requires_grad_(True)
-            logits = self.discriminator(leaf, torch.bfloat16).sum()
+            logits = judge(leaf, torch.bfloat16).sum()
             (gradient,) = torch.autograd.grad(logits, leaf, create_graph=True)
             loss = loss + gradient.square().sum((1, 2, 3)).mean() * (self.settings.r1_weight / 2 * 4)
         self.judge_adam.zero_grad(set_to_none=True)

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-import torch
 
 from relatent.core.directions import Direction
 from relatent.core.methods import Initial, Method, StartRule, StateTensor
@@ -17,17 +16,7 @@ from relatent_export.analysis.refining import Bytes, ExportedPack, Floats
 from relatent_export.demo.editability import edit_gain, moved
 from relatent_export.demo.inversion_report import step_ratio
 from relatent_export.demo.starts import RefinedSet
-from relatent_export.demo.world_report import frechet_distance
 from tests.export.conftest import ROOT
-
-
-def test_frechet_distance_of_known_gaussians() -> None:
-    random = torch.Generator().manual_seed(0)
-    a = torch.randn(50_000, 3, generator=random, dtype=torch.float64)
-    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-8)
-    assert frechet_distance(a, a + torch.tensor([1.0, 2.0, 0.0])) == pytest.approx(5, rel=1e-6)
-    # N(0, 1) against N(0, 4) in each of three axes: (2 - 1)² each.
-    assert frechet_distance(a, a * 2) == pytest.approx(3, rel=0.03)
 
 
 class Descent(ExportedPack):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from relatent.core.manifest import read_manifest
 from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
+from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.gradual_style import GradualStyleConfig, GradualStyleEncoder
 from relatent_export.nets.lpips import Lpips, LpipsConfig, Stack
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
-from relatent_export.packs.weights import load_networks, save_networks
+from relatent_export.packs.pack import write_pack
+from relatent_export.packs.weights import FORCED_ENCODER, load_networks, save_networks
 from tests.export.conftest import SMALL
+from tests.export.packs.test_pack import INFO
 
 BACKBONE: dict[str, Any] = {"channels": (4, 4, 6, 8, 10), "units": (1, 1, 1, 1), "reduction": 2}
 
@@ -79,3 +84,27 @@ def test_weights_keep_the_names_that_revisions_are_made_of(small: Networks, tmp_
         assert {"synthesis.constant", f"synthesis.{layer}.bias"} <= kept
         assert not any("to_rgb" in name for name in kept)
         assert load_networks(tmp_path).revision == networks.revision
+
+
+def test_a_forced_encoder_is_sealed_and_read_again_and_changes_no_revision(
+    small: Networks, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    encoder = Encoder(SMALL.layers, SMALL.latent_width, torch.ones(SMALL.latent_width), (8, 8, 8, 8), head=4)
+    networks = replace(small, forced_encoder=encoder)
+    assert not any(parameter.requires_grad for parameter in encoder.parameters())
+    write_pack(tmp_path, INFO, networks, [])
+    assert FORCED_ENCODER in read_manifest(tmp_path / "pack.toml")["files"]
+    copy = load_networks(tmp_path)
+    assert isinstance(copy.forced_encoder, Encoder)
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert torch.equal(copy.forced_encoder(image), encoder(image))
+    assert copy.revision == networks.revision == small.revision
+    write_pack(tmp_path, INFO, small, [])
+    assert load_networks(tmp_path).forced_encoder is None
+
+
+def test_a_forced_encoder_of_another_code_is_refused(small: Networks) -> None:
+    encoder = Encoder(SMALL.layers + 1, SMALL.latent_width, torch.zeros(SMALL.latent_width), (8, 8, 8, 8))
+    with pytest.raises(ValueError, match="forced_encoder: expected codes of 8 x 8, got 9 x 8"):
+        replace(small, forced_encoder=encoder)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +13,13 @@ import torch
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.discriminator import Discriminator
 from relatent_export.nets.encoder import Encoder
+from relatent_export.nets.judge import Judge, JudgeConfig
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.training import checkpoint
 from relatent_export.training.attributes import AttributeSettings, AttributeTraining
 from relatent_export.training.checkpoint import load_state, save_state
 from relatent_export.training.encoder import EncoderRound, EncoderSettings, EncoderTraining
+from relatent_export.training.forced_encoder import ForcedEncoderTraining, ForcingSettings
 from relatent_export.training.gan import GanRound, GanSettings, GanTraining
 from relatent_export.training.schedule import late_decay, locate, warm_up
 
@@ -28,7 +32,7 @@ def gan() -> GanTraining:
     return GanTraining(TINY, GanSettings(rounds=(GanRound(24, 0.3), GanRound(24, 0.05)), batch=8, r1_every=2))
 
 
-def attributes() -> AttributeTraining:
+def attributes() -> AttributeTraining[AttributeNetwork]:
     torch.manual_seed(0)
     return AttributeTraining(AttributeNetwork(3, 32, (4, 4, 4, 4, 4)), AttributeSettings(images=48, batch=8))
 
@@ -47,12 +51,30 @@ def encoder() -> EncoderTraining:
     )
 
 
-def take(training: GanTraining | AttributeTraining | EncoderTraining, count: int) -> list[object]:
+def judge() -> AttributeTraining[Judge]:
+    torch.manual_seed(0)
+    return AttributeTraining(Judge(JudgeConfig(3, 32, (8, 8, 16))), AttributeSettings(images=48, batch=8))
+
+
+def forced_encoder() -> ForcedEncoderTraining:
+    """Without a discriminator of images, which `encoder` has."""
+    torch.manual_seed(0)
+    return ForcedEncoderTraining(
+        Encoder(TINY.layers, 8, torch.zeros(8), channels=(4, 4, 4, 4), head=4),
+        Generator(TINY),
+        AttributeNetwork(3, 32, (4, 4, 4, 4, 4)),
+        None,
+        EncoderSettings(rounds=(EncoderRound(48, 32, 1e-3, 0.5),), batch=8),
+        ForcingSettings(),
+    )
+
+
+def take(training: GanTraining | AttributeTraining[Any] | EncoderTraining, count: int) -> list[object]:
     steps = training.run(DATA, FACTORS) if isinstance(training, AttributeTraining) else training.run(DATA)
     return list(islice(steps, count))
 
 
-@pytest.mark.parametrize("make", [gan, attributes, encoder])
+@pytest.mark.parametrize("make", [gan, attributes, judge, encoder, forced_encoder])
 def test_a_resumed_run_equals_an_unbroken_one(make: object, tmp_path: Path) -> None:
     assert callable(make)
     unbroken = make()
@@ -83,12 +105,15 @@ def test_a_crash_while_saving_leaves_the_former_state(
     assert torch.equal(tensors["x"], torch.ones(2))
 
 
-def test_the_attribute_network_learns() -> None:
+@pytest.mark.parametrize(
+    "make", [lambda: AttributeNetwork(1, 32, (4, 4, 4, 4, 4)), lambda: Judge(JudgeConfig(1, 32, (8, 8, 16)))]
+)
+def test_attribute_network_and_judge_learn(make: Callable[[], torch.nn.Module]) -> None:
     torch.manual_seed(0)
     brightness = torch.rand(64, 1, generator=torch.Generator().manual_seed(3))
     data = (brightness[:, :, None, None] * 255).expand(64, 3, 32, 32).to(torch.uint8)
     settings = AttributeSettings(images=3_200, batch=16, learning_rate=3e-3)
-    losses = list(AttributeTraining(AttributeNetwork(1, 32, (4, 4, 4, 4, 4)), settings).run(data, brightness))
+    losses = list(AttributeTraining(make(), settings).run(data, brightness))
     assert sum(losses[-20:]) < 0.2 * sum(losses[:20])
 
 
