@@ -4,27 +4,27 @@
 
     pixel · mean((x - G(w))²) + perceptual · distance(x, G(w)) + domain · mean((w - E(G(w)))²)
 
-`image2stylegan_style` (Abdal et al., "Image2StyleGAN", 2019, with the schedule of StyleGAN2's projector as its
-ports have it) starts at the mean latent, for 1,000 steps, without the last term: the learning rate rises over
-the first twentieth and falls over the last quarter, and noise is added to the code that dies out over the
-first three quarters.
+`image2stylegan_style` (Abdal et al., "Image2StyleGAN", 2019, with the schedule of StyleGAN2's projector, as
+its ports have it) starts at the mean latent, for 1,000 steps, without the last term: the learning rate rises
+over the first twentieth and falls over the last quarter, and noise is added to the code that dies out over
+the first three quarters.
 
-Pixels are in [-1, 1] here, as they have them. Their perceptual distances, of VGG16, are replaced by the pack's.
-idinvert's has a weight for VGG's unscaled features, which says nothing of ours; ours counts as much in
-proportion to pixels as in the pack's own method. What both waste is left out: networks are frozen, and the
-target's features computed once. The synthesis is the published form (`bench.published`).
+Pixels are in [-1, 1] here, as they have them. Their perceptual distances, of VGG16, are replaced by the
+pack's. The weight that idinvert gives VGG's unscaled features says nothing of those; the distance counts as
+much, in proportion to pixels, as in the pack's own method. What both waste is left out: networks are frozen,
+and the target's features computed once. The synthesis is the published form (`bench.published`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.published import PublishedSynthesis
 from relatent.core.methods import StartRule
@@ -34,6 +34,7 @@ from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.perceptual import perceptual_distance
+from relatent_export.nets.stylegan2 import Synthesis
 
 RAMP_UP, RAMP_DOWN, NOISE_RAMP = 0.05, 0.25, 0.75
 """Of a ramped schedule: the shares over which the rate rises and falls, and over which noise dies out."""
@@ -110,7 +111,7 @@ def idinvert_style() -> Peer:
         weights = {"pixel": 1.0, "perceptual": perceptual, "domain": domain}
         return PeerSettings(StartRule.ENCODER, rate, weights, schedule=100, most=1_000)
 
-    swept = [settings(rate, 1.0, domain) for rate, domain in product((0.04, 0.08, 0.02), (0.002, 0.02))]
+    swept = [settings(rate, 1.0, domain) for rate, domain in product((0.08, 0.04, 0.15), (0.002, 0.02))]
     return Peer("idinvert_style", settings(0.01, 0.4, 2.0), swept, sweep_steps=400)
 
 
@@ -138,7 +139,7 @@ class PeerNetworks:
         deviation: how far samples' W codes are from their mean: the root of the mean squared distance.
     """
 
-    synthesis: nn.Module
+    synthesis: PublishedSynthesis | Synthesis
     encoder: Encoder
     perceptual: AttributeNetwork
     mean: Tensor
@@ -155,6 +156,11 @@ class PeerNetworks:
             deviation = float((w - w.mean(0)).square().sum(1).mean().sqrt())
         synthesis = PublishedSynthesis(generator.synthesis)
         return cls(synthesis, parts.encoder, parts.attributes, generator.mean_code(), deviation)
+
+    def counting(self) -> PeerNetworks:
+        """With the weights' own synthesis, which makes the same images sooner."""
+        assert isinstance(self.synthesis, PublishedSynthesis)
+        return replace(self, synthesis=self.synthesis.weights)
 
 
 class PeerRun:
@@ -175,7 +181,7 @@ class PeerRun:
                 start = networks.encoder(target)
             else:
                 start = networks.mean.repeat(len(target), 1, 1)
-        self._code = start.clone().requires_grad_()
+        self._code: Tensor = start.clone().requires_grad_()
         self._optimiser = torch.optim.Adam([self._code], lr=settings.rate)
         self._random = [torch.Generator().manual_seed(seed) for seed in range(len(target))]
 
@@ -199,6 +205,7 @@ class PeerRun:
             self.steps += 1
 
     def _noised(self) -> Tensor:
+        """The codes with the step's noise, [B, L, D]."""
         amount = self.settings.noise_at(self.steps) * self._networks.deviation
         if not amount:
             return self._code
@@ -212,7 +219,7 @@ class PeerRun:
         distance = perceptual_distance(
             networks.perceptual.compared(image), self._features, divisor=networks.perceptual.divisor
         )
-        loss = weights["pixel"] * (image - self._target).square().mean((1, 2, 3))
+        loss: Tensor = weights["pixel"] * (image - self._target).square().mean((1, 2, 3))
         loss = loss + weights["perceptual"] * distance
         if "domain" in weights:
             loss = loss + weights["domain"] * (code - networks.encoder(image)).square().mean((1, 2))
