@@ -20,7 +20,7 @@ FULLSIZE = "fullsize"
 OVERLOAD = "overload"
 """It has its own comparison in its own run."""
 QUALITY = "quality"
-"""It takes twenty minutes."""
+"""It takes a quarter of an hour."""
 ALONE = (FULLSIZE, OVERLOAD, QUALITY)
 """More, recorded each by itself."""
 

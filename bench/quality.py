@@ -11,8 +11,8 @@ Then all are timed by turns, ours before and after each turn of a peer. A step o
 wherever it is, so a turn takes a loop's beginning (encoder and features) and at most 100 of its steps, and
 counts the beginning once and each step as often as it is needed.
 
-On two cores alone, from steps of 16 ms at batch 1 (half as much again with idinvert's encoder): sweeps five
-minutes, counting seven, seven rounds of timing six; twenty minutes in all, fewer where peers are quick.
+By the steps of `docs/bench.json`, on two cores and where no peer gets there early: sweeps three minutes,
+counting five, seven rounds of timing five. Thirteen minutes in all, and twice that where neighbours are busy.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from relatent import AsyncClient
 from relatent.core.pack import read_pack
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.packs.weights import load_networks
+from relatent_export.progress import progress
 from relatent_service.engine.cores import available_cores
 
 GOAL = Way("hybrid", 30)
@@ -138,7 +139,7 @@ async def _race(contenders: Sequence[Contender], client: AsyncClient, way: Way, 
     """Time everyone by turns. The service is warm by now; the loops are yet to run in this form."""
     for contender in contenders:
         await asyncio.to_thread(contender.warm_up)
-    for turn in range(effort.rounds):
+    for turn in progress(range(effort.rounds), "timing", leave=False):
         for contender in contenders if turn % 2 == 0 else reversed(contenders):
             await contender.measure(client, way, steps=effort.timed_steps)
 

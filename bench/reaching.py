@@ -18,6 +18,7 @@ from torch import Tensor
 from bench.graphs import Array, Graphs
 from bench.peers import Peer, PeerNetworks, PeerRun, PeerSettings
 from bench.timing import significant
+from relatent_export.progress import progress
 
 LOOK_EVERY = 10
 """Steps between looks."""
@@ -135,7 +136,7 @@ class Contest:
         """
         found: list[tuple[Reached, PeerSettings]] = []
         most = peer.sweep_steps
-        for settings in peer.swept:
+        for settings in progress(peer.swept, f"sweep, {peer.name}", leave=False):
             reached = self._reached(settings, images, {len(images): goal}, most)[len(images)]
             found = sorted([*found, (reached, settings)], key=lambda pair: pair[0].order)
             if len(found) >= KEPT and not found[KEPT - 1][0].censored:
@@ -149,7 +150,7 @@ class Contest:
         kinds = [("published", peer.published), *(("swept", settings) for settings in kept)]
         return [
             Contestant(kind, settings, self._reached(settings, images, goals, settings.most))
-            for kind, settings in kinds
+            for kind, settings in progress(kinds, f"counting, {peer.name}", leave=False)
         ]
 
     def _reached(
