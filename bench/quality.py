@@ -113,6 +113,7 @@ async def _run(settings: BenchSettings, way: Way, effort: Effort) -> dict[str, A
             }
             for peer in peers
         }
+        await invert_by(client, images, callers, way)  # it has been idle for minutes
         await _race([one for sides in contenders.values() for one in sides.values()], client, way, effort)
     return {
         **{f"speedup_over_{name}": _speedups(sides) for name, sides in contenders.items()},
@@ -136,7 +137,7 @@ async def _run(settings: BenchSettings, way: Way, effort: Effort) -> dict[str, A
 
 
 async def _race(contenders: Sequence[Contender], client: AsyncClient, way: Way, effort: Effort) -> None:
-    """Time everyone by turns. The service is warm by now; the loops are yet to run in this form."""
+    """Time everyone by turns. The service is warm; the loops have not run in this form yet."""
     for contender in contenders:
         await asyncio.to_thread(contender.warm_up)
     for turn in progress(range(effort.rounds), "timing", leave=False):
