@@ -19,8 +19,10 @@ FULLSIZE = "fullsize"
 """It makes a pack of a published size, which takes long and much memory."""
 OVERLOAD = "overload"
 """It has its own comparison in its own run."""
-ALONE = (FULLSIZE, OVERLOAD)
-"""Two more, recorded each by itself."""
+QUALITY = "quality"
+"""It takes a quarter of an hour."""
+ALONE = (FULLSIZE, OVERLOAD, QUALITY)
+"""More, recorded each by itself."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -45,6 +45,19 @@ class GraphWork:
 
     def __sub__(self, earlier: GraphWork) -> GraphWork:
         return GraphWork(*(a - b for a, b in zip(astuple(self), astuple(earlier), strict=True)))
+
+
+@dataclass(frozen=True)
+class Way:
+    """A served way of inverting.
+
+    Attributes:
+        method: of the pack.
+        steps: of refinement.
+    """
+
+    method: str
+    steps: int
 
 
 Work = dict[str, GraphWork]
@@ -136,6 +149,40 @@ async def invert_all(client: AsyncClient, images: Sequence[Array], *, concurrenc
     started = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(concurrency)))
     return time.perf_counter() - started
+
+
+async def invert_by(
+    client: AsyncClient, images: Iterable[Array], callers: int, way: Way
+) -> tuple[float, list[float]]:
+    """Invert images one way, at most `callers` at a time.
+
+    Args:
+        client: connected to the service.
+        images: uint8 [R, R, 3] each, or [N, R, R, 3].
+        callers: who take turns over the images.
+        way: method and steps.
+
+    Returns:
+        Seconds from the first call to the last answer, and the perceptual distance of each answer.
+
+    Raises:
+        RuntimeError: the service inverted in another way, or has no such distance.
+    """
+    waiting = list(enumerate(images))
+    distances = [0.0] * len(waiting)
+
+    async def caller() -> None:
+        while waiting:
+            index, image = waiting.pop()
+            inversion = await client.invert(image, method=way.method, steps=way.steps)
+            distance, found = inversion.quality.perceptual, Way(inversion.method, inversion.steps)
+            if found != way or distance is None:
+                raise RuntimeError(f"expected {way} and a perceptual distance, got {found} and {distance}")
+            distances[index] = distance
+
+    started = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return time.perf_counter() - started, distances
 
 
 @contextmanager

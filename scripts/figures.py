@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "docs" / "bench.json"
 FULLSIZE = ROOT / "docs" / "fullsize.json"
 OVERLOAD = ROOT / "docs" / "overload.json"
+SECONDS = ROOT / "docs" / "quality.json"
 QUALITY = ROOT / "packs" / "demo" / "report.json"
 
 Report = dict[str, Any]
@@ -111,6 +112,34 @@ def overload() -> str:
         f"Inversions of {measured['steps']} steps; a call alone takes {measured['seconds_alone']:.2f} s, its "
         f"deadline is {measured['deadline_seconds']:.2f} s; capacity is "
         f"{measured['capacity_a_second']['median']:.2f} a second."
+    )
+    return "\n".join([told, "", *table, "", _where(measured["environment"])])
+
+
+def seconds_to_quality() -> str:
+    """The table of what it takes to be as near as ours, in seconds."""
+    if not SECONDS.exists():
+        return "Not measured yet: `python -m bench quality` measures, `make record` writes the figures here."
+    measured: Report = json.loads(SECONDS.read_text())
+    ours, goal, levels = measured["ours"], measured["goal"], ("one", "eight")
+    table = [
+        "| Seconds an image, over ours | One caller | Eight callers |",
+        "|---|---|---|",
+        f"| `{ours['method']}`, {ours['steps']} steps, served | "
+        + " | ".join(_seconds(ours["seconds_an_image"][at]) for at in levels)
+        + " |",
+    ]
+    for peer, text in {"idinvert_style": "idinvert", "image2stylegan_style": "Image2StyleGAN"}.items():
+        speedups, won = measured[f"speedup_over_{peer}"], measured[peer]
+        cells = [
+            f"{'at least ' if speedups[at]['censored'] else ''}{_times(speedups[at])}, "
+            f"{won[at]['steps']:,} steps, {won[at]['won']} settings"
+            for at in levels
+        ]
+        table.append(f"| As {text} does, eager PyTorch | {' | '.join(cells)} |")
+    told = (
+        f"Until a mean perceptual distance of {goal['one']:.4f} over {measured['images']['one']} drawings, "
+        f"or of {goal['eight']:.4f} over {measured['images']['eight']}."
     )
     return "\n".join([told, "", *table, "", _where(measured["environment"])])
 

@@ -1,6 +1,7 @@
 """Take measured figures and the demo's picture from out/ into docs/: `make record`.
 
-The figures of the published size and of overload are runs of their own, and taken with or without the others.
+The figures of the published size, of overload and of quality are runs of their own, and taken with or without
+the others.
 """
 
 from __future__ import annotations

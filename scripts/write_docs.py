@@ -16,7 +16,7 @@ from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.errors import InvalidField, ServiceError, TryLater
 from relatent_service.rpc.status import code_of, reason_of
 from relatent_service.settings import PREFIX, ServerSettings
-from scripts.figures import ROOT, fullsize, numbers, overload, quality
+from scripts.figures import ROOT, fullsize, numbers, overload, quality, seconds_to_quality
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
@@ -84,6 +84,7 @@ PARTS = {
     "numbers": numbers,
     "overload": overload,
     "quality": quality,
+    "seconds_to_quality": seconds_to_quality,
 }
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ COMPUTE = tuple(
     for path in (
         "export",
         "bench/test_graphs.py",
+        "bench/test_peers.py",
         "bench/test_projectors.py",
+        "bench/test_pti.py",
         "bench/test_published.py",
         "bench/test_step.py",
     )

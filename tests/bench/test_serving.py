@@ -8,10 +8,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.measurement import BenchSettings
-from bench.serving import served
+from bench.serving import Way, invert_by, served
+from relatent import AsyncClient
+from tests.fixtures.tiny import random_image
 
 ROOT = Path(__file__).parents[2]
 SERVES_UNTIL_KILLED = """
@@ -62,3 +65,15 @@ async def test_a_service_that_does_not_come_up_says_why(settings: BenchSettings,
     with pytest.raises(RuntimeError, match="nowhere"):
         async with served(missing, max_inflight=1):
             pass
+
+
+async def test_images_are_inverted_as_asked_and_answers_are_in_their_order(settings: BenchSettings) -> None:
+    images = np.stack([random_image(seed) for seed in range(3)])
+    async with served(settings, max_inflight=2) as service, AsyncClient(service.address) as client:
+        way = Way("momentum", 5)
+        taken, distances = await invert_by(client, images, 2, way)
+        assert taken > 0
+        for image, distance in zip(images, distances, strict=True):
+            alone = await client.invert(image, method="momentum", steps=5)
+            assert distance == pytest.approx(alone.quality.perceptual, rel=1e-4)
+    assert len(set(distances)) == 3

@@ -177,3 +177,36 @@ def test_overload_is_recorded_by_itself_with_its_picture(
     assert record.main() == 0
     assert (checkout / "docs" / "overload.png").read_bytes() == b"a picture"
     assert json.loads((checkout / "docs" / "overload.json").read_text())["steps"] == 50
+
+
+def test_seconds_to_a_quality_are_told_and_bounds_are_called_so(
+    reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "SECONDS", tmp_path / "quality.json")
+    assert "Not measured yet" in figures.seconds_to_quality()
+
+    def peer(steps: int, won: str) -> dict[str, Any]:
+        return {at: {"steps": steps, "won": won} for at in ("one", "eight")}
+
+    own = {
+        "ours": {
+            "method": "hybrid",
+            "steps": 30,
+            "seconds_an_image": {"one": _spread(0.18), "eight": _spread(0.12)},
+        },
+        "goal": {"one": 0.00712, "eight": 0.00734},
+        "images": {"one": 4, "eight": 8},
+        "speedup_over_idinvert_style": dict.fromkeys(("one", "eight"), _spread(97.0) | {"censored": True}),
+        "speedup_over_image2stylegan_style": dict.fromkeys(
+            ("one", "eight"), _spread(41.0) | {"censored": False}
+        ),
+        "idinvert_style": peer(1000, "published"),
+        "image2stylegan_style": peer(480, "swept"),
+        "environment": reports["step"]["environment"],
+    }
+    figures.SECONDS.write_text(json.dumps(own))
+    told = figures.seconds_to_quality()
+    assert "distance of 0.0071 over 4 drawings, or of 0.0073 over 8" in told
+    assert "| `hybrid`, 30 steps, served | **0.18 s** (0.16 to 0.20) | **0.12 s** (0.11 to 0.13) |" in told
+    assert "| at least **97.00×** (87.30 to 106.70), 1,000 steps, published settings |" in told
+    assert "| **41.00×** (36.90 to 45.10), 480 steps, swept settings |" in told

@@ -99,7 +99,9 @@ METHODS: Mapping[str, MethodRecipe] = {
 LIGHT = ("hybrid", "encoder", "optimize")
 """The methods that need no graph besides the default's: what a pack has unless told otherwise."""
 
-_FAST_STEPS, _BALANCED_STEPS = 10, 30
+_FAST_STEPS = 10
+_BALANCED_STEPS = {"feature": 20, "hybrid": 30}
+"""By the method that is a pack's best."""
 
 
 def available(networks: Networks, names: Sequence[str]) -> tuple[str, ...]:
@@ -158,7 +160,7 @@ def presets(names: Sequence[str]) -> dict[Preset, PresetChoice]:
     best = "feature" if "feature" in names else "hybrid"
     return {
         Preset.FAST: fast,
-        Preset.BALANCED: PresetChoice(best, _BALANCED_STEPS),
+        Preset.BALANCED: PresetChoice(best, _BALANCED_STEPS[best]),
         Preset.BEST: PresetChoice(best, METHODS[best].default_steps),
     }
 
