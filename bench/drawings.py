@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from relatent.core.pack import Pack
-from relatent_export.analysis.editing import AskedEdit, Ranges, Reader, asked_edits
-from relatent_export.demo.judge import load_judge
+from relatent_export.analysis.editing import AskedEdit, Ranges, asked_edits
 from relatent_export.demo.world import Drawings, draw
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-
-_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -47,16 +42,3 @@ class HeldOut:
         """Of the factors: known, not measured."""
         ends = np.ones(self.factors.shape[1], np.float32)
         return Ranges(-ends, ends)
-
-
-def judge_reader(pack: Path) -> Reader:
-    """The network that nothing was fitted to, beside the demo pack."""
-    judge = load_judge(pack)
-
-    @torch.no_grad()
-    def read(images: Bytes) -> Floats:
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-        found: Floats = torch.cat([judge(chunk) for chunk in torch.split(pixels, _BATCH)]).numpy()
-        return found
-
-    return read

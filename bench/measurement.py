@@ -21,7 +21,9 @@ OVERLOAD = "overload"
 """It has its own comparison in its own run."""
 QUALITY = "quality"
 """It takes a quarter of an hour."""
-ALONE = (FULLSIZE, OVERLOAD, QUALITY)
+METHODS, DOMAIN = "methods", "domain"
+"""What methods make of drawings, which takes half an hour; how well the in-domain score tells drawings."""
+ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN)
 """More, recorded each by itself."""
 
 

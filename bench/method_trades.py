@@ -127,9 +127,10 @@ def tuned_by_pti(evaluation: Evaluation, networks: Networks, count: int, steps: 
     pivots = invert(exported, method, images, min(steps, method.default_steps))
     plain = pivots.codes.broadcast(pack.layers)
     targets = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    synthesis = networks.generator.synthesis
     began, tuned = time.perf_counter(), []
     for pivot, target in zip(plain.w, targets, strict=True):
-        tuned.append(tune(networks.generator.synthesis, torch.from_numpy(pivot), target, features, steps))
+        tuned.append(tune(synthesis, torch.from_numpy(pivot), target, features, steps))
     seconds = (time.perf_counter() - began) / count + pivots.seconds
     gains: dict[str, list[tuple[float, float, int]]] = {name: [] for name in evaluation.readers}
     made = []
@@ -151,7 +152,7 @@ def tuned_by_pti(evaluation: Evaluation, networks: Networks, count: int, steps: 
             report[key] = significant(float(np.average([row[place] for row in gains[name]], weights=weights)))
     return {
         **report,
-        "code_bytes": tuned[0].bytes,
+        "code_bytes": tuned[0].size,
         "passes": pivots.steps + steps + 1,
         "seconds": significant(seconds),
     }

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.drawings import HeldOut, judge_reader
+from bench.drawings import HeldOut
 from bench.graphs import Graphs
 from bench.measurement import BenchSettings
 from bench.method_trades import feature_steps, in_domain_trade, multi_code_of_one, tuned_by_pti
@@ -32,6 +32,7 @@ from relatent.core.methods import Method
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import CODE
 from relatent_export.analysis.evaluation import BATCH, Evaluation, Inverted, attribute_reader
+from relatent_export.demo.judge import judge_beside
 from relatent_export.packs.weights import load_networks
 
 Bytes = NDArray[np.uint8]
@@ -52,7 +53,9 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     folder = settings.packs / settings.pack
     pack = read_pack(folder)
     drawings, graphs = HeldOut.first(count), Graphs(pack, settings.repository)
-    readers = {"own": attribute_reader(graphs), "judge": judge_reader(folder)}
+    if (judge := judge_beside(folder)) is None:
+        raise ValueError(f"{folder}: expected a judge beside the pack: relatent-export demo judge")
+    readers = {"own": attribute_reader(graphs), "judge": judge}
     networks = load_networks(folder, pack.compare_size)
     evaluation = Evaluation(graphs, networks, drawings.images, drawings.edits(pack), drawings.ranges, readers)
     figures = asyncio.run(_through_the_service(settings, pack, evaluation, quick=settings.quick))

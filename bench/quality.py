@@ -67,7 +67,11 @@ class Effort:
 QUICK = Effort(1, 2, 4, swept_images=1, swept=1, levels={"one": Level(1, 1), "eight": Level(8, 2)})
 
 
-def run(settings: BenchSettings, ours: Way = GOAL) -> dict[str, Any]:
+OURS = Way("feature", 8)
+"""What the service is asked for to get there."""
+
+
+def run(settings: BenchSettings, ours: Way = OURS) -> dict[str, Any]:
     """Measure.
 
     Args:

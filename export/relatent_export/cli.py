@@ -65,6 +65,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     methods.add_argument("pack", type=Path, help="the pack's folder")
     methods.add_argument("names", nargs="*", metavar="METHOD", help="default: all there are")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure what a pack's methods make of images",
+        description="Invert images by a pack's methods, and measure how close, how plausible and how "
+        "editable the codes are, and what they cost: a table, evaluation.json, and plots.",
+    )
+    evaluate.add_argument("pack", type=Path, help="the pack's folder")
+    evaluate.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="of pictures")
+    evaluate.add_argument(
+        "--methods", nargs="+", default=[], metavar="METHOD", help="default: all of the pack's"
+    )
+    evaluate.add_argument(
+        "--repository",
+        type=Path,
+        default=Path("model_repository"),
+        help="the model repository (default: %(default)s)",
+    )
+    evaluate.add_argument(
+        "--out", type=Path, default=Path("out/evaluate"), help="folder for results (default: %(default)s)"
+    )
     _add_repository(commands)
     _add_demo(commands)
     return parser
@@ -168,6 +188,8 @@ def _run(options: argparse.Namespace) -> bool:
             from relatent_export.packs.methods import set_methods
 
             print(f"{options.pack}: {', '.join(set_methods(options.pack, options.names or [*METHODS]))}")
+        case "evaluate":
+            print(_run_evaluate(options))
         case "repository":
             from relatent_export.compile.precision import Precision
             from relatent_export.triton.repository import write_repository
@@ -179,6 +201,19 @@ def _run(options: argparse.Namespace) -> bool:
         case "demo":
             _run_demo(options)
     return True
+
+
+def _run_evaluate(options: argparse.Namespace) -> str:
+    from relatent.core.pack import read_pack
+    from relatent_export.analysis.evaluating import evaluate
+    from relatent_export.analysis.refining import ExportedPack
+    from relatent_export.demo.judge import judge_beside
+    from relatent_export.packs.weights import load_networks
+
+    pack = read_pack(options.pack)
+    networks = load_networks(options.pack, pack.compare_size)
+    exported, judge = ExportedPack(pack, options.repository), judge_beside(options.pack)
+    return evaluate(exported, networks, options.images, options.methods, options.out, judge)
 
 
 def _run_inspect(files: list[Path]) -> bool:

@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from relatent_export.analysis.editing import Reader
 from relatent_export.demo.factors import FACTORS
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.judge import Judge, JudgeConfig
+from relatent_export.nets.pixels import to_float
 from relatent_export.packs.tensors import fitting, load_network, save_network
 from relatent_export.packs.weights import JUDGE
 from relatent_export.writing import whole_file
@@ -73,6 +77,21 @@ def load_judge(folder: Path) -> Judge:
         judge = Judge(JudgeConfig(**header))
         assign(judge, tensors)
     return judge
+
+
+def judge_beside(folder: Path) -> Reader | None:
+    """What the judge in a pack's folder reads off images; None where there is none."""
+    if not (folder / JUDGE).is_file():
+        return None
+    judge = load_judge(folder)
+
+    @torch.no_grad()
+    def read(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        chunks = torch.split(to_float(torch.from_numpy(images)), _CHUNK)
+        attributes: NDArray[np.float32] = torch.cat([judge(chunk) for chunk in chunks]).numpy()
+        return attributes
+
+    return read
 
 
 @torch.no_grad()

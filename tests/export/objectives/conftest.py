@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from relatent.core.methods import Method
 from relatent_export.compile.loop import Iterate, assemble
@@ -22,9 +23,13 @@ from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.objectives.methods import METHODS, describe
 
-CONFIG = GeneratorConfig(resolution=16, latent_width=6, mapping_layers=2, channels=(6, 6, 4))
+SIDE = 32
+"""The least at which there is a layer before the one that `layered` offsets."""
+CONFIG = GeneratorConfig(resolution=SIDE, latent_width=6, mapping_layers=2, channels=(6, 6, 4, 4))
 RATES = {"encoder": 0.01, "mean": 0.02}
 MAX_STEPS = 3
+
+Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Traced:
     bases: Bases
     session: onnxruntime.InferenceSession
 
-    def run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, feed: Arrays) -> Arrays:
         names = [output.name for output in self.session.get_outputs()]
         return dict(zip(names, self.session.run(names, feed), strict=True))
 
@@ -48,7 +53,7 @@ def networks() -> Networks:
     mean = generator.mapping.mean
     encoders = []
     for _ in range(2):
-        encoder = Encoder(CONFIG.layers, CONFIG.latent_width, mean, channels=(4, 4, 4), head=4)
+        encoder = Encoder(CONFIG.layers, CONFIG.latent_width, mean, channels=(4, 4, 4, 4), head=4)
         for head in encoder.heads:
             torch.nn.init.normal_(head.get_parameter("dense.weight"), std=0.3)
         encoders.append(encoder)
@@ -56,7 +61,7 @@ def networks() -> Networks:
     return Networks(
         generator,
         encoders[0],
-        AttributeNetwork(2, 16, channels=(4, 4, 4, 4, 4)),
+        AttributeNetwork(2, SIDE, channels=(4, 4, 4, 4, 4)),
         ("one", "two"),
         (basis * torch.linspace(0.5, 2, 30)).contiguous(),
         forced_encoder=encoders[1],

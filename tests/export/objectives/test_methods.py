@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from relatent.core.codes import ORIGIN
 from relatent.core.methods import Initial
@@ -17,18 +19,18 @@ from relatent_export.compile.step import OptimizerStep
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import LIGHT, METHODS, available, code_shapes, describe, presets
 from relatent_export.objectives.single_code import single_code_bases
-from tests.export.objectives.conftest import CONFIG, MAX_STEPS, RATES, Traced
+from tests.export.objectives.conftest import CONFIG, MAX_STEPS, RATES, SIDE, Arrays, Traced
 
-GRAPHS = {recipe.graph: name for name, recipe in reversed(METHODS.items()) if recipe.graph is not None}
+GRAPHS = {recipe.graph: name for name, recipe in METHODS.items() if recipe.graph is not None}
 """One method a graph."""
 BATCH = 2
 
 
-def feed(traced: Traced, batch: int = BATCH, seed: int = 0) -> dict[str, np.ndarray]:
+def feed(traced: Traced, batch: int = BATCH, seed: int = 0) -> Arrays:
     random = np.random.default_rng(seed)
     codes = random.normal(size=(batch, CONFIG.layers, CONFIG.latent_width)).astype(np.float32)
     drawn = random.normal(size=(traced.method.codes - 1, *codes.shape[1:])).astype(np.float32)
-    targets = random.integers(0, 256, (batch, 16, 16, 3), dtype=np.uint8)
+    targets = random.integers(0, 256, (batch, SIDE, SIDE, 3), dtype=np.uint8)
     inputs = graph_inputs(traced.method, targets, 0.01, traced.method.terms, {})
     return {**state_inputs(initial_state(traced.method, codes, drawn)), **inputs}
 
@@ -45,7 +47,7 @@ def test_the_graph_takes_pytorchs_own_steps(traced: Callable[[str], Traced], nam
         np.testing.assert_allclose(found[f"next.{tensor}"] / scale, state[tensor] / scale, atol=2e-3)
 
 
-def by_hand(traced: Traced, fed: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def by_hand(traced: Traced, fed: Arrays) -> tuple[Arrays, NDArray[Any]]:
     """The steps in eager PyTorch."""
     tensors = {key: torch.from_numpy(value) for key, value in fed.items()}
     conditions = {key: tensors[key] for key in traced.objective.conditions}
@@ -157,7 +159,7 @@ def test_codes_of_a_space_are_described_as_the_graph_takes_them(networks: Networ
     assert shapes.keys() == set(Space) - {Space.Z, *PLAIN}
     code = Part("float32", (CONFIG.layers, CONFIG.latent_width))
     assert shapes[Space.FEATURE] == CodeShape(
-        "synthesize_feature", {"w": code, "offset": Part("float16", (6, 8, 8)), "origin": code}
+        "synthesize_feature", {"w": code, "offset": Part("float16", (4, 16, 16)), "origin": code}
     )
-    assert shapes[Space.LAYERED].parts["offset"].shape == (6, 4, 4)
-    assert shapes[Space.MULTI].parts["weights"].shape == (10, 6)
+    assert shapes[Space.LAYERED].parts["offset"].shape == (6, 8, 8)
+    assert shapes[Space.MULTI].parts["weights"].shape == (10, 4)
