@@ -31,7 +31,7 @@ from relatent.core.graphs import Role, graph_name
 from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, finite, read_method
 from relatent.core.presets import Preset, PresetChoice, read_presets
-from relatent.core.spaces import CODE, PLAIN, CodeShape, Part, Space, read_code_shape
+from relatent.core.spaces import CODE, PLAIN, CodeParts, Part, Space, read_code_parts
 
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -84,7 +84,7 @@ class Pack:
     methods: Mapping[str, Method]
     mean: Array
     directions: Mapping[str, Direction] = field(default_factory=dict)
-    spaces: Mapping[Space, CodeShape] = field(default_factory=dict)
+    spaces: Mapping[Space, CodeParts] = field(default_factory=dict)
     presets: Mapping[Preset, PresetChoice] = field(default_factory=dict)
     domain: Domain | None = None
 
@@ -234,13 +234,13 @@ def _methods(manifest: Mapping[str, Any]) -> dict[str, Method]:
     return methods
 
 
-def _spaces(manifest: Mapping[str, Any], shape: tuple[int, int]) -> dict[Space, CodeShape]:
+def _spaces(manifest: Mapping[str, Any], shape: tuple[int, int]) -> dict[Space, CodeParts]:
     plain = {
-        Space.W: CodeShape(Role.SYNTHESIZE, {CODE: Part("float32", shape[1:])}),
-        Space.W_PLUS: CodeShape(Role.SYNTHESIZE, {CODE: Part("float32", shape)}),
+        Space.W: CodeParts(Role.SYNTHESIZE, {CODE: Part("float32", shape[1:])}),
+        Space.W_PLUS: CodeParts(Role.SYNTHESIZE, {CODE: Part("float32", shape)}),
     }
     more = {
-        Space(name): read_code_shape(Space(name), table) for name, table in manifest.get("spaces", {}).items()
+        Space(name): read_code_parts(Space(name), table) for name, table in manifest.get("spaces", {}).items()
     }
     if clash := [space for space in more if space in (*PLAIN, Space.Z)]:
         raise ValueError(f"spaces.{clash[0]}: every pack's codes of this space are alike")

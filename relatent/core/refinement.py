@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from relatent.core.codes import Codes
 from relatent.core.methods import Initial, Method, StateTensor
-from relatent.core.spaces import CodeShape
+from relatent.core.spaces import CodeParts
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -91,7 +91,7 @@ def next_state(method: Method, outputs: Mapping[str, Array]) -> dict[str, Floats
     return {name: outputs[f"next.{name}"] for name in method.state}
 
 
-def answer_of(method: Method, shape: CodeShape, state: Mapping[str, Floats]) -> Codes:
+def answer_of(method: Method, shape: CodeParts, state: Mapping[str, Floats]) -> Codes:
     """The codes that a state holds as its answer, in the types in which they travel.
 
     Args:

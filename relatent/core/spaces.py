@@ -58,7 +58,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class CodeShape:
+class CodeParts:
     """What a pack's codes of a space are made of.
 
     Attributes:
@@ -75,7 +75,7 @@ class CodeShape:
         return sum(np.dtype(part.dtype).itemsize * prod(part.shape) for part in self.parts.values())
 
 
-def read_code_shape(space: Space, table: Mapping[str, Any]) -> CodeShape:
+def read_code_parts(space: Space, table: Mapping[str, Any]) -> CodeParts:
     """Read what codes of a space are made of off its table in a manifest.
 
     Raises:
@@ -89,10 +89,10 @@ def read_code_shape(space: Space, table: Mapping[str, Any]) -> CodeShape:
         parts[name] = Part(entry["dtype"], tuple(int(side) for side in entry["shape"]))
     if CODE not in parts:
         raise ValueError(f"spaces.{space}.parts: expected a part {CODE}")
-    return CodeShape(str(table["graph"]), {CODE: parts.pop(CODE), **parts})
+    return CodeParts(str(table["graph"]), {CODE: parts.pop(CODE), **parts})
 
 
-def code_shape_table(shape: CodeShape) -> dict[str, Any]:
+def code_parts_table(shape: CodeParts) -> dict[str, Any]:
     """The table of a space's codes in a manifest."""
     parts = {name: {"dtype": part.dtype, "shape": list(part.shape)} for name, part in shape.parts.items()}
     return {"graph": shape.graph, "parts": parts}

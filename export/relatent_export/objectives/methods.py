@@ -14,7 +14,7 @@ import torch
 from relatent.core.graphs import Role
 from relatent.core.methods import OWN_INPUTS, FurtherInput, Initial, Method, StartRule, StateTensor
 from relatent.core.presets import Preset, PresetChoice
-from relatent.core.spaces import CODE, CodeShape, Space
+from relatent.core.spaces import CODE, CodeParts, Space
 from relatent_export.compile.objective import Objective
 from relatent_export.compile.precision import Precision
 from relatent_export.compile.step import Bases, state_shapes
@@ -148,7 +148,7 @@ def describe(
     )
 
 
-def code_shapes(networks: Networks, names: Sequence[str]) -> dict[Space, CodeShape]:
+def code_parts(networks: Networks, names: Sequence[str]) -> dict[Space, CodeParts]:
     """What codes of the spaces of some methods are made of, beyond W and W+."""
     spaces = dict.fromkeys(METHODS[name].space for name in names)
     return {space: SPACES[space](networks) for space in spaces if space in SPACES}

@@ -9,28 +9,28 @@ from torch import Tensor, nn
 
 from relatent.core.codes import ORIGIN
 from relatent.core.graphs import Role
-from relatent.core.spaces import CODE, CodeShape, Space
+from relatent.core.spaces import CODE, CodeParts, Space
 from relatent_export.compile.onnx import EXAMPLES
 from relatent_export.compile.precision import Precision
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.offsets import OffsetSynthesis
 from relatent_export.nets.pixels import to_bytes
-from relatent_export.objectives.multi_code import multi_code_shape, multi_code_synthesis
+from relatent_export.objectives.multi_code import multi_code_parts, multi_code_synthesis
 from relatent_export.objectives.offsets import (
     by_layer,
     feature_synthesis,
     layered_synthesis,
-    offset_code_shape,
+    offset_code_parts,
 )
 
-SPACES: Mapping[Space, Callable[[Networks], CodeShape]] = {
-    Space.FEATURE: lambda networks: offset_code_shape(
+SPACES: Mapping[Space, Callable[[Networks], CodeParts]] = {
+    Space.FEATURE: lambda networks: offset_code_parts(
         networks, feature_synthesis(networks, Precision.FLOAT32), Role.SYNTHESIZE_FEATURE
     ),
-    Space.LAYERED: lambda networks: offset_code_shape(
+    Space.LAYERED: lambda networks: offset_code_parts(
         networks, layered_synthesis(networks, Precision.FLOAT32), Role.SYNTHESIZE_LAYERED
     ),
-    Space.MULTI: multi_code_shape,
+    Space.MULTI: multi_code_parts,
 }
 """What codes are made of, by space; those of W and W+ are their part `w`."""
 
@@ -69,7 +69,7 @@ def synthesis_module(space: Space, networks: Networks, precision: Precision) -> 
     return SynthesizeOffsets(make(networks, precision), tuple(SPACES[space](networks).parts))
 
 
-def example_parts(shape: CodeShape) -> list[Tensor]:
+def example_parts(shape: CodeParts) -> list[Tensor]:
     """Random codes of a shape to trace with, one tensor a part."""
     random = torch.Generator().manual_seed(2)
     return [

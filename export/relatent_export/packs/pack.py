@@ -17,10 +17,10 @@ from relatent.core.manifest import FORMAT, MANIFEST
 from relatent.core.methods import method_table
 from relatent.core.pack import DIRECTIONS, LATENTS, file_digest
 from relatent.core.presets import presets_table
-from relatent.core.spaces import code_shape_table
+from relatent.core.spaces import code_parts_table
 from relatent_export.analysis.domain import measure_domain
 from relatent_export.nets.networks import Networks
-from relatent_export.objectives.methods import LIGHT, available, code_shapes, describe, presets
+from relatent_export.objectives.methods import LIGHT, available, code_parts, describe, presets
 from relatent_export.packs.weights import FILES, save_networks
 from relatent_export.writing import named, whole_folder
 
@@ -125,7 +125,7 @@ def method_tables(
     return {
         "methods": {name: method_table(describe(name, networks, rates, weights)) for name in methods},
         "spaces": {
-            str(space): code_shape_table(shape) for space, shape in code_shapes(networks, methods).items()
+            str(space): code_parts_table(shape) for space, shape in code_parts(networks, methods).items()
         },
         "presets": presets_table(presets(methods)),
     }

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from relatent.core.graphs import Role
-from relatent.core.spaces import CodeShape
+from relatent.core.spaces import CodeParts
 from relatent_export.analysis.quality import mean_squared_error, psnr, ssim
 from relatent_export.compile.loop import assemble
 from relatent_export.compile.lowering import folded
@@ -31,7 +31,7 @@ from relatent_export.objectives.methods import (
     METHODS,
     MethodRecipe,
     available,
-    code_shapes,
+    code_parts,
 )
 from relatent_export.objectives.spaces import example_parts, synthesis_module
 from relatent_export.triton.targets import Target, graph_precision
@@ -128,7 +128,7 @@ class _Recipe:
     module: Callable[[Networks, Precision], nn.Module]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    code: CodeShape | None = None
+    code: CodeParts | None = None
 
 
 def _recipes(networks: Networks, methods: Sequence[str]) -> dict[str, _Recipe]:
@@ -143,7 +143,7 @@ def _recipes(networks: Networks, methods: Sequence[str]) -> dict[str, _Recipe]:
         recipes[Role.ATTRIBUTES] = _Recipe(Attributes, ("image",), ("attributes",))
     if networks.forced_encoder is not None and "force_in_domain" in methods:
         recipes[Role.ENCODE_FORCED] = _encoding(networks.forced_encoder)
-    for space, shape in code_shapes(networks, methods).items():
+    for space, shape in code_parts(networks, methods).items():
         module = partial(synthesis_module, space)
         recipes[shape.graph] = _Recipe(module, tuple(shape.parts), ("image",), shape)
     return recipes

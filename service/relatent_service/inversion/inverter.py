@@ -191,7 +191,7 @@ class Inverter:
         plan, preview, checkpoint = job.plan, None, None
         if plan.preview_every and number % plan.preview_every == 0:
             preview = (await self._models.synthesize(plan.pack, refinement.best_code, call))[0]
-            self._admission.advance(slot, plan.pack.graph(plan.code_shape.graph), 1)
+            self._admission.advance(slot, plan.pack.graph(plan.code_parts.graph), 1)
         if plan.checkpoint_every and number % plan.checkpoint_every == 0:
             checkpoint = refinement.saved()
         losses = refinement.losses

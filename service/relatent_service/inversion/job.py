@@ -15,7 +15,7 @@ from relatent.core.graphs import Role
 from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
 from relatent.core.refinement import graph_inputs
-from relatent.core.spaces import PLAIN, CodeShape, Space
+from relatent.core.spaces import PLAIN, CodeParts, Space
 from relatent_service.inversion.refinement import Refinement, SavedState
 from relatent_service.inversion.stopping import StopRules
 from relatent_service.traffic.forecast import Work
@@ -67,7 +67,7 @@ class Plan:
         return self.start.losses.shape[1] if isinstance(self.start, SavedState) else 0
 
     @property
-    def code_shape(self) -> CodeShape:
+    def code_parts(self) -> CodeParts:
         """What the code that it finds is made of."""
         return self.pack.spaces[self.method.space]
 
@@ -81,7 +81,7 @@ class Plan:
     @property
     def work(self) -> Work:
         """What it will ask of the engine, the images made of its result included."""
-        answer = Counter({self.pack.graph(self.code_shape.graph): 1 + self.images_after})
+        answer = Counter({self.pack.graph(self.code_parts.graph): 1 + self.images_after})
         answer[self.pack.graph(Role.ASSESS)] = 1
         if self.start is StartRule.ENCODER:
             answer[self.pack.graph(self.method.encoder)] += 1
@@ -96,7 +96,7 @@ class Plan:
             steps = max(0, self.rules.steps - self.steps_before)
             chunks = ceil(steps / self.method.max_steps)
             previews = chunks // self.preview_every if self.preview_every else 0
-            runs[self.pack.graph(self.code_shape.graph)] += previews
+            runs[self.pack.graph(self.code_parts.graph)] += previews
             runs[self.graph] = steps * self.restarts
             least[self.graph] = min(steps, 1) * self.restarts
         return Work(runs, least if self.rules.answers_when_time_is_up else None, self.rules.time_budget)
@@ -129,7 +129,7 @@ class Job:
         further = {name: _repeated(array, starts) for name, array in self.inputs.items()}
         targets = _repeated(self.image, starts)
         inputs = graph_inputs(plan.method, targets, plan.learning_rate, plan.weights, further)
-        return Refinement(plan.graph or "", plan.method, plan.code_shape, inputs, start, plan.rules.steps)
+        return Refinement(plan.graph or "", plan.method, plan.code_parts, inputs, start, plan.rules.steps)
 
 
 def _repeated(array: Array, times: int) -> Array:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from relatent.core.codes import Codes
 from relatent.core.methods import Method
 from relatent.core.refinement import answer_of, initial_state, next_state, state_inputs
-from relatent.core.spaces import CodeShape
+from relatent.core.spaces import CodeParts
 from relatent_service.engine.models import Models
 from relatent_service.traffic.call import Call
 
@@ -91,7 +91,7 @@ class Refinement:
         self,
         graph: str,
         method: Method,
-        shape: CodeShape,
+        shape: CodeParts,
         inputs: Mapping[str, Array],
         start: SavedState,
         total: int,

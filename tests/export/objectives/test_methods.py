@@ -14,10 +14,10 @@ from relatent.core.codes import ORIGIN
 from relatent.core.methods import Initial
 from relatent.core.presets import Preset
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
-from relatent.core.spaces import PLAIN, CodeShape, Part, Space
+from relatent.core.spaces import PLAIN, CodeParts, Part, Space
 from relatent_export.compile.step import OptimizerStep
 from relatent_export.nets.networks import Networks
-from relatent_export.objectives.methods import LIGHT, METHODS, available, code_shapes, describe, presets
+from relatent_export.objectives.methods import LIGHT, METHODS, available, code_parts, describe, presets
 from relatent_export.objectives.single_code import single_code_bases
 from tests.export.objectives.conftest import CONFIG, MAX_STEPS, RATES, SIDE, Arrays, Traced
 
@@ -100,7 +100,7 @@ def test_the_loss_falls_and_the_answer_is_the_best_code(
         fed |= state_inputs(next_state(method.method, outputs))
     curve = np.concatenate(losses, axis=1)
     assert (curve[:, -1] < curve[:, 0]).all()
-    shape = code_shapes(networks, [name]).get(method.method.space)
+    shape = code_parts(networks, [name]).get(method.method.space)
     if shape is not None:
         answer = answer_of(method.method, shape, next_state(method.method, outputs))
         assert answer.parts.keys() == shape.parts.keys()
@@ -155,10 +155,10 @@ def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(networks: Netw
 
 
 def test_codes_of_a_space_are_described_as_the_graph_takes_them(networks: Networks) -> None:
-    shapes = code_shapes(networks, [*METHODS])
+    shapes = code_parts(networks, [*METHODS])
     assert shapes.keys() == set(Space) - {Space.Z, *PLAIN}
     code = Part("float32", (CONFIG.layers, CONFIG.latent_width))
-    assert shapes[Space.FEATURE] == CodeShape(
+    assert shapes[Space.FEATURE] == CodeParts(
         "synthesize_feature", {"w": code, "offset": Part("float16", (4, 16, 16)), "origin": code}
     )
     assert shapes[Space.LAYERED].parts["offset"].shape == (6, 8, 8)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from relatent.core.codes import Codes, NoSuchCode
-from relatent.core.spaces import CodeShape, Part, Space, code_shape_table, read_code_shape
+from relatent.core.spaces import CodeParts, Part, Space, code_parts_table, read_code_parts
 
 RANDOM = np.random.default_rng(1)
 L, D = 3, 4
-FEATURE = CodeShape(
+FEATURE = CodeParts(
     "synthesize_feature",
     {"w": Part("float32", (L, D)), "offset": Part("float16", (2, 5)), "origin": Part("float32", (L, D))},
 )
-MULTI = CodeShape("synthesize_multi", {"w": Part("float32", (6, L, D)), "weights": Part("float32", (6, 2))})
+MULTI = CodeParts("synthesize_multi", {"w": Part("float32", (6, L, D)), "weights": Part("float32", (6, 2))})
 SHAPES = {Space.FEATURE: FEATURE, Space.MULTI: MULTI}
 
 
@@ -76,7 +76,7 @@ def test_a_plain_code_is_lifted_with_offsets_of_zero_that_belong_to_itself() -> 
 
 def test_a_table_of_a_space_reads_back_and_tells_its_bytes() -> None:
     for space, shape in SHAPES.items():
-        again = read_code_shape(space, code_shape_table(shape))
+        again = read_code_parts(space, code_parts_table(shape))
         assert again == shape
         assert next(iter(again.parts)) == "w"
     assert FEATURE.bytes == 4 * L * D + 2 * 10 + 4 * L * D
@@ -97,4 +97,4 @@ def test_a_table_that_describes_no_codes_is_refused_by_its_entry(
     table: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        read_code_shape(Space.FEATURE, table)
+        read_code_parts(Space.FEATURE, table)
