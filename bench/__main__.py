@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.measurement import ALONE, FULLSIZE, NAMES, OVERLOAD, BenchSettings, measure
+from bench.measurement import ALONE, FULLSIZE, METHODS, NAMES, OVERLOAD, BenchSettings, measure
 
 WORK = Path("out/fullsize")
 
@@ -37,6 +37,11 @@ def main() -> int:
         from bench.overload_picture import draw
 
         draw(report, out / f"{OVERLOAD}.png")
+    if name == METHODS:
+        from bench import methods_picture
+
+        methods_picture.draw(report, out / f"{METHODS}.png")
+        methods_picture.draw_sheet(settings, out / f"{METHODS}.sheet.png")
     print(json.dumps(report))
     return 0
 

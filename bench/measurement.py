@@ -51,7 +51,7 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
 
     Returns:
         The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it
-        was measured with), `quick`, `seconds` it took and `environment`.
+        was measured with; of `methods` those of all, `graphs_sha256`), `quick`, `seconds` it took and `environment`.
     """
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
     facts = environment()
@@ -59,6 +59,9 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
     taken = seconds(lambda: report.update(run(settings)))
     refine = settings.repository / f"{settings.pack}_refine" / "1" / "model.onnx"
     report |= {"seconds": round(taken, 1), "environment": facts, "refine_sha256": file_digest(refine)}
+    if name == METHODS:
+        graphs = settings.repository.glob(f"{settings.pack}_*/1/model.onnx")
+        report["graphs_sha256"] = {path.parents[1].name: file_digest(path) for path in sorted(graphs)}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
     return report

@@ -13,9 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.measurement import ALONE, FULLSIZE, NAMES
+import tomli_w
+
+from bench.measurement import ALONE, FULLSIZE, METHODS, NAMES
+from relatent.core.manifest import MANIFEST, read_manifest
 
 ROOT = Path(__file__).parent.parent
+TOLD = ("mse", "psnr", "perceptual", "edit_gain", "leak", "judge_gain", "judge_leak", "seconds")
+"""What the catalog tells of a method."""
 
 
 def main() -> int:
@@ -28,6 +33,8 @@ def main() -> int:
             return 1
         for file in folder.glob(f"{name}.*"):
             shutil.copyfile(file, ROOT / "docs" / file.name)
+        if name == METHODS:
+            _tell_pack(json.loads((folder / f"{name}.json").read_text())["methods"])
     if alone and not any((folder / f"{name}.json").exists() for name in NAMES):
         return 0
     missing = [name for name in NAMES if not (folder / f"{name}.json").is_file()]
@@ -45,6 +52,15 @@ def main() -> int:
     (ROOT / "docs" / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
     shutil.copyfile(sheet, ROOT / "docs" / "contact_sheet.png")
     return 0
+
+
+def _tell_pack(measured: Mapping[str, Mapping[str, float]]) -> None:
+    """Put what methods reach into the demo pack's manifest, for the catalog."""
+    path = ROOT / "packs" / "demo" / MANIFEST
+    manifest = read_manifest(path)
+    for name, figures in measured.items():
+        manifest["methods"][name]["measured"] = {each: figures[each] for each in TOLD if each in figures}
+    path.write_text(tomli_w.dumps(manifest))
 
 
 def _unfit(name: str, report: Mapping[str, Any]) -> str:

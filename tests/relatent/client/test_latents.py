@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,63 @@ def test_a_saved_code_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None
     code().save(tmp_path / "a.safetensors")
     (tmp_path / "plain").touch()
     assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+OFFSET = np.linspace(-1, 1, 12, dtype=np.float16).reshape(3, 2, 2)
+
+
+def feature(**parts: Any) -> relatent.LatentCode:
+    return relatent.LatentCode(
+        VALUES, "tiny", "ab", relatent.Space.FEATURE, {"offset": OFFSET, "origin": VALUES, **parts}
+    )
+
+
+def test_a_code_with_parts_comes_back_whole_from_files_messages_and_pickles(tmp_path: Path) -> None:
+    latent = feature()
+    latent.save(tmp_path / "a.safetensors")
+    copies = (
+        relatent.LatentCode.load(tmp_path / "a.safetensors"),
+        latent_code(latent_message(latent)),
+        pickle.loads(pickle.dumps(latent)),
+        latent.replace(VALUES),
+    )
+    for copy in copies:
+        assert (copy.space, copy.parts.keys()) == (relatent.Space.FEATURE, latent.parts.keys())
+        for name, part in latent.parts.items():
+            np.testing.assert_array_equal(copy.parts[name], part)
+            assert copy.parts[name].dtype == part.dtype
+            assert not copy.parts[name].flags.writeable
+    with safe_open(tmp_path / "a.safetensors", framework="np") as file:
+        assert file.metadata()["relatent.format"] == "2"
+        assert sorted(file.keys()) == ["latent", "offset", "origin"]
+
+
+def test_a_code_is_reduced_to_its_vectors_where_they_are_one_code() -> None:
+    assert feature().reduced().space is relatent.Space.W_PLUS
+    np.testing.assert_array_equal(feature().reduced().values, VALUES)
+    assert code(VALUES[0], relatent.Space.W).reduced().space is relatent.Space.W
+    several = relatent.LatentCode(
+        VALUES[None], "tiny", "ab", relatent.Space.MULTI, {"weights": np.ones((1, 3), np.float32)}
+    )
+    with pytest.raises(relatent.InputError, match="several of"):
+        several.reduced()
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"offset": OFFSET.astype(np.float64)}, "offset: expected float16 or float32, got float64"),
+        ({"offset": np.full((1,), np.nan, np.float16)}, "offset: expected finite values only"),
+        ({"offset": np.empty((0,), np.float16)}, "offset: expected float16 or float32"),
+    ],
+)
+def test_a_part_that_is_none_is_refused_by_its_name(parts: dict[str, Any], told: str) -> None:
+    with pytest.raises(relatent.InputError, match=told):
+        feature(**parts)
+
+
+def test_parts_belong_to_spaces_that_have_some() -> None:
+    with pytest.raises(relatent.InputError, match=r"parts: expected none in w\+"):
+        relatent.LatentCode(VALUES, "tiny", "ab", relatent.Space.W_PLUS, {"offset": OFFSET})
+    with pytest.raises(relatent.InputError, match="parts: expected some in feature"):
+        relatent.LatentCode(VALUES, "tiny", "ab", relatent.Space.FEATURE)
