@@ -49,7 +49,7 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         `relatent_export.analysis.evaluation.MethodFigures`; `pti` with the same; `feature_steps`,
         `in_domain_trade`, `multi_code_1`.
     """
-    count, pti = (4, 1) if settings.quick else (64, 16)
+    count, pti = (4, 1) if settings.quick else (64, 8)
     folder = settings.packs / settings.pack
     pack = read_pack(folder)
     drawings, graphs = HeldOut.first(count), Graphs(pack, settings.repository)

@@ -47,7 +47,10 @@ def _pyramid(images: Tensor) -> list[Tensor]:
 
 
 def _distance(a: Tensor, b: Tensor, random: torch.Generator) -> float:
-    first, second = _patches(a, random), _patches(b, random)
+    state = random.get_state()
+    first = _patches(a, random)
+    random.set_state(state)  # the same places, so that equal sets have no distance
+    second = _patches(b, random)
     found = []
     for _ in range(_REPEATS):
         directions = torch.randn(first.shape[1], _DIRECTIONS, generator=random)

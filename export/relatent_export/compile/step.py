@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import cast
 
 import onnx
@@ -69,8 +68,8 @@ class TracedStep:
 
 
 Bases = Mapping[str, Tensor]
-"""For a variable of K numbers the coordinates it is stepped in, float32 [K, M]: it moves by B z. Of one that
-is several codes of K numbers, [N, ...], each does. A variable without is stepped in its own."""
+"""The coordinates that a variable of K numbers is stepped in, float32 [K, M]: it moves by B z, as each does
+of several such codes, [N, ...]. A variable without is stepped in its own."""
 
 
 def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...]]:
@@ -85,8 +84,7 @@ def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...
 def _moment_shape(shape: tuple[int, ...], basis: Tensor | None) -> tuple[int, ...]:
     if basis is None:
         return shape
-    numbers, width = basis.shape
-    return (width,) if prod(shape) == numbers else (prod(shape) // numbers, width)
+    return (*shape[:-2], basis.shape[1]) if len(shape) > 2 else (basis.shape[1],)
 
 
 class OptimizerStep(nn.Module):

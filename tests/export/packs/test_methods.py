@@ -45,7 +45,7 @@ def test_all_are_given_that_the_networks_allow_where_none_is_named(small: Networ
 
 def test_an_unknown_method_is_told_by_its_name(small: Networks, tmp_path: Path) -> None:
     write_pack(tmp_path, INFO, small, [])
-    with pytest.raises(ValueError, match="methods: expected some of hybrid, .* got 'magic'"):
+    with pytest.raises(ValueError, match=r"methods: expected some of hybrid, .* got 'magic'"):
         set_methods(tmp_path, ["magic"])
     with pytest.raises(ValueError, match="allow none of force_in_domain"):
         set_methods(tmp_path, ["force_in_domain"])

@@ -83,6 +83,9 @@ def test_a_manifest_that_is_not_of_the_weights_is_told(
 
 def test_a_manifest_that_forgets_the_encoder_is_told(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = tomllib.loads((pack / "pack.toml").read_text()) | {"encoder": False}
-    del manifest["methods"]["hybrid"]["rates"]["encoder"]
+    del manifest["methods"]["encoder"]
+    for method in manifest["methods"].values():
+        del method["rates"]["encoder"]
+    manifest["presets"]["fast"]["method"] = "hybrid"
     (pack / "pack.toml").write_text(tomli_w.dumps(manifest))
     assert "encoder: the manifest says False, the weights have True" in told(pack, capsys)

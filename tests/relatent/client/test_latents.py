@@ -110,8 +110,12 @@ def without(key: str) -> dict[str, str]:
     [
         ({"latent": VALUES}, None, "not a latent code of Relatent: no pack, revision, space"),
         ({"latent": VALUES}, without("revision"), "no revision in its metadata"),
-        ({"latent": VALUES}, METADATA | {"relatent.space": "z"}, r"expected one of w, w\+, got 'z'"),
-        ({"latent": VALUES}, METADATA | {"relatent.format": "9"}, "relatent.format: expected '1', got '9'"),
+        ({"latent": VALUES}, METADATA | {"relatent.space": "z"}, r"expected one of w, w\+, feature, .*'z'"),
+        (
+            {"latent": VALUES},
+            METADATA | {"relatent.format": "9"},
+            "relatent.format: expected '1' or '2', got '9'",
+        ),
         ({"mean": VALUES}, METADATA, r"expected one tensor called 'latent', got \['mean'\]"),
         ({"latent": VALUES.astype(np.float64)}, METADATA, "expected float32, got float64"),
         ({"latent": VALUES[0]}, METADATA, r"got \[4\]"),

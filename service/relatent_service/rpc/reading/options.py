@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,6 @@ from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
 from relatent.core.presets import PresetChoice
 from relatent.core.spaces import Space
-from relatent.core.stopping import Plateau
 from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.catalog import ServedPacks, find_method, shown
 from relatent_service.errors import Diverged, InvalidField, OutOfDomain
@@ -23,7 +21,7 @@ from relatent_service.images.codec import Encoded, Format
 from relatent_service.inversion.job import Plan
 from relatent_service.inversion.plausibility import Implausible
 from relatent_service.inversion.refinement import LossNotFinite, SavedState
-from relatent_service.inversion.stopping import StopRules
+from relatent_service.rpc.reading.refining import read_learning_rate, read_rules, read_weights
 from relatent_service.rpc.reading.values import (
     MAX_RESTARTS,
     read_checkpoint,
@@ -141,11 +139,11 @@ def read_inversion(
         pack=pack,
         method=method,
         start=start,
-        rules=_read_rules(method, refinement, steps, settings.max_steps, inner),
+        rules=read_rules(method, refinement, steps, settings.max_steps, inner),
         restarts=_read_restarts(options, start, field),
         min_in_domain=_read_min_in_domain(pack, options, field),
-        learning_rate=_read_learning_rate(method, refinement, start, inner),
-        weights=_read_weights(method, refinement.weights, inner),
+        learning_rate=read_learning_rate(method, refinement, start, inner),
+        weights=read_weights(method, refinement.weights, inner),
     )
     return ParsedInversion(
         plan=plan,
@@ -248,84 +246,3 @@ def _read_mask(method: Method, refinement: inversion_pb2.Refinement, field: str)
     if MASK not in method.inputs:
         raise InvalidField(field, f"expected none: method {method.name!r} takes no mask")
     return read_image(refinement.mask, field)
-
-
-def _read_rules(
-    method: Method, refinement: inversion_pb2.Refinement, default: int, max_steps: int, field: str
-) -> StopRules:
-    steps = min(default, max_steps)
-    if refinement.HasField("steps"):
-        steps = refinement.steps
-    if method.graph is None and steps > 0:
-        raise InvalidField(
-            f"{field}.steps", f"expected 0: method {method.name!r} does not refine, got {steps}"
-        )
-    if steps > max_steps:
-        raise InvalidField(
-            f"{field}.steps", f"expected 0 to {max_steps}, got {steps}", reason="TOO_MANY_STEPS"
-        )
-    target = refinement.target_loss if refinement.HasField("target_loss") else None
-    if target is not None and not math.isfinite(target):
-        raise InvalidField(f"{field}.target_loss", f"expected a finite number, got {target:g}")
-    return StopRules(
-        steps=steps,
-        target_loss=target,
-        plateau=_read_plateau(refinement.plateau, field) if refinement.HasField("plateau") else None,
-        time_budget=_read_budget(refinement, field) if refinement.HasField("time_budget") else None,
-        best_at_deadline=refinement.best_at_deadline,
-    )
-
-
-def _read_plateau(plateau: inversion_pb2.Plateau, field: str) -> Plateau:
-    if plateau.steps < 1:
-        raise InvalidField(f"{field}.plateau.steps", "expected at least 1, got 0")
-    if not 0 < plateau.min_improvement < 1:
-        raise InvalidField(
-            f"{field}.plateau.min_improvement",
-            f"expected a fraction between 0 and 1, got {plateau.min_improvement:g}",
-        )
-    return Plateau(plateau.steps, plateau.min_improvement)
-
-
-def _read_budget(refinement: inversion_pb2.Refinement, field: str) -> float:
-    budget = refinement.time_budget
-    if budget.seconds < 0 or not 0 <= budget.nanos < 10**9 or (budget.seconds, budget.nanos) == (0, 0):
-        raise InvalidField(
-            f"{field}.time_budget",
-            f"expected a duration above 0, got {budget.seconds} seconds and {budget.nanos} nanos",
-        )
-    return budget.seconds + budget.nanos / 1e9
-
-
-def _read_learning_rate(
-    method: Method,
-    refinement: inversion_pb2.Refinement,
-    start: StartRule | Floats | SavedState,
-    field: str,
-) -> float:
-    if refinement.HasField("learning_rate"):
-        rate = refinement.learning_rate
-        if not (math.isfinite(rate) and rate > 0):
-            raise InvalidField(f"{field}.learning_rate", f"expected a finite number above 0, got {rate:g}")
-        return rate
-    match start:
-        case SavedState():
-            return start.learning_rate or method.rates[method.default_start]
-        case StartRule():
-            return method.rates[start]
-        case _:
-            return method.rates[StartRule.LATENT]
-
-
-def _read_weights(method: Method, wanted: Mapping[str, float], field: str) -> dict[str, float]:
-    weights = dict(method.terms)
-    for name, weight in wanted.items():
-        path = f"{field}.weights[{shown(name)}]"
-        if name not in weights:
-            raise InvalidField(path, f"expected a term of the objective: {', '.join(sorted(weights))}")
-        if not (math.isfinite(weight) and weight >= 0):
-            raise InvalidField(path, f"expected a finite number of at least 0, got {weight:g}")
-        weights[name] = weight
-    if weights and not any(weights.values()):
-        raise InvalidField(f"{field}.weights", "expected at least one above 0; all are 0")
-    return weights
