@@ -17,7 +17,7 @@ from bench.pti import tune
 from bench.timing import significant
 from relatent.core.codes import Codes
 from relatent.core.methods import Method
-from relatent.core.spaces import CodeParts, Part, Space
+from relatent.core.spaces import CodePart, CodeParts, Space
 from relatent_export.analysis.editing import measure_edits
 from relatent_export.analysis.evaluation import Evaluation, invert
 from relatent_export.analysis.refining import ExportedRefinement
@@ -89,7 +89,7 @@ def _with_one_code(exported: Any, networks: Networks, several: Method, folder: P
     shapes = state_shapes(objective, networks.bases)
     state = {name: replace(several.state[name], shape=tuple(shape)) for name, shape in shapes.items()}
     method = replace(several, state=state)
-    parts = {name: Part("float32", shape) for name, shape in objective.variables.items()}
+    parts = {name: CodePart("float32", shape) for name, shape in objective.variables.items()}
     shape = CodeParts(exported.pack.spaces[Space.MULTI].graph, parts)
     pack = replace(
         exported.pack,

@@ -31,7 +31,7 @@ from relatent.core.graphs import Role, graph_name
 from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, finite, read_method
 from relatent.core.presets import Preset, PresetChoice, read_presets
-from relatent.core.spaces import CODE, PLAIN, CodeParts, Part, Space, read_code_parts
+from relatent.core.spaces import CODE, PLAIN, CodePart, CodeParts, Space, read_code_parts
 
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -236,8 +236,8 @@ def _methods(manifest: Mapping[str, Any]) -> dict[str, Method]:
 
 def _spaces(manifest: Mapping[str, Any], shape: tuple[int, int]) -> dict[Space, CodeParts]:
     plain = {
-        Space.W: CodeParts(Role.SYNTHESIZE, {CODE: Part("float32", shape[1:])}),
-        Space.W_PLUS: CodeParts(Role.SYNTHESIZE, {CODE: Part("float32", shape)}),
+        Space.W: CodeParts(Role.SYNTHESIZE, {CODE: CodePart("float32", shape[1:])}),
+        Space.W_PLUS: CodeParts(Role.SYNTHESIZE, {CODE: CodePart("float32", shape)}),
     }
     more = {
         Space(name): read_code_parts(Space(name), table) for name, table in manifest.get("spaces", {}).items()

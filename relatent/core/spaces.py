@@ -45,7 +45,7 @@ PLAIN = (Space.W, Space.W_PLUS)
 
 
 @dataclass(frozen=True)
-class Part:
+class CodePart:
     """One of the tensors that a code is made of.
 
     Attributes:
@@ -67,7 +67,7 @@ class CodeParts:
     """
 
     graph: str
-    parts: Mapping[str, Part]
+    parts: Mapping[str, CodePart]
 
     @property
     def bytes(self) -> int:
@@ -86,7 +86,7 @@ def read_code_parts(space: Space, table: Mapping[str, Any]) -> CodeParts:
         if (dtype := entry["dtype"]) not in PART_TYPES:
             what = f"spaces.{space}.parts.{name}.dtype"
             raise ValueError(f"{what}: expected {' or '.join(PART_TYPES)}, got {dtype!r}")
-        parts[name] = Part(entry["dtype"], tuple(int(side) for side in entry["shape"]))
+        parts[name] = CodePart(entry["dtype"], tuple(int(side) for side in entry["shape"]))
     if CODE not in parts:
         raise ValueError(f"spaces.{space}.parts: expected a part {CODE}")
     return CodeParts(str(table["graph"]), {CODE: parts.pop(CODE), **parts})

@@ -22,7 +22,7 @@ DOMAIN_WEIGHT = 1e-3
 """Of the domain's term."""
 
 
-class InDomain(Reconstruction):
+class InDomainObjective(Reconstruction):
     """Reconstruction with an encoder's opinion of the code.
 
     Args:
@@ -47,13 +47,13 @@ class InDomain(Reconstruction):
         return {**super().differences(variables, carried, image), "domain": variables[CODE] - again}
 
 
-def in_domain_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> InDomain:
+def in_domain_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> InDomainObjective:
     """With the pack's encoder."""
     assert networks.encoder is not None
-    return InDomain(networks, networks.encoder, precision)
+    return InDomainObjective(networks, networks.encoder, precision)
 
 
-def forced_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> InDomain:
+def forced_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> InDomainObjective:
     """With the encoder that was trained against a discriminator of codes."""
     assert networks.forced_encoder is not None
-    return InDomain(networks, networks.forced_encoder, precision)
+    return InDomainObjective(networks, networks.forced_encoder, precision)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from relatent.core.graphs import Role
-from relatent.core.spaces import CODE, CodeParts, Part
+from relatent.core.spaces import CODE, CodePart, CodeParts
 from relatent_export.compile.objective import Tensors
 from relatent_export.compile.precision import Precision
 from relatent_export.nets.blending import BlendedSynthesis
@@ -73,7 +73,7 @@ def multi_code_parts(networks: Networks) -> CodeParts:
     """What codes are made of."""
     config, blended = networks.generator.config, multi_code_synthesis(networks)
     parts = {
-        CODE: Part("float32", (CODES, config.layers, config.latent_width)),
-        WEIGHTS: Part("float32", (CODES, blended.channels)),
+        CODE: CodePart("float32", (CODES, config.layers, config.latent_width)),
+        WEIGHTS: CodePart("float32", (CODES, blended.channels)),
     }
     return CodeParts(Role.SYNTHESIZE_MULTI, parts)

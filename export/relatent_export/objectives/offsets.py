@@ -22,7 +22,7 @@ from torch import Tensor
 
 from relatent.core.codes import ORIGIN
 from relatent.core.graphs import Role
-from relatent.core.spaces import CODE, CodeParts, Part
+from relatent.core.spaces import CODE, CodePart, CodeParts
 from relatent_export.compile.objective import Tensors
 from relatent_export.compile.precision import Precision
 from relatent_export.nets.networks import Networks
@@ -123,8 +123,8 @@ def by_layer(synthesis: OffsetSynthesis, variables: Tensors) -> dict[int, Tensor
 def offset_code_parts(networks: Networks, synthesis: OffsetSynthesis, graph: Role) -> CodeParts:
     """What codes with these offsets are made of."""
     config = networks.generator.config
-    code = Part("float32", (config.layers, config.latent_width))
-    offsets = {name: Part("float16", shape) for name, shape in offset_shapes(synthesis).items()}
+    code = CodePart("float32", (config.layers, config.latent_width))
+    offsets = {name: CodePart("float16", shape) for name, shape in offset_shapes(synthesis).items()}
     return CodeParts(graph, {CODE: code, **offsets, ORIGIN: code})
 
 

@@ -23,7 +23,7 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Found:
+class Finished:
     """What a code is worth.
 
     Attributes:
@@ -40,7 +40,7 @@ class Found:
     beyond: Pixels | None
 
 
-async def finish(pack: Pack, code: Codes, target: Pixels, models: Models, pace: Pace, call: Call) -> Found:
+async def finish(pack: Pack, code: Codes, target: Pixels, models: Models, pace: Pace, call: Call) -> Finished:
     """Find out what one code is worth.
 
     How long that takes is measured, as time must be kept back for it.
@@ -63,7 +63,7 @@ async def finish(pack: Pack, code: Codes, target: Pixels, models: Models, pace: 
         pace.answer_at_least(pack.name, monotonic() - began)
         raise
     pace.measure_answer(pack.name, monotonic() - began)
-    return Found(image[0], quality, away, beyond)
+    return Finished(image[0], quality, away, beyond)
 
 
 async def _beyond(pack: Pack, code: Codes, image: Pixels, models: Models, call: Call) -> Pixels | None:

@@ -14,7 +14,7 @@ from relatent.core.codes import ORIGIN
 from relatent.core.methods import Initial
 from relatent.core.presets import Preset
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
-from relatent.core.spaces import PLAIN, CodeParts, Part, Space
+from relatent.core.spaces import PLAIN, CodePart, CodeParts, Space
 from relatent_export.compile.step import OptimizerStep
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import LIGHT, METHODS, available, code_parts, describe, presets
@@ -157,9 +157,9 @@ def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(networks: Netw
 def test_codes_of_a_space_are_described_as_the_graph_takes_them(networks: Networks) -> None:
     shapes = code_parts(networks, [*METHODS])
     assert shapes.keys() == set(Space) - {Space.Z, *PLAIN}
-    code = Part("float32", (CONFIG.layers, CONFIG.latent_width))
+    code = CodePart("float32", (CONFIG.layers, CONFIG.latent_width))
     assert shapes[Space.FEATURE] == CodeParts(
-        "synthesize_feature", {"w": code, "offset": Part("float16", (4, 16, 16)), "origin": code}
+        "synthesize_feature", {"w": code, "offset": CodePart("float16", (4, 16, 16)), "origin": code}
     )
     assert shapes[Space.LAYERED].parts["offset"].shape == (6, 8, 8)
     assert shapes[Space.MULTI].parts["weights"].shape == (10, 4)

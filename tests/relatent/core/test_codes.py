@@ -6,15 +6,21 @@ import numpy as np
 import pytest
 
 from relatent.core.codes import Codes, NoSuchCode
-from relatent.core.spaces import CodeParts, Part, Space, code_parts_table, read_code_parts
+from relatent.core.spaces import CodePart, CodeParts, Space, code_parts_table, read_code_parts
 
 RANDOM = np.random.default_rng(1)
 L, D = 3, 4
 FEATURE = CodeParts(
     "synthesize_feature",
-    {"w": Part("float32", (L, D)), "offset": Part("float16", (2, 5)), "origin": Part("float32", (L, D))},
+    {
+        "w": CodePart("float32", (L, D)),
+        "offset": CodePart("float16", (2, 5)),
+        "origin": CodePart("float32", (L, D)),
+    },
 )
-MULTI = CodeParts("synthesize_multi", {"w": Part("float32", (6, L, D)), "weights": Part("float32", (6, 2))})
+MULTI = CodeParts(
+    "synthesize_multi", {"w": CodePart("float32", (6, L, D)), "weights": CodePart("float32", (6, 2))}
+)
 SHAPES = {Space.FEATURE: FEATURE, Space.MULTI: MULTI}
 
 

@@ -11,7 +11,7 @@ import pytest
 from relatent.core.graphs import Role
 from relatent.core.methods import StartRule, method_table, read_method
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
-from relatent.core.spaces import CodeParts, Part, Space
+from relatent.core.spaces import CodePart, CodeParts, Space
 
 TABLE: dict[str, Any] = {
     "graph": "refine",
@@ -89,7 +89,7 @@ def test_the_state_starts_as_the_method_says() -> None:
     np.testing.assert_array_equal(state["m"], np.zeros((2, 6)))
     np.testing.assert_array_equal(state["best_loss"], np.full((2, 1), np.inf))
     assert {array.dtype.name for array in state.values()} == {"float32"}
-    shape = CodeParts(Role.SYNTHESIZE, {"w": Part("float32", (2, 3))})
+    shape = CodeParts(Role.SYNTHESIZE, {"w": CodePart("float32", (2, 3))})
     answer = answer_of(METHOD, shape, state)
     assert answer.space is Space.W_PLUS
     np.testing.assert_array_equal(answer.w, codes)
