@@ -24,7 +24,7 @@ from relatent.client.blocking import Client
 from relatent.client.errors import InputError
 from relatent.client.images import save_image
 from relatent.client.requests import Interpolate, InvertOptions, Move
-from relatent.client.results import DirectionInfo, EditedImage, Inversion
+from relatent.client.results import DirectionInfo, EditedImage, Inversion, PackInfo
 from relatent.client.resuming import ProgressCallback
 from relatent.core.files import write_file
 from relatent.core.presets import Preset
@@ -103,14 +103,14 @@ def _drawings(args: argparse.Namespace) -> list[Item]:
 def _work(
     client: Client, drawings: Sequence[Item], steps: int, seconds: dict[str, float], say: Say
 ) -> list[Portrait]:
-    directions = {direction.name: direction for direction in client.pack(PACK).directions}
+    pack = client.pack(PACK)
+    directions = {direction.name: direction for direction in pack.directions}
     _check_directions(directions)
     say(f"Inverting {len(drawings)} drawings by the encoder alone …")
-    encoded, seconds["encoder"] = _invert(client, drawings, InvertOptions(pack=PACK, quality=Preset.FAST))
+    encoded, seconds["encoder"] = _invert(client, drawings, _asked(pack, Preset.FAST, 0))
     say(f"  {seconds['encoder']:.1f} s")
     say(f"Refining them together, {steps} gradient steps each …")
-    best = InvertOptions(pack=PACK, quality=Preset.BEST, steps=steps)
-    inverted, seconds["refined"] = _invert(client, drawings, best)
+    inverted, seconds["refined"] = _invert(client, drawings, _asked(pack, Preset.BEST, steps))
     done = sum(inversion.steps for inversion in inverted)
     say(f"  {seconds['refined']:.1f} s, {done / seconds['refined']:.1f} steps/s")
     say("Editing and morphing …")
@@ -123,6 +123,13 @@ def _work(
     seconds["edits"] = time.monotonic() - began
     say(f"  {seconds['edits']:.1f} s")
     return portraits
+
+
+def _asked(pack: PackInfo, quality: Preset, steps: int) -> InvertOptions:
+    """A quality where the pack has presets, and else its default method."""
+    if quality in pack.presets:
+        return InvertOptions(pack=PACK, quality=quality, steps=steps)
+    return InvertOptions(pack=PACK, steps=steps)
 
 
 def _check_directions(directions: Mapping[str, DirectionInfo]) -> None:

@@ -122,7 +122,7 @@ def test_an_import_that_is_interrupted_says_so_in_a_line_and_leaves_nothing(
         path.write_bytes(b"a part")
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("relatent_export.packs.weights.save_file", interrupted)
+    monkeypatch.setattr("relatent_export.packs.tensors.save_file", interrupted)
     assert main(["import", str(generator), "--name", "own"]) == 130
     told = capsys.readouterr().err
     assert told == "relatent-export: interrupted; nothing half-written was left\n"

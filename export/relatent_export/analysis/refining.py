@@ -16,6 +16,7 @@ from relatent.core.methods import Method
 from relatent.core.noise import noise
 from relatent.core.pack import Pack
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
+from relatent.core.spaces import CODE
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -51,7 +52,8 @@ class ExportedPack:
 
     def synthesize(self, codes: Floats) -> Bytes:
         """Codes of W+, [B, L, D], to images [B, R, R, 3]."""
-        return self.images(Codes.plain(codes))
+        image: Bytes = self.run(Role.SYNTHESIZE, {"w": codes})["image"]
+        return image
 
     def images(self, codes: Codes) -> Bytes:
         """Codes of any space, B of them, to images [B, R, R, 3]."""
@@ -125,7 +127,8 @@ class ExportedRefinement:
     @property
     def codes(self) -> Floats:
         """The best code of each sample so far, [B, L, D]; what edits move of it."""
-        return self.answer.w
+        codes: Floats = self.state[self._method.answer[CODE]]
+        return codes
 
     @property
     def answer(self) -> Codes:
@@ -153,11 +156,11 @@ class ExportedRefinement:
             self._losses.append(answer["losses"][:, : count[0, 0]])
             self.state = next_state(self._method, answer)
 
-    def _drawn(self) -> Floats:
+    def _drawn(self) -> Floats | None:
         """The samples' codes that the state begins with besides, as the service draws them: [N, L, D]."""
         pack, count = self._exported.pack, self._method.codes - 1
         if not count:
-            return np.empty((0, pack.layers, pack.width), np.float32)
+            return None
         z = np.stack([noise(seed, pack.z_width) for seed in range(count)])
         w: Floats = self._exported.run(Role.MAP, {"z": z, "psi": np.ones((count, 1), np.float32)})["w"]
         return w

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from relatent.core.graphs import PACK, REVISION
 from relatent.core.methods import OWN_INPUTS, Method
 from relatent.core.pack import Pack
-from relatent.core.spaces import Space
+from relatent.core.spaces import PLAIN
 from relatent_service.engine.engine import Graph
 
 
@@ -30,7 +30,7 @@ def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[st
                 problems += _differences(method, graph)
         for space, shape in pack.spaces.items():
             graph = graphs.get(pack.graph(shape.graph))
-            if graph is not None and space is not Space.W and set(graph.inputs) != set(shape.parts):
+            if graph is not None and space not in PLAIN and set(graph.inputs) != set(shape.parts):
                 problems.append(
                     f"graph {graph.name} has the inputs {', '.join(sorted(graph.inputs))}, and a code of "
                     f"{space} of its pack {', '.join(sorted(shape.parts))}"

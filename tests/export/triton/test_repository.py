@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from relatent.core.pack import read_pack
 from relatent_export.analysis.refining import ExportedPack, ExportedRefinement
 from relatent_export.cli import main
+from relatent_export.objectives.methods import LIGHT
+from relatent_export.packs.methods import set_methods
 from relatent_export.packs.weights import load_networks
 from relatent_export.triton.config import parse_config
 from relatent_export.triton.graphs import Synthesize
@@ -38,9 +40,12 @@ class Written:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    folder = tmp_path_factory.mktemp("repository")
+    folder, pack = tmp_path_factory.mktemp("repository"), tmp_path_factory.mktemp("packs") / "demo"
+    # Without the methods whose graphs take a minute each; `tests/export/objectives` traces small ones.
+    shutil.copytree(PACK, pack)
+    set_methods(pack, LIGHT)
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        assert main(["repository", str(PACK), "--into", str(folder)]) == 0
+        assert main(["repository", str(pack), "--into", str(folder)]) == 0
     return Written(folder, out.getvalue(), err.getvalue())
 
 

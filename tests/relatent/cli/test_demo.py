@@ -66,10 +66,10 @@ def test_the_demo_ends_with_a_sheet_and_numbers(
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["engine"] == "local"
     assert [Path(image["image"]).name for image in report["images"]] == ["0.png", "1.png", "2.png"]
-    assert report["mean"]["hybrid"]["mse"] < report["mean"]["encoder"]["mse"]
+    assert report["mean"]["refined"]["mse"] < report["mean"]["encoder"]["mse"]
     assert all(image["steps"] == 20 for image in report["images"])
     assert report["steps_per_second"] > 0
-    assert set(report["seconds"]) == {"start", "encoder", "hybrid", "edits", "total"}
+    assert set(report["seconds"]) == {"start", "encoder", "refined", "edits", "total"}
     with Image.open(tmp_path / "out" / "contact_sheet.png") as sheet:
         columns = 3 + len(edits) + len(demo_results.MORPH_AMOUNTS)
         assert sheet.width > columns * 150
