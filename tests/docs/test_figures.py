@@ -61,34 +61,6 @@ def test_goodput_does_not_collapse_under_overload_and_where_it_misses_its_goal_t
     assert all(measured["loads"][load]["refused_promptly"] >= 0.95 for load in ("2", "5"))
 
 
-METHODS = json.loads((ROOT / "docs/methods.json").read_text())
-
-
-def test_methods_were_measured_with_the_graphs_that_are_committed() -> None:
-    assert not METHODS["quick"]
-    assert METHODS["images"] == 64
-    digests = {
-        path.parents[1].name: file_digest(path) for path in ROOT.glob("model_repository/demo_*/1/model.onnx")
-    }
-    assert METHODS["graphs_sha256"] == digests
-
-
-def test_a_feature_offset_cuts_the_error_eightfold_and_edits_as_well_by_both_networks() -> None:
-    feature, hybrid = METHODS["methods"]["feature"], METHODS["methods"]["hybrid"]
-    assert feature["mse"] <= hybrid["mse"] / 8
-    for gain, leak in (("edit_gain", "leak"), ("judge_gain", "judge_leak")):
-        assert abs(feature[gain] / hybrid[gain] - 1) <= 0.03
-        assert feature[leak] <= hybrid[leak]
-    assert METHODS["feature_steps"]["steps"] <= 15
-
-
-def test_several_codes_are_closer_than_one_and_the_domains_weight_trades_likeness_for_the_cycle() -> None:
-    assert METHODS["methods"]["multi_code"]["mse"] < METHODS["multi_code_1"]["mse"]
-    trade = [METHODS["in_domain_trade"][weight] for weight in ("0.001", "0.01", "0.1")]
-    assert [row["in_domain"] for row in trade] == sorted((row["in_domain"] for row in trade), reverse=True)
-    assert [row["mse"] for row in trade] == sorted(row["mse"] for row in trade)
-
-
 def test_the_in_domain_score_tells_drawings_from_what_is_none() -> None:
     measured = json.loads((ROOT / "docs/domain.json").read_text())
     assert not measured["quick"]
