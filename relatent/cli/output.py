@@ -62,6 +62,8 @@ def inversion_line(inversion: Inversion) -> str:
         measured.append(f"perceptual {quality.perceptual:.4f}")
     if quality.identity is not None:
         measured.append(f"identity {quality.identity:.3f}")
+    if inversion.in_domain is not None:
+        measured.append(f"in-domain score {inversion.in_domain.score:.2g}")
     resumed = f", resumed {inversion.resumed}x" if inversion.resumed else ""
     return (
         f"{', '.join(measured)} "
@@ -77,6 +79,7 @@ def inversion_document(inversion: Inversion) -> dict[str, Any]:
         "revision": inversion.latent.revision,
         "method": inversion.method,
         "quality": asdict(inversion.quality),
+        **({} if inversion.in_domain is None else {"in_domain": asdict(inversion.in_domain)}),
         "steps": inversion.steps,
         "stop_reason": inversion.stop_reason.value,
         "resumed": inversion.resumed,
