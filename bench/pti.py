@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -77,16 +76,3 @@ def tune(
     tuned.requires_grad_(False)
     size = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
     return TunedSynthesis(tuned, time.perf_counter() - began, size)
-
-
-def tune_each(
-    synthesis: nn.Module,
-    pivots: Tensor,
-    targets: Tensor,
-    perceptual: FeatureNetwork,
-    steps: int = STEPS,
-    rate: float = RATE,
-) -> Iterator[TunedSynthesis]:
-    """Tune to one image after the other: pivots [N, L, D], targets [N, 3, R, R]; each as `tune` has it."""
-    for pivot, target in zip(pivots, targets, strict=True):
-        yield tune(synthesis, pivot, target, perceptual, steps, rate)
