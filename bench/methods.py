@@ -58,13 +58,12 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     readers = {"own": attribute_reader(graphs), "judge": judge}
     networks = load_networks(folder, pack.compare_size)
     evaluation = Evaluation(graphs, networks, drawings.images, drawings.edits(pack), drawings.ranges, readers)
-    figures = asyncio.run(_through_the_service(settings, pack, evaluation, quick=settings.quick))
     return {
-        "methods": figures,
-        "pti": tuned_by_pti(evaluation, networks, pti, steps=3 if settings.quick else 350),
+        "multi_code_1": multi_code_of_one(evaluation, networks, steps=2 if settings.quick else 100),
         "feature_steps": feature_steps(evaluation, most=10 if settings.quick else 100),
         "in_domain_trade": in_domain_trade(evaluation, steps=2 if settings.quick else 100),
-        "multi_code_1": multi_code_of_one(evaluation, networks, steps=2 if settings.quick else 100),
+        "pti": tuned_by_pti(evaluation, networks, pti, steps=3 if settings.quick else 350),
+        "methods": asyncio.run(_through_the_service(settings, pack, evaluation, quick=settings.quick)),
         "images": count,
         "pti_images": pti,
         "callers": CALLERS,

@@ -44,7 +44,8 @@ def _initial(tensor: StateTensor, codes: Floats, drawn: Floats | None) -> Floats
         case Initial.CODE:
             return np.asarray(codes.mean(1) if len(tensor.shape) == 1 else codes, np.float32)
         case Initial.CODES:
-            assert drawn is not None
+            if drawn is None:
+                return codes[:, None]
             others = np.broadcast_to(drawn[None], (len(codes), *drawn.shape))
             return np.concatenate([codes[:, None], others], axis=1)
         case Initial.ZEROS:
