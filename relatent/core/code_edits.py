@@ -14,6 +14,7 @@ import numpy as np
 from relatent.core.codes import Codes, NoSuchCode
 from relatent.core.edits import DirectionMove, StyleMix, Truncation
 from relatent.core.spaces import PLAIN, Space
+from relatent.core.targets import AttributeTarget
 
 
 class CodeOutOfRange(ArithmeticError):
@@ -64,7 +65,8 @@ class Reduction:
     strip: tuple[float, ...] = ()
 
 
-CodeOperation: TypeAlias = DirectionMove | StyleMix | Interpolation | Truncation | Reduction
+PlainOperation: TypeAlias = DirectionMove | StyleMix | Interpolation | Truncation | Reduction
+CodeOperation: TypeAlias = PlainOperation | AttributeTarget
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,24 @@ class CodeEdit:
         return next((each.strip for each in self.operations if len(each.strip) > 1), ())
 
     @property
+    def targets(self) -> list[AttributeTarget]:
+        """The operations that need images to be read (`relatent_service.editing.exact`)."""
+        return [each for each in self.operations if isinstance(each, AttributeTarget)]
+
+    @property
     def images(self) -> int:
         """How many codes it makes of one."""
         return max(1, len(self.strip))
+
+    @property
+    def least_images(self) -> int:
+        """How many images must be made for any answer: those asked for, and for each target as many to read."""
+        return self.images + (1 + self.images) * len(self.targets)
+
+    @property
+    def most_images(self) -> int:
+        """How many images are made at most."""
+        return self.images + sum(1 + self.images * target.max_rounds for target in self.targets)
 
     def spaces(self, space: Space) -> list[Space]:
         """The space of a code of `space` before each operation and after the last.
@@ -103,13 +120,26 @@ class CodeEdit:
         Raises:
             CodeOutOfRange: an operation leaves the range of float32.
             NoSuchCode: an operation has no meaning for codes of this space; `spaces` tells beforehand.
+            TypeError: an operation is a target.
         """
         for index, operation in enumerate(self.operations):
-            with np.errstate(over="ignore", invalid="ignore"):
-                codes = _applied(operation, codes)
-            if not all(np.isfinite(array).all() for array in codes.parts.values()):
-                raise CodeOutOfRange(index)
+            if isinstance(operation, AttributeTarget):
+                raise TypeError("a target needs images to be read")
+            codes = applied(operation, index, codes)
         return codes
+
+
+def applied(operation: PlainOperation, index: int, codes: Codes) -> Codes:
+    """What one operation, the edit's `index`th, makes of codes.
+
+    Raises:
+        CodeOutOfRange, NoSuchCode: as `CodeEdit.apply` does.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        codes = _applied(operation, codes)
+    if not all(np.isfinite(array).all() for array in codes.parts.values()):
+        raise CodeOutOfRange(index)
+    return codes
 
 
 class MeaninglessOperation(ValueError):
@@ -124,7 +154,7 @@ class MeaninglessOperation(ValueError):
         self.index = index
 
 
-def _applied(operation: CodeOperation, codes: Codes) -> Codes:
+def _applied(operation: PlainOperation, codes: Codes) -> Codes:
     match operation:
         case Interpolation():
             return operation.apply(codes)

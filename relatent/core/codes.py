@@ -55,6 +55,10 @@ class Codes:
         """Some of them."""
         return Codes(self.space, {name: array[picked] for name, array in self.parts.items()})
 
+    def at(self, places: NDArray[np.intp]) -> Codes:
+        """Those at some places."""
+        return Codes(self.space, {name: array[places] for name, array in self.parts.items()})
+
     @property
     def w(self) -> Floats:
         """What edits move: float32 [N, L, D]; [N, D] in W, [N, M, L, D] of M codes each."""
@@ -71,6 +75,10 @@ class Codes:
         if len(w) != len(self):
             carried = {name: np.repeat(array, len(w), axis=0) for name, array in carried.items()}
         return Codes(self.space, {CODE: w, **carried})
+
+    def shifted(self, shifts: Floats) -> Codes:
+        """The same moved by shifts float32 [N, L, D], or one code by several; M codes of one are moved alike."""
+        return self.with_w(self.w + (shifts[:, None] if self.space is Space.MULTI else shifts))
 
     def reduced(self) -> Codes:
         """Their W+ part.

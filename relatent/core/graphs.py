@@ -9,6 +9,7 @@ a role of its own, which the method names (`relatent.core.methods`).
 | `map` | z float32 [Z] and psi float32 [1] to w float32 [L, D] |
 | `synthesize` | w float32 [L, D] to image uint8 [R, R, 3] |
 | `synthesize_SPACE` | the parts of a code of another space to image uint8 [R, R, 3] |
+| `read`, `read_SPACE` | the same to image and attributes: two graphs one after the other, in one call |
 | `assess` | image and reference, uint8 [R, R, 3], to one float32 [1] a metric |
 | `attributes` | image uint8 [R, R, 3] to attributes float32 [A] |
 """
@@ -33,6 +34,10 @@ class Role(StrEnum):
     SYNTHESIZE_FEATURE = "synthesize_feature"
     SYNTHESIZE_LAYERED = "synthesize_layered"
     SYNTHESIZE_MULTI = "synthesize_multi"
+    READ = "read"
+    READ_FEATURE = "read_feature"
+    READ_LAYERED = "read_layered"
+    READ_MULTI = "read_multi"
     ASSESS = "assess"
     ATTRIBUTES = "attributes"
 

@@ -5,6 +5,8 @@ A pack is a folder:
     pack.toml               the manifest, with the SHA-256 of every other file; its methods of inverting are
                             described in `relatent.core.methods`, the first of them is the default
     latents.safetensors     `mean`, float32 [L, D]
+    controls.safetensors    `jacobian`, float32 [A, L, D], where edits may aim at attributes
+                            (`relatent.core.controls`)
     directions.safetensors  one float32 array a direction, [L, D], or [1, Z] for those of Z; each layer of
                             unit norm or zero (`relatent.core.directions`)
 
@@ -25,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from relatent.core.attributes import Attribute, read_attribute
+from relatent.core.controls import CONTROLS, JACOBIAN, Controls, read_controls
 from relatent.core.directions import Direction, direction_space, read_direction
 from relatent.core.domain import Domain, read_domain
 from relatent.core.graphs import Role, graph_name
@@ -59,13 +63,14 @@ class Pack:
         encoder: whether there is a graph that encodes images; without one, inversions start from the
             mean latent.
         metrics: what the assessment graph measures, `METRICS` or more.
-        attributes: names of the attribute network's outputs, in order.
+        attributes: the attribute network's outputs, in order.
         methods: ways of inverting by name, at least one; the first is the default.
         mean: the mean latent, float32 [layers, width].
         directions: by name.
         spaces: what codes of each space are made of that its methods find codes in.
         presets: what each stands for; empty where the pack has none.
         domain: how far genuine images are from what the generator makes; None where it was not measured.
+        controls: how attributes answer to codes; None where it was not measured.
     """
 
     name: str
@@ -80,13 +85,19 @@ class Pack:
     compare_size: int
     encoder: bool
     metrics: tuple[str, ...]
-    attributes: tuple[str, ...]
+    attributes: tuple[Attribute, ...]
     methods: Mapping[str, Method]
     mean: Array
     directions: Mapping[str, Direction] = field(default_factory=dict)
     spaces: Mapping[Space, CodeParts] = field(default_factory=dict)
     presets: Mapping[Preset, PresetChoice] = field(default_factory=dict)
     domain: Domain | None = None
+    controls: Controls | None = None
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """What the attribute network reads, in order."""
+        return tuple(attribute.name for attribute in self.attributes)
 
     @property
     def default_method(self) -> Method:
@@ -113,6 +124,7 @@ class Pack:
             *(Role.MAP, Role.SYNTHESIZE, Role.ASSESS),
             *(shape.graph for shape in self.spaces.values()),
             *(method.graph for method in methods if method.graph is not None),
+            *([] if self.controls is None else (shape.read_graph for shape in self.spaces.values())),
         ]
         return tuple(map(self.graph, dict.fromkeys(roles)))
 
@@ -144,13 +156,14 @@ def read_pack(folder: Path) -> Pack:
             compare_size=int(manifest.get("compare_side", manifest["resolution"])),
             encoder=bool(manifest.get("encoder", True)),
             metrics=_metrics(manifest),
-            attributes=tuple(manifest["attributes"]),
+            attributes=(attributes := _attributes(manifest)),
             methods=_methods(manifest),
             mean=mean,
             directions=_directions(folder, manifest.get("directions", []), shape, int(latent["z_width"])),
             spaces=_spaces(manifest, shape),
             presets=read_presets(manifest.get("presets", {}), manifest["methods"]),
             domain=read_domain(manifest["domain"]) if "domain" in manifest else None,
+            controls=_controls(folder, manifest, attributes, shape),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, PackError):
@@ -194,7 +207,7 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
         if Path(name).name != name:
             raise ValueError(f"files: expected names of files in the pack's folder, got {name!r}")
         path = folder / name
-        if name not in (LATENTS, DIRECTIONS) and not path.exists():
+        if name not in (LATENTS, DIRECTIONS, CONTROLS) and not path.exists():
             continue  # weights, which whoever serves may leave behind
         with reading(path):
             if file_digest(path) != expected:
@@ -221,6 +234,28 @@ def _metrics(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in (*METRICS, *MORE_METRICS)]:
         raise ValueError(f"metrics: expected some of {', '.join(MORE_METRICS)} besides, got {unknown[0]!r}")
     return names
+
+
+def _attributes(manifest: Mapping[str, Any]) -> tuple[Attribute, ...]:
+    attributes = tuple(map(read_attribute, manifest["attributes"]))
+    names = [attribute.name for attribute in attributes]
+    if len(set(names)) < len(names):
+        raise ValueError(f"attributes: expected each name once, got {', '.join(names)}")
+    return attributes
+
+
+def _controls(
+    folder: Path, manifest: Mapping[str, Any], attributes: tuple[Attribute, ...], shape: tuple[int, int]
+) -> Controls | None:
+    if "controls" not in manifest:
+        return None
+    if unknown := [attribute.name for attribute in attributes if not attribute.measured]:
+        raise ValueError(
+            f"attributes: {unknown[0]}: expected a range, low below high, since there are controls"
+        )
+    jacobian = _tensors(folder / CONTROLS)[JACOBIAN]
+    _check_shape(folder / CONTROLS, JACOBIAN, jacobian, (len(attributes), *shape))
+    return read_controls(manifest["controls"], jacobian)
 
 
 def _methods(manifest: Mapping[str, Any]) -> dict[str, Method]:

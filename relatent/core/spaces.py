@@ -70,6 +70,11 @@ class CodeParts:
     parts: Mapping[str, CodePart]
 
     @property
+    def read_graph(self) -> str:
+        """Role of the graph that makes their images and reads the attributes off them."""
+        return self.graph.replace("synthesize", "read", 1)
+
+    @property
     def bytes(self) -> int:
         """Of a code."""
         return sum(np.dtype(part.dtype).itemsize * prod(part.shape) for part in self.parts.values())

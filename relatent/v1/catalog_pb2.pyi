@@ -313,6 +313,44 @@ class Domain(_message.Message):
 Global___Domain: _TypeAlias = Domain  # noqa: Y015
 
 @_typing.final
+class Attribute(_message.Message):
+    """Something that a pack's attribute network reads off images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, for AttributeGoal."""
+    label: _builtins.str
+    """What people call it."""
+    unit: _builtins.str
+    """The unit of its values. Empty: a number without one."""
+    low: _builtins.float
+    """Lowest value that makes sense. As high as the highest where the range was not measured."""
+    high: _builtins.float
+    """Highest value that makes sense."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        label: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        low: _builtins.float = ...,
+        high: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "label", b"label", "low", b"low", "name", b"name", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attribute: _TypeAlias = Attribute  # noqa: Y015
+
+@_typing.final
 class Pack(_message.Message):
     """A model family: generator, encoder, directions."""
 
@@ -336,6 +374,8 @@ class Pack(_message.Message):
     METHODS_FIELD_NUMBER: _builtins.int
     PRESETS_FIELD_NUMBER: _builtins.int
     DOMAIN_FIELD_NUMBER: _builtins.int
+    DESCRIBED_ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    EXACT_EDITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     revision: _builtins.str
@@ -358,6 +398,8 @@ class Pack(_message.Message):
     """Whether it has an encoder. Without one, inversions start from the mean latent."""
     compare_side: _builtins.int
     """Side, in pixels, of the images that refinement compares."""
+    exact_edits: _builtins.bool
+    """Whether edits may aim at attributes (AttributeTarget)."""
     @_builtins.property
     def attributes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What its attribute network measures."""
@@ -386,6 +428,10 @@ class Pack(_message.Message):
     def domain(self) -> Global___Domain:
         """Genuine images. Unset where the pack knows no domain."""
 
+    @_builtins.property
+    def described_attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attribute]:
+        """The same attributes as `attributes`, described."""
+
     def __init__(
         self,
         *,
@@ -407,10 +453,12 @@ class Pack(_message.Message):
         methods: _abc.Iterable[Global___Method] | None = ...,
         presets: _abc.Iterable[Global___PresetChoice] | None = ...,
         domain: Global___Domain | None = ...,
+        described_attributes: _abc.Iterable[Global___Attribute] | None = ...,
+        exact_edits: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "description", b"description", "directions", b"directions", "domain", b"domain", "encoder", b"encoder", "layers", b"layers", "licence", b"licence", "losses", b"losses", "methods", b"methods", "metrics", b"metrics", "name", b"name", "presets", b"presets", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "described_attributes", b"described_attributes", "description", b"description", "directions", b"directions", "domain", b"domain", "encoder", b"encoder", "exact_edits", b"exact_edits", "layers", b"layers", "licence", b"licence", "losses", b"losses", "methods", b"methods", "metrics", b"metrics", "name", b"name", "presets", b"presets", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

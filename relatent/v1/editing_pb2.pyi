@@ -5,6 +5,7 @@ Editing: a latent code or an image in, edited codes and images out."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -55,6 +56,74 @@ STRENGTH_MODE_ABSOLUTE: StrengthMode.ValueType  # 2
 at. The convention of InterFaceGAN for codes of Z and W, and of the e4e family's GANSpace edits.
 """
 Global___StrengthMode: _TypeAlias = StrengthMode  # noqa: Y015
+
+class _AttributeRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttributeRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttributeRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTRIBUTE_ROLE_UNSPECIFIED: _AttributeRole.ValueType  # 0
+    """Not told."""
+    ATTRIBUTE_ROLE_ASKED: _AttributeRole.ValueType  # 1
+    """It had a goal."""
+    ATTRIBUTE_ROLE_HELD: _AttributeRole.ValueType  # 2
+    """It was to stay."""
+    ATTRIBUTE_ROLE_FREE: _AttributeRole.ValueType  # 3
+    """Neither."""
+
+class AttributeRole(_AttributeRole, metaclass=_AttributeRoleEnumTypeWrapper):
+    """What an attribute's part in a target was."""
+
+ATTRIBUTE_ROLE_UNSPECIFIED: AttributeRole.ValueType  # 0
+"""Not told."""
+ATTRIBUTE_ROLE_ASKED: AttributeRole.ValueType  # 1
+"""It had a goal."""
+ATTRIBUTE_ROLE_HELD: AttributeRole.ValueType  # 2
+"""It was to stay."""
+ATTRIBUTE_ROLE_FREE: AttributeRole.ValueType  # 3
+"""Neither."""
+Global___AttributeRole: _TypeAlias = AttributeRole  # noqa: Y015
+
+class _TargetEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TargetEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TargetEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TARGET_END_UNSPECIFIED: _TargetEnd.ValueType  # 0
+    """Not told."""
+    TARGET_END_REACHED: _TargetEnd.ValueType  # 1
+    """Every goal was reached, and what was to stay has stayed, within the tolerance."""
+    TARGET_END_RANGE: _TargetEnd.ValueType  # 2
+    """The nearest that there is: a goal lies outside the attribute's range, at whose end the search aimed."""
+    TARGET_END_STALLED: _TargetEnd.ValueType  # 3
+    """The nearest found: further rounds came no nearer."""
+    TARGET_END_ROUNDS: _TargetEnd.ValueType  # 4
+    """The nearest found: all rounds were used."""
+    TARGET_END_TIME_BUDGET: _TargetEnd.ValueType  # 5
+    """The nearest found: the time budget was used."""
+    TARGET_END_DEADLINE: _TargetEnd.ValueType  # 6
+    """The nearest found: the call's deadline came near."""
+
+class TargetEnd(_TargetEnd, metaclass=_TargetEndEnumTypeWrapper):
+    """Why a target ended where it did."""
+
+TARGET_END_UNSPECIFIED: TargetEnd.ValueType  # 0
+"""Not told."""
+TARGET_END_REACHED: TargetEnd.ValueType  # 1
+"""Every goal was reached, and what was to stay has stayed, within the tolerance."""
+TARGET_END_RANGE: TargetEnd.ValueType  # 2
+"""The nearest that there is: a goal lies outside the attribute's range, at whose end the search aimed."""
+TARGET_END_STALLED: TargetEnd.ValueType  # 3
+"""The nearest found: further rounds came no nearer."""
+TARGET_END_ROUNDS: TargetEnd.ValueType  # 4
+"""The nearest found: all rounds were used."""
+TARGET_END_TIME_BUDGET: TargetEnd.ValueType  # 5
+"""The nearest found: the time budget was used."""
+TARGET_END_DEADLINE: TargetEnd.ValueType  # 6
+"""The nearest found: the call's deadline came near."""
+Global___TargetEnd: _TypeAlias = TargetEnd  # noqa: Y015
 
 @_typing.final
 class LayerRange(_message.Message):
@@ -231,6 +300,116 @@ class Reduction(_message.Message):
 Global___Reduction: _TypeAlias = Reduction  # noqa: Y015
 
 @_typing.final
+class AttributeGoal(_message.Message):
+    """What one attribute shall come to. Either `to` or `by` holds values: one, or several for a strip of images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    attribute: _builtins.str
+    """Name of the attribute, as the catalog lists it."""
+    unit: _builtins.str
+    """The unit that the values are meant in. Empty: the attribute's own, the only one that there is."""
+    @_builtins.property
+    def to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Values to arrive at, in the attribute's unit."""
+
+    @_builtins.property
+    def by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Changes, in the attribute's unit."""
+
+    def __init__(
+        self,
+        *,
+        attribute: _builtins.str = ...,
+        to: _abc.Iterable[_builtins.float] | None = ...,
+        by: _abc.Iterable[_builtins.float] | None = ...,
+        unit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "by", b"by", "to", b"to", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeGoal: _TypeAlias = AttributeGoal  # noqa: Y015
+
+@_typing.final
+class AttributeNames(_message.Message):
+    """Names of attributes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each once."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeNames: _TypeAlias = AttributeNames  # noqa: Y015
+
+@_typing.final
+class AttributeTarget(_message.Message):
+    """Moves the code until its image's attributes, as the pack's attribute network reads them, are what is asked
+    for. Each round makes the image, reads it and corrects the step (docs/editing.md).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GOALS_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    TOLERANCE_FIELD_NUMBER: _builtins.int
+    MAX_ROUNDS_FIELD_NUMBER: _builtins.int
+    TIME_BUDGET_FIELD_NUMBER: _builtins.int
+    tolerance: _builtins.float
+    """How far from its goal an attribute may be, as a share of its range. 0: 0.01."""
+    max_rounds: _builtins.int
+    """Rounds at most. 0: 8. At most 16."""
+    @_builtins.property
+    def goals(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeGoal]:
+        """What is asked, of each attribute once."""
+
+    @_builtins.property
+    def hold(self) -> Global___AttributeNames:
+        """Attributes that shall stay as they are. Unset: all that have no goal. Set to no names: none."""
+
+    @_builtins.property
+    def time_budget(self) -> _duration_pb2.Duration:
+        """Ends with the best so far after so much time, from the call's arrival on. It ends in any case shortly
+        before the call's deadline.
+        """
+
+    def __init__(
+        self,
+        *,
+        goals: _abc.Iterable[Global___AttributeGoal] | None = ...,
+        hold: Global___AttributeNames | None = ...,
+        tolerance: _builtins.float = ...,
+        max_rounds: _builtins.int = ...,
+        time_budget: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold", "time_budget", b"time_budget"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["goals", b"goals", "hold", b"hold", "max_rounds", b"max_rounds", "time_budget", b"time_budget", "tolerance", b"tolerance"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeTarget: _TypeAlias = AttributeTarget  # noqa: Y015
+
+@_typing.final
 class Operation(_message.Message):
     """One step of an edit. It moves the vectors of a code and carries its other parts along; the several codes
     of one of LATENT_SPACE_MULTI are all moved alike.
@@ -243,6 +422,7 @@ class Operation(_message.Message):
     INTERPOLATION_FIELD_NUMBER: _builtins.int
     TRUNCATION_FIELD_NUMBER: _builtins.int
     REDUCTION_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_TARGET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def direction(self) -> Global___DirectionMove:
         """Move along a direction."""
@@ -263,6 +443,10 @@ class Operation(_message.Message):
     def reduction(self) -> Global___Reduction:
         """Leave the W+ part."""
 
+    @_builtins.property
+    def attribute_target(self) -> Global___AttributeTarget:
+        """Move until attributes are what is asked for."""
+
     def __init__(
         self,
         *,
@@ -271,12 +455,13 @@ class Operation(_message.Message):
         interpolation: Global___Interpolation | None = ...,
         truncation: Global___Truncation | None = ...,
         reduction: Global___Reduction | None = ...,
+        attribute_target: Global___AttributeTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation", "reduction"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation", "reduction", "attribute_target"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -334,7 +519,7 @@ class EditRequest(_message.Message):
 
     @_builtins.property
     def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]:
-        """The operations, in order. At most one of them may hold several strengths or amounts."""
+        """The operations, in order. At most one of them may hold several strengths, amounts or values."""
 
     def __init__(
         self,
@@ -355,6 +540,80 @@ class EditRequest(_message.Message):
 Global___EditRequest: _TypeAlias = EditRequest  # noqa: Y015
 
 @_typing.final
+class AttributeOutcome(_message.Message):
+    """What became of one attribute, in its unit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
+    attribute: _builtins.str
+    """Its name."""
+    role: Global___AttributeRole.ValueType
+    """Its part."""
+    before: _builtins.float
+    """What the image before this operation read."""
+    asked: _builtins.float
+    """What was asked for; of those without a goal the same as before."""
+    reached: _builtins.float
+    """What the image after it reads."""
+    def __init__(
+        self,
+        *,
+        attribute: _builtins.str = ...,
+        role: Global___AttributeRole.ValueType = ...,
+        before: _builtins.float = ...,
+        asked: _builtins.float = ...,
+        reached: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "attribute", b"attribute", "before", b"before", "reached", b"reached", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeOutcome: _TypeAlias = AttributeOutcome  # noqa: Y015
+
+@_typing.final
+class TargetOutcome(_message.Message):
+    """What became of a target."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    ROUNDS_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    operation: _builtins.int
+    """Which of the request's operations it was."""
+    rounds: _builtins.int
+    """Rounds done."""
+    end: Global___TargetEnd.ValueType
+    """Why it ended."""
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeOutcome]:
+        """Every attribute, in the catalog's order."""
+
+    def __init__(
+        self,
+        *,
+        operation: _builtins.int = ...,
+        attributes: _abc.Iterable[Global___AttributeOutcome] | None = ...,
+        rounds: _builtins.int = ...,
+        end: Global___TargetEnd.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "end", b"end", "operation", b"operation", "rounds", b"rounds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TargetOutcome: _TypeAlias = TargetOutcome  # noqa: Y015
+
+@_typing.final
 class EditedImage(_message.Message):
     """One edited image."""
 
@@ -363,8 +622,9 @@ class EditedImage(_message.Message):
     LATENT_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
     STRENGTH_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
     strength: _builtins.float
-    """The strength or amount that made it, where the request held several; else 0."""
+    """The strength, amount or value that made it, where the request held several; else 0."""
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
         """The edited code."""
@@ -373,16 +633,21 @@ class EditedImage(_message.Message):
     def image(self) -> _types_pb2.Image:
         """Its image."""
 
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetOutcome]:
+        """What became of each AttributeTarget, in their order."""
+
     def __init__(
         self,
         *,
         latent: _types_pb2.Latent | None = ...,
         image: _types_pb2.Image | None = ...,
         strength: _builtins.float = ...,
+        targets: _abc.Iterable[Global___TargetOutcome] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "strength", b"strength"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "strength", b"strength", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

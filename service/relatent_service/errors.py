@@ -4,6 +4,7 @@
     ├── InvalidField            a field of the request is not what it must be
     │   ├── RevisionMismatch    a latent or checkpoint of other weights than the pack's
     │   ├── OutOfDomain         an image that is less plausible than its caller wants to refine
+    │   ├── Unreadable          the attribute network answers no numbers for what is to be edited
     │   ├── UnknownName         a pack or direction that is not there
     │   └── Diverged            the refinement's loss stopped being finite
     ├── MalformedRequest        the request's bytes are not the message they claim to be
@@ -76,6 +77,12 @@ class OutOfDomain(InvalidField):
     """An image is less plausible than its caller wants to refine."""
 
     reason = "OUT_OF_DOMAIN"
+
+
+class Unreadable(InvalidField):
+    """The attribute network answers no numbers for an image that is to be edited."""
+
+    reason = "ATTRIBUTES_NOT_FINITE"
 
 
 class UnknownName(InvalidField):

@@ -100,9 +100,9 @@ def asked_edits(pack: Pack, attributes: Floats, ranges: Ranges) -> list[AskedEdi
     """
     edits = []
     for direction in pack.directions.values():
-        if direction.calibration == 0 or direction.attribute not in pack.attributes:
+        if direction.calibration == 0 or direction.attribute not in pack.attribute_names:
             continue
-        index = pack.attributes.index(direction.attribute)
+        index = pack.attribute_names.index(direction.attribute)
         for sign in (-1, 1):
             change = float(sign * SHARE * ranges.width[index])
             after = attributes[:, index] + change

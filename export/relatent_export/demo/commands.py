@@ -10,6 +10,7 @@ import tomli_w
 
 from relatent.core.manifest import MANIFEST, read_manifest
 from relatent.core.pack import file_digest
+from relatent_export.demo.attributes import described
 from relatent_export.demo.encoder_report import frechet_floor, measure_encoders
 from relatent_export.demo.factors import FACTORS
 from relatent_export.demo.fit import fit_basis, fit_directions
@@ -24,6 +25,7 @@ from relatent_export.demo.train_judge import train_judge
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import METHODS
+from relatent_export.packs.controls import set_controls
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import FORCED_ENCODER, load_networks, save_encoder
 from relatent_export.training.checkpoint import load_state
@@ -62,6 +64,7 @@ def fit(work: Path, pack: Path) -> None:
         training=training,
     )
     write_pack(pack, info, networks, fit_directions(networks), [*METHODS])
+    set_controls(pack, described())
 
 
 def judge(work: Path, pack: Path) -> str:

@@ -43,5 +43,5 @@ def _attribute(exported: ExportedPack, direction: Direction, codes: Floats, stre
     for at in range(0, len(edited), _BATCH):
         images = exported.synthesize(edited[at : at + _BATCH])
         found.append(exported.run("attributes", {"image": images})["attributes"])
-    column: Floats = np.concatenate(found)[:, exported.pack.attributes.index(direction.attribute)]
+    column: Floats = np.concatenate(found)[:, exported.pack.attribute_names.index(direction.attribute)]
     return column

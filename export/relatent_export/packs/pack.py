@@ -11,6 +11,7 @@ import numpy as np
 import tomli_w
 from safetensors.numpy import save
 
+from relatent.core.controls import CONTROLS
 from relatent.core.directions import Direction, direction_entry
 from relatent.core.domain import domain_table
 from relatent.core.manifest import FORMAT, MANIFEST
@@ -67,7 +68,7 @@ def write_pack(
     Raises:
         OSError: it cannot be written; names the file.
     """
-    with whole_folder(folder, info.name, stale=(*FILES, LATENTS, DIRECTIONS, MANIFEST)) as partial:
+    with whole_folder(folder, info.name, stale=(*FILES, LATENTS, DIRECTIONS, CONTROLS, MANIFEST)) as partial:
         _write_files(partial, info, networks, directions, available(networks, methods))
 
 

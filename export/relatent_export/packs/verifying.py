@@ -59,7 +59,7 @@ def _disagreements(pack: Pack, networks: Networks, manifest: Path) -> list[str]:
         "latent.z_width": (pack.z_width, config.z_width),
         "encoder": (pack.encoder, networks.encoder is not None),
         "metrics": (pack.metrics, networks.metrics),
-        "attributes": (pack.attributes, networks.attribute_names),
+        "attributes": (pack.attribute_names, networks.attribute_names),
     }
     problems = [
         f"{manifest}: {name}: the manifest says {said}, the weights have {had}"

@@ -99,6 +99,7 @@ class ModelConfig:
             config.output.add(name=tensor.name, data_type=_TYPES[tensor.data_type], dims=tensor.dims)
         # No queue policy (deadlines, limits): each switches the batcher's prefetching off. The
         # service owns them. No `kind` either unless it must be a GPU, so that one file serves both.
+        config.dynamic_batching.SetInParent()
         config.dynamic_batching.max_queue_delay_microseconds = self.queue_delay
         group = config.instance_group.add(count=1)
         if self.gpu:
@@ -134,6 +135,50 @@ class ModelConfig:
             path.parent.mkdir(exist_ok=True)
             with named(path):
                 path.write_bytes(content)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Two models, one after the other in one call: the second takes what the first gives.
+
+    Attributes:
+        name: of the ensemble and its folder.
+        first, second: the models' configurations.
+    """
+
+    name: str
+    first: model_config_pb2.ModelConfig
+    second: model_config_pb2.ModelConfig
+
+    def to_text(self) -> str:
+        """The configuration as `config.pbtxt`: what the first takes, and what both give."""
+        config = model_config_pb2.ModelConfig(
+            name=self.name,
+            platform="ensemble",
+            max_batch_size=min(self.first.max_batch_size, self.second.max_batch_size),
+            input=self.first.input,
+            output=[*self.first.output, *self.second.output],
+        )
+        for model in (self.first, self.second):
+            step = config.ensemble_scheduling.step.add(model_name=model.name, model_version=-1)
+            step.input_map.update({tensor.name: tensor.name for tensor in model.input})
+            step.output_map.update({tensor.name: tensor.name for tensor in model.output})
+        for key, value in sorted(self.first.parameters.items()):
+            if key.startswith("relatent."):
+                config.parameters[key].string_value = value.string_value
+        return str(text_format.MessageToString(config))
+
+    def write(self, folder: Path) -> None:
+        """Write the configuration into the ensemble's folder, and the version that Triton wants to see.
+
+        Raises:
+            OSError: a file cannot be written; names it.
+        """
+        # Git keeps no empty folder, and Triton wants one.
+        for path, text in ((folder / "config.pbtxt", self.to_text()), (folder / "1" / "ensemble", "")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with named(path):
+                path.write_text(text)
 
 
 def parse_config(text: str) -> model_config_pb2.ModelConfig:

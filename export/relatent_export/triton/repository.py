@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from tritonclient.grpc import model_config_pb2
 
-from relatent.core.graphs import PACK, REVISION, graph_name, is_refinement
+from relatent.core.graphs import PACK, REVISION, Role, graph_name, is_refinement
 from relatent.core.pack import read_pack
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.precision import Precision
@@ -16,7 +17,7 @@ from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import LIGHT
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
-from relatent_export.triton.config import ModelConfig, tensors
+from relatent_export.triton.config import Ensemble, ModelConfig, parse_config, tensors
 from relatent_export.triton.graphs import all_roles, build_graphs, roles
 from relatent_export.triton.targets import Target, configured, graph_precision
 from relatent_export.writing import whole_folder
@@ -24,9 +25,9 @@ from relatent_export.writing import whole_folder
 _MAX_BATCH, _LEAST_BATCH, _BATCHED_RESOLUTION = 16, 4, 256
 """Samples of one execution, up to this resolution and for very large images."""
 
-_REFINEMENT_DELAY, _SHORT_DELAY = 4_000, 1_000
-"""Microseconds a batch waits to fill. A refinement call takes hundreds of milliseconds: a few are
-well spent on company."""
+_REFINEMENT_DELAY, _SHORT_DELAY = 4_000, 0
+"""Microseconds a batch waits to fill. A refinement call takes hundreds of milliseconds: a few are well spent
+on company. The others take a few themselves, and what comes meanwhile is their next batch."""
 
 _ONE_STEP = {"steps": np.array([1], "<i4").tobytes()}
 """What refinement is warmed up with: of no steps it would not have to compute any."""
@@ -91,6 +92,7 @@ def write_models(
             config = _config(name, role, model, revision, most)
             config = configured(config, target, graph_precision(role, target, precision), model)
             config.write(folder)
+        models += write_ensembles(name, partial)
     return [into / model for model in models]
 
 
@@ -110,3 +112,33 @@ def _config(pack: str, role: str, model: onnx.ModelProto, revision: str, most: i
         warmup_data=_ONE_STEP if is_refinement(role) else {},
         parameters={PACK: pack, REVISION: revision},
     )
+
+
+def write_ensembles(pack: str, repository: Path) -> list[str]:
+    """Join each of a pack's graphs that make images to the one that reads attributes, where there is one.
+
+    Args:
+        pack: its name.
+        repository: where its models lie; the ensembles come beside them.
+
+    Returns:
+        The ensembles' names.
+    """
+    second = graph_name(pack, Role.ATTRIBUTES)
+    if not (repository / second).is_dir():
+        return []
+    reading, names = _config_of(repository / second), []
+    for role in Role:
+        first = graph_name(pack, role)
+        if not role.startswith(Role.SYNTHESIZE) or not (repository / first).is_dir():
+            continue
+        making = _config_of(repository / first)
+        names.append(graph_name(pack, role.replace(Role.SYNTHESIZE, Role.READ, 1)))
+        Ensemble(names[-1], making, reading).write(repository / names[-1])
+    return names
+
+
+def _config_of(folder: Path) -> model_config_pb2.ModelConfig:
+    config = parse_config((folder / "config.pbtxt").read_text())
+    config.name = folder.name
+    return config

@@ -8,27 +8,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent.core.code_edits import CodeEdit
+from relatent.core.code_edits import CodeEdit, applied
 from relatent.core.codes import Codes
 from relatent.core.graphs import Role
 from relatent.core.noise import noise
 from relatent.core.pack import Pack
 from relatent.core.spaces import CODE, Space
+from relatent.core.targets import AttributeTarget, Outcome
+from relatent_service.editing.exact import reach
 from relatent_service.engine.models import Models
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.forecast import Work
+from relatent_service.traffic.forecast import Slot, Work
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Images:
-    """Codes of a pack, N of them, and their images, uint8 [N, R, R, 3]."""
+    """Codes of a pack, and their images.
+
+    Attributes:
+        pack: whose codes.
+        codes: N of them.
+        pixels: uint8 [N, R, R, 3].
+        outcomes: for each target of the edit that made them, what became of it: one, or one for each code.
+    """
 
     pack: Pack
     codes: Codes
     pixels: Pixels
+    outcomes: tuple[list[Outcome], ...] = ()
 
 
 class Synthesizer:
@@ -52,12 +62,24 @@ class Synthesizer:
 
         Raises:
             CodeOutOfRange: an operation leaves the range of float32.
+            NotReadable: the attribute network does not read what a target is to move.
         """
-        return await self.synthesize(pack, edit.apply(code.broadcast(pack.layers)), call)
+        async with self._admission.slot(_work(pack, code.space, edit), call) as slot:
+            return await self.edit_inverted(pack, code, edit, call, slot)
 
-    async def edit_inverted(self, pack: Pack, code: Codes, edit: CodeEdit, call: Call) -> Images:
+    async def edit_inverted(self, pack: Pack, code: Codes, edit: CodeEdit, call: Call, slot: Slot) -> Images:
         """The same for a call that has its slot, since it inverted an image first."""
-        return await self._images(pack, edit.apply(code.broadcast(pack.layers)), call)
+        codes, pixels, outcomes = code.broadcast(pack.layers), None, []
+        for index, operation in enumerate(edit.operations):
+            if isinstance(operation, AttributeTarget):
+                reached = await reach(pack, codes, operation, self._models, self._admission, slot, call)
+                codes, pixels = reached.codes, reached.pixels
+                outcomes.append(reached.outcomes)
+            else:
+                codes, pixels = applied(operation, index, codes), None
+        if pixels is None:
+            pixels = await self._models.synthesize(pack, codes, call)
+        return Images(pack, codes, pixels, tuple(outcomes))
 
     async def sample(
         self, pack: Pack, seeds: Sequence[int], moves: CodeEdit, psi: float, call: Call
@@ -83,3 +105,12 @@ class Synthesizer:
 
     async def _images(self, pack: Pack, codes: Codes, call: Call) -> Images:
         return Images(pack, codes, await self._models.synthesize(pack, codes, call))
+
+
+def _work(pack: Pack, space: Space, edit: CodeEdit) -> Work:
+    """What an edit of a code will ask of the engine."""
+    shape = pack.spaces[space]
+    if not edit.targets:
+        return Work({pack.graph(shape.graph): edit.images})
+    read = pack.graph(shape.read_graph)
+    return Work({read: edit.most_images}, {read: edit.least_images})

@@ -15,6 +15,7 @@ import onnxruntime as ort
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
+from relatent_service.engine.chains import Chain, Session
 from relatent_service.engine.engine import (
     Answer,
     Array,
@@ -42,7 +43,7 @@ class LocalEngine:
     def __init__(self, repository: Path) -> None:
         self._repository = repository
         self._graphs: dict[str, Graph] = {}
-        self._sessions: dict[str, ort.InferenceSession] = {}
+        self._sessions: dict[str, Session] = {}
         self._threads = _new_threads()
 
     @property
@@ -95,15 +96,20 @@ def _new_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="onnxruntime")
 
 
-def _open_all(repository: Path) -> tuple[dict[str, Graph], dict[str, ort.InferenceSession]]:
-    graphs, sessions = {}, {}
-    for path in sorted(repository.glob("*/config.pbtxt")):
-        config = _read_config(path)
+def _open_all(repository: Path) -> tuple[dict[str, Graph], dict[str, Session]]:
+    graphs: dict[str, Graph] = {}
+    sessions: dict[str, Session] = {}
+    configs = {path.parent: _read_config(path) for path in sorted(repository.glob("*/config.pbtxt"))}
+    # Ensembles last: they run the others.
+    for folder, config in sorted(configs.items(), key=lambda item: item[1].HasField("ensemble_scheduling")):
         graph = graph_of(config)
         if graph is not None:
             graphs[graph.name] = graph
-            sessions[graph.name] = _open(path.parent / "1" / "model.onnx", graph)
-            _warm_up(sessions[graph.name], graph, warmup_sample(config, graph, path.parent))
+            if config.HasField("ensemble_scheduling"):
+                sessions[graph.name] = Chain(config, sessions)
+            else:
+                sessions[graph.name] = _open(folder / "1" / "model.onnx", graph)
+            _warm_up(sessions[graph.name], graph, warmup_sample(config, graph, folder))
     if not graphs:
         raise EngineUnavailable(f"{repository}: expected at least one graph of a pack")
     return graphs, sessions
@@ -118,7 +124,7 @@ def _read_config(path: Path) -> model_config_pb2.ModelConfig:
     return config
 
 
-def _open(path: Path, graph: Graph) -> ort.InferenceSession:
+def _open(path: Path, graph: Graph) -> Session:
     if not path.is_file():
         raise EngineUnavailable(f"{path}: no such file")
     try:
@@ -137,7 +143,7 @@ def _open(path: Path, graph: Graph) -> ort.InferenceSession:
     return session
 
 
-def _warm_up(session: ort.InferenceSession, graph: Graph, sample: Mapping[str, Array]) -> None:
+def _warm_up(session: Session, graph: Graph, sample: Mapping[str, Array]) -> None:
     """Run a graph once, as Triton does before it calls a model ready."""
     try:
         session.run(list(graph.outputs), dict(sample))

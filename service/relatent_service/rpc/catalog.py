@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from relatent.core.attributes import Attribute
 from relatent.core.directions import Direction
 from relatent.core.methods import Method
 from relatent.core.pack import Pack
@@ -61,7 +62,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             resolution=pack.resolution,
             layers=pack.layers,
             width=pack.width,
-            attributes=pack.attributes,
+            attributes=pack.attribute_names,
             directions=[_direction_message(direction) for direction in pack.directions.values()],
             losses=_loss_terms(pack.default_method),
             default_steps=min(pack.default_method.default_steps, self.settings.max_steps),
@@ -74,6 +75,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
                 for preset, choice in pack.presets.items()
             ],
             domain=None if pack.domain is None else catalog_pb2.Domain(**asdict(pack.domain)),
+            described_attributes=map(_attribute_message, pack.attributes),
+            exact_edits=pack.controls is not None,
         )
 
     def _method_message(self, pack: Pack, method: Method) -> catalog_pb2.Method:
@@ -91,6 +94,16 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
 def _loss_terms(method: Method) -> list[catalog_pb2.LossTerm]:
     return [catalog_pb2.LossTerm(name=name, default_weight=weight) for name, weight in method.terms.items()]
+
+
+def _attribute_message(attribute: Attribute) -> catalog_pb2.Attribute:
+    return catalog_pb2.Attribute(
+        name=attribute.name,
+        label=attribute.label,
+        unit=attribute.unit,
+        low=attribute.low,
+        high=attribute.high,
+    )
 
 
 def _direction_message(direction: Direction) -> catalog_pb2.Direction:

@@ -13,6 +13,7 @@ from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.inversion import last_result, result_message
+from relatent_service.rpc.outcomes import outcome_messages
 from relatent_service.rpc.messages import image_message, latent_messages, timings_message
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
@@ -65,26 +66,31 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         pack = parsed.plan.pack
         space = parsed.plan.method.space
         edit = read_edit(pack, request.operations, self.settings.max_images, space)
-        parsed = parsed.followed_by(edit.edit.images)
+        parsed = parsed.followed_by(edit.edit.least_images)
         async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)
             with parsed.naming_fields():
                 result = await last_result(self.inverter, job, call, slot)
             with edit.naming_fields():
-                images = await self.synthesizer.edit_inverted(pack, result.code, edit.edit, call)
+                images = await self.synthesizer.edit_inverted(pack, result.code, edit.edit, call, slot)
         response = await _response(images, edit, layout, call)
         response.inversion.CopyFrom(await result_message(result, parsed.output_format, call))
         return response
 
 
 async def _response(made: Images, parsed: ParsedEdit, layout: Format, call: Call) -> editing_pb2.EditResponse:
-    strengths = parsed.edit.strip or (0.0,)
+    strengths = parsed.strip or (0.0,)
 
     def images() -> list[editing_pb2.EditedImage]:
         return [
-            editing_pb2.EditedImage(latent=latent, image=image_message(image, layout), strength=strength)
-            for latent, image, strength in zip(
-                latent_messages(made.pack, made.codes), made.pixels, strengths, strict=True
+            editing_pb2.EditedImage(
+                latent=latent,
+                image=image_message(image, layout),
+                strength=strength,
+                targets=outcome_messages(made, parsed.edit, index),
+            )
+            for index, (latent, image, strength) in enumerate(
+                zip(latent_messages(made.pack, made.codes), made.pixels, strengths, strict=True)
             )
         ]
 

@@ -17,9 +17,12 @@ from relatent.core.code_edits import (
 from relatent.core.edits import StyleMix, Truncation
 from relatent.core.pack import Pack
 from relatent.core.spaces import Space
+from relatent.core.targets import AttributeTarget
 from relatent.v1 import editing_pb2
-from relatent_service.errors import InvalidField
+from relatent_service.editing.exact import NotReadable
+from relatent_service.errors import InvalidField, Unreadable
 from relatent_service.rpc.reading.moves import read_layers, read_move, read_numbers, read_z_move
+from relatent_service.rpc.reading.targets import read_target
 from relatent_service.rpc.reading.values import read_latent
 
 MAX_OPERATIONS = 64
@@ -33,10 +36,12 @@ class ParsedEdit:
     Attributes:
         edit: what to do.
         fields: path of each operation's numbers in the request.
+        strip: the numbers that make several images of one, as the caller wrote them.
     """
 
     edit: CodeEdit
     fields: tuple[str, ...]
+    strip: tuple[float, ...] = ()
 
     @contextmanager
     def naming_fields(self) -> Iterator[None]:
@@ -44,9 +49,20 @@ class ParsedEdit:
 
         Raises:
             InvalidField: an operation left the range of float32.
+            Unreadable: what a target was to move cannot be read.
         """
         try:
             yield
+        except NotReadable as error:
+            target = next(
+                field
+                for field, operation in zip(self.fields, self.edit.operations, strict=True)
+                if isinstance(operation, AttributeTarget)
+            )
+            raise Unreadable(
+                target,
+                f"the pack's attribute network answers no finite number for {', '.join(error.attributes)}",
+            ) from error
         except CodeOutOfRange as error:
             raise InvalidField(
                 self.fields[error.index],
@@ -72,7 +88,7 @@ def read_edit(
     if len(strips) > 1:
         raise InvalidField(
             f"operations[{strips[1]}]",
-            f"expected one strength or amount, as operations[{strips[0]}] holds several already",
+            f"expected one strength, amount or value, as operations[{strips[0]}] holds several already",
         )
     edit = CodeEdit(tuple(operation for _, operation in read))
     try:
@@ -85,7 +101,7 @@ def read_edit(
             str(error),
             reason="MEANINGLESS_IN_SPACE",
         ) from error
-    return ParsedEdit(edit, tuple(field for field, _ in read))
+    return ParsedEdit(edit, tuple(field for field, _ in read), _strip(operations, edit))
 
 
 def read_z_moves(pack: Pack, moves: Sequence[editing_pb2.DirectionMove], field: str) -> ParsedEdit:
@@ -126,10 +142,23 @@ def _read_operation(
             return path, Truncation(pack.mean, psi)
         case "reduction":
             return f"{field}.reduction", Reduction()
+        case "attribute_target":
+            path = f"{field}.attribute_target"
+            return path, read_target(pack, operation.attribute_target, max_images, path)
         case _:
             raise InvalidField(
-                field, "expected direction, style_mix, interpolation, truncation or reduction, got none"
+                field,
+                "expected direction, style_mix, interpolation, truncation, reduction or attribute_target, "
+                "got none",
             )
+
+
+def _strip(operations: Sequence[editing_pb2.Operation], edit: CodeEdit) -> tuple[float, ...]:
+    for operation in operations:
+        for goal in operation.attribute_target.goals:
+            if len(values := goal.to or goal.by) > 1:
+                return tuple(values)
+    return edit.strip
 
 
 def _read_style_mix(pack: Pack, mix: editing_pb2.StyleMix, field: str) -> StyleMix:

@@ -1,0 +1,118 @@
+"""Exact edits: codes are moved until their images' attributes read what is asked for.
+
+A round makes the images of all codes that are not there yet, and reads them, as one batch.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.core.codes import Codes
+from relatent.core.pack import Pack
+from relatent.core.targets import AttributeTarget, End, Outcome, Search
+from relatent_service.engine.engine import EngineTimedOut
+from relatent_service.engine.models import Models
+from relatent_service.traffic.admission import Admission
+from relatent_service.traffic.call import Call
+from relatent_service.traffic.forecast import Slot
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+ANSWER_SECONDS = 0.05
+"""Kept back before a deadline, to write the answer."""
+
+
+class NotReadable(ArithmeticError):
+    """The attribute network answers no finite numbers for an image that is to be edited.
+
+    Attributes:
+        attributes: those that it does not answer.
+    """
+
+    def __init__(self, attributes: tuple[str, ...]) -> None:
+        super().__init__(f"no finite reading of {', '.join(attributes)}")
+        self.attributes = attributes
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Codes that a target was reached with, as near as could be.
+
+    Attributes:
+        codes: N of them.
+        pixels: their images, uint8 [N, R, R, 3].
+        outcomes: what became of each.
+    """
+
+    codes: Codes
+    pixels: Pixels
+    outcomes: list[Outcome]
+
+
+async def reach(
+    pack: Pack,
+    codes: Codes,
+    target: AttributeTarget,
+    models: Models,
+    admission: Admission,
+    slot: Slot,
+    call: Call,
+) -> Reached:
+    """Move codes until they are where a target wants them; one code for each value of a strip.
+
+    It ends with the best so far when the target's time is up or the call's deadline comes near.
+
+    Args:
+        pack: whose codes; one with controls.
+        codes: N of one space.
+        target: what to reach.
+        models: what runs the graphs.
+        admission: told of what is done.
+        slot: the call's.
+        call: on whose behalf.
+
+    Raises:
+        NotReadable: what is to be edited cannot be read.
+    """
+    assert pack.controls is not None
+    graph = pack.graph(pack.spaces[codes.space].read_graph)
+    pixels, before = await models.read(pack, codes, call)
+    admission.advance(slot, graph, len(codes))
+    if not np.isfinite(before).all():
+        bad = ~np.isfinite(before).all(0)
+        raise NotReadable(tuple(name for name, none in zip(pack.attribute_names, bad, strict=True) if none))
+    search = Search(pack.attributes, pack.controls, target, before)
+    count = len(search.active)
+    base = codes if len(codes) == count else codes.with_w(np.repeat(codes.w, count, axis=0))
+    pixels = np.repeat(pixels, count // len(codes), axis=0)
+    interrupted, seconds = End.STALLED, 0.0
+    while (active := np.flatnonzero(search.active)).size:
+        if (end := _time_is_up(target, call, seconds)) is not None:
+            interrupted = end
+            break
+        began = time.monotonic()
+        try:
+            tried, readings = await models.read(pack, base.at(active).shifted(search.shifts()), call)
+        except EngineTimedOut:
+            interrupted = End.DEADLINE
+            break
+        better = search.learn(readings)
+        pixels[active[better]] = tried[better]
+        admission.advance(slot, graph, len(active))
+        seconds = time.monotonic() - began
+    return Reached(base.shifted(search.best), pixels, search.outcomes(interrupted))
+
+
+def _time_is_up(target: AttributeTarget, call: Call, seconds: float) -> End | None:
+    """Why there is no time for a round that takes as long as the last; None if there is."""
+    end = time.monotonic() + seconds
+    if target.seconds is not None and end > call.arrived + target.seconds:
+        return End.TIME_BUDGET
+    if call.deadline is not None and end + ANSWER_SECONDS > call.deadline:
+        return End.DEADLINE
+    return None
