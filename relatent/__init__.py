@@ -49,16 +49,20 @@ if TYPE_CHECKING:
         LatentCode,
     )
     from relatent.client.requests import (
+        Goal,
         Interpolate,
         InvertOptions,
         Mix,
         Move,
         Operation,
+        Reach,
         Reduce,
         Start,
         Truncate,
     )
     from relatent.client.results import (
+        AttributeInfo,
+        AttributeOutcome,
         Catalog,
         Checkpoint,
         DirectionInfo,
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
         PackInfo,
         Progress,
         SynthesizedImage,
+        TargetOutcome,
         Timings,
     )
     from relatent.client.retrying import (
@@ -100,6 +105,10 @@ if TYPE_CHECKING:
         Plateau,
         StopReason,
     )
+    from relatent.core.targets import (
+        End,
+        Part,
+    )
 
 _MODULES = tuple(
     f"relatent.client.{name}"
@@ -108,6 +117,8 @@ _MODULES = tuple(
 
 __all__ = [
     "AsyncClient",
+    "AttributeInfo",
+    "AttributeOutcome",
     "CallError",
     "Catalog",
     "Checkpoint",
@@ -119,8 +130,10 @@ __all__ = [
     "Domain",
     "Edit",
     "EditedImage",
+    "End",
     "FieldViolation",
     "Fit",
+    "Goal",
     "ImageFormat",
     "ImageInput",
     "InDomain",
@@ -140,6 +153,7 @@ __all__ = [
     "Operation",
     "OverloadedError",
     "PackInfo",
+    "Part",
     "Picture",
     "Plateau",
     "PreconditionError",
@@ -147,6 +161,7 @@ __all__ = [
     "PresetChoice",
     "Progress",
     "Quality",
+    "Reach",
     "Reduce",
     "RelatentError",
     "RetryPolicy",
@@ -156,6 +171,7 @@ __all__ = [
     "StartRule",
     "StopReason",
     "SynthesizedImage",
+    "TargetOutcome",
     "Timings",
     "Truncate",
     "UnavailableError",

@@ -1,4 +1,4 @@
-"""`relatent models` and `relatent directions`: what a service has."""
+"""`relatent models`, `relatent attributes` and `relatent directions`: what a service has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relatent.core.spaces import Space
 
 
 def add_parsers(commands: Any) -> None:
-    """Add both commands."""
+    """Add the commands."""
     models: argparse.ArgumentParser = commands.add_parser(
         "models", help="list the packs of a service", description="List the packs of a service."
     )
@@ -20,9 +20,16 @@ def add_parsers(commands: Any) -> None:
     directions: argparse.ArgumentParser = commands.add_parser(
         "directions", help="list a pack's edit directions", description="List a pack's edit directions."
     )
-    arguments.add_pack(directions)
     directions.set_defaults(run=run_directions)
-    for parser in (models, directions):
+    attributes: argparse.ArgumentParser = commands.add_parser(
+        "attributes",
+        help="list what a pack reads off images, for exact edits",
+        description="List what a pack reads off images: what `relatent edit --to` and `--by` take.",
+    )
+    attributes.set_defaults(run=run_attributes)
+    for parser in (attributes, directions):
+        arguments.add_pack(parser)
+    for parser in (models, attributes, directions):
         arguments.add_connection(parser, timeout=10.0)
         arguments.add_json(parser)
 
@@ -51,6 +58,27 @@ def run_models(args: argparse.Namespace) -> int:
     say(
         output.table(("PACK", "IMAGES", "CODE", "DIRECTIONS", "METHODS", "LICENCE", "REVISION", "WHAT"), rows)
     )
+    return 0
+
+
+def run_attributes(args: argparse.Namespace) -> int:
+    """List the attributes."""
+    with arguments.client(args) as client:
+        pack = client.pack(args.pack)
+    if args.json:
+        described = {name: asdict(each) for name, each in pack.described.items()}
+        output.print_json({"pack": pack.name, "exact_edits": pack.exact_edits, "attributes": described})
+        return 0
+    rows = [
+        (
+            name,
+            each.label,
+            f"{each.low:g} to {each.high:g}" if each.low < each.high else "not measured",
+            each.unit or "-",
+        )
+        for name, each in pack.described.items()
+    ]
+    say(output.table(("ATTRIBUTE", "WHAT", "RANGE", "UNIT"), rows))
     return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relatent.cli import arguments, operations, output, sheets
+from relatent.cli import arguments, operations, output, sheets, targets
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
@@ -27,8 +27,8 @@ def add_parser(commands: Any) -> None:
         "edit",
         help="edit images or latent codes",
         description="Edit images, which are inverted first, or saved latent codes. Operations apply in the "
-        "order given; one of them may hold several strengths, which makes a strip.",
-        epilog="relatent edit photo.png --set smile=1.5 --set age=-3:3:5 --keep glasses",
+        "order given; one of them may hold several strengths or values, which makes a strip.",
+        epilog="relatent edit photo.png --to smile=0.8 --by yaw=10deg --hold age,glasses",
     )
     parser.add_argument("sources", nargs="+", type=Path, metavar=f"IMAGE|FILE{SUFFIX}|FOLDER")
     operations.add_operations(parser)
@@ -129,6 +129,9 @@ def _report(outcomes: list[Outcome[_Done]], passed: Sequence[PassedOver], args: 
         inverted = f" (inverted: {output.inversion_line(inversion)})" if inversion else ""
         picture = value.files.strip or value.files.pictures[0]
         say(f"{one_line(item.path)}: {one_line(picture)}{inverted}")
+        for edited in value.edit.images:
+            for line in targets.outcome_lines(edited):
+                say(f"  {line}")
     say(output.summary(outcomes, len(passed), args.out))
 
 
@@ -137,7 +140,12 @@ def _document(item: Item, value: _Done) -> dict[str, Any]:
     return {
         "input": item.path,
         "images": [
-            {"image": file, "latent": file.with_suffix(SUFFIX), "strength": edited.strength}
+            {
+                "image": file,
+                "latent": file.with_suffix(SUFFIX),
+                "strength": edited.strength,
+                "targets": targets.outcome_documents(edited),
+            }
             for file, edited in zip(value.files.pictures, value.edit.images, strict=True)
         ],
         "strip": value.files.strip,

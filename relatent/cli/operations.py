@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from relatent.cli import arguments
+from relatent.cli import arguments, targets
 from relatent.client.errors import InputError
 from relatent.client.latents import SUFFIX, LatentCode
-from relatent.client.requests import Interpolate, Mix, Move, Operation, Reduce, Truncate
+from relatent.client.requests import Goal, Interpolate, Mix, Move, Operation, Reach, Reduce, Truncate
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
         "--layers", type=arguments.layers, metavar="FIRST-LAST", help="layers that --set moves"
     )
     _add_meaning(group, "--set")
+    targets.add_targets(group)
 
 
 def operations(args: argparse.Namespace) -> list[Operation]:
@@ -76,14 +77,18 @@ def operations(args: argparse.Namespace) -> list[Operation]:
         InputError: none.
     """
     if not args.operations:
-        raise InputError("nothing to do: expected --set, --mix, --towards, --truncate or --reduce")
-    wanted: list[Operation] = []
+        raise InputError(
+            "nothing to do: expected --to, --by, --set, --mix, --towards, --truncate or --reduce"
+        )
+    if args.hold is not None and not any(isinstance(wish, Goal) for wish in args.operations):
+        raise InputError("--hold: expected --to or --by besides, which it is for")
+    wanted: list[Operation | Goal] = []
     for wish in args.operations:
-        operation = wish.operation
+        operation = wish if isinstance(wish, Goal) else wish.operation
         if isinstance(operation, Move):
             operation = replace(_meant(operation, args), layers=args.layers)
         wanted.append(operation)
-    return wanted
+    return list(targets.gathered(wanted, args.hold))
 
 
 def add_z_moves(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +113,8 @@ def z_moves(args: argparse.Namespace) -> list[Move]:
 
 def code_files(args: argparse.Namespace) -> list[Path]:
     """The files of the codes that operations take from or go to."""
-    return [wish.file for wish in args.operations if wish.file is not None]
+    wishes = [wish for wish in args.operations if isinstance(wish, _ParsedOperation)]
+    return [wish.file for wish in wishes if wish.file is not None]
 
 
 def image_count(wanted: Sequence[Operation]) -> int:
@@ -120,8 +126,15 @@ def _strength_count(operation: Operation) -> int:
     match operation:
         case Move(strength=[*several]) | Interpolate(amount=[*several]):
             return len(several)
+        case Reach(goals=goals):
+            return max((len(_values(goal)) for goal in goals), default=1)
         case _:
             return 1
+
+
+def _values(goal: Goal) -> Sequence[float]:
+    values = goal.to if goal.to is not None else goal.by
+    return values if isinstance(values, Sequence) else [0.0]
 
 
 def _move(text: str) -> _ParsedOperation:

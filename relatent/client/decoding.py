@@ -11,6 +11,8 @@ from relatent.client.images import picture
 from relatent.client.latents import SPACE_OF_MESSAGE, latent_code
 from relatent.client.requests import PRESETS
 from relatent.client.results import (
+    AttributeInfo,
+    AttributeOutcome,
     Catalog,
     Checkpoint,
     DirectionInfo,
@@ -24,6 +26,7 @@ from relatent.client.results import (
     PackInfo,
     Progress,
     SynthesizedImage,
+    TargetOutcome,
     Timings,
 )
 from relatent.core.domain import Domain
@@ -32,6 +35,7 @@ from relatent.core.presets import PresetChoice
 from relatent.core.quality import Quality
 from relatent.core.spaces import Space
 from relatent.core.stopping import StopReason
+from relatent.core.targets import End, Part
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 
 _STOP_REASONS = {
@@ -46,6 +50,19 @@ _SPACES = {
     catalog_pb2.DIRECTION_SPACE_W: Space.W,
     catalog_pb2.DIRECTION_SPACE_W_PLUS: Space.W_PLUS,
     catalog_pb2.DIRECTION_SPACE_Z: Space.Z,
+}
+_ENDS = {
+    editing_pb2.TARGET_END_REACHED: End.REACHED,
+    editing_pb2.TARGET_END_RANGE: End.RANGE,
+    editing_pb2.TARGET_END_STALLED: End.STALLED,
+    editing_pb2.TARGET_END_ROUNDS: End.ROUNDS,
+    editing_pb2.TARGET_END_TIME_BUDGET: End.TIME_BUDGET,
+    editing_pb2.TARGET_END_DEADLINE: End.DEADLINE,
+}
+_PARTS = {
+    editing_pb2.ATTRIBUTE_ROLE_ASKED: Part.ASKED,
+    editing_pb2.ATTRIBUTE_ROLE_HELD: Part.HELD,
+    editing_pb2.ATTRIBUTE_ROLE_FREE: Part.FREE,
 }
 _PRESETS = {message: preset for preset, message in PRESETS.items()}
 
@@ -116,8 +133,21 @@ def _quality(message: types_pb2.Quality) -> Quality:
 
 def edit(message: editing_pb2.EditResponse, inverted: Inversion | None) -> Edit:
     """Read an edit's answer."""
-    images = tuple(EditedImage(latent_code(i.latent), picture(i.image), i.strength) for i in message.images)
+    images = tuple(
+        EditedImage(latent_code(i.latent), picture(i.image), i.strength, tuple(map(_target, i.targets)))
+        for i in message.images
+    )
     return Edit(images, inverted, timings(message.timings))
+
+
+def _target(message: editing_pb2.TargetOutcome) -> TargetOutcome:
+    if message.end not in _ENDS or not {each.role for each in message.attributes} <= _PARTS.keys():
+        raise ContractError(f"target: end {message.end} or a role of an attribute is unknown to this client")
+    attributes = {
+        each.attribute: AttributeOutcome(_PARTS[each.role], each.before, each.asked, each.reached)
+        for each in message.attributes
+    }
+    return TargetOutcome(attributes, message.rounds, _ENDS[message.end])
 
 
 def synthesized(
@@ -167,6 +197,11 @@ def pack_info(message: catalog_pb2.Pack) -> PackInfo:
             if choice.preset in _PRESETS
         },
         domain=_domain(message.domain) if message.HasField("domain") else None,
+        described={
+            each.name: AttributeInfo(each.label, each.unit, each.low, each.high)
+            for each in message.described_attributes
+        },
+        exact_edits=message.exact_edits,
     )
 
 

@@ -17,6 +17,7 @@ from relatent.core.presets import Preset, PresetChoice
 from relatent.core.quality import Quality
 from relatent.core.spaces import Space
 from relatent.core.stopping import StopReason
+from relatent.core.targets import End, Part
 from relatent.v1 import inversion_pb2
 
 
@@ -138,18 +139,52 @@ class Inversion:
 
 
 @dataclass(frozen=True)
+class AttributeOutcome:
+    """What became of one attribute, in its unit.
+
+    Attributes:
+        part: asked, held or free.
+        before: what the image read before.
+        asked: what was asked for; of one without a goal the same as before.
+        reached: what the image reads now.
+    """
+
+    part: Part
+    before: float
+    asked: float
+    reached: float
+
+
+@dataclass(frozen=True)
+class TargetOutcome:
+    """What became of a `Reach`.
+
+    Attributes:
+        attributes: by name.
+        rounds: done.
+        end: why it ended.
+    """
+
+    attributes: Mapping[str, AttributeOutcome]
+    rounds: int
+    end: End
+
+
+@dataclass(frozen=True)
 class EditedImage:
     """One edited image.
 
     Attributes:
         latent: the edited code.
         image: its image.
-        strength: the strength or amount that made it, where there were several; else 0.
+        strength: the strength, amount or value that made it, where there were several; else 0.
+        targets: what became of each `Reach` among the operations.
     """
 
     latent: LatentCode
     image: Picture
     strength: float
+    targets: tuple[TargetOutcome, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +192,7 @@ class Edit:
     """An edit's answer.
 
     Attributes:
-        images: one, or one for each strength or amount, in their order.
+        images: one, or one for each strength, amount or value, in their order.
         inversion: how the image was inverted, where an image was edited; else None.
         timings: where the time of the edit itself went.
     """
@@ -199,6 +234,22 @@ class DirectionInfo:
     space: Space
     licence: str
     source: str
+
+
+@dataclass(frozen=True)
+class AttributeInfo:
+    """Something that a pack's attribute network reads off images.
+
+    Attributes:
+        label: what people call it.
+        unit: of its values; empty for a number without one.
+        low, high: the values that make sense; the same where they were not measured.
+    """
+
+    label: str
+    unit: str
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -250,6 +301,8 @@ class PackInfo:
         methods: its ways of inverting by name, the default first.
         presets: what it does for each quality.
         domain: how far genuine images are from what its generator makes; None where it does not know.
+        described: the attributes, by name.
+        exact_edits: whether edits may aim at attributes (`Reach`).
     """
 
     name: str
@@ -270,6 +323,8 @@ class PackInfo:
     methods: Mapping[str, MethodInfo] = field(default_factory=dict)
     presets: Mapping[Preset, PresetChoice] = field(default_factory=dict)
     domain: Domain | None = None
+    described: Mapping[str, AttributeInfo] = field(default_factory=dict)
+    exact_edits: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Attributes: what a pack's network reads off images, in units that people use.
 
-A network answers numbers of its own, *readings*. A *value* is what people see of one: offset + scale * reading,
-in the attribute's unit.
+A network answers numbers of its own, *readings*. A *value* is what people see of one, in the attribute's
+unit: offset + scale * reading.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class CodeEdit:
 
     @property
     def least_images(self) -> int:
-        """How many images must be made for any answer: those asked for, and for each target as many to read."""
+        """How many images any answer takes: those asked for, and for each target as many to read."""
         return self.images + (1 + self.images) * len(self.targets)
 
     @property

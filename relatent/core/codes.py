@@ -77,7 +77,7 @@ class Codes:
         return Codes(self.space, {CODE: w, **carried})
 
     def shifted(self, shifts: Floats) -> Codes:
-        """The same moved by shifts float32 [N, L, D], or one code by several; M codes of one are moved alike."""
+        """The same moved by shifts float32 [N, L, D]; the M codes of one of `Space.MULTI` are moved alike."""
         return self.with_w(self.w + (shifts[:, None] if self.space is Space.MULTI else shifts))
 
     def reduced(self) -> Codes:

@@ -1,9 +1,9 @@
 """Exact edits: codes are moved until attributes read what is asked for, by readings alone.
 
-A pack knows one constant matrix, how attributes answer to codes on average. A step of least norm along it is
-right to first order; the new image's readings then correct the matrix by Broyden's rank-one update ("A class of
-methods for solving nonlinear simultaneous equations", 1965), for each code its own, and so on. No gradient is
-needed, so the readings may come from any network.
+A pack knows one constant matrix, how attributes answer to codes on average. A step of least norm along it
+is right to first order; the new image's readings then correct the matrix by Broyden's rank-one update ("A
+class of methods for solving nonlinear simultaneous equations", 1965), for each code its own, and so on. No
+gradient is needed, so the readings may come from any network.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class Outcome:
 class Search:
     """Looks for codes whose readings are those asked for; N codes at once, each on its own.
 
-    Ask for `shifts` of the codes that are `active`, read their images, and tell the readings by `learn`; until
-    none is active or time is up.
+    Ask for `shifts` of the codes that are `active`, read their images, and tell the readings by `learn`;
+    until none is active or time is up.
 
     Args:
         attributes: the pack's.

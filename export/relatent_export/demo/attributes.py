@@ -23,8 +23,8 @@ _SHOWN: dict[str, tuple[str, str, float, float]] = {
     "background_value": ("lightness of the background", "", 0, 1),
     "shirt_hue": ("hue of the shirt", "", 0, 1),
 }
-"""By factor: what people call it, the unit, and the values at -1 and 1. Degrees and years are what the drawings
-look like; nothing in them was measured with an instrument."""
+"""By factor: what people call it, the unit, and the values at -1 and 1. Degrees and years are what the
+drawings look like; nothing in them was measured with an instrument."""
 
 
 def described() -> tuple[Attribute, ...]:

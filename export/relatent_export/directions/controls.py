@@ -55,8 +55,8 @@ def measure_controls(
 ) -> Measured:
     """Measure what exact edits of a pack need.
 
-    Derivatives are taken by autograd where the attribute network is one of PyTorch's, and by finite differences
-    of what `read` reads else: central ones, along what mapped codes vary most in.
+    Derivatives are taken by autograd where the attribute network is one of PyTorch's, and by finite
+    differences of what `read` reads else: central ones, along what mapped codes vary most in.
 
     Args:
         networks: the pack's.

@@ -51,7 +51,7 @@ class Models:
         return (await self._run(pack.spaces[codes.space].graph, pack, parts, call))["image"]
 
     async def read(self, pack: Pack, codes: Codes, call: Call) -> tuple[Pixels, Floats]:
-        """The images uint8 [B, R, R, 3] of codes and what their attributes read, float32 [B, A], in one run."""
+        """The images uint8 [B, R, R, 3] of codes and what they read, float32 [B, A], in one run."""
         parts = dict(codes.broadcast(pack.layers).parts)
         answer = await self._run(pack.spaces[codes.space].read_graph, pack, parts, call)
         return answer["image"], answer["attributes"]

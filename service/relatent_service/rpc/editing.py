@@ -13,8 +13,8 @@ from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.inversion import last_result, result_message
-from relatent_service.rpc.outcomes import outcome_messages
 from relatent_service.rpc.messages import image_message, latent_messages, timings_message
+from relatent_service.rpc.outcomes import outcome_messages
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
 from relatent_service.rpc.reading.options import read_inversion
