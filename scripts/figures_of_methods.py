@@ -40,25 +40,28 @@ def methods() -> str:
         "Seconds",
     )
     rows = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-    rows += [_row(f"`{name}`", each) for name, each in report["methods"].items()]
-    rows.append(_row(f"PTI, {report['pti_images']} drawings", report["pti"]))
+    demo = read_pack(ROOT / "packs" / "demo")
+    for name, each in report["methods"].items():
+        rows.append(_row(f"`{name}`", each, demo.spaces[demo.methods[name].space].bytes))
+    pti = report["pti"]
+    rows.append(_row(f"PTI, {report['pti_images']} drawings", pti, pti["code_bytes"]))
     return "\n".join(rows)
 
 
-def _row(name: str, row: Report) -> str:
+def _row(name: str, row: Report, size: int) -> str:
     cells = [
         name,
         f"{1e4 * row['mse']:.2f}",
         f"{row['psnr']:.1f}",
         f"{row['ssim']:.3f}",
         f"{row['perceptual']:.4f}",
-        f"{1e3 * row['fid']:.2f}e-3" if "fid" in row else "",
+        f"{1e5 * row['fid']:.1f}e-5" if "fid" in row else "",
         f"{row['sliced_wasserstein']:.1f}" if "sliced_wasserstein" in row else "",
         f"{row['in_domain']:.2f}" if "in_domain" in row else "",
         f"{row['edit_gain']:.2f} ({row['judge_gain']:.2f})",
         f"{row['leak']:.1f} ({row['judge_leak']:.1f})",
-        f"{row['code_bytes']:,}",
-        f"{row['passes']:,}",
+        f"{size:,}",
+        f"{row['passes']:,.0f}",
         f"{row['seconds']:.2f}",
     ]
     return f"| {' | '.join(cells)} |"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bench.measurement import NAMES
-from relatent.core.pack import file_digest
+from relatent.core.pack import file_digest, read_pack
 from scripts.figures import STEP_BAR
 
 ROOT = Path(__file__).parents[2]
@@ -66,3 +66,38 @@ def test_the_in_domain_score_tells_drawings_from_what_is_none() -> None:
     assert not measured["quick"]
     for name in ("noise", "photographs", "upside_down", "shuffled_patches"):
         assert measured["auc"][name] >= 0.99
+
+
+METHODS = json.loads((ROOT / "docs/methods.json").read_text())
+
+
+def test_methods_were_measured_with_the_graphs_that_are_committed() -> None:
+    assert not METHODS["quick"]
+    assert METHODS["images"] == 64
+    digests = {
+        path.parents[1].name: file_digest(path) for path in ROOT.glob("model_repository/demo_*/1/model.onnx")
+    }
+    assert METHODS["graphs_sha256"] == digests
+
+
+def test_a_feature_offset_cuts_the_error_eightfold_and_edits_as_well_by_both_networks() -> None:
+    feature, hybrid = METHODS["methods"]["feature"], METHODS["methods"]["hybrid"]
+    assert feature["mse"] <= hybrid["mse"] / 8
+    for gain, leak in (("edit_gain", "leak"), ("judge_gain", "judge_leak")):
+        assert abs(feature[gain] / hybrid[gain] - 1) <= 0.03
+        assert feature[leak] <= hybrid[leak]
+    assert METHODS["feature_steps"]["steps"] <= 15
+
+
+def test_several_codes_are_closer_than_one_and_the_domains_weight_trades_likeness_for_the_cycle() -> None:
+    assert METHODS["methods"]["multi_code"]["mse"] < METHODS["multi_code_1"]["mse"]
+    trade = [METHODS["in_domain_trade"][weight] for weight in ("0.001", "0.01", "0.1")]
+    assert [row["in_domain"] for row in trade] == sorted((row["in_domain"] for row in trade), reverse=True)
+    assert [row["mse"] for row in trade] == sorted(row["mse"] for row in trade)
+
+
+def test_the_catalog_tells_of_methods_what_was_measured() -> None:
+    told = read_pack(ROOT / "packs/demo").methods
+    for name, figures in METHODS["methods"].items():
+        assert told[name].measured["mse"] == figures["mse"]
+        assert told[name].measured["leak"] == figures["leak"]
