@@ -101,3 +101,13 @@ def test_the_catalog_tells_of_methods_what_was_measured() -> None:
     for name, figures in METHODS["methods"].items():
         assert told[name].measured["mse"] == figures["mse"]
         assert told[name].measured["leak"] == figures["leak"]
+
+
+def test_a_quality_is_reached_many_times_sooner_than_in_the_published_loops() -> None:
+    measured = json.loads((ROOT / "docs/quality.json").read_text())
+    assert not measured["quick"]
+    assert measured["refine_sha256"] == METHODS["refine_sha256"]
+    for callers in ("one", "eight"):
+        assert measured["ours"]["perceptual"][callers] <= measured["goal"][callers]
+        assert measured["speedup_over_idinvert_style"][callers]["low"] >= 20
+        assert measured["speedup_over_image2stylegan_style"][callers]["low"] >= 40
