@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,10 +144,10 @@ class _Bench:
             drawing, changes = self._singles.drawing[place], self._singles.changes[place]
             code = codes[drawing]
             contenders: dict[str, Callable[[], Awaitable[object]]] = {
-                "exact": lambda code=code, changes=changes: client.edit(code, self._exactly(changes)),
-                "round": lambda code=code: client.edit(code, [Reach([Goal("yaw", by=0.0)])]),
-                "plain": lambda code=code, changes=changes: client.edit(code, self._openly(changes)),
-                "graph": lambda drawing=drawing: _graph(self._graphs, w[drawing : drawing + 1]),
+                "exact": partial(client.edit, code, self._exactly(changes)),
+                "round": partial(client.edit, code, [Reach([Goal("yaw", by=0.0)])]),
+                "plain": partial(client.edit, code, self._openly(changes)),
+                "graph": partial(_graph, self._graphs, w[drawing : drawing + 1]),
             }
             for name in list(contenders)[:: 1 if turn % 2 else -1]:
                 began = time.perf_counter()

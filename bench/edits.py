@@ -43,7 +43,8 @@ class Asked:
     @property
     def asked(self) -> NDArray[np.bool_]:
         """Which factors each asks for, [M, 16]."""
-        return self.changes != 0
+        asked: NDArray[np.bool_] = self.changes != 0
+        return asked
 
 
 def single_edits(drawings: HeldOut) -> Asked:
@@ -65,13 +66,14 @@ def single_edits(drawings: HeldOut) -> Asked:
 def double_edits(singles: Asked, count: int, seed: int = 71) -> Asked:
     """Changes of two factors at once: pairs of single ones of the same drawing."""
     random = np.random.default_rng(seed)
-    drawing, changes = [], []
+    drawing: list[int] = []
+    changes: list[Floats] = []
     while len(drawing) < count:
         one = int(random.integers(len(singles)))
         others = np.flatnonzero(singles.drawing == singles.drawing[one])
         other = int(random.choice(others))
         if not (singles.asked[one] & singles.asked[other]).any():
-            drawing.append(singles.drawing[one])
+            drawing.append(int(singles.drawing[one]))
             changes.append(singles.changes[one] + singles.changes[other])
     return Asked(np.array(drawing), np.stack(changes))
 

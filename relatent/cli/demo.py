@@ -6,13 +6,11 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from relatent.cli import arguments, demo_results, output
 from relatent.cli import printing as telling
@@ -23,8 +21,8 @@ from relatent.cli.local_service import LocalService
 from relatent.client.blocking import Client
 from relatent.client.errors import InputError
 from relatent.client.images import save_image
-from relatent.client.requests import Interpolate, InvertOptions, Move
-from relatent.client.results import DirectionInfo, EditedImage, Inversion, PackInfo
+from relatent.client.requests import Goal, Interpolate, InvertOptions, Reach
+from relatent.client.results import EditedImage, Inversion, PackInfo
 from relatent.client.resuming import ProgressCallback
 from relatent.core.files import write_file
 from relatent.core.presets import Preset
@@ -35,8 +33,8 @@ _TIMEOUT = 600.0
 Say = Callable[[str], None]
 """Tells people how far it is."""
 
-EDIT_SHARE = 0.6
-"""How far an edit goes in its direction's measured range: clearly, and not to its very end."""
+EDIT_SHARE = 0.9
+"""How far an edit goes in its attribute's range: clearly, and not to its very end."""
 
 
 def add_parser(commands: Any) -> None:
@@ -104,8 +102,7 @@ def _work(
     client: Client, drawings: Sequence[Item], steps: int, seconds: dict[str, float], say: Say
 ) -> list[Portrait]:
     pack = client.pack(PACK)
-    directions = {direction.name: direction for direction in pack.directions}
-    _check_directions(directions)
+    _check_attributes(pack)
     say(f"Inverting {len(drawings)} drawings by the encoder alone …")
     encoded, seconds["encoder"] = _invert(client, drawings, _asked(pack, Preset.FAST, 0))
     say(f"  {seconds['encoder']:.1f} s")
@@ -117,7 +114,7 @@ def _work(
     began = time.monotonic()
     following = [*inverted[1:], inverted[0]]
     portraits = [
-        Portrait(item.path, start, end, _edits(client, end, directions), _morph(client, end, other))
+        Portrait(item.path, start, end, _edits(client, end, pack), _morph(client, end, other))
         for item, start, end, other in zip(drawings, encoded, inverted, following, strict=True)
     ]
     seconds["edits"] = time.monotonic() - began
@@ -132,10 +129,10 @@ def _asked(pack: PackInfo, quality: Preset, steps: int) -> InvertOptions:
     return InvertOptions(pack=PACK, steps=steps)
 
 
-def _check_directions(directions: Mapping[str, DirectionInfo]) -> None:
-    wanted = {name for column in demo_results.EDITS for name in (column.direction, *column.keep)}
-    if missing := sorted(wanted - directions.keys()):
-        raise InputError(f"pack {PACK}: no direction called {', '.join(missing)}")
+def _check_attributes(pack: PackInfo) -> None:
+    wanted = {column.attribute for column in demo_results.EDITS}
+    if missing := sorted(wanted - pack.described.keys()):
+        raise InputError(f"pack {PACK}: no attribute called {', '.join(missing)}")
 
 
 def _invert(
@@ -152,22 +149,22 @@ def _invert(
     return [outcome.value for outcome in outcomes if outcome.value is not None], time.monotonic() - began
 
 
-def _edits(
-    client: Client, inversion: Inversion, directions: Mapping[str, DirectionInfo]
-) -> tuple[EditedImage, ...]:
-    before = inversion.reconstruction.array.astype(np.float32)
-
-    def change(edited: EditedImage) -> float:
-        return float(np.square(edited.image.array - before).mean())
-
+def _edits(client: Client, inversion: Inversion, pack: PackInfo) -> tuple[EditedImage, ...]:
     chosen = []
     for column in demo_results.EDITS:
-        direction = directions[column.direction]
-        ends = [direction.min_strength * EDIT_SHARE, direction.max_strength * EDIT_SHARE]
-        edit = client.edit(inversion.latent, [Move(column.direction, ends, keep=column.keep)])
-        # Who smiles already shows little of more smile: take the end that changes more.
-        chosen.append(max(edit.images, key=change))
+        attribute = pack.described[column.attribute]
+        middle, half = (attribute.low + attribute.high) / 2, (attribute.high - attribute.low) / 2
+        ends = [middle - EDIT_SHARE * half, middle + EDIT_SHARE * half]
+        hold = [name for name in pack.described if name not in (column.attribute, *column.free)]
+        edit = client.edit(inversion.latent, [Reach([Goal(column.attribute, to=ends)], hold=hold)])
+        # Who smiles already shows little of more smile: take the end that is further away.
+        chosen.append(max(edit.images, key=lambda edited: _moved(edited, column.attribute)))
     return tuple(chosen)
+
+
+def _moved(edited: EditedImage, attribute: str) -> float:
+    outcome = edited.targets[0].attributes[attribute]
+    return abs(outcome.reached - outcome.before)
 
 
 def _morph(client: Client, inversion: Inversion, other: Inversion) -> tuple[EditedImage, ...]:

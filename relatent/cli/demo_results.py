@@ -13,6 +13,7 @@ from PIL import Image
 
 from relatent.cli import sheets
 from relatent.client.results import EditedImage, Inversion
+from relatent.core.targets import Part
 
 PACK = "demo"
 MORPH_AMOUNTS = (0.25, 0.5, 0.75, 1.0)
@@ -20,17 +21,23 @@ MORPH_AMOUNTS = (0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class EditColumn:
-    """An edit of the sheet: a direction, and the ones whose attributes stay."""
+    """An edit of the sheet.
 
-    direction: str
-    keep: tuple[str, ...] = ()
+    Attributes:
+        attribute: that changes.
+        free: attributes that may change with it; all others stay.
+    """
+
+    attribute: str
+    free: tuple[str, ...] = ()
 
 
 EDITS = (
     EditColumn("smile"),
+    EditColumn("yaw"),
     EditColumn("glasses"),
-    EditColumn("hair_tone"),
-    EditColumn("age", keep=("glasses",)),
+    EditColumn("age"),
+    EditColumn("age", free=("glasses",)),
 )
 
 
@@ -99,8 +106,8 @@ def contact_sheet(portraits: Sequence[Portrait], report: Mapping[str, Any]) -> I
         sheets.Column(portraits[0].inverted.method, f"+ {portraits[0].inverted.steps} gradient steps"),
         *(
             sheets.Column(
-                column.direction.replace("_", " "),
-                f"{' and '.join(column.keep)} kept" if column.keep else "edited",
+                column.attribute.replace("_", " "),
+                f"{' and '.join(column.free)} free" if column.free else "all else held",
                 gap=column is EDITS[0],
             )
             for column in EDITS
@@ -132,6 +139,12 @@ def _captions(portrait: Portrait) -> list[str]:
     return [
         portrait.path.stem,
         *(f"{inversion.quality.psnr:.1f} dB" for inversion in inversions),
-        *(f"{edited.strength:+.1f}" for edited in portrait.edits),
+        *map(_change, portrait.edits),
         *("" for _ in portrait.morph),
     ]
+
+
+def _change(edited: EditedImage) -> str:
+    """From what to what."""
+    asked = [each for each in edited.targets[0].attributes.values() if each.part is Part.ASKED]
+    return ", ".join(f"{each.before:.2g} to {each.reached:.2g}" for each in asked)

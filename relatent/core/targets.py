@@ -174,7 +174,8 @@ class Search:
         square += (_DAMPING * trace + _TINY)[:, None, None] * np.eye(len(self._rows), dtype=np.float32)
         weights = np.linalg.solve(square, wanted[..., None])
         self._tried[active] = shift + (matrix.transpose(0, 2, 1) @ weights)[..., 0]
-        return self._tried[active].reshape(-1, *self._shape)
+        tried: Floats = self._tried[active].reshape(-1, *self._shape)
+        return tried
 
     def learn(self, readings: Floats) -> NDArray[np.bool_]:
         """Take what the images of the shifts read, [M, A].
@@ -212,7 +213,8 @@ class Search:
     @property
     def best(self) -> Floats:
         """What to add to each code for the nearest so far, [N, L, D]."""
-        return self._best.reshape(-1, *self._shape)
+        best: Floats = self._best.reshape(-1, *self._shape)
+        return best
 
     def outcomes(self, interrupted: End = End.STALLED) -> list[Outcome]:
         """What became of each code; `interrupted` is why those ended that were still active."""

@@ -124,11 +124,11 @@ def _read_config(path: Path) -> model_config_pb2.ModelConfig:
     return config
 
 
-def _open(path: Path, graph: Graph) -> Session:
+def _open(path: Path, graph: Graph) -> ort.InferenceSession:
     if not path.is_file():
         raise EngineUnavailable(f"{path}: no such file")
     try:
-        session = open_session(path)
+        session: ort.InferenceSession = open_session(path)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower class
         raise EngineUnavailable(f"{path}: {error}") from error
     for kind, configured, values in (

@@ -24,7 +24,7 @@ from relatent.cli.main import main
 demo_results.EDITS = ()
 sys.exit(main(["demo", *sys.argv[1:]]))
 """
-"""The tiny pack has none of the demo's directions."""
+"""The tiny pack has none of the demo's attributes."""
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_demo_ends_with_a_sheet_and_numbers(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    edits = (EditColumn("brightness"), EditColumn("redness", keep=("brightness",)))
+    edits = (EditColumn("brightness"), EditColumn("redness", free=("brightness",)))
     monkeypatch.setattr(demo_results, "EDITS", edits)
 
     assert main(["demo", "--portraits", "3", "--steps", "20", *checkout]) == 0
@@ -94,7 +94,7 @@ def test_for_programs_the_demo_prints_its_numbers_alone(
 
 def test_a_pack_without_the_edits_is_told_so(checkout: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--portraits", "2", "--steps", "4", *checkout]) == 2
-    assert "pack demo: no direction called age, glasses, hair_tone, smile" in capsys.readouterr().err
+    assert "pack demo: no attribute called age, glasses, smile, yaw" in capsys.readouterr().err
 
 
 def test_why_there_is_no_triton_is_told_with_its_cure(

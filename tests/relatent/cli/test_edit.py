@@ -103,7 +103,7 @@ async def test_several_results_beside_their_source_are_written(command: Command,
 
 async def test_no_operation_is_nothing_to_do(command: Command, saved_code: Path) -> None:
     ran = await command("edit", str(saved_code))
-    assert (ran.code, "expected --set" in ran.err) == (2, True)
+    assert (ran.code, "expected --to, --by, --set" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(

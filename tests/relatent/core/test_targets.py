@@ -86,7 +86,7 @@ def test_what_is_there_already_is_not_touched() -> None:
 
 
 def test_a_goal_beyond_the_range_is_taken_to_its_end_and_said() -> None:
-    edited, (outcome,) = search(AttributeTarget((Goal(0, (3.0,), relative=False),), (1, 2)), codes(1))
+    _, (outcome,) = search(AttributeTarget((Goal(0, (3.0,), relative=False),), (1, 2)), codes(1))
     assert outcome.end is End.RANGE
     assert outcome.asked[0] == 3
     assert 0.9 < outcome.reached[0] <= 1.02
