@@ -2,8 +2,8 @@
 
 Every change of one factor by a quarter or a half of its range that stays within it, of 64 held-out drawings,
 and pairs of such. The drawings are inverted by `hybrid` and by `feature`; all edits are calls of the real
-service with its Triton. `open_loop` are plain moves along the pack's directions, as strong as their
-calibration says. `floor` is the truth itself, read by the same networks, and as `truth_mse` the error of the
+service with its Triton. `open_loop` are plain moves along boundaries and `open_loop_jacobian` along the
+pack's other directions, as strong as their calibration says. `floor` is the truth itself, read by the same networks, and as `truth_mse` the error of the
 inversion without any edit. Latencies are of one caller with a code at hand, by turns: an exact edit over one
 that has nothing to do and only makes an image and reads it, and a plain edit over its bare graph.
 """
@@ -26,8 +26,6 @@ from bench.measurement import BenchSettings
 from bench.serving import served
 from bench.timing import ratios, significant, spread
 from relatent import AsyncClient, Edit, Goal, LatentCode, Move, Operation, Reach
-from relatent.core.attributes import Attribute
-from relatent.core.directions import Direction
 from relatent.core.pack import Pack, read_pack
 from relatent_export.analysis.evaluation import attribute_reader
 from relatent_export.demo.judge import judge_beside
@@ -42,8 +40,9 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
-        `exact`, `exact_feature`, `exact_two`, `exact_two_feature`, `open_loop`, `open_loop_feature` and
-        `floor`, each with the figures of `bench.edits.edit_report`; `latency`; and how many edits there were.
+        `exact`, `exact_two`, `open_loop`, `open_loop_jacobian` and `floor`, and the same of `feature` with
+        `_feature` after them, each with the figures of `bench.edits.edit_report`; `age`, what older and
+        younger do to glasses by each way; `latency`; and how many edits there were.
     """
     count, pairs = (2, 8) if settings.quick else (64, 512)
     folder = settings.packs / settings.pack
@@ -75,11 +74,14 @@ class _Bench:
                 for name, asked, operations in (
                     ("exact", self._singles, self._exactly),
                     ("exact_two", doubles, self._exactly),
-                    ("open_loop", self._singles, self._openly),
+                    ("open_loop", self._singles, partial(self._openly, suffix="_boundary")),
+                    ("open_loop_jacobian", self._singles, self._openly),
                 ):
                     made = await self._edit(client, codes, asked, operations)
                     report[f"{name}{suffix}"] = self._figures(asked, images, made)
                 report[f"floor{suffix}"] = self._floor(images)
+                if not suffix:
+                    report["age"] = await self._age(client, codes, images)
             report["latency"] = await self._latency(client, codes, rounds=5 if settings.quick else 200)
         return report | {"drawings": len(self._drawings.images), "edits": len(self._singles), "pairs": pairs}
 
@@ -110,13 +112,41 @@ class _Bench:
         ]
         return [Reach(goals)]
 
-    def _openly(self, changes: NDArray[Any]) -> list[Operation]:
-        return [
-            Move(direction.name, float(change) / direction.calibration)
-            for attribute, change in zip(self._pack.attributes, changes, strict=True)
-            if change
-            for direction in (_direction(self._pack, attribute),)
-        ]
+    def _openly(self, changes: NDArray[Any], suffix: str = "") -> list[Operation]:
+        moves: list[Operation] = []
+        for attribute, change in zip(self._pack.attributes, changes, strict=True):
+            if change:
+                name = f"{attribute.name}{suffix}"
+                moves.append(Move(name, float(change) / self._pack.directions[name].calibration))
+        return moves
+
+    async def _age(
+        self, client: AsyncClient, codes: Sequence[LatentCode], images: Bytes
+    ) -> dict[str, dict[str, float]]:
+        """What edits of age do to glasses: held, free, and by a boundary; means in percent of the range."""
+        age, glasses = (self._pack.attribute_names.index(name) for name in ("age", "glasses"))
+        picked = np.flatnonzero(self._singles.asked[:, age])
+        asked = Asked(self._singles.drawing[picked], self._singles.changes[picked])
+        scale = self._pack.attributes[age].scale
+
+        def free(changes: NDArray[Any]) -> list[Operation]:
+            hold = [name for name in self._pack.attribute_names if name not in ("age", "glasses")]
+            return [Reach([Goal("age", by=float(scale * changes[age]))], hold=hold)]
+
+        report = {}
+        for name, operations in (
+            ("held", self._exactly),
+            ("free", free),
+            ("boundary", partial(self._openly, suffix="_boundary")),
+        ):
+            made = await self._edit(client, codes, asked, operations)
+            report[name] = {
+                reader: significant(
+                    50 * float(np.abs((read(made) - read(images)[asked.drawing])[:, glasses]).mean())
+                )
+                for reader, read in self._readers.items()
+            }
+        return report
 
     def _figures(self, asked: Asked, before: Bytes, after: Bytes) -> dict[str, float]:
         truth = redrawn(self._drawings, asked)
@@ -163,10 +193,6 @@ class _Bench:
 
 async def _graph(graphs: Graphs, w: NDArray[Any]) -> None:
     graphs.synthesize(w)
-
-
-def _direction(pack: Pack, attribute: Attribute) -> Direction:
-    return next(each for each in pack.directions.values() if each.attribute == attribute.name)
 
 
 async def _by_callers(one: Callable[[Any], Awaitable[Any]], items: Any) -> list[Any]:

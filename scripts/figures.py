@@ -55,10 +55,10 @@ def quality() -> str:
         "mean_100": "from the mean latent, 100 steps",
         "mean_1000": "from the mean latent, 1,000 steps",
     }
-    rows = ["| 64 held-out drawings | MSE | Perceptual distance | Edit gain |", "|---|---|---|---|"]
+    rows = ["| 64 held-out drawings | MSE | Perceptual distance |", "|---|---|---|"]
     for key, text in names.items():
-        mse, perceptual, gain = (report[figure][key] for figure in ("mse", "perceptual", "edit_gain"))
-        rows.append(f"| {text} | {mse:.5f} | {perceptual:.4f} | {gain:.0%} |")
+        mse, perceptual = (report[figure][key] for figure in ("mse", "perceptual"))
+        rows.append(f"| {text} | {mse:.5f} | {perceptual:.4f} |")
     return "\n".join(rows)
 
 

@@ -150,9 +150,10 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demo = commands.add_parser("demo", help="make the demo pack")
     demo.add_argument(
         "step",
-        choices=("train", "fit", "forced-encoder", "export", "judge", "report"),
-        help="train the networks; fit the directions and write the pack; train its encoder on for codes that "
-        "are like random ones; export its graphs; train what judges images in reports; measure it",
+        choices=("train", "fit", "directions", "forced-encoder", "export", "judge", "report"),
+        help="train the networks; fit the directions and write the pack; fit its directions alone; train its "
+        "encoder on for codes that are like random ones; export its graphs; train what judges images in "
+        "reports; measure it",
     )
     demo.add_argument(
         "--work", type=Path, default=Path("out/training"), help="checkpoints (default: %(default)s)"
@@ -256,6 +257,8 @@ def _run_demo(options: argparse.Namespace) -> None:
         commands.train(options.work)
     elif options.step == "fit":
         commands.fit(options.work, options.pack)
+    elif options.step == "directions":
+        commands.directions(options.pack)
     elif options.step == "forced-encoder":
         print(commands.forced_encoder(options.work, options.pack))
     elif options.step == "judge":

@@ -64,8 +64,19 @@ class DirectionMove:
 
     @property
     def _unit(self) -> Floats:
-        """Where one unit of strength goes, [L, D]."""
-        return np.array(self.direction.lengths, np.float32)[:, None] * self.normals
+        """Where one unit of strength goes, [L, D]: along the direction's own normal as far as ever.
+
+        Along a normal n made orthogonal to others the way is longer, by 1 / <n, own>, so that a strength
+        means what the direction's calibration says.
+        """
+        lengths = np.array(self.direction.lengths, np.float32)
+        return (lengths / self._gains)[:, None] * self.normals
+
+    @property
+    def _gains(self) -> Floats:
+        """How far one unit along `normals` goes along the direction's own, [L]; 1 where there is no way."""
+        gains = np.einsum("ld,ld->l", self.normals, self.direction.vector)
+        return np.asarray(np.where(np.abs(gains) > NOTHING_LEFT, gains, 1), np.float32)
 
     def apply(self, codes: Floats) -> Floats:
         """Codes [N, L, D] to [N, L, D], or one code to [S, L, D], one for each strength."""

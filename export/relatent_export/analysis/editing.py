@@ -94,14 +94,15 @@ def asked_edits(pack: Pack, attributes: Floats, ranges: Ranges) -> list[AskedEdi
     """The edits that can be asked of images.
 
     Args:
-        pack: whose calibrated directions are asked.
+        pack: whose calibrated directions are asked, the first of each attribute.
         attributes: of the images, [N, A].
         ranges: of attributes.
     """
-    edits = []
+    edits, known = [], set(pack.attribute_names)
     for direction in pack.directions.values():
-        if direction.calibration == 0 or direction.attribute not in pack.attribute_names:
+        if direction.calibration == 0 or direction.attribute not in known:
             continue
+        known.remove(direction.attribute)
         index = pack.attribute_names.index(direction.attribute)
         for sign in (-1, 1):
             change = float(sign * SHARE * ranges.width[index])

@@ -23,9 +23,11 @@ from relatent_export.demo.train_forced_encoder import train_forced_encoder
 from relatent_export.demo.train_gan import train_gan
 from relatent_export.demo.train_judge import train_judge
 from relatent_export.demo.world import Drawings, draw
+from relatent_export.directions.controls import measure_controls
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import METHODS
-from relatent_export.packs.controls import set_controls
+from relatent_export.packs.controls import write_controls
+from relatent_export.packs.directions import write_directions
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import FORCED_ENCODER, load_networks, save_encoder
 from relatent_export.training.checkpoint import load_state
@@ -63,8 +65,17 @@ def fit(work: Path, pack: Path) -> None:
         learning_rate=FIRST_RATES,
         training=training,
     )
-    write_pack(pack, info, networks, fit_directions(networks), [*METHODS])
-    set_controls(pack, described())
+    measured = measure_controls(networks, described())
+    write_pack(pack, info, networks, fit_directions(networks, measured), [*METHODS])
+    write_controls(pack, measured)
+
+
+def directions(pack: Path) -> None:
+    """Measure the pack's controls and fit its directions anew; its networks stay as they are."""
+    networks = load_networks(pack)
+    measured = measure_controls(networks, described())
+    write_controls(pack, measured)
+    write_directions(pack, fit_directions(networks, measured))
 
 
 def judge(work: Path, pack: Path) -> str:

@@ -13,7 +13,9 @@ from relatent.core.spaces import Space
 from relatent_export.compile.preconditioning import coordinates, gauss_newton
 from relatent_export.demo.world import Drawings, demo_parts, draw
 from relatent_export.directions.boundary import fit_boundary
-from relatent_export.directions.calibration import calibrate
+from relatent_export.directions.calibration import calibrated, needed_layers
+from relatent_export.directions.controls import Measured
+from relatent_export.directions.jacobian import jacobian_directions
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.pixels import to_float
 from relatent_export.objectives.reconstruction import reconstruction_objective
@@ -25,8 +27,26 @@ _CHUNK = 64
 _CURVATURE_CODES, _CURVATURE_PROBES = 1_024, 20
 
 
-def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Direction]:
-    """Fit a direction for each attribute from generated samples that the network labels."""
+def fit_directions(networks: Networks, measured: Measured, samples: int = _SAMPLES) -> list[Direction]:
+    """Two calibrated directions for each attribute: by the mean Jacobian, and a boundary, NAME_boundary.
+
+    Args:
+        networks: the demo's.
+        measured: its attributes and how they answer to codes.
+        samples: to fit boundaries to, which the network labels.
+    """
+    boundaries, codes = _boundaries(networks, samples)
+    directions = []
+    for found in (jacobian_directions(measured.attributes, measured.controls), boundaries):
+        for index, direction in enumerate(progress(found, "calibrating", unit="direction")):
+            measure, width = partial(_measure_one, networks, index), measured.attributes[index].width
+            with torch.no_grad():
+                directions.append(calibrated(direction, codes, measure, width))
+    return directions
+
+
+def _boundaries(networks: Networks, samples: int) -> tuple[list[Direction], Tensor]:
+    """A boundary for each attribute, and the codes [N, L, D] to calibrate on."""
     generator = demo_parts(networks).generator
     random = torch.Generator().manual_seed(21)
     z = torch.randn(samples, generator.config.latent_width, generator=random)
@@ -35,27 +55,28 @@ def fit_directions(networks: Networks, samples: int = _SAMPLES) -> list[Directio
         labels = torch.cat(
             [measure_attributes(networks, generator.broadcast(chunk)) for chunk in _chunks(w, "labelling")]
         )
-        codes = generator.broadcast(w[:_CALIBRATED_ON])
-    directions = []
+        codes = generator.broadcast(w[:_CALIBRATED_ON]).contiguous()
+    boundaries = []
     for index, name in enumerate(progress(networks.attribute_names, "fitting", unit="direction")):
         boundary = fit_boundary(w, labels[:, index])
         with torch.no_grad():
-            found = calibrate(codes, boundary.normal, partial(_measure_one, networks, index))
-        directions.append(
+            layers = needed_layers(codes, boundary.normal, partial(_measure_one, networks, index))
+        boundaries.append(
             Direction(
-                name=name,
+                name=f"{name}_boundary",
                 vector=generator.broadcast(boundary.normal[None])[0].contiguous().numpy(),
                 bias=boundary.bias,
                 attribute=name,
-                first_layer=found.first_layer,
-                last_layer=found.last_layer,
-                calibration=found.slope,
-                min_strength=found.min_strength,
-                max_strength=found.max_strength,
+                first_layer=layers.start,
+                last_layer=layers.stop - 1,
+                calibration=0.0,
+                min_strength=0.0,
+                max_strength=0.0,
                 space=Space.W,
+                source="InterFaceGAN's linear boundary (Shen et al. 2020)",
             )
         )
-    return directions
+    return boundaries, codes
 
 
 def fit_basis(networks: Networks, codes: int = _CURVATURE_CODES, probes: int = _CURVATURE_PROBES) -> Tensor:

@@ -7,8 +7,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from relatent_export.analysis.refining import Bytes, ExportedPack
-from relatent_export.demo.editability import edit_gain, moved
+from relatent_export.analysis.refining import Bytes, ExportedPack, Floats
 from relatent_export.demo.starts import MeanQuality, RefinedSet
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.progress import progress
@@ -45,19 +44,15 @@ class _Point:
 
     Attributes:
         moved: root mean square distance of the codes from their start.
-        edit_gain: the share of a direction's stated effect that edits of them have.
     """
 
     quality: MeanQuality
     moved: float
-    edit_gain: float
 
     @classmethod
-    def of(cls, exported: ExportedPack, refined: RefinedSet) -> _Point:
+    def of(cls, refined: RefinedSet) -> _Point:
         """Measure it."""
-        return cls(
-            refined.quality(), moved(refined.codes, refined.starts), edit_gain(exported, refined.codes)
-        )
+        return cls(refined.quality(), moved(refined.codes, refined.starts))
 
 
 class StepRatio(TypedDict):
@@ -91,27 +86,26 @@ def measure_inversion(exported: ExportedPack, rates: LearningRates) -> dict[str,
     """Invert the held-out drawings from both starts.
 
     Returns:
-        `mse`, `perceptual`, `moved` and `edit_gain` (each `encoder`, `hybrid_100`, `mean_100`,
-        `mean_1000`), `step_ratio`, `censored`, `mean_steps`, `hybrid_30_perceptual`, `learning_rate`.
+        `mse`, `perceptual` and `moved` (each `encoder`, `hybrid_100`, `mean_100`, `mean_1000`), `step_ratio`,
+        `censored`, `mean_steps`, `hybrid_30_perceptual`, `learning_rate`.
     """
     targets = _targets(Drawings.HELD_OUT, HELD_OUT)
     hybrid = RefinedSet(exported, exported.encode(targets), targets, rates.encoder)
-    points = {"encoder": _Point.of(exported, hybrid)}
+    points = {"encoder": _Point.of(hybrid)}
     hybrid.advance(COMPARED_STEPS)
     goal = hybrid.quality().perceptual
     hybrid.advance(_HYBRID_STEPS - COMPARED_STEPS)
-    points["hybrid_100"] = _Point.of(exported, hybrid)
+    points["hybrid_100"] = _Point.of(hybrid)
     mean = RefinedSet(exported, exported.mean_codes(HELD_OUT), targets, rates.mean)
     reached = None
     for stop in (100, MOST_STEPS):
         reached = reached or mean.advance_until(goal, stop)
         mean.advance(stop - mean.steps)
-        points[f"mean_{stop}"] = _Point.of(exported, mean)
+        points[f"mean_{stop}"] = _Point.of(mean)
     return {
         "mse": {name: point.quality.mse for name, point in points.items()},
         "perceptual": {name: point.quality.perceptual for name, point in points.items()},
         "moved": {name: point.moved for name, point in points.items()},
-        "edit_gain": {name: point.edit_gain for name, point in points.items()},
         **step_ratio(reached),
         "hybrid_30_perceptual": goal,
         "learning_rate": asdict(rates),
@@ -133,3 +127,8 @@ def _targets(which: Drawings, count: int) -> Bytes:
     images, _ = draw(which, count)
     array: Bytes = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
     return array
+
+
+def moved(codes: Floats, starts: Floats) -> float:
+    """Root mean square of the change, over all numbers of all codes."""
+    return float(np.sqrt(np.square(codes - starts).mean()))

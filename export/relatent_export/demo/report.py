@@ -87,7 +87,7 @@ def _readme(report: dict[str, Any], exported: ExportedPack) -> str:
     factors = "\n".join(f"| {name} | {r2[name]:.3f} | {ratios[name]:.2f} |" for name in r2)
     points = "\n".join(
         f"| {label} | {report['mse'][key]:.5f} | {report['perceptual'][key]:.4f} "
-        f"| {report['moved'][key]:.2f} | {report['edit_gain'][key]:.0%} |"
+        f"| {report['moved'][key]:.2f} |"
         for key, label in (
             ("encoder", "encoder only"),
             ("hybrid_100", "encoder, then 100 steps"),
@@ -114,13 +114,12 @@ Held-out drawings (top), the encoder's code (middle), after 100 steps of refinem
 
 ## Inversion, 64 held-out drawings
 
-| | MSE | perceptual distance | moved | edit gain |
-|---|---|---|---|---|
+| | MSE | perceptual distance | moved |
+|---|---|---|---|
 {points}
 
 *Moved*: root mean square distance of the codes from their start; random codes lie {spread:.2f} from
-their mean. *Edit gain*: the effect of edits on the codes, over the effect that the directions'
-calibration states.
+their mean. How edits come out, against drawings redrawn, is in docs/editing.md.
 
 Optimising from the mean latent takes **{ratio}** times the steps to reach the perceptual distance
 that the encoder's start has after 30. Both minimise the same and step in the same coordinates, which

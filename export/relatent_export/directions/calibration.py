@@ -1,9 +1,9 @@
-"""Measuring a direction: which layers it needs, how strongly it acts, how far it makes sense."""
+"""Measuring a direction: which layers it needs, how strongly it acts, and what strengths cover a range."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,75 +11,56 @@ from torch import Tensor
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove
 
-_STRENGTHS = 9
-"""Strengths tried on either side of zero, and zero itself: an odd number."""
-
-_REACH = 4.0
-"""How far to try, in standard deviations of the codes along the direction."""
+SMALL = 0.05
+"""Of an attribute's range, about: a change so small that it tells the slope before any saturation."""
 
 _NEEDED = 0.15
 """A group of layers belongs to a direction if it alone has this share of the whole effect."""
 
-_FLAT = 0.2
-"""Where the response's slope falls below this share of the central one, more strength is vain."""
-
 Measure = Callable[[Tensor], Tensor]
-"""W+ codes [B, L, D] to one attribute [B]."""
+"""W+ codes [B, L, D] to one attribute's readings [B]."""
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What a direction does.
+def calibrated(direction: Direction, codes: Tensor, measure: Measure, width: float) -> Direction:
+    """A direction with its calibration, the slope at zero, and strengths that cover the attribute's range.
 
-    Attributes:
-        first_layer, last_layer: layers it needs, both included.
-        slope: attribute units per unit of strength, over the central half of the strengths.
-        min_strength, max_strength: where the response is still more than flat.
+    Args:
+        direction: of W or W+.
+        codes: float32 [N, L, D], where to start from.
+        measure: the attribute of codes.
+        width: how far the attribute's range goes, in readings.
+
+    Returns:
+        The same with `calibration` in readings per unit of strength, and as `min_strength` and
+        `max_strength` what would take the attribute from either end of its range to the other; all 0 where
+        it does nothing.
     """
+    strength = 1.0
+    for _ in range(3):  # the first one is a guess, which the next corrects
+        slope = _slope(direction, codes, measure, strength)
+        if abs(slope) * strength < 1e-6 * width:
+            return replace(direction, calibration=0.0, min_strength=0.0, max_strength=0.0)
+        strength = SMALL * width / abs(slope)
+    most = width / abs(slope)
+    return replace(direction, calibration=slope, min_strength=-most, max_strength=most)
 
-    first_layer: int
-    last_layer: int
-    slope: float
-    min_strength: float
-    max_strength: float
 
-
-def calibrate(codes: Tensor, normal: Tensor, measure: Measure) -> Calibration:
-    """Move codes along a direction and measure the attribute.
+def needed_layers(codes: Tensor, normal: Tensor, measure: Measure) -> range:
+    """The smallest run of thirds of the layers that each alone have a share of a normal's effect.
 
     Args:
         codes: float32 [N, L, D], where to start from.
         normal: float32 [D], unit norm.
         measure: the attribute of codes.
     """
-    deviation = float((codes[:, 0] @ normal).std())
-    layers = _needed_layers(codes, normal, measure, deviation)
-    strengths = torch.linspace(-_REACH * deviation, _REACH * deviation, _STRENGTHS)
-    response = torch.stack([measure(_move(codes, normal, layers, float(s))).mean() for s in strengths])
-    quarter = _STRENGTHS // 4
-    central = slice(quarter, _STRENGTHS - quarter)
-    x = strengths[central]
-    slope = float((x * (response[central] - response[central].mean())).sum() / (x * x).sum())
-    low, high = _useful_range(strengths, response, slope)
-    return Calibration(layers.start, layers.stop - 1, slope, low, high)
-
-
-def _move(codes: Tensor, normal: Tensor, layers: range, strength: float) -> Tensor:
-    """Codes moved as the service moves them."""
-    vector = normal.expand(codes.shape[1], -1).numpy()
-    direction = Direction("", vector, 0.0, "", layers.start, layers.stop - 1, 0.0, 0.0, 0.0)
-    return torch.from_numpy(DirectionMove(direction, (strength,) * len(codes)).apply(codes.numpy()))
-
-
-def _needed_layers(codes: Tensor, normal: Tensor, measure: Measure, deviation: float) -> range:
-    """The smallest run of layers around every third that alone has a share of the effect."""
-    count = codes.shape[1]
+    count, deviation = codes.shape[1], float((codes[:, 0] @ normal).std())
     cuts = [count * i // 3 for i in range(4)]
     thirds = [range(cuts[i], cuts[i + 1]) for i in range(3)]
 
     def effect(layers: range) -> float:
-        up = measure(_move(codes, normal, layers, deviation)).mean()
-        return float(up - measure(_move(codes, normal, layers, -deviation)).mean())
+        vector = normal.expand(count, -1).numpy()
+        direction = Direction("", vector, 0.0, "", layers.start, layers.stop - 1, 0.0, 0.0, 0.0)
+        return _slope(direction, codes, measure, deviation)
 
     whole = effect(range(count))
     needed = [third for third in thirds if effect(third) >= _NEEDED * whole]
@@ -88,12 +69,13 @@ def _needed_layers(codes: Tensor, normal: Tensor, measure: Measure, deviation: f
     return range(needed[0].start, needed[-1].stop)
 
 
-def _useful_range(strengths: Tensor, response: Tensor, slope: float) -> tuple[float, float]:
-    local = (response[1:] - response[:-1]) / (strengths[1:] - strengths[:-1])
-    middle = len(strengths) // 2
-    low = high = middle
-    while high < len(local) and float(local[high]) >= _FLAT * slope:
-        high += 1
-    while low > 0 and float(local[low - 1]) >= _FLAT * slope:
-        low -= 1
-    return float(strengths[low]), float(strengths[high])
+def _slope(direction: Direction, codes: Tensor, measure: Measure, strength: float) -> float:
+    """Of the mean reading, by strengths on either side of zero."""
+    up, down = (float(measure(_moved(codes, direction, sign * strength)).mean()) for sign in (1, -1))
+    return (up - down) / (2 * strength)
+
+
+def _moved(codes: Tensor, direction: Direction, strength: float) -> Tensor:
+    """Codes moved as the service moves them."""
+    move = DirectionMove(direction, (strength,) * len(codes))
+    return torch.from_numpy(move.apply(codes.numpy()))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from relatent.core.attributes import Attribute
 from relatent.core.controls import Controls
+from relatent_export.directions.jacobian import least_norm_steps
 from relatent_export.nets.networks import Networks
 from relatent_export.progress import progress
 
@@ -34,7 +35,6 @@ _TRIED = 8
 """Codes at which steps are tried."""
 _SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """Of a range, tried to see how far a step along the mean derivative is good."""
-_DAMPING = 1e-2
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,8 @@ def _reach(
     attributes: tuple[Attribute, ...], jacobian: Floats, codes: Floats, read: Read
 ) -> tuple[float, ...]:
     """Of each attribute the change up to which one step arrives within half of what it was to do."""
-    widths = np.array([attribute.width for attribute in attributes])
-    rows = jacobian.reshape(len(attributes), -1) / widths[:, None]
-    square = rows @ rows.T
-    square += (_DAMPING * np.trace(square) / len(rows) + 1e-12) * np.eye(len(rows))
-    steps = np.linalg.solve(square, rows).reshape(jacobian.shape)
+    steps = least_norm_steps(attributes, jacobian)
+    widths = [attribute.width for attribute in attributes]
     before, reach = _read(codes, read), []
     for place in range(len(attributes)):
         good = _SHARES[0]
@@ -180,7 +177,7 @@ def _reach(
             if not 0.5 <= float(np.mean(came)) <= 1.5:
                 break
             good = share
-        reach.append(good * float(widths[place]))
+        reach.append(good * widths[place])
     return tuple(reach)
 
 

@@ -12,7 +12,7 @@ from relatent.core.attributes import Attribute, attribute_entry
 from relatent.core.controls import CONTROLS, JACOBIAN, controls_table
 from relatent.core.manifest import FORMAT, MANIFEST, read_manifest
 from relatent.core.pack import Pack, file_digest, read_pack
-from relatent_export.directions.controls import CODES, measure_controls
+from relatent_export.directions.controls import CODES, Measured, measure_controls
 from relatent_export.packs.weights import load_networks
 from relatent_export.writing import named, whole_folder
 
@@ -39,9 +39,21 @@ def set_controls(folder: Path, described: Sequence[Attribute] = (), codes: int =
         raise ValueError(f"{folder}: expected a pack that has an attribute network")
     if (names := tuple(each.name for each in attributes)) != pack.attribute_names:
         raise ValueError(f"attributes: expected {', '.join(pack.attribute_names)}, got {', '.join(names)}")
-    found = measure_controls(load_networks(folder, pack.compare_size), attributes, codes=codes)
+    write_controls(
+        folder, measure_controls(load_networks(folder, pack.compare_size), attributes, codes=codes)
+    )
+    return read_pack(folder)
+
+
+def write_controls(folder: Path, found: Measured) -> None:
+    """Write what was measured into a pack.
+
+    Raises:
+        PackError: it is no pack that can be read.
+        OSError: it cannot be written; names the file.
+    """
     manifest = read_manifest(folder / MANIFEST)
-    with whole_folder(folder, f"{pack.name}.controls") as partial:
+    with whole_folder(folder, f"{manifest['name']}.controls") as partial:
         with named(folder / CONTROLS):
             (partial / CONTROLS).write_bytes(save({JACOBIAN: found.controls.jacobian}))
         manifest |= {
@@ -52,4 +64,3 @@ def set_controls(folder: Path, described: Sequence[Attribute] = (), codes: int =
         }
         with named(folder / MANIFEST):
             (partial / MANIFEST).write_text(tomli_w.dumps(manifest))
-    return read_pack(folder)

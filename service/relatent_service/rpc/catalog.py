@@ -63,7 +63,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             layers=pack.layers,
             width=pack.width,
             attributes=pack.attribute_names,
-            directions=[_direction_message(direction) for direction in pack.directions.values()],
+            directions=[_direction_message(pack, direction) for direction in pack.directions.values()],
             losses=_loss_terms(pack.default_method),
             default_steps=min(pack.default_method.default_steps, self.settings.max_steps),
             encoder=pack.encoder,
@@ -106,13 +106,14 @@ def _attribute_message(attribute: Attribute) -> catalog_pb2.Attribute:
     )
 
 
-def _direction_message(direction: Direction) -> catalog_pb2.Direction:
+def _direction_message(pack: Pack, direction: Direction) -> catalog_pb2.Direction:
+    scales = {attribute.name: attribute.scale for attribute in pack.attributes}
     return catalog_pb2.Direction(
         name=direction.name,
         attribute=direction.attribute,
         first_layer=direction.first_layer,
         last_layer=direction.last_layer,
-        calibration=direction.calibration,
+        calibration=direction.calibration * scales.get(direction.attribute, 1.0),
         min_strength=direction.min_strength,
         max_strength=direction.max_strength,
         space=_SPACES[direction.space],

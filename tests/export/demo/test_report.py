@@ -8,13 +8,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from relatent.core.directions import Direction
 from relatent.core.methods import Initial, Method, StartRule, StateTensor
 from relatent.core.pack import Pack, file_digest, read_pack
 from relatent.core.spaces import Space
 from relatent_export.analysis.refining import Bytes, ExportedPack, Floats
-from relatent_export.demo.editability import edit_gain, moved
-from relatent_export.demo.inversion_report import step_ratio
+from relatent_export.demo.inversion_report import moved, step_ratio
 from relatent_export.demo.starts import RefinedSet
 from tests.export.conftest import ROOT
 
@@ -67,7 +65,7 @@ def test_the_demo_packs_report_meets_every_bar() -> None:
     mse = report["mse"]
     assert mse["hybrid_100"] <= mse["encoder"] / 2 or mse["hybrid_100"] < 0.002
     points = {"encoder", "hybrid_100", "mean_100", "mean_1000"}
-    assert all(set(report[name]) == points for name in ("mse", "perceptual", "moved", "edit_gain"))
+    assert all(set(report[name]) == points for name in ("mse", "perceptual", "moved"))
     assert set(report["std_ratio"]) == set(report["attribute_r2"])
     assert report["fid"] > report["fid_reference"] > 0
     assert report["step_ratio"] == pytest.approx(report["mean_steps"] / 30, rel=1e-4)
@@ -82,29 +80,6 @@ def test_the_report_is_of_the_pack_and_the_graph_beside_it() -> None:
     assert report["learning_rate"] == {start: rates[start] for start in (StartRule.ENCODER, StartRule.MEAN)}
 
 
-def test_how_codes_answer_edits_is_told_as_a_share_of_what_their_directions_state() -> None:
-    """Directions that do half and all of what they state; one that states nothing does not count.
-
-    One that goes twice as far in the layer that it moves does so here, too.
-    """
-    moves = {"half": (2.0, 0), "whole": (1.0, 1), "none": (0.0, 2), "long": (2.0, 3)}
-    directions = {}
-    for name, (calibration, number) in moves.items():
-        vector = np.zeros((2, 4), np.float32)
-        vector[:, number] = 1
-        lengths = (1.0, 2.0) if name == "long" else ()
-        directions[name] = Direction(name, vector, 0.0, name, 1, 1, calibration, -2.0, 3.0, lengths)
-
-    class Linear(ExportedPack):
-        def __init__(self) -> None:
-            self.pack = cast(Pack, SimpleNamespace(directions=directions, attributes=tuple(moves)))
-
-        def synthesize(self, codes: Floats) -> Bytes:
-            return cast(Bytes, codes[:, 1])  # its only row that matters, not as bytes
-
-        def run(self, role: str, feed: Mapping[str, Any]) -> dict[str, Any]:
-            return {"attributes": feed["image"]}
-
+def test_how_far_codes_have_moved_is_a_root_mean_square() -> None:
     codes = np.random.default_rng(0).standard_normal((20, 2, 4), np.float32)
-    assert edit_gain(Linear(), codes) == pytest.approx((0.5 + 1.0 + 1.0) / 3, rel=1e-4)
     assert moved(codes + 0.5, codes) == pytest.approx(0.5, rel=1e-4)

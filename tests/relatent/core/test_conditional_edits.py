@@ -7,7 +7,8 @@ normal after its least-squares fit by the conditions' normals, at unit norm.
 import numpy as np
 import pytest
 
-from relatent.core.edits import orthogonalise
+from relatent.core.directions import Direction
+from relatent.core.edits import DirectionMove, orthogonalise
 
 WIDTH = 512
 COSINE = 0.72  # between InterFaceGAN's age and eyeglasses of FFHQ, in Z
@@ -70,3 +71,18 @@ def test_the_order_of_conditions_does_not_matter():
     np.testing.assert_allclose(
         orthogonalise(normal, conditions), orthogonalise(normal, conditions[::-1]), atol=1e-6
     )
+
+
+def test_a_strength_goes_as_far_along_the_direction_whatever_is_kept():
+    normal, *conditions = correlated(3, seed=4)
+    directions = [
+        Direction(str(index), vector, 0.0, "", 0, 1, 0.0, 0.0, 0.0, (1.0, 2.0))
+        for index, vector in enumerate((normal, *conditions))
+    ]
+    codes = np.zeros((1, 2, WIDTH), np.float32)
+    plain = DirectionMove(directions[0], (1.5,)).apply(codes)
+    kept = DirectionMove(directions[0], (1.5,), conditions=tuple(directions[1:])).apply(codes)
+    for moved in (plain, kept):
+        np.testing.assert_allclose(np.einsum("nld,ld->nl", moved, normal), [[1.5, 3.0]], rtol=1e-4)
+    for condition in conditions:
+        np.testing.assert_allclose(np.einsum("nld,ld->nl", kept, condition), 0, atol=1e-5)
