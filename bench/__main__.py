@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.measurement import ALONE, FULLSIZE, METHODS, NAMES, OVERLOAD, BenchSettings, measure
+from bench.measurement import ALONE, EDITING, FULLSIZE, METHODS, NAMES, OVERLOAD, BenchSettings, measure
 
 WORK = Path("out/fullsize")
 
@@ -42,6 +42,10 @@ def main() -> int:
 
         methods_picture.draw(report, out / f"{METHODS}.png")
         methods_picture.draw_sheet(settings, out / f"{METHODS}.sheet.png")
+    if name == EDITING:
+        from bench import editing_picture
+
+        editing_picture.draw_sheet(settings, out / f"{EDITING}.sheet.png")
     print(json.dumps(report))
     return 0
 

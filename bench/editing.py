@@ -3,9 +3,10 @@
 Every change of one factor by a quarter or a half of its range that stays within it, of 64 held-out drawings,
 and pairs of such. The drawings are inverted by `hybrid` and by `feature`; all edits are calls of the real
 service with its Triton. `open_loop` are plain moves along boundaries and `open_loop_jacobian` along the
-pack's other directions, as strong as their calibration says. `floor` is the truth itself, read by the same networks, and as `truth_mse` the error of the
-inversion without any edit. Latencies are of one caller with a code at hand, by turns: an exact edit over one
-that has nothing to do and only makes an image and reads it, and a plain edit over its bare graph.
+pack's other directions, as strong as their calibration says. `floor` is the truth itself, read by the same
+networks, and as `truth_mse` the error of the inversion without any edit. Latencies are of one caller with a
+code at hand, by turns: an exact edit over one that has nothing to do and only makes an image and reads it,
+and a plain edit over its bare graph.
 """
 
 from __future__ import annotations

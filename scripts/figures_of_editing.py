@@ -1,0 +1,89 @@
+"""The figures of docs/editing.md, from what was measured and recorded; never from anywhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+EDITING = ROOT / "docs" / "editing.json"
+
+Report = dict[str, Any]
+
+_UNMEASURED = "Not measured yet: `python -m bench editing` measures, `make record` writes the figures here."
+_ROWS = {
+    "open_loop": "along boundaries",
+    "open_loop_jacobian": "along the pack's directions",
+    "exact": "exact",
+    "exact_two": "exact, two attributes at once",
+    "floor": "*the drawing redrawn*",
+}
+
+
+def edits() -> str:
+    """What edits come to, of codes of the hybrid and of `feature`."""
+    if not EDITING.exists():
+        return _UNMEASURED
+    report: Report = json.loads(EDITING.read_text())
+    header = (
+        "Edits",
+        "within 2 %",
+        "of the worst factor",
+        "Miss % (judge)",
+        "Leak % (judge)",
+        "Picture e-4",
+        "of `feature` codes",
+    )
+    rows = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    for key, text in _ROWS.items():
+        row, feature = report[key], report[f"{key}_feature"]
+        cells = [
+            text,
+            f"{row['within_2_percent']:.0%}",
+            f"{row['worst_factor']:.0%}",
+            f"{row['miss']:.1f} ({row['judge_miss']:.1f})",
+            f"{row['leak']:.1f} ({row['judge_leak']:.1f})",
+            f"{1e4 * row['truth_mse']:.1f}",
+            f"{1e4 * feature['truth_mse']:.1f}",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def age_and_glasses() -> str:
+    """What older and younger do to glasses."""
+    if not EDITING.exists():
+        return _UNMEASURED
+    age: Report = json.loads(EDITING.read_text())["age"]
+    told = {
+        "held": "held, as all else is",
+        "free": "free",
+        "boundary": "left to the boundary of age",
+    }
+    rows = ["| Glasses | move by % of their range (judge) |", "|---|---|"]
+    rows += [f"| {text} | {age[key]['own']:.1f} ({age[key]['judge']:.1f}) |" for key, text in told.items()]
+    return "\n".join(rows)
+
+
+def edit_latency() -> str:
+    """What edits cost."""
+    if not EDITING.exists():
+        return _UNMEASURED
+    report: Report = json.loads(EDITING.read_text())
+    latency: Report = report["latency"]
+
+    def told(name: str, digits: int = 1) -> str:
+        row = latency[name]
+        return f"{row['median']:.{digits}f} ({row['low']:.{digits}f} to {row['high']:.{digits}f})"
+
+    return "\n".join(
+        [
+            "| One caller, a code at hand | |",
+            "|---|---|",
+            f"| an exact edit over one that only makes and reads | **{told('exact_over_round')}** |",
+            f"| a plain edit over its bare graph | **{told('plain_over_synthesize', 2)}** |",
+            f"| milliseconds of an exact edit | {told('exact_ms')} |",
+            f"| of a plain edit | {told('plain_ms')} |",
+        ]
+    )
