@@ -56,7 +56,9 @@ def written(exported: Written) -> Path:
 
 def test_an_export_tells_its_folders_and_draws_no_bar_where_no_terminal_is(exported: Written) -> None:
     assert exported.err == ""
-    assert set(exported.out.splitlines()) == {str(exported.folder / f"demo_{role}") for role in ROLES}
+    assert set(exported.out.splitlines()) == {
+        str(exported.folder / f"demo_{role}") for role in (*ROLES, "read")
+    }
 
 
 def feed(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
@@ -152,3 +154,18 @@ def test_a_missing_pack_is_one_clear_line(tmp_path: Path, capsys: pytest.Capture
     assert main(["repository", str(tmp_path / "none")]) == 1
     missing = tmp_path / "none" / "pack.toml"
     assert capsys.readouterr().err == f"relatent-export: {missing}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("space", ["", "_feature", "_layered", "_multi"])
+def test_what_makes_images_is_joined_to_what_reads_them_in_one_model(written: Path, space: str) -> None:
+    text = (COMMITTED / f"demo_read{space}" / "config.pbtxt").read_text()
+    assert (COMMITTED / f"demo_read{space}" / "1").is_dir()
+    if not space:
+        assert text == (written / "demo_read" / "config.pbtxt").read_text()
+    config = parse_config(text)
+    assert [step.model_name for step in config.ensemble_scheduling.step] == [
+        f"demo_synthesize{space}",
+        "demo_attributes",
+    ]
+    assert [output.name for output in config.output] == ["image", "attributes"]
+    assert config.parameters["relatent.revision"].string_value == read_pack(PACK).revision
