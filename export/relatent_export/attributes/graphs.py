@@ -66,11 +66,15 @@ def with_names(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
     return model
 
 
-def names_of(model: onnx.ModelProto) -> tuple[str, ...]:
+def names_of(model: onnx.ModelProto, resolution: int) -> tuple[str, ...]:
     """What a pack's attribute graph says its outputs are.
 
+    Args:
+        model: the graph.
+        resolution: of the images that it reads, R.
+
     Raises:
-        ValueError: it does not say, or is none of ours: its shapes are others.
+        ValueError: it does not say, or its shapes are others.
     """
     said = {entry.key: entry.value for entry in model.metadata_props}
     try:
@@ -81,13 +85,12 @@ def names_of(model: onnx.ModelProto) -> tuple[str, ...]:
         (value.name, value.type.tensor_type.elem_type, [dim.dim_value for dim in _dims(value)[1:]])
         for value in (*model.graph.input, *model.graph.output)
     ]
-    side = _dims(model.graph.input[0])[1].dim_value if len(_dims(model.graph.input[0])) == 4 else 0
-    expected = [
-        (IMAGE, TensorProto.UINT8, [side, side, 3]),
-        (READINGS, TensorProto.FLOAT, [len(names)]),
-    ]
-    if shapes != expected:
-        raise ValueError(f"expected images [B, R, R, 3] to readings [B, {len(names)}], got {shapes}")
+    images = (IMAGE, TensorProto.UINT8, [resolution, resolution, 3])
+    if shapes != [images, (READINGS, TensorProto.FLOAT, [len(names)])]:
+        got = ", ".join(f"{name} {sizes}" for name, _, sizes in shapes)
+        raise ValueError(
+            f"expected {IMAGE} {images[2]} of bytes to {READINGS} [{len(names)}] of floats, got {got}"
+        )
     return names
 
 
