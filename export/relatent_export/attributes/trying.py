@@ -18,10 +18,11 @@ from relatent.core.attributes import Attribute
 from relatent_export.attributes.adapting import adapt
 from relatent_export.attributes.graphs import IMAGE, READINGS, with_names
 from relatent_export.attributes.joining import join, take
-from relatent_export.attributes.network import ImageNetwork
+from relatent_export.attributes.network import ImageNetwork, TakenAttribute
 from relatent_export.compile.onnx import clean
 from relatent_export.nets.networks import AnyGenerator
 from relatent_export.nets.pixels import to_bytes
+from relatent_export.progress import tell as tell_line
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -32,6 +33,8 @@ _NEAR = 1e-3
 batches of other sizes are added up in other orders."""
 _LEAST = 1e-7
 """Below this, as a share of their size, differences between answers are rounding."""
+_SAME = 1e-3
+"""Sums that differ by less than this share of what answers do are the same."""
 _QUIET = 4
 """Only what is fatal: errors are raised as well, and warnings are of the network's maker's concern."""
 _REFUSALS = (
@@ -58,12 +61,15 @@ class AdaptedNetworks:
     attributes: tuple[Attribute, ...]
 
 
-def adapt_networks(networks: Sequence[ImageNetwork], generator: AnyGenerator) -> AdaptedNetworks:
+def adapt_networks(
+    networks: Sequence[ImageNetwork], generator: AnyGenerator, tell: Callable[[str], None] = tell_line
+) -> AdaptedNetworks:
     """Make one graph of networks that reads a generator's images, and try it on some.
 
     Args:
         networks: one or more.
         generator: whose images.
+        tell: takes a line of what is doubtful.
 
     Raises:
         UnusableNetwork: a network does not run on them, alone and in batches alike, or its answers are not
@@ -79,6 +85,7 @@ def adapt_networks(networks: Sequence[ImageNetwork], generator: AnyGenerator) ->
         taken = network.attributes_of(readings.shape[1])
         for each in taken:
             _check(network, each.attribute.name, readings[:, each.index])
+        _tell_sum(network, taken, readings, tell)
         models.append(take(model, [each.index for each in taken]))
         attributes += [each.attribute for each in taken]
     names = [attribute.name for attribute in attributes]
@@ -163,8 +170,8 @@ def _try(network: ImageNetwork, model: onnx.ModelProto, images: Bytes) -> Floats
         )
     jointly = np.concatenate(together)
     finite = np.isfinite(singly) & np.isfinite(jointly)
-    span = np.abs(np.where(finite, singly, 0)).max(0)
-    if (finite & (np.abs(np.where(finite, jointly - singly, 0)) > _NEAR * span + _LEAST)).any():
+    one, other = np.where(finite, singly, 0), np.where(finite, jointly, 0)
+    if (np.abs(other - one) > _NEAR * np.abs(one).max(0) + _LEAST).any():
         raise UnusableNetwork(
             f"{network.file}: expected answers that do not depend on what else is in a batch, got others"
         )
@@ -178,6 +185,20 @@ def _check(network: ImageNetwork, name: str, readings: Floats) -> None:
     if np.ptp(readings) <= _LEAST * float(np.abs(readings).max()):
         raise UnusableNetwork(
             f"{network.source}: {name}: expected answers that tell samples apart, got {readings[0]:g} for all"
+        )
+
+
+def _tell_sum(
+    network: ImageNetwork, taken: Sequence[TakenAttribute], readings: Floats, tell: Callable[[str], None]
+) -> None:
+    """Tell of shares of a whole, all of which are taken: none can move while the others are held."""
+    columns = readings[:, [each.index for each in taken]].astype(np.float64)
+    total = columns.sum(1)
+    if len(taken) > 1 and np.ptp(total) < _SAME * np.ptp(columns, axis=0).max():
+        names = ", ".join(each.attribute.name for each in taken)
+        tell(
+            f"{network.source}: {names}: always add up to {total[0]:g}, so that edits of one cannot hold all "
+            "others; leave one out"
         )
 
 

@@ -115,7 +115,7 @@ def import_pack(
         measured = None
         if stated.attributes:
             bar.set_postfix_str("measuring")
-            networks, measured = _with_attributes(networks, stated)
+            networks, measured = _with_attributes(networks, stated, tell)
         bar.set_postfix_str("writing")
         info = _info(name, list(held.values()), networks, stated)
         write_pack(folder, info, networks, directions, measured=measured)
@@ -130,8 +130,8 @@ def _check_folders(named: Sequence[Named], held: Mapping[Named, Contents]) -> No
             raise nothing_in(folder)
 
 
-def _with_attributes(networks: Networks, stated: Stated) -> tuple[Networks, Measured]:
-    adapted = adapt_networks(stated.attributes, networks.generator)
+def _with_attributes(networks: Networks, stated: Stated, tell: Tell) -> tuple[Networks, Measured]:
+    adapted = adapt_networks(stated.attributes, networks.generator, tell)
     names = tuple(attribute.name for attribute in adapted.attributes)
     networks = replace(networks, attribute_graph=adapted.graph, attribute_names=names)
     return networks, measure_controls(networks, adapted.attributes, codes=stated.codes)

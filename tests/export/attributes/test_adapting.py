@@ -105,7 +105,9 @@ def test_answers_are_activated(tmp_path: Path) -> None:
 
 def test_numbers_are_taken_in_any_order_and_networks_of_several_opsets_joined(tmp_path: Path) -> None:
     first = ImageNetwork(write_means(tmp_path / "first.onnx", opset=13))
-    second = ImageNetwork(write_means(tmp_path / "second.onnx", opset=17), colour=Colour.BGR, low=1.0, high=0.0)
+    second = ImageNetwork(
+        write_means(tmp_path / "second.onnx", opset=17), colour=Colour.BGR, low=1.0, high=0.0
+    )
     plain = answers(adapt(first, SIDE))
     model = join([take(adapt(first, SIDE), [2, 0]), take(adapt(second, SIDE), [0])])
     onnx.checker.check_model(model, full_check=True)
@@ -141,7 +143,12 @@ def test_one_of_several_outputs_is_chosen_by_name(tmp_path: Path) -> None:
     [
         ((FREE, 3, 3, 3), TensorProto.FLOAT, {}, "layout: expected NCHW or NHWC, which the input's shape"),
         ((FREE, 4, 8, 8), TensorProto.FLOAT, {"layout": Layout.NCHW}, "colour: expected one of 4 channels"),
-        ((FREE, 3, 8, 8), TensorProto.FLOAT, {"size": (9, 8)}, r"size: expected \[8, 8\], as the graph fixes it"),
+        (
+            (FREE, 3, 8, 8),
+            TensorProto.FLOAT,
+            {"size": (9, 8)},
+            r"size: expected \[8, 8\], as the graph fixes it",
+        ),
         ((FREE, 192), TensorProto.FLOAT, {}, r"picture: expected an input of 4 axes, got \[0, 192\]"),
         ((FREE, 3, 8, 8), TensorProto.INT64, {}, "picture: expected an input of floats, got INT64"),
     ],
