@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 from relatent_export.attributes import options as attribute_options
@@ -132,16 +133,14 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_attributes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    controls = commands.add_parser(
-        "controls", help="measure how a pack's attributes answer to codes, for exact edits"
-    )
+    controls = commands.add_parser("controls", help="measure anew how a pack's attributes answer to codes")
     controls.add_argument("pack", type=Path, help="the pack's folder")
     attribute_options.add_codes(controls)
     attributes = commands.add_parser(
         "attributes",
-        help="give a pack attributes that any ONNX image networks read",
-        description="Give a pack attributes that any ONNX image networks read, in place of those of such "
-        "networks before, and measure how they answer to codes. Export its graphs anew afterwards.",
+        help="give a pack attributes",
+        description="Give a pack attributes that any ONNX image networks read, in place of such ones before, "
+        "and measure how they answer to codes. Export its graphs anew afterwards.",
     )
     attributes.add_argument("pack", type=Path, help="the pack's folder")
     attribute_options.add_files(attributes)
@@ -227,11 +226,9 @@ def _run(options: argparse.Namespace) -> bool:
 def _run_attributes(options: argparse.Namespace) -> str:
     from relatent_export.packs.controls import set_attributes, set_controls
 
-    if options.command == "controls":
-        pack = set_controls(options.pack, codes=options.codes)
-    else:
-        pack = set_attributes(options.pack, attribute_options.described(options), options.codes)
-    return f"{options.pack}: {', '.join(pack.attribute_names)}"
+    networks = () if options.command == "controls" else attribute_options.described(options)
+    change = partial(set_attributes, networks=networks) if networks else set_controls
+    return f"{options.pack}: {', '.join(change(options.pack, codes=options.codes).attribute_names)}"
 
 
 def _run_evaluate(options: argparse.Namespace) -> str:
