@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from relatent.core.attributes import Attribute
 from relatent.core.controls import Controls
+from relatent_export.attributes.trying import synthesis_reader
 from relatent_export.directions.jacobian import least_norm_steps
 from relatent_export.nets.networks import Networks
 from relatent_export.progress import progress
@@ -27,10 +29,13 @@ _SEED, _BATCH = 51, 16
 _COMPONENTS, _MAPPED = 32, 4_096
 """Directions a layer in which differences are taken, of the most that mapped codes vary in, and how many of
 these are looked at."""
+_PIXELS, _FEWEST = 2**30, 4
+"""Pixels to make for differences, about; and the fewest codes and directions, however many pixels they take.
+These pixels are 16,384 images of 256 pixels on a side."""
 _STEP = 0.3
 """Of a finite difference, in standard deviations of mapped codes along its direction."""
-_RANGED = 1_024
-"""Samples whose readings tell an attribute's range where nobody says it."""
+_RANGED, _LEAST_RANGED = 1_024, 256
+"""Samples whose readings tell an attribute's range where nobody says it, and of very large images."""
 _TRIED = 8
 """Codes at which steps are tried."""
 _SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
@@ -51,32 +56,58 @@ class Measured:
 
 
 def measure_controls(
-    networks: Networks, attributes: tuple[Attribute, ...], read: Read | None = None, codes: int = CODES
+    networks: Networks,
+    attributes: tuple[Attribute, ...],
+    read: Read | None = None,
+    codes: int | None = None,
 ) -> Measured:
     """Measure what exact edits of a pack need.
 
     Derivatives are taken by autograd where the attribute network is one of PyTorch's, and by finite
-    differences of what `read` reads else: central ones, along what mapped codes vary most in.
+    differences of what `read` reads else: central ones, along what mapped codes vary most in. Each takes two
+    images, so there are the fewer the larger these are.
 
     Args:
         networks: the pack's.
         attributes: what their outputs are; ranges that are not known are measured on samples.
         read: reads attributes of codes; by the pack's own network if left out.
-        codes: at how many samples' codes.
+        codes: at how many samples' codes; 32 if left out, or what is affordable.
 
     Raises:
         ValueError: there is nothing to read with, or readings are not finite or all the same.
     """
     reader = read or _reader(networks)
-    samples = _samples(networks, max(codes, _RANGED))
+    affordable = _affordable(networks)
+    if codes is None:
+        codes = CODES if networks.attributes is not None else _within(math.isqrt(affordable), CODES)
+    if codes < 1:
+        raise ValueError(f"codes: expected 1 or more, got {codes}")
+    samples = _samples(networks, max(codes, _ranged_by(networks)))
     attributes = _ranged(attributes, samples, reader)
     places = samples[:codes]
     if networks.attributes is None:
-        jacobian = _by_differences(networks, places, reader)
+        count = _within(affordable // codes, _COMPONENTS)
+        jacobian = _by_differences(networks, places, reader, count)
     else:
         jacobian = _by_autograd(networks, places)
     reach = _reach(attributes, jacobian, places[:_TRIED], reader)
     return Measured(attributes, Controls(jacobian, reach, codes))
+
+
+def _affordable(networks: Networks) -> int:
+    """How many directions differences are taken in, over all codes, each at every layer."""
+    config = networks.generator.config
+    return _PIXELS // (2 * config.layers * config.resolution**2)
+
+
+def _within(count: int, most: int) -> int:
+    return max(_FEWEST, min(most, count))
+
+
+def _ranged_by(networks: Networks) -> int:
+    """How many samples tell ranges."""
+    pixels = networks.generator.config.resolution**2
+    return max(_LEAST_RANGED, min(_RANGED, _PIXELS // 4 // pixels))
 
 
 def _samples(networks: Networks, count: int) -> Floats:
@@ -88,6 +119,8 @@ def _samples(networks: Networks, count: int) -> Floats:
 
 
 def _reader(networks: Networks) -> Read:
+    if networks.attribute_graph is not None:
+        return synthesis_reader(networks.attribute_graph, networks.generator)
     if networks.attributes is None:
         raise ValueError("attributes: expected a pack that has a network to read them with")
 
@@ -135,11 +168,11 @@ def _by_autograd(networks: Networks, codes: Floats) -> Floats:
     return np.asarray((total / len(codes)).numpy(), np.float32)
 
 
-def _by_differences(networks: Networks, codes: Floats, read: Read) -> Floats:
+def _by_differences(networks: Networks, codes: Floats, read: Read, components: int) -> Floats:
     """The same by central differences, within what mapped codes vary most in."""
     mapped = _samples(networks, _MAPPED)[:, 0].astype(np.float64)
     _, spread, directions = np.linalg.svd(mapped - mapped.mean(0), full_matrices=False)
-    count = min(_COMPONENTS, len(directions))
+    count = min(components, len(directions))
     steps = _STEP * spread[:count] / np.sqrt(len(mapped))
     layers = codes.shape[1]
     total: Floats | None = None

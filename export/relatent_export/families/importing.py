@@ -12,8 +12,11 @@ import numpy as np
 from relatent.core.directions import Direction
 from relatent.core.methods import NAME
 from relatent.core.pack import file_digest
+from relatent_export.attributes.network import ImageNetwork
+from relatent_export.attributes.trying import adapt_networks
 from relatent_export.checkpoints.errors import Refused
 from relatent_export.checkpoints.wording import as_damaged
+from relatent_export.directions.controls import Measured, measure_controls
 from relatent_export.directions.formats.doubts import doubt_of
 from relatent_export.directions.formats.ganspace import COMPONENTS
 from relatent_export.directions.formats.published import (
@@ -49,6 +52,8 @@ class Stated:
         description, licence, provenance: what the catalog serves; said of the files where empty.
         compare_size: of the images that refinement compares, in pixels; 256, or R if less, if 0.
         directions: what is said of the directions.
+        attributes: networks that read attributes.
+        codes: at how many samples' codes to measure how they answer; as many as is affordable if None.
     """
 
     description: str = ""
@@ -56,6 +61,8 @@ class Stated:
     provenance: str = ""
     compare_size: int = 0
     directions: DirectionChoices = field(default_factory=DirectionChoices)
+    attributes: tuple[ImageNetwork, ...] = ()
+    codes: int | None = None
 
 
 def import_pack(
@@ -75,7 +82,8 @@ def import_pack(
 
     Raises:
         Refused: a file cannot be imported, or the files do not fit each other.
-        ValueError: the name has other characters than those, or is taken.
+        ValueError: the name has other characters than those, or is taken, or a network cannot read
+            attributes.
         OSError: a file cannot be read or written; names it.
     """
     if not re.fullmatch(NAME, name):
@@ -103,9 +111,14 @@ def import_pack(
         networks = build_networks(list(held.values()), stated.compare_size)
         directions = _directions(held, networks.generator, stated, tell)
         bar.update()
-        bar.set_postfix_str("writing")
         _check_folders(named, held)
-        write_pack(folder, _info(name, list(held.values()), networks, stated), networks, directions)
+        measured = None
+        if stated.attributes:
+            bar.set_postfix_str("measuring")
+            networks, measured = _with_attributes(networks, stated, tell)
+        bar.set_postfix_str("writing")
+        info = _info(name, list(held.values()), networks, stated)
+        write_pack(folder, info, networks, directions, measured=measured)
         bar.update()
     return folder
 
@@ -117,12 +130,19 @@ def _check_folders(named: Sequence[Named], held: Mapping[Named, Contents]) -> No
             raise nothing_in(folder)
 
 
+def _with_attributes(networks: Networks, stated: Stated, tell: Tell) -> tuple[Networks, Measured]:
+    adapted = adapt_networks(stated.attributes, networks.generator, tell)
+    names = tuple(attribute.name for attribute in adapted.attributes)
+    networks = replace(networks, attribute_graph=adapted.graph, attribute_names=names)
+    return networks, measure_controls(networks, adapted.attributes, codes=stated.codes)
+
+
 def _info(name: str, held: Sequence[Contents], networks: Networks, stated: Stated) -> PackFacts:
     return PackFacts(
         name=name,
         description=stated.description or _described(held, networks),
         licence=stated.licence or f"not stated; {'; '.join(_notes(held))}",
-        provenance=stated.provenance or f"Imported from {', '.join(_sources(held))}.",
+        provenance=stated.provenance or f"Imported from {', '.join(_sources(held, stated))}.",
         learning_rate=_RATES,
         weights={"perceptual": _PERCEPTUAL} if networks.lpips is not None else {},
     )
@@ -191,5 +211,7 @@ def _notes(held: Sequence[Contents]) -> dict[str, None]:
     return dict.fromkeys(f"{each.origin.label}: {each.origin.licence}" for each in held)
 
 
-def _sources(held: Sequence[Contents]) -> list[str]:
-    return [f"{each.path.name} ({each.origin.label}, SHA-256 {file_digest(each.path)})" for each in held]
+def _sources(held: Sequence[Contents], stated: Stated) -> list[str]:
+    files = [(each.path, each.origin.label) for each in held]
+    files += [(each.file, "attribute network") for each in stated.attributes]
+    return [f"{path.name} ({label}, SHA-256 {file_digest(path)})" for path, label in files]

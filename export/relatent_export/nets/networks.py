@@ -49,6 +49,8 @@ class Networks:
             whichever is less.
         forced_encoder: a second encoder, whose codes were pushed towards those of random vectors
             (Leng et al. 2021).
+        attribute_graph: in place of `attributes`, somebody else's network that reads them: a graph in ONNX,
+            uint8 [B, R, R, 3] to float32 [B, A] (`relatent_export.attributes`).
     """
 
     generator: AnyGenerator
@@ -60,6 +62,7 @@ class Networks:
     identity: ArcFace | None = None
     compare_size: int = 0
     forced_encoder: AnyEncoder | None = None
+    attribute_graph: bytes | None = None
 
     def __post_init__(self) -> None:
         config = self.generator.config
@@ -69,6 +72,8 @@ class Networks:
             raise ValueError(
                 f"generator: expected {LEAST_RESOLUTION} pixels or more, got {config.resolution}"
             )
+        if self.attributes is not None and self.attribute_graph is not None:
+            raise ValueError("attributes: expected one network that reads them, got a graph besides")
         _check_divides("compare_side", self.compare_size, config.resolution)
         for name in ("encoder", "forced_encoder"):
             encoder: AnyEncoder | None = getattr(self, name)

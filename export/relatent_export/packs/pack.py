@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 import tomli_w
 from safetensors.numpy import save
 
-from relatent.core.controls import CONTROLS
+from relatent.core.attributes import attribute_entry
+from relatent.core.controls import CONTROLS, JACOBIAN, controls_table
 from relatent.core.directions import Direction, direction_entry
 from relatent.core.domain import domain_table
 from relatent.core.manifest import FORMAT, MANIFEST
@@ -20,6 +21,7 @@ from relatent.core.pack import DIRECTIONS, LATENTS, file_digest
 from relatent.core.presets import presets_table
 from relatent.core.spaces import code_parts_table
 from relatent_export.analysis.domain import measure_domain
+from relatent_export.directions.controls import Measured
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import LIGHT, available, code_parts, describe, presets
 from relatent_export.packs.weights import FILES, save_networks
@@ -52,6 +54,7 @@ def write_pack(
     networks: Networks,
     directions: list[Direction],
     methods: Sequence[str] = LIGHT,
+    measured: Measured | None = None,
 ) -> None:
     """Write a pack: weights, latent statistics, directions, and the manifest that seals them.
 
@@ -64,12 +67,13 @@ def write_pack(
         directions: its directions.
         methods: its ways of inverting, by name, the default first; those that its networks do not allow are
             left out.
+        measured: what exact edits need, where that was measured.
 
     Raises:
         OSError: it cannot be written; names the file.
     """
     with whole_folder(folder, info.name, stale=(*FILES, LATENTS, DIRECTIONS, CONTROLS, MANIFEST)) as partial:
-        _write_files(partial, info, networks, directions, available(networks, methods))
+        _write_files(partial, info, networks, directions, available(networks, methods), measured)
 
 
 def _write_files(
@@ -78,16 +82,22 @@ def _write_files(
     networks: Networks,
     directions: list[Direction],
     methods: Sequence[str],
+    measured: Measured | None,
 ) -> None:
     weights = save_networks(networks, folder)
     config = networks.generator.config
     tensors = {LATENTS: {"mean": networks.generator.mean_code().contiguous().numpy()}}
     if directions:
         tensors[DIRECTIONS] = {d.name: np.ascontiguousarray(d.vector) for d in directions}
+    if measured is not None:
+        tensors[CONTROLS] = {JACOBIAN: measured.controls.jacobian}
     for name, arrays in tensors.items():
         # `save_file` makes files that only their owner may read.
         with named(folder / name):
             (folder / name).write_bytes(save(arrays))
+    attributes: Iterable[Any] = networks.attribute_names
+    if measured is not None:
+        attributes = map(attribute_entry, measured.attributes)
     domain = measure_domain(networks)
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -101,10 +111,11 @@ def _write_files(
         "compare_side": networks.compare_size,
         "encoder": networks.encoder is not None,
         "metrics": list(networks.metrics),
-        "attributes": list(networks.attribute_names),
+        "attributes": list(attributes),
         "latent": {"layers": config.layers, "width": config.latent_width, "z_width": config.z_width},
         **method_tables(networks, methods, info.learning_rate, info.weights),
         **({} if domain is None else {"domain": domain_table(domain)}),
+        **({} if measured is None else {"controls": controls_table(measured.controls)}),
         "directions": [direction_entry(direction) for direction in directions],
         "files": {name: file_digest(folder / name) for name in (*weights, *tensors)},
     }

@@ -2,6 +2,8 @@
 
 generator.safetensors, encoder.safetensors, attributes.safetensors, lpips.safetensors,
 identity.safetensors   the networks' weights; but for the generator's, those that the pack has
+attributes.onnx   in place of attributes.safetensors, somebody else's network as a graph
+(`relatent_export.attributes`)
 forced_encoder.safetensors   a second encoder, whose codes are like random ones', where there is one
 coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
 """
@@ -18,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH, names_of, read_graph
 from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.attributes import AttributeNetwork
@@ -30,6 +33,7 @@ from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.packs.tensors import Header, fitting, load_network, save_network, save_tensors
+from relatent_export.writing import named
 
 GENERATOR = "generator.safetensors"
 ENCODER = "encoder.safetensors"
@@ -38,7 +42,7 @@ LPIPS = "lpips.safetensors"
 IDENTITY = "identity.safetensors"
 COORDINATES = "coordinates.safetensors"
 FORCED_ENCODER = "forced_encoder.safetensors"
-FILES = (GENERATOR, ENCODER, ATTRIBUTES, LPIPS, IDENTITY, COORDINATES, FORCED_ENCODER)
+FILES = (GENERATOR, ENCODER, ATTRIBUTES, LPIPS, IDENTITY, COORDINATES, FORCED_ENCODER, ATTRIBUTE_GRAPH)
 
 JUDGE = "judge.safetensors"
 """What may lie beside them for reports: no manifest lists it, and `load_networks` does not read it."""
@@ -87,10 +91,15 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
         modules[IDENTITY] = (networks.identity, _stored("arcface", asdict(networks.identity.config)))
     for name, (module, header) in modules.items():
         save_network(folder / name, module, header)
-    if networks.basis is None:
-        return list(modules)
-    save_tensors(folder / COORDINATES, {"basis": networks.basis}, {})
-    return [*modules, COORDINATES]
+    written = list(modules)
+    if networks.basis is not None:
+        save_tensors(folder / COORDINATES, {"basis": networks.basis}, {})
+        written.append(COORDINATES)
+    if networks.attribute_graph is not None:
+        with named(folder / ATTRIBUTE_GRAPH):
+            (folder / ATTRIBUTE_GRAPH).write_bytes(networks.attribute_graph)
+        written.append(ATTRIBUTE_GRAPH)
+    return written
 
 
 def save_encoder(path: Path, encoder: AnyEncoder) -> None:
@@ -127,7 +136,12 @@ def load_networks(folder: Path, compare_size: int = 0) -> Networks:
     if (folder / FORCED_ENCODER).exists():
         forced = _build(folder / FORCED_ENCODER, _ENCODERS)
     basis = _load_basis(folder / COORDINATES)
-    return Networks(generator, encoder, attributes, names, basis, lpips, identity, compare_size, forced)
+    graph = None
+    if (folder / ATTRIBUTE_GRAPH).exists():
+        graph, names = _attribute_graph(folder / ATTRIBUTE_GRAPH, generator.config.resolution)
+    return Networks(
+        generator, encoder, attributes, names, basis, lpips, identity, compare_size, forced, graph
+    )
 
 
 def _generator_header(generator: AnyGenerator) -> Header:
@@ -174,6 +188,15 @@ def _attributes(path: Path, resolution: int) -> tuple[AttributeNetwork, tuple[st
         network = AttributeNetwork(len(header["names"]), resolution, header["channels"])
         assign(network, tensors)
         return network, header["names"]
+
+
+def _attribute_graph(path: Path, resolution: int) -> tuple[bytes, tuple[str, ...]]:
+    model = read_graph(path)
+    try:
+        names = names_of(model, resolution)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return path.read_bytes(), names
 
 
 def _load_basis(path: Path) -> Tensor | None:

@@ -149,6 +149,13 @@ def _recipes(networks: Networks, methods: Sequence[str]) -> dict[str, _Recipe]:
     return recipes
 
 
+def _given(networks: Networks) -> dict[str, onnx.ModelProto]:
+    """The graphs that are somebody else's, as the pack has them."""
+    if networks.attribute_graph is None:
+        return {}
+    return {Role.ATTRIBUTES: onnx.ModelProto.FromString(networks.attribute_graph)}
+
+
 def _encoding(encoder: AnyEncoder) -> _Recipe:
     return _Recipe(lambda networks, held: Encode(networks, encoder, held), ("image",), ("w",))
 
@@ -162,7 +169,7 @@ def _refinements(methods: Sequence[str]) -> dict[str, MethodRecipe]:
 def roles(networks: Networks, methods: Sequence[str] = LIGHT) -> tuple[str, ...]:
     """The graphs that a pack of these networks has, in the order in which they are built."""
     methods = available(networks, methods)
-    return (*_recipes(networks, methods), *_refinements(methods))
+    return (*_recipes(networks, methods), *_given(networks), *_refinements(methods))
 
 
 def all_roles() -> tuple[str, ...]:
@@ -198,6 +205,8 @@ def build_graphs(
         if held is Precision.FLOAT16:  # rounded weights once, not those they were made of as well
             module = folded(module, inputs)
         model = clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
+        yield role, fit(model, role) if target is Target.TENSORRT else model
+    for role, model in _given(networks).items():
         yield role, fit(model, role) if target is Target.TENSORRT else model
     for role, method in _refinements(methods).items():
         held = graph_precision(role, target, precision)

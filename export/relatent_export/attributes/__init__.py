@@ -1,0 +1,1 @@
+"""Attribute networks of somebody else's: any ONNX image network becomes a pack's `attributes` graph."""
