@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from relatent.client.latents import (
         LatentCode,
     )
+    from relatent.client.recipes import (
+        Recipe,
+    )
     from relatent.client.requests import (
         Goal,
         Interpolate,
@@ -112,7 +115,17 @@ if TYPE_CHECKING:
 
 _MODULES = tuple(
     f"relatent.client.{name}"
-    for name in ("errors", "images", "latents", "results", "requests", "retrying", "blocking", "aio")
+    for name in (
+        "errors",
+        "images",
+        "latents",
+        "results",
+        "requests",
+        "retrying",
+        "blocking",
+        "aio",
+        "recipes",
+    )
 )
 
 __all__ = [
@@ -162,6 +175,7 @@ __all__ = [
     "Progress",
     "Quality",
     "Reach",
+    "Recipe",
     "Reduce",
     "RelatentError",
     "RetryPolicy",
