@@ -117,6 +117,19 @@ def code_files(args: argparse.Namespace) -> list[Path]:
     return [wish.file for wish in wishes if wish.file is not None]
 
 
+def places_of_codes(args: argparse.Namespace, wanted: Sequence[Operation]) -> dict[str, Path]:
+    """The same files by the places of their codes in a recipe of the operations that are wanted."""
+    wishes = [wish for wish in args.operations if isinstance(wish, _ParsedOperation)]
+    # By identity: goals that follow each other become one operation, so the words' places are not its own.
+    known = {id(code): file for wish in wishes for code, file in _codes(wish)}
+    return {
+        f"operations[{index}].{name}": known[id(value)]
+        for index, operation in enumerate(wanted)
+        for name, value in vars(operation).items()
+        if id(value) in known
+    }
+
+
 def image_count(wanted: Sequence[Operation]) -> int:
     """How many images an edit makes of one: as many as an operation has strengths or amounts."""
     return max(map(_strength_count, wanted))
@@ -130,6 +143,14 @@ def _strength_count(operation: Operation) -> int:
             return max((len(_values(goal)) for goal in goals), default=1)
         case _:
             return 1
+
+
+def _codes(wish: _ParsedOperation) -> list[tuple[LatentCode, Path]]:
+    match wish:
+        case _ParsedOperation(Mix(other=other) | Interpolate(other=other), Path() as file):
+            return [(other, file)]
+        case _:
+            return []
 
 
 def _values(goal: Goal) -> Sequence[float]:
