@@ -85,6 +85,13 @@ if TYPE_CHECKING:
     from relatent.client.retrying import (
         RetryPolicy,
     )
+    from relatent.client.seeds import (
+        SeedPath,
+    )
+    from relatent.client.transfers import (
+        AttributeReading,
+        Transfer,
+    )
     from relatent.core.domain import (
         Domain,
     )
@@ -125,6 +132,8 @@ _MODULES = tuple(
         "blocking",
         "aio",
         "recipes",
+        "seeds",
+        "transfers",
     )
 )
 
@@ -132,6 +141,7 @@ __all__ = [
     "AsyncClient",
     "AttributeInfo",
     "AttributeOutcome",
+    "AttributeReading",
     "CallError",
     "Catalog",
     "Checkpoint",
@@ -179,6 +189,7 @@ __all__ = [
     "Reduce",
     "RelatentError",
     "RetryPolicy",
+    "SeedPath",
     "ServerError",
     "Space",
     "Start",
@@ -187,6 +198,7 @@ __all__ = [
     "SynthesizedImage",
     "TargetOutcome",
     "Timings",
+    "Transfer",
     "Truncate",
     "UnavailableError",
     "UnimplementedError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from relatent.cli.edited import EditFiles, WrittenEdit
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
 from relatent.cli.printing import say
+from relatent.cli.read import readings_of
 from relatent.client.blocking import Client
 from relatent.client.latents import SUFFIX, LatentCode
 from relatent.client.recipes import Recipe
 from relatent.client.requests import InvertOptions, Operation
 from relatent.client.results import Edit
 from relatent.client.resuming import ProgressCallback
+from relatent.client.transfers import AttributeReading
 
 
 def add_parser(commands: Any) -> None:
@@ -49,22 +51,27 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Edit the sources; 1 where one of them failed."""
-    wanted = operations.operations(args)
+    count = operations.image_count(operations.operations(args))
     found = collect(args.sources, args.out, codes=True)
     items = found.items
     options = arguments.invert_options(args)
-    recipe = None if args.save_recipe is None else _recipe(wanted, options, args)
     others = [*operations.code_files(args), *arguments.inversion_files(args)]
     inputs = [*(item.path for item in items), *others]
-    count = operations.image_count(wanted)
-    written = [] if recipe is None else [args.save_recipe]
+    recipes = [] if args.save_recipe is None else [args.save_recipe]
     results = (file for item in items for file in _files(item, count, args).all)
-    refuse_overwriting(inputs, [*written, *results])
+    refuse_overwriting(inputs, [*recipes, *results])
     with arguments.client(args) as client:
         arguments.check_service(client, args)
+
+        def read(reference: Path) -> Mapping[str, AttributeReading]:
+            return readings_of(client, reference, args.pack, args.fit)
+
+        wanted = operations.operations(args, read)
+        recipe = None if args.save_recipe is None else _recipe(wanted, options, args)
         prepare_out(args.out)
         if recipe is not None:
-            _save(recipe, args.save_recipe)
+            prepare_out(args.save_recipe.parent, "--save-recipe")
+            recipe.save(args.save_recipe)
         output.tell_passed_over(found.passed_over)
 
         def work(item: Item, progress: ProgressCallback) -> WrittenEdit:
@@ -83,11 +90,6 @@ def _recipe(wanted: Sequence[Operation], options: InvertOptions, args: argparse.
     if isinstance(options.get("start"), LatentCode):
         files["inversion.start"] = Path(args.start)
     return Recipe(wanted, inversion, pack, files)
-
-
-def _save(recipe: Recipe, path: Path) -> None:
-    prepare_out(path.parent, "--save-recipe")
-    recipe.save(path)
 
 
 def _edit(

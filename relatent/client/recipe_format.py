@@ -30,6 +30,7 @@ from relatent.client.requests import (
     Reduce,
     Truncate,
 )
+from relatent.client.transfers import Transfer
 from relatent.core.stopping import Plateau
 
 VERSION = 1
@@ -46,6 +47,7 @@ _KINDS: Mapping[str, type[Any]] = {
     "move": Move,
     "mix": Mix,
     "interpolate": Interpolate,
+    "transfer": Transfer,
     "truncate": Truncate,
     "reduce": Reduce,
     "reach": Reach,
@@ -183,7 +185,10 @@ def _number(value: Real, where: str) -> int | float:
     """One number in one form, so that recipes with the same numbers are the same."""
     if not math.isfinite(value):
         raise InputError(f"{where}: expected a finite number, got {value}")
-    return int(value) if isinstance(value, Integral) or float(value).is_integer() else float(value)
+    if isinstance(value, Integral):
+        return int(value)
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
 def relative(file: Path, folder: Path) -> str:
