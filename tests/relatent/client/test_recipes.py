@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import relatent
-from relatent import Goal, InputError, Interpolate, Mix, Move, Reach, Recipe, Reduce, Truncate
+from relatent import Goal, InputError, Interpolate, Mix, Move, Reach, Recipe, Reduce, Transfer, Truncate
 from relatent.client import recipe_format
 from relatent.client.requests import operation_message
 from tests.relatent.client import fake
@@ -32,6 +32,7 @@ def full(code: Path, mask: Path) -> Recipe:
             Move("smile", [-1.5, 0, 1.5], absolute=True, layers=(0, 1), keep=["age"]),
             Mix(other, (1, 1)),
             Interpolate(other, 0.5),
+            Transfer(other, other, [0.5, 1], threshold=0.25),
             Truncate(0.7),
             Reduce(),
             Reach([Goal("smile", to=0.8), Goal("yaw", by=10.0, unit="deg")], hold=(), max_rounds=4),
@@ -47,7 +48,16 @@ def full(code: Path, mask: Path) -> Recipe:
             "fit": "pad",
         },
         pack="tiny",
-        files=dict.fromkeys(("operations[1].other", "operations[2].other", "inversion.start"), code),
+        files=dict.fromkeys(
+            (
+                "operations[1].other",
+                "operations[2].other",
+                "operations[3].source",
+                "operations[3].target",
+                "inversion.start",
+            ),
+            code,
+        ),
     )
 
 

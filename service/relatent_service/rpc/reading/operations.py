@@ -193,7 +193,8 @@ def _read_transfer(
     if not read.difference.any():
         raise InvalidField(
             f"{field}.target",
-            f"expected a code that differs from the source by a channel of norm {threshold:g} or more",
+            f"expected a code that differs from the source by a channel of norm {threshold:g} or more, "
+            "or a lower threshold",
             reason="NOTHING_LEFT",
         )
     return read
