@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relatent.core.noise import noise, spherical_path
+from relatent.core.noise import Floats, noise, spherical_path
 
 WIDTH = 512
 A, B = noise(1, WIDTH), noise(2, WIDTH)
@@ -35,6 +35,6 @@ def test_the_angle_is_gone_through_evenly_for_ends_of_one_length() -> None:
 
 
 @pytest.mark.parametrize("last", [A, 2 * A, -A])
-def test_ends_on_one_line_are_joined_straight(last: np.ndarray) -> None:
+def test_ends_on_one_line_are_joined_straight(last: Floats) -> None:
     path = spherical_path(A, last, [0, 0.5, 1])
     np.testing.assert_allclose(path[1], (A.astype(np.float64) + last) / 2, atol=1e-6)

@@ -16,7 +16,7 @@ from tests.fixtures.requests import code, image, latent, read_code, reason, viol
 
 
 def transfer(*amounts: float, **fields: Any) -> v1.Operation:
-    made = {"source": latent(code(2)), "target": latent(code(3)), "amounts": amounts} | fields
+    made: dict[str, Any] = {"source": latent(code(2)), "target": latent(code(3)), "amounts": amounts} | fields
     return v1.Operation(expression_transfer=v1.ExpressionTransfer(**made))
 
 
