@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from relatent.client.latents import (
         LatentCode,
     )
+    from relatent.client.recipes import (
+        Recipe,
+    )
     from relatent.client.requests import (
         Goal,
         Interpolate,
@@ -82,6 +85,13 @@ if TYPE_CHECKING:
     from relatent.client.retrying import (
         RetryPolicy,
     )
+    from relatent.client.seeds import (
+        SeedPath,
+    )
+    from relatent.client.transfers import (
+        AttributeReading,
+        Transfer,
+    )
     from relatent.core.domain import (
         Domain,
     )
@@ -112,13 +122,26 @@ if TYPE_CHECKING:
 
 _MODULES = tuple(
     f"relatent.client.{name}"
-    for name in ("errors", "images", "latents", "results", "requests", "retrying", "blocking", "aio")
+    for name in (
+        "errors",
+        "images",
+        "latents",
+        "results",
+        "requests",
+        "retrying",
+        "blocking",
+        "aio",
+        "recipes",
+        "seeds",
+        "transfers",
+    )
 )
 
 __all__ = [
     "AsyncClient",
     "AttributeInfo",
     "AttributeOutcome",
+    "AttributeReading",
     "CallError",
     "Catalog",
     "Checkpoint",
@@ -162,9 +185,11 @@ __all__ = [
     "Progress",
     "Quality",
     "Reach",
+    "Recipe",
     "Reduce",
     "RelatentError",
     "RetryPolicy",
+    "SeedPath",
     "ServerError",
     "Space",
     "Start",
@@ -173,6 +198,7 @@ __all__ = [
     "SynthesizedImage",
     "TargetOutcome",
     "Timings",
+    "Transfer",
     "Truncate",
     "UnavailableError",
     "UnimplementedError",

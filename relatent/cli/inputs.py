@@ -90,8 +90,12 @@ def collect(paths: Sequence[Path], out: Path, *, codes: bool = False) -> Inputs:
     return Inputs(items, passed)
 
 
-def prepare_out(folder: Path) -> None:
+def prepare_out(folder: Path, option: str = "--out") -> None:
     """Make the folder for results, before the work whose results would be lost without it.
+
+    Args:
+        folder: to make.
+        option: that named it.
 
     Raises:
         InputError: it cannot be made or written to.
@@ -99,11 +103,11 @@ def prepare_out(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise InputError(f"--out: {folder}: expected a folder, got a file") from None
+        raise InputError(f"{option}: {folder}: expected a folder, got a file") from None
     except OSError as error:
-        raise InputError(f"--out: {folder}: {error.strerror}") from error
+        raise InputError(f"{option}: {folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"--out: {folder}: {os.strerror(errno.EACCES)}")
+        raise InputError(f"{option}: {folder}: {os.strerror(errno.EACCES)}")
 
 
 def refuse_overwriting(inputs: Iterable[Path], results: Iterable[Path]) -> None:

@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relatent.cli import arguments, targets
+from relatent.cli.targets import Like, Read
 from relatent.client.errors import InputError
 from relatent.client.latents import SUFFIX, LatentCode
 from relatent.client.requests import Goal, Interpolate, Mix, Move, Operation, Reach, Reduce, Truncate
+from relatent.client.transfers import Transfer
 
 
 @dataclass(frozen=True)
 class _ParsedOperation:
-    """An operation as it was asked for, and the file of the other code, where it has one."""
+    """An operation as it was asked for, and the files of its other codes, in the order of its fields."""
 
     operation: Operation
-    file: Path | None = None
+    files: tuple[Path, ...] = ()
 
 
 def add_operations(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +51,20 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
         help="go a part of the way to another code",
     )
     group.add_argument(
+        "--transfer",
+        dest="operations",
+        type=_transfer,
+        action="append",
+        metavar=f"FROM{SUFFIX},TO{SUFFIX}=AMOUNT[,…]",
+        help="add what tells two codes of one person apart, such as an expression: 1 adds all of it",
+    )
+    group.add_argument(
+        "--threshold",
+        type=_threshold,
+        metavar="NORM",
+        help="channels of a --transfer count from this L2 norm on (default: 1, as published; 0: all)",
+    )
+    group.add_argument(
         "--truncate",
         dest="operations",
         type=_truncate,
@@ -70,23 +86,32 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
     targets.add_targets(group)
 
 
-def operations(args: argparse.Namespace) -> list[Operation]:
+def operations(args: argparse.Namespace, read: Read | None = None) -> list[Operation]:
     """The operations that the arguments ask for.
 
+    Args:
+        args: the arguments.
+        read: reads reference images, whose readings become goals; None: leave these out, for a first look.
+
     Raises:
-        InputError: none.
+        InputError: none, or options that are for others.
     """
     if not args.operations:
         raise InputError(
-            "nothing to do: expected --to, --by, --set, --mix, --towards, --truncate or --reduce"
+            "nothing to do: expected --to, --by, --set, --like, --mix, --towards, --transfer, --truncate or "
+            "--reduce"
         )
-    if args.hold is not None and not any(isinstance(wish, Goal) for wish in args.operations):
-        raise InputError("--hold: expected --to or --by besides, which it is for")
+    targets.check(args)
     wanted: list[Operation | Goal] = []
     for wish in args.operations:
+        if isinstance(wish, Like):
+            wanted += [] if read is None else targets.goals_like(wish, args.attributes, read)
+            continue
         operation = wish if isinstance(wish, Goal) else wish.operation
         if isinstance(operation, Move):
             operation = replace(_meant(operation, args), layers=args.layers)
+        if isinstance(operation, Transfer):
+            operation = replace(operation, threshold=args.threshold)
         wanted.append(operation)
     return list(targets.gathered(wanted, args.hold))
 
@@ -112,24 +137,49 @@ def z_moves(args: argparse.Namespace) -> list[Move]:
 
 
 def code_files(args: argparse.Namespace) -> list[Path]:
-    """The files of the codes that operations take from or go to."""
+    """The files of the codes, and of the images, that operations take from or go to."""
     wishes = [wish for wish in args.operations if isinstance(wish, _ParsedOperation)]
-    return [wish.file for wish in wishes if wish.file is not None]
+    references = [wish.reference for wish in args.operations if isinstance(wish, Like)]
+    return [*references, *(file for wish in wishes for file in wish.files)]
+
+
+def places_of_codes(args: argparse.Namespace, wanted: Sequence[Operation]) -> dict[str, Path]:
+    """The same files by the places of their codes in a recipe of the operations that are wanted."""
+    wishes = [wish for wish in args.operations if isinstance(wish, _ParsedOperation)]
+    # By identity: goals that follow each other become one operation, so the words' places are not its own.
+    known = {id(code): file for wish in wishes for code, file in _codes(wish)}
+    return {
+        f"operations[{index}].{name}": known[id(value)]
+        for index, operation in enumerate(wanted)
+        for name, value in vars(operation).items()
+        if id(value) in known
+    }
 
 
 def image_count(wanted: Sequence[Operation]) -> int:
     """How many images an edit makes of one: as many as an operation has strengths or amounts."""
-    return max(map(_strength_count, wanted))
+    return max(map(_strength_count, wanted), default=1)
 
 
 def _strength_count(operation: Operation) -> int:
     match operation:
-        case Move(strength=[*several]) | Interpolate(amount=[*several]):
+        case Move(strength=[*several]) | Interpolate(amount=[*several]) | Transfer(amount=[*several]):
             return len(several)
         case Reach(goals=goals):
             return max((len(_values(goal)) for goal in goals), default=1)
         case _:
             return 1
+
+
+def _codes(wish: _ParsedOperation) -> list[tuple[LatentCode, Path]]:
+    match wish:
+        case _ParsedOperation(Mix(other=other) | Interpolate(other=other), files):
+            codes = [other]
+        case _ParsedOperation(Transfer(source=source, target=target), files):
+            codes = [source, target]
+        case _:
+            return []
+    return list(zip(codes, files, strict=True))
 
 
 def _values(goal: Goal) -> Sequence[float]:
@@ -173,12 +223,34 @@ def _meant(move: Move, args: argparse.Namespace) -> Move:
 
 def _mix(text: str) -> _ParsedOperation:
     file, value = _assignment(text, f"FILE{SUFFIX}=LAYERS")
-    return _ParsedOperation(Mix(_load(file), arguments.layers(value)), Path(file))
+    return _ParsedOperation(Mix(_load(file), arguments.layers(value)), (Path(file),))
 
 
 def _towards(text: str) -> _ParsedOperation:
     file, value = _assignment(text, f"FILE{SUFFIX}=AMOUNT")
-    return _ParsedOperation(Interpolate(_load(file), arguments.numbers(value)), Path(file))
+    return _ParsedOperation(Interpolate(_load(file), arguments.numbers(value)), (Path(file),))
+
+
+def _transfer(text: str) -> _ParsedOperation:
+    expected = f"FROM{SUFFIX},TO{SUFFIX}=AMOUNT"
+    pair, value = _assignment(text, expected)
+    # Names may hold commas, but hardly what ends the first one.
+    source, found, target = pair.partition(f"{SUFFIX},")
+    if not found or not target:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+    files = (Path(source + SUFFIX), Path(target))
+    before, after = (_load(str(file)) for file in files)
+    return _ParsedOperation(Transfer(before, after, arguments.numbers(value)), files)
+
+
+def _threshold(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    return value
 
 
 def _truncate(text: str) -> _ParsedOperation:

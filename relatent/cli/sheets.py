@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from relatent.client.images import save_image
 
+_MOST_FPS = 50.0
+"""Browsers slow down what is faster."""
+_WEBP_QUALITY = 90
 _PAPER, _INK, _FAINT = (250, 250, 248), (30, 32, 36), (120, 124, 130)
 
 
@@ -37,17 +41,34 @@ def strip(images: Sequence[Image.Image], margin: int = 2) -> Image.Image:
     return sheet
 
 
-def animation(images: Sequence[Image.Image], path: Path, seconds: float) -> None:
-    """Write a GIF that goes there and back for ever; one way takes so many seconds."""
-    frames = [*images, *images[-2:0:-1]]
-    save_image(
-        frames[0],
-        path,
-        save_all=True,
-        append_images=frames[1:],
-        duration=max(20, round(1000 * seconds / len(images))),
-        loop=0,
-    )
+def animation(frames: Sequence[Image.Image], path: Path, fps: float) -> None:
+    """Write an animation that begins anew for ever, as GIF or WebP.
+
+    Args:
+        frames: of one size.
+        path: ends in .gif or .webp.
+        fps: frames a second; more than 50 are shown as 50 are.
+    """
+    # Of whole milliseconds, and none of them lost over many frames.
+    ends = [round(1000 * index / min(fps, _MOST_FPS)) for index in range(len(frames) + 1)]
+    durations = [end - begin for begin, end in pairwise(ends)]
+    more = {"quality": _WEBP_QUALITY} if path.suffix.lower() == ".webp" else {}
+    save_image(frames[0], path, save_all=True, append_images=frames[1:], duration=durations, loop=0, **more)
+
+
+def sequence(frames: Sequence[Image.Image], folder: Path) -> None:
+    """Write frames as numbered pictures, for what makes films of them.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    for frame, place in zip(frames, sequence_files(folder, len(frames)), strict=True):
+        save_image(frame, place)
+
+
+def sequence_files(folder: Path, count: int) -> list[Path]:
+    """What the pictures of a sequence of so many are called."""
+    return [folder / f"frame-{number:04d}.png" for number in range(1, count + 1)]
 
 
 def contact_sheet(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from relatent.cli import arguments
 from relatent.client.errors import InputError
+from relatent.client.latents import SUFFIX
 from relatent.client.requests import Goal, Operation, Reach
 from relatent.client.results import EditedImage, TargetOutcome
+from relatent.client.transfers import AttributeReading, chosen
 from relatent.core.targets import End, Part
 
 NONE = "none"
@@ -28,6 +32,26 @@ _ENDS = {
 }
 
 
+@dataclass(frozen=True)
+class Like:
+    """A wish: to be, in some attributes, as another image is.
+
+    Attributes:
+        file: the other image, or a code of it.
+    """
+
+    file: str
+
+    @property
+    def reference(self) -> Path:
+        """Where it is."""
+        return Path(self.file)
+
+
+Read: TypeAlias = Callable[[Path], Mapping[str, AttributeReading]]
+"""Reads attributes off the image at a path."""
+
+
 def add_targets(group: argparse._ArgumentGroup) -> None:
     """Add the options; goals that follow each other are reached together."""
     for option, what in (("--to", "move until an attribute is"), ("--by", "change an attribute by")):
@@ -40,10 +64,49 @@ def add_targets(group: argparse._ArgumentGroup) -> None:
             help=f"{what} this, exactly; with its unit or without, as yaw=10deg; several make a strip",
         )
     group.add_argument(
+        "--like",
+        dest="operations",
+        type=Like,
+        action="append",
+        metavar=f"IMAGE|FILE{SUFFIX}",
+        help="move until attributes are as another image has them",
+    )
+    group.add_argument(
+        "--attributes",
+        type=_names_of,
+        metavar="ATTRIBUTE[,…]",
+        help="those that --like is about (default: all)",
+    )
+    group.add_argument(
         "--hold",
         metavar="ATTRIBUTE[,…]",
-        help=f"attributes that --to and --by must leave as they are (default: all others), or {NONE}",
+        help=f"attributes that --to, --by and --like must leave as they are (default: all others), or {NONE}",
     )
+
+
+def check(args: argparse.Namespace) -> None:
+    """Make sure that what is only for goals has some.
+
+    Raises:
+        InputError: it has none.
+    """
+    wishes = args.operations
+    likes = any(isinstance(wish, Like) for wish in wishes)
+    if args.hold is not None and not likes and not any(isinstance(wish, Goal) for wish in wishes):
+        raise InputError("--hold: expected --to, --by or --like besides, which it is for")
+    if args.attributes is not None and not likes:
+        raise InputError("--attributes: expected --like besides, which it is for")
+
+
+def goals_like(like: Like, attributes: Sequence[str] | None, read: Read) -> list[Goal]:
+    """What attributes must come to, to be as a reference image has them.
+
+    Raises:
+        InputError: an attribute is not there.
+        RelatentError: the image cannot be read.
+    """
+    picked = chosen(read(like.reference), attributes or (), "--attributes")
+    return [Goal(name, to=reading.value, unit=reading.unit) for name, reading in picked.items()]
 
 
 def gathered(wishes: Iterable[Operation | Goal], hold: str | None) -> Iterator[Operation]:
@@ -106,6 +169,13 @@ def _reach(goals: Sequence[Goal], hold: str | None) -> Reach:
     if not all(names):
         raise InputError(f"--hold: expected names of attributes with commas between, got {hold!r}")
     return Reach(tuple(goals), names)
+
+
+def _names_of(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"expected names of attributes with commas between, got {text!r}")
+    return names
 
 
 def _to(text: str) -> Goal:

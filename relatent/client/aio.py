@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -33,6 +33,9 @@ from relatent.client.requests import InvertOptions, Move, Operation
 from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
+from relatent.client.seeds import SeedPath
+from relatent.client.transfers import AttributeReading
+from relatent.core.fit import Fit
 
 T = TypeVar("T")
 
@@ -100,6 +103,12 @@ class AsyncClient:
         flow = self._flows.edit(source, operations, invert or {}, progress, output_format, timeout)
         return await self._transport.run(flow)
 
+    async def read(
+        self, image: ImageInput, *, pack: str = "", fit: Fit | str | None = None, timeout: float | None = None
+    ) -> Mapping[str, AttributeReading]:
+        """Read attributes off an image as it is; see `Client.read`."""
+        return await self._transport.run(self._flows.read(image, pack, fit, timeout))
+
     async def synthesize(
         self,
         latents: Sequence[LatentCode],
@@ -112,7 +121,7 @@ class AsyncClient:
 
     async def sample(
         self,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | SeedPath,
         *,
         moves: Sequence[Move] = (),
         truncation: float | None = None,

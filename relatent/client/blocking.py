@@ -10,16 +10,11 @@ process has connections of its own.
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Self, Unpack
 
-import grpc
-
-from relatent.client.channels import open_channel
-from relatent.client.errors import ClientStateError
+from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.flows import (
     DEFAULT_ADDRESS,
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -27,15 +22,15 @@ from relatent.client.flows import (
     ClientSettings,
     Flows,
 )
-from relatent.client.forks import call_under_way, check_fork
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
 from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
-from relatent.client.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
-
-T = TypeVar("T")
+from relatent.client.retrying import RetryPolicy
+from relatent.client.seeds import SeedPath
+from relatent.client.transfers import AttributeReading
+from relatent.core.fit import Fit
 
 
 class Client:
@@ -72,7 +67,7 @@ class Client:
     def _set_up(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._flows = Flows(settings)
-        self._transport = _BlockingTransport(settings)
+        self._transport = BlockingTransport(settings)
 
     def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
@@ -134,6 +129,22 @@ class Client:
         flow = self._flows.edit(source, operations, invert or {}, progress, output_format, timeout)
         return self._transport.run(flow)
 
+    def read(
+        self, image: ImageInput, *, pack: str = "", fit: Fit | str | None = None, timeout: float | None = None
+    ) -> Mapping[str, AttributeReading]:
+        """Read attributes off an image as it is, as the pack's attribute network does.
+
+        Args:
+            image: as `invert` takes it.
+            pack: whose network; the server's only pack unless given.
+            fit: what to do with an image that is not square; crops unless given.
+            timeout: seconds; the client's unless given.
+
+        Returns:
+            Every attribute of the pack, by name: what a `Goal` of it may be `to`.
+        """
+        return self._transport.run(self._flows.read(image, pack, fit, timeout))
+
     def synthesize(
         self,
         latents: Sequence[LatentCode],
@@ -146,7 +157,7 @@ class Client:
 
     def sample(
         self,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | SeedPath,
         *,
         moves: Sequence[Move] = (),
         truncation: float | None = None,
@@ -157,7 +168,7 @@ class Client:
         """Make random images.
 
         Args:
-            seeds: one image each, the same on every server of a pack's revision.
+            seeds: one image each, the same on every server of a pack's revision; or a path between two.
             moves: along directions of Z, in order, of what each seed draws; one strength each.
             truncation: 1 for the generator's full variety, 0 for the mean; 0.7 unless given.
             pack: the pack to sample; the server's only one unless given.
@@ -186,108 +197,3 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Connections:
-    """The channels of one process, one an address, made when first needed."""
-
-    def __init__(self, closed: bool) -> None:
-        self.channels: dict[str, grpc.Channel] = {}
-        self.lock = threading.Lock()
-        self.closed = threading.Event()
-        if closed:
-            self.closed.set()
-
-
-class _BlockingTransport:
-    """Drives flows over blocking channels."""
-
-    def __init__(self, settings: ClientSettings) -> None:
-        self._settings = settings
-        # By process: a forked one can use neither the channels nor the locks that it finds, nor let go of
-        # them, so it leaves them alone.
-        self._connections = {os.getpid(): _Connections(closed=False)}
-
-    def run(self, flow: Flow[T]) -> T:
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    outcome = self._perform(effect)
-                except (grpc.RpcError, ClientStateError) as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(outcome)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            flow.close()
-
-    def close(self) -> None:
-        own = self._own()
-        with own.lock:
-            own.closed.set()
-            for channel in own.channels.values():
-                channel.close()
-            own.channels.clear()
-
-    def check_open(self) -> None:
-        if self._own().closed.is_set():
-            raise ClientStateError("the client is closed")
-
-    def _own(self) -> _Connections:
-        process = os.getpid()
-        if process not in self._connections:
-            closed = any(connections.closed.is_set() for connections in self._connections.values())
-            self._connections.setdefault(process, _Connections(closed))
-        return self._connections[process]
-
-    def _perform(self, effect: Effect) -> Any:
-        self.check_open()
-        try:
-            match effect:
-                case Convert():
-                    return effect.work()
-                case Sleep():
-                    return self._own().closed.wait(effect.seconds)
-                case Unary():
-                    with call_under_way():
-                        return self._begin(effect, "unary_unary")
-                case Stream():
-                    with call_under_way():
-                        return self._receive(effect)
-        except grpc.RpcError as error:
-            if self._own().closed.is_set():
-                raise ClientStateError("the client was closed during the call") from error
-            raise
-
-    def _receive(self, effect: Stream) -> None:
-        call = self._begin(effect, "unary_stream")
-        try:
-            for message in call:
-                effect.receive(message)
-        finally:
-            call.cancel()  # frees the place on the server where a callback raised
-
-    def _begin(self, effect: Unary | Stream, kind: str) -> Any:
-        make: Callable[..., Callable[..., Any]] = getattr(self._channel(effect.address), kind)
-        method = make(
-            effect.path,
-            request_serializer=type(effect.request).SerializeToString,
-            response_deserializer=effect.answer.FromString,
-        )
-        try:
-            return method(effect.request, timeout=effect.timeout)
-        except ValueError:  # what gRPC says of a channel that another thread has just closed
-            self.check_open()
-            raise
-
-    def _channel(self, address: str) -> grpc.Channel:
-        own = self._own()
-        with own.lock:
-            self.check_open()
-            if address not in own.channels:
-                check_fork()
-                own.channels[address] = open_channel(address, self._settings.max_message_bytes)
-            return own.channels[address]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +12,16 @@ from google.protobuf.message import Message
 
 from relatent.client import decoding
 from relatent.client.errors import InputError, UnavailableError
-from relatent.client.images import ImageFormat, ImageInput, format_message, image_message
+from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.requests import InvertOptions, Move, Operation, inversion_options, operation_message
 from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
 from relatent.client.resuming import ProgressCallback, RunningInversion
 from relatent.client.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
+from relatent.client.seeds import SeedPath
+from relatent.client.transfers import AttributeReading, readings
 from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_addresses
+from relatent.core.fit import Fit
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2
 
 DEFAULT_ADDRESS = DEFAULT_LISTEN
@@ -123,6 +126,16 @@ class Flows:
             answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, limit)
             return decoding.edit(answer, inverted)
 
+    def read(
+        self, image: ImageInput, pack: str, fit: Fit | str | None, timeout: float | None
+    ) -> Flow[Mapping[str, AttributeReading]]:
+        """Read attributes off an image; see `Client.read`."""
+        limit = self._limit(timeout)
+        sent = yield Convert(lambda: image_message(image))
+        request = editing_pb2.ReadRequest(pack=_text(pack, "pack"), image=sent, fit=fit_message(fit))
+        answer = yield from self._call("EditingService/Read", request, editing_pb2.ReadResponse, limit)
+        return readings(answer)
+
     def synthesize(
         self,
         latents: Sequence[LatentCode],
@@ -144,7 +157,7 @@ class Flows:
 
     def sample(
         self,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | SeedPath,
         moves: Sequence[Move],
         truncation: float | None,
         pack: str,
@@ -152,11 +165,14 @@ class Flows:
         timeout: float | None,
     ) -> Flow[tuple[SynthesizedImage, ...]]:
         """Make random images; see `Client.sample`."""
-        if not all(0 <= seed < 2**64 for seed in seeds):
+        path = seeds if isinstance(seeds, SeedPath) else None
+        plain = [] if isinstance(seeds, SeedPath) else seeds
+        if not all(0 <= seed < 2**64 for seed in (path.ends if path else plain)):
             raise InputError("seeds: expected whole numbers from 0 to 2**64 - 1")
         request = synthesis_pb2.SampleRequest(
             pack=_text(pack, "pack"),
-            seeds=seeds,
+            seeds=plain,
+            path=path.message() if path else None,
             truncation=truncation,
             output_format=format_message(output_format),
             z_moves=[operation_message(move).direction for move in moves],

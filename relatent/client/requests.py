@@ -12,6 +12,7 @@ from relatent.client.errors import InputError
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.results import Checkpoint
+from relatent.client.transfers import Transfer, transfer_message
 from relatent.core.fit import Fit
 from relatent.core.presets import Preset
 from relatent.core.stopping import Plateau
@@ -170,7 +171,7 @@ class Reach:
     time_budget: float | None = None
 
 
-Operation: TypeAlias = Move | Mix | Interpolate | Truncate | Reduce | Reach
+Operation: TypeAlias = Move | Mix | Interpolate | Transfer | Truncate | Reduce | Reach
 
 
 def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
@@ -251,6 +252,9 @@ def _operation_message(operation: Operation) -> editing_pb2.Operation:
                 other=latent_message(operation.other), amounts=_several(operation.amount)
             )
             return editing_pb2.Operation(interpolation=interpolation)
+        case Transfer():
+            transfer = transfer_message(operation, _several(operation.amount))
+            return editing_pb2.Operation(expression_transfer=transfer)
         case Truncate():
             return editing_pb2.Operation(truncation=editing_pb2.Truncation(psi=operation.psi))
         case Reduce():

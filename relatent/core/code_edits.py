@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from relatent.core.codes import Codes, NoSuchCode
-from relatent.core.edits import DirectionMove, StyleMix, Truncation
+from relatent.core.edits import DirectionMove, ExpressionTransfer, StyleMix, Truncation
 from relatent.core.spaces import PLAIN, Space
 from relatent.core.targets import AttributeTarget
 
@@ -65,7 +65,9 @@ class Reduction:
     strip: tuple[float, ...] = ()
 
 
-PlainOperation: TypeAlias = DirectionMove | StyleMix | Interpolation | Truncation | Reduction
+PlainOperation: TypeAlias = (
+    DirectionMove | StyleMix | ExpressionTransfer | Interpolation | Truncation | Reduction
+)
 CodeOperation: TypeAlias = PlainOperation | AttributeTarget
 
 

@@ -17,6 +17,8 @@ from relatent.core.directions import Direction
 
 Floats = NDArray[np.float32]
 
+PUBLISHED_THRESHOLD = 1.0
+"""Of a channel's L2 norm in an expression transfer (Abdal et al., 2019)."""
 NOTHING_LEFT = 1e-4
 """A unit vector whose part outside the conditions' span is shorter than this lies within it."""
 
@@ -140,6 +142,44 @@ class Truncation:
     def apply(self, codes: Floats) -> Floats:
         """Codes [N, L, D] to [N, L, D]."""
         return np.asarray(self.mean + np.float32(self.psi) * (codes - self.mean), np.float32)
+
+
+@dataclass(frozen=True)
+class ExpressionTransfer:
+    """Add the difference of two other codes: w + amount * (target - source).
+
+    Image2StyleGAN's expression transfer (Abdal et al., 2019, w1 + lambda (w3 - w2)): against noise, it takes
+    channels of the difference for zero whose L2 norm is below a threshold, 1 as published. A channel is read
+    here as one of a code's D numbers over all L layers.
+
+    Attributes:
+        source: w2, float32 [L, D], such as a neutral face.
+        target: w3, float32 [L, D], such as the same face with an expression.
+        amounts: lambda; one for each code, or several for one code, which make a strip.
+        threshold: at least 0; at 0 the whole difference counts.
+    """
+
+    source: Floats
+    target: Floats
+    amounts: tuple[float, ...]
+    threshold: float = PUBLISHED_THRESHOLD
+
+    @property
+    def strip(self) -> tuple[float, ...]:
+        """The numbers that may be several."""
+        return self.amounts
+
+    @cached_property
+    def difference(self) -> Floats:
+        """What amount 1 adds, float32 [L, D]."""
+        whole = self.target - self.source
+        counts = np.linalg.norm(whole, axis=0) >= self.threshold
+        return np.asarray(np.where(counts, whole, 0), np.float32)
+
+    def apply(self, codes: Floats) -> Floats:
+        """Codes [N, L, D] to [N, L, D], or one code to [S, L, D], one for each amount."""
+        amounts = np.array(self.amounts, np.float32)
+        return np.asarray(codes + amounts[:, None, None] * self.difference, np.float32)
 
 
 def orthogonalise(direction: Floats, conditions: Sequence[Floats]) -> Floats:

@@ -121,7 +121,7 @@ class Pack:
         methods = self.methods.values()
         roles = [
             *self.encoders,
-            *(Role.MAP, Role.SYNTHESIZE, Role.ASSESS),
+            *(Role.MAP, Role.SYNTHESIZE, Role.ASSESS, *([Role.ATTRIBUTES] if self.attributes else [])),
             *(shape.graph for shape in self.spaces.values()),
             *(method.graph for method in methods if method.graph is not None),
             *([] if self.controls is None else (shape.read_graph for shape in self.spaces.values())),

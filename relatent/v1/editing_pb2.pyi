@@ -261,6 +261,51 @@ class Interpolation(_message.Message):
 Global___Interpolation: _TypeAlias = Interpolation  # noqa: Y015
 
 @_typing.final
+class ExpressionTransfer(_message.Message):
+    """Adds what tells two codes of one person apart, such as an expression: w + amount * (target - source)
+    (Image2StyleGAN, Abdal et al. 2019). Of the difference, a channel, one of the D numbers over all L layers,
+    counts only where its L2 norm is at least the threshold.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    AMOUNTS_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    threshold: _builtins.float
+    """The least L2 norm of a channel that counts; at least 0, at which all do. Unset: 1, as published."""
+    @_builtins.property
+    def source(self) -> _types_pb2.Latent:
+        """The code without it, such as a neutral face: its vectors; of any space but MULTI."""
+
+    @_builtins.property
+    def target(self) -> _types_pb2.Latent:
+        """The code with it, such as a smiling one."""
+
+    @_builtins.property
+    def amounts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How much, one or several for a strip: 1 adds the whole difference."""
+
+    def __init__(
+        self,
+        *,
+        source: _types_pb2.Latent | None = ...,
+        target: _types_pb2.Latent | None = ...,
+        amounts: _abc.Iterable[_builtins.float] | None = ...,
+        threshold: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "source", b"source", "target", b"target", "threshold", b"threshold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "amounts", b"amounts", "source", b"source", "target", b"target", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+
+Global___ExpressionTransfer: _TypeAlias = ExpressionTransfer  # noqa: Y015
+
+@_typing.final
 class Truncation(_message.Message):
     """Pulls the code towards the mean latent."""
 
@@ -423,6 +468,7 @@ class Operation(_message.Message):
     TRUNCATION_FIELD_NUMBER: _builtins.int
     REDUCTION_FIELD_NUMBER: _builtins.int
     ATTRIBUTE_TARGET_FIELD_NUMBER: _builtins.int
+    EXPRESSION_TRANSFER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def direction(self) -> Global___DirectionMove:
         """Move along a direction."""
@@ -447,6 +493,10 @@ class Operation(_message.Message):
     def attribute_target(self) -> Global___AttributeTarget:
         """Move until attributes are what is asked for."""
 
+    @_builtins.property
+    def expression_transfer(self) -> Global___ExpressionTransfer:
+        """Add the difference of two other codes."""
+
     def __init__(
         self,
         *,
@@ -456,12 +506,13 @@ class Operation(_message.Message):
         truncation: Global___Truncation | None = ...,
         reduction: Global___Reduction | None = ...,
         attribute_target: Global___AttributeTarget | None = ...,
+        expression_transfer: Global___ExpressionTransfer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "expression_transfer", b"expression_transfer", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "expression_transfer", b"expression_transfer", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation", "reduction", "attribute_target"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation", "reduction", "attribute_target", "expression_transfer"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -688,3 +739,95 @@ class EditResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EditResponse: _TypeAlias = EditResponse  # noqa: Y015
+
+@_typing.final
+class ReadRequest(_message.Message):
+    """Asks what an image reads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PACK_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    pack: _builtins.str
+    """Pack whose attribute network reads. Empty: the server's only pack."""
+    fit: _types_pb2.Fit.ValueType
+    """What to do with an image that is not square."""
+    @_builtins.property
+    def image(self) -> _types_pb2.Image:
+        """The image."""
+
+    def __init__(
+        self,
+        *,
+        pack: _builtins.str = ...,
+        image: _types_pb2.Image | None = ...,
+        fit: _types_pb2.Fit.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fit", b"fit", "image", b"image", "pack", b"pack"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadRequest: _TypeAlias = ReadRequest  # noqa: Y015
+
+@_typing.final
+class AttributeReading(_message.Message):
+    """What an image reads of one attribute."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    attribute: _builtins.str
+    """Its name, as the catalog lists it."""
+    value: _builtins.float
+    """Its value, in its unit."""
+    unit: _builtins.str
+    """Its unit; empty for a number without one."""
+    def __init__(
+        self,
+        *,
+        attribute: _builtins.str = ...,
+        value: _builtins.float = ...,
+        unit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeReading: _TypeAlias = AttributeReading  # noqa: Y015
+
+@_typing.final
+class ReadResponse(_message.Message):
+    """Answers ReadRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READINGS_FIELD_NUMBER: _builtins.int
+    TIMINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def readings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeReading]:
+        """Every attribute of the pack, in the catalog's order."""
+
+    @_builtins.property
+    def timings(self) -> _types_pb2.Timings:
+        """Where the time went."""
+
+    def __init__(
+        self,
+        *,
+        readings: _abc.Iterable[Global___AttributeReading] | None = ...,
+        timings: _types_pb2.Timings | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["readings", b"readings", "timings", b"timings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadResponse: _TypeAlias = ReadResponse  # noqa: Y015

@@ -20,6 +20,11 @@ class EditingServiceStub(object):
                 request_serializer=relatent_dot_v1_dot_editing__pb2.EditRequest.SerializeToString,
                 response_deserializer=relatent_dot_v1_dot_editing__pb2.EditResponse.FromString,
                 )
+        self.Read = channel.unary_unary(
+                '/relatent.v1.EditingService/Read',
+                request_serializer=relatent_dot_v1_dot_editing__pb2.ReadRequest.SerializeToString,
+                response_deserializer=relatent_dot_v1_dot_editing__pb2.ReadResponse.FromString,
+                )
 
 
 class EditingServiceServicer(object):
@@ -33,6 +38,13 @@ class EditingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Read(self, request, context):
+        """Reads attributes off an image as it is, not inverted: what goals of an AttributeTarget are to come to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EditingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -40,6 +52,11 @@ def add_EditingServiceServicer_to_server(servicer, server):
                     servicer.Edit,
                     request_deserializer=relatent_dot_v1_dot_editing__pb2.EditRequest.FromString,
                     response_serializer=relatent_dot_v1_dot_editing__pb2.EditResponse.SerializeToString,
+            ),
+            'Read': grpc.unary_unary_rpc_method_handler(
+                    servicer.Read,
+                    request_deserializer=relatent_dot_v1_dot_editing__pb2.ReadRequest.FromString,
+                    response_serializer=relatent_dot_v1_dot_editing__pb2.ReadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -66,5 +83,22 @@ class EditingService(object):
         return grpc.experimental.unary_unary(request, target, '/relatent.v1.EditingService/Edit',
             relatent_dot_v1_dot_editing__pb2.EditRequest.SerializeToString,
             relatent_dot_v1_dot_editing__pb2.EditResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Read(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/relatent.v1.EditingService/Read',
+            relatent_dot_v1_dot_editing__pb2.ReadRequest.SerializeToString,
+            relatent_dot_v1_dot_editing__pb2.ReadResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

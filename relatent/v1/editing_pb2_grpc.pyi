@@ -35,6 +35,8 @@ class EditingServiceStub:
     def __new__(cls, channel: _aio.Channel) -> EditingServiceAsyncStub: ...
     Edit: _grpc.UnaryUnaryMultiCallable[_editing_pb2.EditRequest, _editing_pb2.EditResponse]
     """Applies operations in order. A strip of several strengths costs one batch."""
+    Read: _grpc.UnaryUnaryMultiCallable[_editing_pb2.ReadRequest, _editing_pb2.ReadResponse]
+    """Reads attributes off an image as it is, not inverted: what goals of an AttributeTarget are to come to."""
 
 @_typing.type_check_only
 class EditingServiceAsyncStub(EditingServiceStub):
@@ -43,6 +45,8 @@ class EditingServiceAsyncStub(EditingServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Edit: _aio.UnaryUnaryMultiCallable[_editing_pb2.EditRequest, _editing_pb2.EditResponse]  # type: ignore[assignment]
     """Applies operations in order. A strip of several strengths costs one batch."""
+    Read: _aio.UnaryUnaryMultiCallable[_editing_pb2.ReadRequest, _editing_pb2.ReadResponse]  # type: ignore[assignment]
+    """Reads attributes off an image as it is, not inverted: what goals of an AttributeTarget are to come to."""
 
 class EditingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Moves latent codes along directions, mixes and interpolates them."""
@@ -54,5 +58,13 @@ class EditingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_editing_pb2.EditResponse, _abc.Awaitable[_editing_pb2.EditResponse]]:
         """Applies operations in order. A strip of several strengths costs one batch."""
+
+    @_abc_1.abstractmethod
+    def Read(
+        self,
+        request: _editing_pb2.ReadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_editing_pb2.ReadResponse, _abc.Awaitable[_editing_pb2.ReadResponse]]:
+        """Reads attributes off an image as it is, not inverted: what goals of an AttributeTarget are to come to."""
 
 def add_EditingServiceServicer_to_server(servicer: EditingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

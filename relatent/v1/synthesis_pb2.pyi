@@ -109,6 +109,40 @@ class SynthesizeResponse(_message.Message):
 Global___SynthesizeResponse: _TypeAlias = SynthesizeResponse  # noqa: Y015
 
 @_typing.final
+class SeedPath(_message.Message):
+    """Points on the way from what one seed draws to what another does, by spherical interpolation of z (White
+    2016): unlike those on the straight line, they are as long as what seeds draw.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    AMOUNTS_FIELD_NUMBER: _builtins.int
+    first: _builtins.int
+    """Where it begins."""
+    last: _builtins.int
+    """Where it ends."""
+    @_builtins.property
+    def amounts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Points, one image each: 0 is the first seed's, 1 the last one's. Between 0 and 1."""
+
+    def __init__(
+        self,
+        *,
+        first: _builtins.int = ...,
+        last: _builtins.int = ...,
+        amounts: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts", b"amounts", "first", b"first", "last", b"last"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeedPath: _TypeAlias = SeedPath  # noqa: Y015
+
+@_typing.final
 class SampleRequest(_message.Message):
     """Asks for random images."""
 
@@ -119,6 +153,7 @@ class SampleRequest(_message.Message):
     TRUNCATION_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
     Z_MOVES_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack to sample. Empty: the server's only pack."""
     truncation: _builtins.float
@@ -127,13 +162,17 @@ class SampleRequest(_message.Message):
     """Format of the images."""
     @_builtins.property
     def seeds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """One image each."""
+        """One image each. None where there is a path."""
 
     @_builtins.property
     def z_moves(self) -> _containers.RepeatedCompositeFieldContainer[_editing_pb2.DirectionMove]:
         """Moves along directions of Z, in order: of what each seed draws, before the mapping network. One
         strength each.
         """
+
+    @_builtins.property
+    def path(self) -> Global___SeedPath:
+        """Instead of seeds."""
 
     def __init__(
         self,
@@ -143,10 +182,11 @@ class SampleRequest(_message.Message):
         truncation: _builtins.float | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
         z_moves: _abc.Iterable[_editing_pb2.DirectionMove] | None = ...,
+        path: Global___SeedPath | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "truncation", b"truncation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "path", b"path", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "output_format", b"output_format", "pack", b"pack", "seeds", b"seeds", "truncation", b"truncation", "z_moves", b"z_moves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "output_format", b"output_format", "pack", b"pack", "path", b"path", "seeds", b"seeds", "truncation", b"truncation", "z_moves", b"z_moves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__truncation: _TypeAlias = _typing.Literal["truncation"]  # noqa: Y015
     _WhichOneofArgType__truncation: _TypeAlias = _typing.Literal["_truncation", b"_truncation"]  # noqa: Y015
@@ -164,7 +204,7 @@ class SampleResponse(_message.Message):
     TIMINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___SynthesizedImage]:
-        """One for each seed, in their order."""
+        """One for each seed, or each point of the path, in their order."""
 
     @_builtins.property
     def timings(self) -> _types_pb2.Timings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from relatent.core.code_edits import CodeEdit, applied
 from relatent.core.codes import Codes
 from relatent.core.graphs import Role
-from relatent.core.noise import noise
 from relatent.core.pack import Pack
 from relatent.core.spaces import CODE, Space
 from relatent.core.targets import AttributeTarget, Outcome
@@ -81,22 +79,27 @@ class Synthesizer:
             pixels = await self._models.synthesize(pack, codes, call)
         return Images(pack, codes, pixels, tuple(outcomes))
 
+    async def read(self, pack: Pack, image: Pixels, call: Call) -> NDArray[np.float32]:
+        """What an image uint8 [R, R, 3] reads of the pack's attributes, float32 [A]."""
+        async with self._admission.slot(Work({pack.graph(Role.ATTRIBUTES): 1}), call):
+            readings: NDArray[np.float32] = (await self._models.attributes(pack, image[None], call))[0]
+            return readings
+
     async def sample(
-        self, pack: Pack, seeds: Sequence[int], moves: CodeEdit, psi: float, call: Call
+        self, pack: Pack, z: NDArray[np.float32], moves: CodeEdit, psi: float, call: Call
     ) -> Images:
         """Random images.
 
         Args:
             pack: of which.
-            seeds: one image each; what a seed draws is the same on every server (`noise`).
-            moves: along directions of Z, of what the seeds draw.
+            z: what was drawn, float32 [N, Z], one image each.
+            moves: along directions of Z, of what was drawn.
             psi: truncation, 0 to 1.
             call: on whose behalf.
 
         Raises:
             CodeOutOfRange: a move leaves the range of float32.
         """
-        z = np.stack([noise(seed, pack.z_width) for seed in seeds])
         z = moves.apply(Codes(Space.Z, {CODE: z[:, None]})).w[:, 0]
         work = Work({pack.graph(Role.MAP): len(z), pack.graph(Role.SYNTHESIZE): len(z)})
         async with self._admission.slot(work, call):

@@ -56,6 +56,10 @@ class Models:
         answer = await self._run(pack.spaces[codes.space].read_graph, pack, parts, call)
         return answer["image"], answer["attributes"]
 
+    async def attributes(self, pack: Pack, image: Pixels, call: Call) -> Floats:
+        """What an image uint8 [1, R, R, 3] reads, float32 [1, A], as it is."""
+        return (await self._run(Role.ATTRIBUTES, pack, {"image": image}, call))["attributes"]
+
     async def refine(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Answer:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from math import isfinite
 
 from relatent.v1 import editing_pb2, editing_pb2_grpc
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.synthesizer import Images, Synthesizer
-from relatent_service.errors import InvalidField
+from relatent_service.errors import InvalidField, Unreadable
 from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
@@ -17,8 +18,8 @@ from relatent_service.rpc.messages import image_message, latent_messages, timing
 from relatent_service.rpc.outcomes import outcome_messages
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
-from relatent_service.rpc.reading.options import read_inversion
-from relatent_service.rpc.reading.values import read_latent, read_output_format
+from relatent_service.rpc.reading.options import read_fit, read_inversion
+from relatent_service.rpc.reading.values import read_image, read_latent, read_output_format
 from relatent_service.settings import ServerSettings
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
@@ -47,6 +48,32 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
                 return await self._edit_image(request, call)
             case _:
                 raise InvalidField("source", "expected latent or image, got neither")
+
+    async def Read(  # noqa: N802
+        self, request: editing_pb2.ReadRequest, context: Context
+    ) -> editing_pb2.ReadResponse:
+        """Read attributes off an image."""
+        call = call_of(context)
+        pack = self.packs.pack(request.pack, "pack")
+        if not pack.attributes:
+            raise InvalidField(
+                "pack",
+                f"expected a pack that reads attributes; {pack.name!r} has no attribute network",
+                reason="NO_ATTRIBUTES",
+            )
+        image, fit = read_image(request.image, "image"), read_fit(request.fit, "fit")
+        pixels = await self.decoder.read_square(image, fit, pack.resolution)
+        readings = await self.synthesizer.read(pack, pixels, call)
+        read = list(zip(pack.attributes, map(float, readings), strict=True))
+        if bad := [attribute.name for attribute, reading in read if not isfinite(reading)]:
+            raise Unreadable("image", f"expected one that reads as finite numbers; {', '.join(bad)} do not")
+        return editing_pb2.ReadResponse(
+            readings=[
+                editing_pb2.AttributeReading(attribute=each.name, value=each.value(reading), unit=each.unit)
+                for each, reading in read
+            ],
+            timings=timings_message(call),
+        )
 
     async def _edit_latent(self, request: editing_pb2.EditRequest, call: Call) -> editing_pb2.EditResponse:
         layout = read_output_format(request.output_format, "output_format")

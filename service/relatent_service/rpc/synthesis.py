@@ -6,6 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.core.noise import noise, spherical_path
+from relatent.core.pack import Pack
 from relatent.v1 import synthesis_pb2, synthesis_pb2_grpc
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.synthesizer import Images, Synthesizer
@@ -13,6 +18,7 @@ from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.messages import image_message, latent_messages, timings_message
+from relatent_service.rpc.reading.moves import read_numbers
 from relatent_service.rpc.reading.operations import read_z_moves
 from relatent_service.rpc.reading.values import read_latents, read_output_format
 from relatent_service.settings import ServerSettings
@@ -50,15 +56,29 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         call = call_of(context)
         layout = read_output_format(request.output_format, "output_format")
         pack = self.packs.pack(request.pack, "pack")
-        self._check_count(request.seeds, "seeds", "seeds")
+        z = self._read_drawn(pack, request)
         psi = request.truncation if request.HasField("truncation") else DEFAULT_TRUNCATION
         if not 0 <= psi <= 1:
             raise InvalidField("truncation", f"expected 0 to 1, got {psi:g}")
         moves = read_z_moves(pack, request.z_moves, "z_moves")
         with moves.naming_fields():
-            made = await self.synthesizer.sample(pack, request.seeds, moves.edit, psi, call)
+            made = await self.synthesizer.sample(pack, z, moves.edit, psi, call)
         images = await asyncio.to_thread(_messages, made, layout)
         return synthesis_pb2.SampleResponse(images=images, timings=timings_message(call))
+
+    def _read_drawn(self, pack: Pack, request: synthesis_pb2.SampleRequest) -> NDArray[np.float32]:
+        """What seeds draw, or lies on the path between two, float32 [N, Z]; the same on every server."""
+        if not request.HasField("path"):
+            self._check_count(request.seeds, "seeds", "seeds")
+            return np.stack([noise(seed, pack.z_width) for seed in request.seeds])
+        if request.seeds:
+            raise InvalidField("seeds", f"expected none beside a path, got {len(request.seeds)}")
+        path = request.path
+        for index, amount in enumerate(read_numbers(path.amounts, self.settings.max_images, "path.amounts")):
+            if not 0 <= amount <= 1:
+                raise InvalidField(f"path.amounts[{index}]", f"expected 0 to 1, got {amount:g}")
+        first, last = (noise(seed, pack.z_width) for seed in (path.first, path.last))
+        return spherical_path(first, last, path.amounts)
 
     def _check_count(self, values: Sequence[object], field: str, what: str) -> None:
         if not 1 <= len(values) <= self.settings.max_images:

@@ -193,13 +193,26 @@ class FakeServer(
         await self._maybe_fail(request, context)
         several: list[float] = []
         for operation in request.operations:
-            values = operation.direction.strengths or operation.interpolation.amounts
+            values = (
+                operation.direction.strengths
+                or operation.interpolation.amounts
+                or operation.expression_transfer.amounts
+            )
             several = list(values) if len(values) > 1 else several
         images = [
             editing_pb2.EditedImage(latent=latent(), image=picture(), strength=strength)
             for strength in several or [0.0]
         ]
         return editing_pb2.EditResponse(images=images)
+
+    async def Read(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        return editing_pb2.ReadResponse(
+            readings=[
+                editing_pb2.AttributeReading(attribute="smile", value=0.75),
+                editing_pb2.AttributeReading(attribute="yaw", value=-12.5, unit="deg"),
+            ]
+        )
 
     async def Synthesize(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)
@@ -211,7 +224,8 @@ class FakeServer(
         await self._maybe_fail(request, context)
         return synthesis_pb2.SampleResponse(
             images=[
-                synthesis_pb2.SynthesizedImage(latent=latent(seed), image=picture()) for seed in request.seeds
+                synthesis_pb2.SynthesizedImage(latent=latent(seed), image=picture())
+                for seed in request.seeds or request.path.amounts
             ]
         )
 

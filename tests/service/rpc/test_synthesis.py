@@ -2,7 +2,7 @@ import grpc
 import numpy as np
 import pytest
 
-from relatent.core.noise import noise
+from relatent.core.noise import noise, spherical_path
 from relatent.v1 import synthesis_pb2 as v1
 from tests.fixtures import tiny
 from tests.fixtures.requests import code, latent, read_code, read_pixels, violated
@@ -36,6 +36,16 @@ async def test_samples_are_truncated_to_seven_tenths_unless_told_otherwise(runni
     np.testing.assert_allclose(read_code(zero.latent), tiny.MEAN, atol=1e-6)
 
 
+async def test_a_path_leads_from_one_seeds_image_to_the_others_over_the_sphere(running):
+    path = v1.SeedPath(first=7, last=8, amounts=[0, 0.25, 1])
+    response = await running.synthesis.Sample(v1.SampleRequest(path=path), timeout=10)
+    ends = await running.synthesis.Sample(v1.SampleRequest(seeds=[7, 8]), timeout=10)
+    assert [response.images[0], response.images[2]] == list(ends.images)
+    z = spherical_path(noise(7, 4), noise(8, 4), [0.25])
+    expected = tiny.MEAN + 0.7 * np.tanh(z[0] @ tiny.MAPPING)
+    np.testing.assert_allclose(read_code(response.images[1].latent), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
@@ -46,6 +56,11 @@ async def test_samples_are_truncated_to_seven_tenths_unless_told_otherwise(runni
         (v1.SynthesizeRequest(latents=[latent(code(1))], output_format=9), "output_format"),  # type: ignore[arg-type]
         (v1.SampleRequest(), "seeds"),
         (v1.SampleRequest(seeds=range(65)), "seeds"),
+        (v1.SampleRequest(path=v1.SeedPath()), "path.amounts"),
+        (v1.SampleRequest(path=v1.SeedPath(amounts=[0] * 65)), "path.amounts"),
+        (v1.SampleRequest(path=v1.SeedPath(amounts=[0, 1.1])), "path.amounts[1]"),
+        (v1.SampleRequest(path=v1.SeedPath(amounts=[float("nan")])), "path.amounts[0]"),
+        (v1.SampleRequest(path=v1.SeedPath(amounts=[0]), seeds=[1]), "seeds"),
         (v1.SampleRequest(seeds=[1], truncation=-0.1), "truncation"),
         (v1.SampleRequest(seeds=[1], truncation=float("nan")), "truncation"),
     ],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+from relatent.core.fit import Fit
 from relatent_service.errors import InvalidField
-from relatent_service.images.codec import ImageLimits, read_grey, read_rgb
-from relatent_service.images.framing import check_proportions, square
+from relatent_service.images.codec import Encoded, ImageLimits, read_grey, read_rgb
+from relatent_service.images.framing import Pixels, check_proportions, square
 from relatent_service.inversion.job import Job
 from relatent_service.rpc.reading.options import MASK, ParsedInversion
 
@@ -27,6 +28,15 @@ class Decoder:
         # once, but the decoding that it asked for goes on.
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="decoder")
 
+    async def read_square(self, image: Encoded, fit: Fit, resolution: int) -> Pixels:
+        """Decode one image, off the event loop, to uint8 [R, R, 3].
+
+        Raises:
+            InvalidField: it is not what it must be.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _decode_square, image, self._limits, fit, resolution)
+
     async def read_pixels(self, parsed: ParsedInversion) -> Job:
         """Decode the images of an inversion asked for, off the event loop.
 
@@ -35,6 +45,10 @@ class Decoder:
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _decode, parsed, self._limits)
+
+
+def _decode_square(image: Encoded, limits: ImageLimits, fit: Fit, resolution: int) -> Pixels:
+    return square(read_rgb(image, limits), fit, resolution, image.field)
 
 
 def _decode(parsed: ParsedInversion, limits: ImageLimits) -> Job:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from relatent.core.code_edits import (
     CodeEdit,
@@ -14,16 +18,18 @@ from relatent.core.code_edits import (
     MeaninglessOperation,
     Reduction,
 )
-from relatent.core.edits import StyleMix, Truncation
+from relatent.core.edits import PUBLISHED_THRESHOLD, ExpressionTransfer, StyleMix, Truncation
 from relatent.core.pack import Pack
 from relatent.core.spaces import Space
 from relatent.core.targets import AttributeTarget
-from relatent.v1 import editing_pb2
+from relatent.v1 import editing_pb2, types_pb2
 from relatent_service.editing.exact import NotReadable
 from relatent_service.errors import InvalidField, Unreadable
 from relatent_service.rpc.reading.moves import read_layers, read_move, read_numbers, read_z_move
 from relatent_service.rpc.reading.targets import read_target
 from relatent_service.rpc.reading.values import read_latent
+
+Floats = NDArray[np.float32]
 
 MAX_OPERATIONS = 64
 """Of one call: they are done between the events of all calls, which must not wait long."""
@@ -135,6 +141,10 @@ def _read_operation(
         case "interpolation":
             path = f"{field}.interpolation"
             return f"{path}.amounts", _read_interpolation(pack, operation.interpolation, max_images, path)
+        case "expression_transfer":
+            path = f"{field}.expression_transfer"
+            transfer = _read_transfer(pack, operation.expression_transfer, max_images, path)
+            return f"{path}.amounts", transfer
         case "truncation":
             psi, path = operation.truncation.psi, f"{field}.truncation.psi"
             if not 0 <= psi <= 1:
@@ -148,8 +158,8 @@ def _read_operation(
         case _:
             raise InvalidField(
                 field,
-                "expected direction, style_mix, interpolation, truncation, reduction or attribute_target, "
-                "got none",
+                "expected direction, style_mix, interpolation, truncation, reduction, attribute_target or "
+                "expression_transfer, got none",
             )
 
 
@@ -165,14 +175,42 @@ def _read_style_mix(pack: Pack, mix: editing_pb2.StyleMix, field: str) -> StyleM
     if not mix.HasField("layers"):
         raise InvalidField(f"{field}.layers", "expected the layers to take, got none")
     layers = read_layers(pack, mix.layers, f"{field}.layers")
-    other = read_latent(pack, mix.other, f"{field}.other")
-    if other.space is Space.MULTI:
+    return StyleMix(_read_vectors(pack, mix.other, f"{field}.other"), layers)
+
+
+def _read_transfer(
+    pack: Pack, transfer: editing_pb2.ExpressionTransfer, max_images: int, field: str
+) -> ExpressionTransfer:
+    threshold = transfer.threshold if transfer.HasField("threshold") else PUBLISHED_THRESHOLD
+    if not 0 <= threshold < math.inf:
+        raise InvalidField(f"{field}.threshold", f"expected a number of at least 0, got {threshold:g}")
+    read = ExpressionTransfer(
+        source=_read_vectors(pack, transfer.source, f"{field}.source"),
+        target=_read_vectors(pack, transfer.target, f"{field}.target"),
+        amounts=read_numbers(transfer.amounts, max_images, f"{field}.amounts"),
+        threshold=threshold,
+    )
+    if not read.difference.any():
         raise InvalidField(
-            f"{field}.other.space",
-            f"expected a code that has one vector a layer, got one of {other.space}",
+            f"{field}.target",
+            f"expected a code that differs from the source by a channel of norm {threshold:g} or more, "
+            "or a lower threshold",
+            reason="NOTHING_LEFT",
+        )
+    return read
+
+
+def _read_vectors(pack: Pack, latent: types_pb2.Latent, field: str) -> Floats:
+    """The vectors of a code of any space that has one a layer, float32 [L, D]."""
+    code = read_latent(pack, latent, field)
+    if code.space is Space.MULTI:
+        raise InvalidField(
+            f"{field}.space",
+            f"expected a code that has one vector a layer, got one of {code.space}",
             reason="MEANINGLESS_IN_SPACE",
         )
-    return StyleMix(other.w[0], layers)
+    vectors: Floats = code.w[0]
+    return vectors
 
 
 def _read_interpolation(

@@ -130,8 +130,7 @@ def read_inversion(
     field = f"{path}options"
     pack = packs.pack(options.pack, f"{field}.pack")
     method = _read_method(pack, options, field)
-    if options.fit not in _FITS:
-        raise InvalidField(f"{field}.fit", f"expected CROP (1), PAD (2) or REFUSE (3), got {options.fit}")
+    fit = read_fit(options.fit, f"{field}.fit")
     refinement, inner = options.refinement, f"{field}.refinement"
     start = _read_start(pack, method, options, settings.max_steps, field)
     steps = _read_preset(pack, options, field).steps if options.preset else method.default_steps
@@ -149,10 +148,21 @@ def read_inversion(
         plan=plan,
         image=read_image(image, f"{path}image"),
         mask=_read_mask(method, refinement, f"{inner}.mask"),
-        fit=_FITS[options.fit],
+        fit=fit,
         output_format=read_output_format(options.output_format, f"{field}.output_format"),
         field=field,
     )
+
+
+def read_fit(number: int, field: str) -> Fit:
+    """What to do with an image that is not square, to crop it unless told otherwise.
+
+    Raises:
+        InvalidField: it is none we know.
+    """
+    if number not in _FITS:
+        raise InvalidField(field, f"expected CROP (1), PAD (2) or REFUSE (3), got {number}")
+    return _FITS[number]
 
 
 def _read_method(pack: Pack, options: inversion_pb2.InversionOptions, field: str) -> Method:
