@@ -179,8 +179,8 @@ class DirectionMove(_message.Message):
     @_builtins.property
     def conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of directions whose attributes should stay: each layer of the direction is made orthogonal to
-        all of theirs by least squares and scaled to unit norm again (InterFaceGAN's conditional
-        boundaries). Lengths stay as they are, and so does where absolute strengths arrive.
+        all of theirs by least squares (InterFaceGAN's conditional boundaries), and what is left goes as far
+        along the direction itself as it would without them. Where absolute strengths arrive stays.
         """
 
     def __init__(
