@@ -22,7 +22,9 @@ Floats = NDArray[np.float32]
 TOLERANCE, MAX_ROUNDS, MOST_ROUNDS = 0.01, 8, 16
 """Defaults of a target, and as many rounds as one may have."""
 
-_DAMPING = 1e-2
+_SLACK = 0.025
+"""Of a range, beyond either of its ends: no network reads the ends of its range to more than about that."""
+_DAMPING = 3e-3
 """Of the least squares, as a share of the mean squared answer to a step."""
 _TINY = 1e-12
 _PATIENCE = 3
@@ -240,9 +242,10 @@ class Search:
 
 
 def _limits(attributes: tuple[Attribute, ...], goals: list[int], asked: Floats) -> tuple[Floats, Floats]:
-    """The least and the most to aim at, [A] each: the ranges of those with goals."""
+    """The least and the most to aim at, [A] each: the ranges of those with goals, and a little more."""
     low, high = np.full(asked.shape[1], -np.inf, np.float32), np.full(asked.shape[1], np.inf, np.float32)
     for place in goals:
         ends = [attributes[place].reading(value) for value in (attributes[place].low, attributes[place].high)]
-        low[place], high[place] = min(ends), max(ends)
+        slack = _SLACK * attributes[place].width
+        low[place], high[place] = min(ends) - slack, max(ends) + slack
     return low, high
