@@ -127,6 +127,7 @@ def _bombs() -> Iterator[Malformed]:
 def _empty_requests() -> Iterator[Malformed]:
     yield Malformed("InversionService/Invert", b"", "image.data")
     yield Malformed("EditingService/Edit", b"", "source")
+    yield Malformed("EditingService/Read", b"", "image.data")
     yield Malformed("SynthesisService/Synthesize", b"", "latents")
     yield Malformed("SynthesisService/Sample", b"", "seeds")
     yield _edit("image.image.data", image=editing_pb2.ImageSource())
@@ -228,6 +229,19 @@ def _wrong_numbers() -> Iterator[Malformed]:
     for psi in (-0.5, 1.5, np.nan):
         operation = editing_pb2.Operation(truncation=editing_pb2.Truncation(psi=psi))
         yield _edit("operations[0].truncation.psi", operations=[operation])
+    for amounts in ((), (np.nan,), (0.5, np.inf)):
+        transfer = editing_pb2.ExpressionTransfer(
+            source=latent(code(1)), target=latent(code(2)), amounts=amounts, threshold=0
+        )
+        place = f"[{len(amounts) - 1}]" if amounts else ""
+        operation = editing_pb2.Operation(expression_transfer=transfer)
+        yield _edit(f"operations[0].expression_transfer.amounts{place}", operations=[operation])
+    for amount in (-0.5, 1.5, np.nan):
+        path = synthesis_pb2.SeedPath(first=1, last=2, amounts=[amount])
+        request = synthesis_pb2.SampleRequest(path=path)
+        yield Malformed("SynthesisService/Sample", request.SerializeToString(), "path.amounts[0]")
+    picture = editing_pb2.ReadRequest(image=types_pb2.Image(data=b"GIF89a"))
+    yield Malformed("EditingService/Read", picture.SerializeToString(), "image.data")
     unknown = catalog_pb2.GetPackRequest(pack="ffhq")
     yield Malformed("CatalogService/GetPack", unknown.SerializeToString(), "pack", NOT_FOUND)
 
@@ -252,6 +266,7 @@ def _broken_bytes() -> Iterator[Malformed]:
     requests: dict[str, Message] = {
         "InversionService/Invert": inversion_pb2.InvertRequest(image=image()),
         "EditingService/Edit": editing_pb2.EditRequest(latent=latent(code(1))),
+        "EditingService/Read": editing_pb2.ReadRequest(image=image()),
         "SynthesisService/Synthesize": synthesis_pb2.SynthesizeRequest(latents=[latent(code(1))]),
         "CatalogService/GetPack": catalog_pb2.GetPackRequest(pack=tiny.__name__),
     }

@@ -32,14 +32,14 @@ def test_missing_graphs_and_other_revisions_are_told_one_by_one(pack):
     found = graphs(pack, **{REVISION: "9" * 64})
     del found["tiny_map"]
     problems = disagreements([pack], found)
-    assert len(problems) == 6
+    assert len(problems) == len(pack.served)
     assert "graph tiny_map is missing" in problems
     assert f"graph tiny_refine has revision {'9' * 64}, its pack {pack.revision}" in problems
 
 
 def test_a_graph_of_another_pack_is_told(pack):
     problems = disagreements([pack], graphs(pack, **{PACK: "other"}))
-    assert len(problems) == 6
+    assert len(problems) == len(pack.served)
     assert "graph tiny_refine is of pack other, expected tiny" in problems
 
 
@@ -56,6 +56,9 @@ def test_a_graph_that_is_not_driven_as_its_method_says_is_told(pack, side, name)
     assert "method 'momentum'" in problem
 
 
-def test_the_graph_that_no_call_needs_may_be_missing(pack):
-    assert "tiny_attributes" not in graphs(pack)
-    assert disagreements([pack], graphs(pack)) == []
+def test_the_graph_that_reads_attributes_is_needed_where_a_pack_has_some(pack):
+    found = graphs(pack)
+    del found["tiny_attributes"]
+    assert disagreements([pack], found) == ["graph tiny_attributes is missing"]
+    without = replace(pack, attributes=(), controls=None)
+    assert disagreements([without], found) == []
