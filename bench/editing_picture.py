@@ -13,7 +13,7 @@ from bench.measurement import BenchSettings
 from relatent.core.codes import Codes
 from relatent.core.edits import DirectionMove
 from relatent.core.pack import Pack, read_pack
-from relatent.core.targets import AttributeTarget, Goal, Search
+from relatent.core.targets import AttributeTarget, ReadingGoal, Search
 from relatent_export.analysis.evaluation import invert
 from relatent_export.demo.pictures import save_sheet
 
@@ -31,7 +31,7 @@ def draw_sheet(settings: BenchSettings, path: Path) -> None:
     others = [place for place in range(len(pack.attributes)) if place != age]
     rows = [graphs.images(codes)]
     for held in (others, [place for place in others if place != glasses]):
-        target = AttributeTarget((Goal(age, (0.8,), relative=False),), tuple(held))
+        target = AttributeTarget((ReadingGoal(age, (0.8,), relative=False),), tuple(held))
         rows.append(graphs.images(_exactly(pack, graphs, codes, target)))
     boundary = pack.directions["age_boundary"]
     change = 0.8 - _read(graphs, codes)[:, age]

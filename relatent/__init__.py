@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from relatent.client.blocking import (
         Client,
     )
+    from relatent.client.catalog import (
+        AttributeInfo,
+        Catalog,
+        DirectionInfo,
+        Limits,
+        LossTerm,
+        MethodInfo,
+        PackInfo,
+    )
     from relatent.client.errors import (
         CallError,
         ClientStateError,
@@ -40,6 +49,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UnimplementedError,
     )
+    from relatent.client.goals import Goal, Reach
     from relatent.client.images import (
         ImageFormat,
         ImageInput,
@@ -52,31 +62,22 @@ if TYPE_CHECKING:
         Recipe,
     )
     from relatent.client.requests import (
-        Goal,
         Interpolate,
         InvertOptions,
         Mix,
         Move,
         Operation,
-        Reach,
         Reduce,
         Start,
         Truncate,
     )
     from relatent.client.results import (
-        AttributeInfo,
         AttributeOutcome,
-        Catalog,
         Checkpoint,
-        DirectionInfo,
         Edit,
         EditedImage,
         InDomain,
         Inversion,
-        Limits,
-        LossTerm,
-        MethodInfo,
-        PackInfo,
         Progress,
         SynthesizedImage,
         TargetOutcome,
@@ -116,8 +117,8 @@ if TYPE_CHECKING:
         StopReason,
     )
     from relatent.core.targets import (
+        AttributePart,
         End,
-        Part,
     )
 
 _MODULES = tuple(
@@ -127,6 +128,8 @@ _MODULES = tuple(
         "images",
         "latents",
         "results",
+        "catalog",
+        "goals",
         "requests",
         "retrying",
         "blocking",
@@ -141,6 +144,7 @@ __all__ = [
     "AsyncClient",
     "AttributeInfo",
     "AttributeOutcome",
+    "AttributePart",
     "AttributeReading",
     "CallError",
     "Catalog",
@@ -176,7 +180,6 @@ __all__ = [
     "Operation",
     "OverloadedError",
     "PackInfo",
-    "Part",
     "Picture",
     "Plateau",
     "PreconditionError",

@@ -19,10 +19,12 @@ from relatent.cli.demo_results import MORPH_AMOUNTS, PACK, Portrait, contact_she
 from relatent.cli.inputs import Item, prepare_out
 from relatent.cli.local_service import LocalService
 from relatent.client.blocking import Client
+from relatent.client.catalog import PackInfo
 from relatent.client.errors import InputError
+from relatent.client.goals import Goal, Reach
 from relatent.client.images import save_image
-from relatent.client.requests import Goal, Interpolate, InvertOptions, Reach
-from relatent.client.results import EditedImage, Inversion, PackInfo
+from relatent.client.requests import Interpolate, InvertOptions
+from relatent.client.results import EditedImage, Inversion
 from relatent.client.resuming import ProgressCallback
 from relatent.core.files import write_file
 from relatent.core.presets import Preset

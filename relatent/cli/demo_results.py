@@ -13,7 +13,7 @@ from PIL import Image
 
 from relatent.cli import sheets
 from relatent.client.results import EditedImage, Inversion
-from relatent.core.targets import Part
+from relatent.core.targets import AttributePart
 
 PACK = "demo"
 MORPH_AMOUNTS = (0.25, 0.5, 0.75, 1.0)
@@ -146,5 +146,5 @@ def _captions(portrait: Portrait) -> list[str]:
 
 def _change(edited: EditedImage) -> str:
     """From what to what."""
-    asked = [each for each in edited.targets[0].attributes.values() if each.part is Part.ASKED]
+    asked = [each for each in edited.targets[0].attributes.values() if each.part is AttributePart.ASKED]
     return ", ".join(f"{each.before:.2g} to {each.reached:.2g}" for each in asked)

@@ -10,8 +10,9 @@ from pathlib import Path
 from relatent.cli import arguments, targets
 from relatent.cli.targets import Like, Read
 from relatent.client.errors import InputError
+from relatent.client.goals import Goal, Reach
 from relatent.client.latents import SUFFIX, LatentCode
-from relatent.client.requests import Goal, Interpolate, Mix, Move, Operation, Reach, Reduce, Truncate
+from relatent.client.requests import Interpolate, Mix, Move, Operation, Reduce, Truncate
 from relatent.client.transfers import Transfer
 
 

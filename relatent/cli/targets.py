@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 
 from relatent.cli import arguments
 from relatent.client.errors import InputError
+from relatent.client.goals import Goal, Reach
 from relatent.client.latents import SUFFIX
-from relatent.client.requests import Goal, Operation, Reach
+from relatent.client.requests import Operation
 from relatent.client.results import EditedImage, TargetOutcome
 from relatent.client.transfers import AttributeReading, chosen
-from relatent.core.targets import End, Part
+from relatent.core.targets import AttributePart, End
 
 NONE = "none"
 """What `--hold` takes for no attribute at all."""
@@ -127,9 +128,9 @@ def gathered(wishes: Iterable[Operation | Goal], hold: str | None) -> Iterator[O
 def outcome_lines(edited: EditedImage) -> Iterator[str]:
     """What became of an image's targets, a line each."""
     for target in edited.targets:
-        asked = ", ".join(_attribute(name, target) for name in _names(target, Part.ASKED))
-        held = [target.attributes[name] for name in _names(target, Part.HELD)]
-        worst = max(_names(target, Part.HELD), key=lambda name: _moved(target, name), default=None)
+        asked = ", ".join(_attribute(name, target) for name in _names(target, AttributePart.ASKED))
+        held = [target.attributes[name] for name in _names(target, AttributePart.HELD)]
+        worst = max(_names(target, AttributePart.HELD), key=lambda name: _moved(target, name), default=None)
         moved = f"; of {len(held)} held, {worst} moved most, by {_moved(target, worst):.2g}" if worst else ""
         yield f"{asked}: {_ENDS[target.end]}, {target.rounds} rounds{moved}"
 
@@ -149,7 +150,7 @@ def outcome_documents(edited: EditedImage) -> list[dict[str, Any]]:
     ]
 
 
-def _names(target: TargetOutcome, part: Part) -> list[str]:
+def _names(target: TargetOutcome, part: AttributePart) -> list[str]:
     return [name for name, each in target.attributes.items() if each.part is part]
 
 

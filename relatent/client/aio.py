@@ -17,6 +17,7 @@ from weakref import WeakSet
 import grpc
 from grpc import aio
 
+from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.channels import open_async_channel
 from relatent.client.errors import ClientStateError
 from relatent.client.flows import (
@@ -30,7 +31,7 @@ from relatent.client.forks import check_fork
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
-from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
+from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
 from relatent.client.seeds import SeedPath

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from relatent.client.blocking_transport import BlockingTransport
+from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.flows import (
     DEFAULT_ADDRESS,
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -25,7 +26,7 @@ from relatent.client.flows import (
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
-from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
+from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath

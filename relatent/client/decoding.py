@@ -6,24 +6,26 @@ import math
 
 from google.protobuf.duration_pb2 import Duration
 
+from relatent.client.catalog import (
+    AttributeInfo,
+    Catalog,
+    DirectionInfo,
+    Limits,
+    LossTerm,
+    MethodInfo,
+    PackInfo,
+)
 from relatent.client.errors import ContractError
 from relatent.client.images import picture
 from relatent.client.latents import SPACE_OF_MESSAGE, latent_code
 from relatent.client.requests import PRESETS
 from relatent.client.results import (
-    AttributeInfo,
     AttributeOutcome,
-    Catalog,
     Checkpoint,
-    DirectionInfo,
     Edit,
     EditedImage,
     InDomain,
     Inversion,
-    Limits,
-    LossTerm,
-    MethodInfo,
-    PackInfo,
     Progress,
     SynthesizedImage,
     TargetOutcome,
@@ -35,7 +37,7 @@ from relatent.core.presets import PresetChoice
 from relatent.core.quality import Quality
 from relatent.core.spaces import Space
 from relatent.core.stopping import StopReason
-from relatent.core.targets import End, Part
+from relatent.core.targets import AttributePart, End
 from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 
 _STOP_REASONS = {
@@ -60,9 +62,9 @@ _ENDS = {
     editing_pb2.TARGET_END_DEADLINE: End.DEADLINE,
 }
 _PARTS = {
-    editing_pb2.ATTRIBUTE_ROLE_ASKED: Part.ASKED,
-    editing_pb2.ATTRIBUTE_ROLE_HELD: Part.HELD,
-    editing_pb2.ATTRIBUTE_ROLE_FREE: Part.FREE,
+    editing_pb2.ATTRIBUTE_ROLE_ASKED: AttributePart.ASKED,
+    editing_pb2.ATTRIBUTE_ROLE_HELD: AttributePart.HELD,
+    editing_pb2.ATTRIBUTE_ROLE_FREE: AttributePart.FREE,
 }
 _PRESETS = {message: preset for preset, message in PRESETS.items()}
 

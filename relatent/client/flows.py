@@ -11,11 +11,12 @@ import grpc
 from google.protobuf.message import Message
 
 from relatent.client import decoding
+from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.errors import InputError, UnavailableError
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.requests import InvertOptions, Move, Operation, inversion_options, operation_message
-from relatent.client.results import Catalog, Edit, Inversion, PackInfo, SynthesizedImage
+from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback, RunningInversion
 from relatent.client.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
 from relatent.client.seeds import SeedPath

@@ -18,18 +18,9 @@ from typing import Any, TypeAlias, cast
 
 from relatent.client import schemas
 from relatent.client.errors import InputError
+from relatent.client.goals import Goal, Reach
 from relatent.client.latents import LatentCode
-from relatent.client.requests import (
-    Goal,
-    Interpolate,
-    InvertOptions,
-    Mix,
-    Move,
-    Operation,
-    Reach,
-    Reduce,
-    Truncate,
-)
+from relatent.client.requests import Interpolate, InvertOptions, Mix, Move, Operation, Reduce, Truncate
 from relatent.client.transfers import Transfer
 from relatent.core.stopping import Plateau
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypedDict
 
-from google.protobuf.duration_pb2 import Duration
-
 from relatent.client.errors import InputError
+from relatent.client.goals import Reach, duration, several, target_message
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.results import Checkpoint
@@ -130,47 +129,6 @@ class Reduce:
     """Leave of the code its W+ part, without what it has besides."""
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What one attribute shall come to; either `to` or `by` is given.
-
-    Attributes:
-        attribute: its name, as the catalog lists it.
-        to: the value to arrive at, or several for a strip of images; in the attribute's unit.
-        by: the change, or several.
-        unit: that the values are meant in, for whoever wants it checked; the attribute's own if empty.
-    """
-
-    attribute: str
-    to: float | Sequence[float] | None = None
-    by: float | Sequence[float] | None = None
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.to is None) == (self.by is None):
-            got = "neither" if self.to is None else "both"
-            raise InputError(f"goal {self.attribute!r}: expected either to or by, got {got}")
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Move the code until its image's attributes are what is asked for, as the pack's network reads them.
-
-    Attributes:
-        goals: of one attribute each.
-        hold: attributes that shall stay; None: all that have no goal.
-        tolerance: how far off an attribute may be, as a share of its range; the server's 0.01 if None.
-        max_rounds: of making images and reading them; the server's 8 if None.
-        time_budget: seconds after which to end with the best so far.
-    """
-
-    goals: Sequence[Goal]
-    hold: Sequence[str] | None = None
-    tolerance: float | None = None
-    max_rounds: int | None = None
-    time_budget: float | None = None
-
-
 Operation: TypeAlias = Move | Mix | Interpolate | Transfer | Truncate | Reduce | Reach
 
 
@@ -232,7 +190,7 @@ def _operation_message(operation: Operation) -> editing_pb2.Operation:
         case Move():
             move = editing_pb2.DirectionMove(
                 direction=operation.direction,
-                strengths=_several(operation.strength),
+                strengths=several(operation.strength),
                 mode=(
                     editing_pb2.STRENGTH_MODE_ABSOLUTE
                     if operation.absolute
@@ -249,38 +207,18 @@ def _operation_message(operation: Operation) -> editing_pb2.Operation:
             return editing_pb2.Operation(style_mix=mix)
         case Interpolate():
             interpolation = editing_pb2.Interpolation(
-                other=latent_message(operation.other), amounts=_several(operation.amount)
+                other=latent_message(operation.other), amounts=several(operation.amount)
             )
             return editing_pb2.Operation(interpolation=interpolation)
         case Transfer():
-            transfer = transfer_message(operation, _several(operation.amount))
+            transfer = transfer_message(operation, several(operation.amount))
             return editing_pb2.Operation(expression_transfer=transfer)
         case Truncate():
             return editing_pb2.Operation(truncation=editing_pb2.Truncation(psi=operation.psi))
         case Reduce():
             return editing_pb2.Operation(reduction=editing_pb2.Reduction())
         case Reach():
-            return editing_pb2.Operation(attribute_target=_target(operation))
-
-
-def _target(reach: Reach) -> editing_pb2.AttributeTarget:
-    hold = None if reach.hold is None else editing_pb2.AttributeNames(names=reach.hold)
-    budget = None if reach.time_budget is None else duration(reach.time_budget)
-    return editing_pb2.AttributeTarget(
-        goals=[
-            editing_pb2.AttributeGoal(
-                attribute=goal.attribute,
-                to=[] if goal.to is None else _several(goal.to),
-                by=[] if goal.by is None else _several(goal.by),
-                unit=goal.unit,
-            )
-            for goal in reach.goals
-        ],
-        hold=hold,
-        tolerance=reach.tolerance or 0.0,
-        max_rounds=reach.max_rounds or 0,
-        time_budget=budget,
-    )
+            return editing_pb2.Operation(attribute_target=target_message(operation))
 
 
 def _preset(options: InvertOptions) -> types_pb2.Preset.ValueType:
@@ -314,19 +252,8 @@ def _refinement(options: InvertOptions) -> inversion_pb2.Refinement:
     return message
 
 
-def duration(seconds: float) -> Duration:
-    """Make a message of a time in seconds."""
-    message = Duration()
-    message.FromNanoseconds(round(seconds * 1e9))
-    return message
-
-
 def _input_error(what: str, given: object, error: Exception) -> InputError:
     return error if isinstance(error, InputError) else InputError(f"{what}: {given!r}: {error}")
-
-
-def _several(value: float | Sequence[float]) -> list[float]:
-    return [float(value)] if isinstance(value, int | float) else [float(each) for each in value]
 
 
 def _layers(layers: tuple[int, int]) -> editing_pb2.LayerRange:

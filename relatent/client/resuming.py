@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from relatent.client import decoding
 from relatent.client.errors import RelatentError
-from relatent.client.requests import duration
+from relatent.client.goals import duration
 from relatent.client.results import Checkpoint, Inversion, Progress
 from relatent.v1 import inversion_pb2
 

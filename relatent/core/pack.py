@@ -2,11 +2,9 @@
 
 A pack is a folder:
 
-    pack.toml               the manifest, with the SHA-256 of every other file; its methods of inverting are
-                            described in `relatent.core.methods`, the first of them is the default
+    pack.toml               the manifest, with the SHA-256 of every other file (`relatent.core.manifest`)
     latents.safetensors     `mean`, float32 [L, D]
-    controls.safetensors    `jacobian`, float32 [A, L, D], where edits may aim at attributes
-                            (`relatent.core.controls`)
+    controls.safetensors    `jacobian`, float32 [A, L, D], for exact edits (`relatent.core.controls`)
     directions.safetensors  one float32 array a direction, [L, D], or [1, Z] for those of Z; each layer of
                             unit norm or zero (`relatent.core.directions`)
 

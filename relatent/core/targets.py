@@ -44,7 +44,7 @@ class End(StrEnum):
     DEADLINE = "deadline"
 
 
-class Part(StrEnum):
+class AttributePart(StrEnum):
     """An attribute's part in a target."""
 
     ASKED = "asked"
@@ -53,7 +53,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True)
-class Goal:
+class ReadingGoal:
     """What one attribute shall come to.
 
     Attributes:
@@ -79,7 +79,7 @@ class AttributeTarget:
         seconds: after which to end with the best so far; None for no such end.
     """
 
-    goals: tuple[Goal, ...]
+    goals: tuple[ReadingGoal, ...]
     held: tuple[int, ...]
     tolerance: float = TOLERANCE
     max_rounds: int = MAX_ROUNDS
@@ -90,11 +90,11 @@ class AttributeTarget:
         """The values that may be several."""
         return max((goal.values for goal in self.goals), key=len, default=())
 
-    def part(self, attribute: int) -> Part:
+    def part(self, attribute: int) -> AttributePart:
         """What the attribute at a place has to do with it."""
         if any(goal.attribute == attribute for goal in self.goals):
-            return Part.ASKED
-        return Part.HELD if attribute in self.held else Part.FREE
+            return AttributePart.ASKED
+        return AttributePart.HELD if attribute in self.held else AttributePart.FREE
 
     def asked(self, before: Floats) -> Floats:
         """What readings before, [N, A], are to become, [N, A], or [S, A] of one code's for a strip of S."""
@@ -107,7 +107,7 @@ class AttributeTarget:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SearchOutcome:
     """What became of a target, of one code.
 
     Attributes:
@@ -218,10 +218,10 @@ class Search:
         best: Floats = self._best.reshape(-1, *self._shape)
         return best
 
-    def outcomes(self, interrupted: End = End.STALLED) -> list[Outcome]:
+    def outcomes(self, interrupted: End = End.STALLED) -> list[SearchOutcome]:
         """What became of each code; `interrupted` is why those ended that were still active."""
         return [
-            Outcome(
+            SearchOutcome(
                 np.asarray(self._before[place], np.float32),
                 self._asked[place],
                 self._best_readings[place],

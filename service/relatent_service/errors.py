@@ -4,7 +4,7 @@
     ├── InvalidField            a field of the request is not what it must be
     │   ├── RevisionMismatch    a latent or checkpoint of other weights than the pack's
     │   ├── OutOfDomain         an image that is less plausible than its caller wants to refine
-    │   ├── Unreadable          the attribute network answers no numbers for what is to be edited
+    │   ├── AttributesNotFinite          the attribute network answers no numbers for what is to be edited
     │   ├── UnknownName         a pack or direction that is not there
     │   └── Diverged            the refinement's loss stopped being finite
     ├── MalformedRequest        the request's bytes are not the message they claim to be
@@ -79,7 +79,7 @@ class OutOfDomain(InvalidField):
     reason = "OUT_OF_DOMAIN"
 
 
-class Unreadable(InvalidField):
+class AttributesNotFinite(InvalidField):
     """The attribute network answers no numbers for an image that is to be edited."""
 
     reason = "ATTRIBUTES_NOT_FINITE"

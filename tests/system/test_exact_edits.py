@@ -65,8 +65,8 @@ def test_an_image_is_inverted_and_edited_exactly_in_one_call(client: relatent.Cl
         (target,) = image.targets
         assert target.attributes["smile"].reached == pytest.approx(smile, abs=0.021)
         assert target.attributes["glasses"].reached == pytest.approx(0.8, abs=0.011)
-        assert target.attributes["pitch"].part is relatent.Part.FREE
-        assert target.attributes["age"].part is relatent.Part.HELD
+        assert target.attributes["pitch"].part is relatent.AttributePart.FREE
+        assert target.attributes["age"].part is relatent.AttributePart.HELD
 
 
 def test_the_catalog_tells_attributes_in_their_units(client: relatent.Client) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relatent.core.codes import Codes
 from relatent.core.pack import Pack
-from relatent.core.targets import AttributeTarget, End, Outcome, Search
+from relatent.core.targets import AttributeTarget, End, Search, SearchOutcome
 from relatent_service.engine.engine import EngineTimedOut
 from relatent_service.engine.models import Models
 from relatent_service.traffic.admission import Admission
@@ -40,7 +40,7 @@ class NotReadable(ArithmeticError):
 
 
 @dataclass(frozen=True)
-class Reached:
+class ReachedCodes:
     """Codes that a target was reached with, as near as could be.
 
     Attributes:
@@ -51,7 +51,7 @@ class Reached:
 
     codes: Codes
     pixels: Pixels
-    outcomes: list[Outcome]
+    outcomes: list[SearchOutcome]
 
 
 async def reach(
@@ -62,7 +62,7 @@ async def reach(
     admission: Admission,
     slot: Slot,
     call: Call,
-) -> Reached:
+) -> ReachedCodes:
     """Move codes until they are where a target wants them; one code for each value of a strip.
 
     It ends with the best so far when the target's time is up or the call's deadline comes near.
@@ -105,7 +105,7 @@ async def reach(
         pixels[active[better]] = tried[better]
         admission.advance(slot, graph, len(active))
         seconds = time.monotonic() - began
-    return Reached(base.shifted(search.best), pixels, search.outcomes(interrupted))
+    return ReachedCodes(base.shifted(search.best), pixels, search.outcomes(interrupted))
 
 
 def _time_is_up(target: AttributeTarget, call: Call, seconds: float) -> End | None:

@@ -12,7 +12,7 @@ from relatent.core.codes import Codes
 from relatent.core.graphs import Role
 from relatent.core.pack import Pack
 from relatent.core.spaces import CODE, Space
-from relatent.core.targets import AttributeTarget, Outcome
+from relatent.core.targets import AttributeTarget, SearchOutcome
 from relatent_service.editing.exact import reach
 from relatent_service.engine.models import Models
 from relatent_service.traffic.admission import Admission
@@ -36,7 +36,7 @@ class Images:
     pack: Pack
     codes: Codes
     pixels: Pixels
-    outcomes: tuple[list[Outcome], ...] = ()
+    outcomes: tuple[list[SearchOutcome], ...] = ()
 
 
 class Synthesizer:

@@ -9,7 +9,7 @@ from math import isfinite
 from relatent.v1 import editing_pb2, editing_pb2_grpc
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.synthesizer import Images, Synthesizer
-from relatent_service.errors import InvalidField, Unreadable
+from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
@@ -66,7 +66,9 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         readings = await self.synthesizer.read(pack, pixels, call)
         read = list(zip(pack.attributes, map(float, readings), strict=True))
         if bad := [attribute.name for attribute, reading in read if not isfinite(reading)]:
-            raise Unreadable("image", f"expected one that reads as finite numbers; {', '.join(bad)} do not")
+            raise AttributesNotFinite(
+                "image", f"expected one that reads as finite numbers; {', '.join(bad)} do not"
+            )
         return editing_pb2.ReadResponse(
             readings=[
                 editing_pb2.AttributeReading(attribute=each.name, value=each.value(reading), unit=each.unit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relatent.core.code_edits import CodeEdit
 from relatent.core.pack import Pack
-from relatent.core.targets import AttributeTarget, End, Outcome, Part
+from relatent.core.targets import AttributePart, AttributeTarget, End, SearchOutcome
 from relatent.v1 import editing_pb2
 from relatent_service.editing.synthesizer import Images
 
@@ -17,9 +17,9 @@ _ENDS = {
     End.DEADLINE: editing_pb2.TARGET_END_DEADLINE,
 }
 _PARTS = {
-    Part.ASKED: editing_pb2.ATTRIBUTE_ROLE_ASKED,
-    Part.HELD: editing_pb2.ATTRIBUTE_ROLE_HELD,
-    Part.FREE: editing_pb2.ATTRIBUTE_ROLE_FREE,
+    AttributePart.ASKED: editing_pb2.ATTRIBUTE_ROLE_ASKED,
+    AttributePart.HELD: editing_pb2.ATTRIBUTE_ROLE_HELD,
+    AttributePart.FREE: editing_pb2.ATTRIBUTE_ROLE_FREE,
 }
 
 
@@ -32,7 +32,9 @@ def outcome_messages(made: Images, edit: CodeEdit, index: int) -> list[editing_p
     ]
 
 
-def _message(pack: Pack, target: AttributeTarget, outcome: Outcome, place: int) -> editing_pb2.TargetOutcome:
+def _message(
+    pack: Pack, target: AttributeTarget, outcome: SearchOutcome, place: int
+) -> editing_pb2.TargetOutcome:
     return editing_pb2.TargetOutcome(
         operation=place,
         rounds=outcome.rounds,

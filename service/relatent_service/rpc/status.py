@@ -4,7 +4,7 @@
 |---|---|---|
 | InvalidField, Diverged | INVALID_ARGUMENT | BadRequest |
 | MalformedRequest, MessageTooLarge | INVALID_ARGUMENT | |
-| RevisionMismatch, OutOfDomain, Unreadable | FAILED_PRECONDITION | BadRequest |
+| RevisionMismatch, OutOfDomain, AttributesNotFinite | FAILED_PRECONDITION | BadRequest |
 | UnknownName | NOT_FOUND | BadRequest |
 | UnknownMethod | UNIMPLEMENTED | |
 | Overloaded | RESOURCE_EXHAUSTED | RetryInfo |
@@ -28,6 +28,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.errors import (
+    AttributesNotFinite,
     InvalidField,
     MalformedRequest,
     MessageTooLarge,
@@ -41,7 +42,6 @@ from relatent_service.errors import (
     TryLater,
     UnknownMethod,
     UnknownName,
-    Unreadable,
 )
 from relatent_service.rpc.context import Context
 
@@ -60,7 +60,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     # The first that fits counts.
     (RevisionMismatch, grpc.StatusCode.FAILED_PRECONDITION),
     (OutOfDomain, grpc.StatusCode.FAILED_PRECONDITION),
-    (Unreadable, grpc.StatusCode.FAILED_PRECONDITION),
+    (AttributesNotFinite, grpc.StatusCode.FAILED_PRECONDITION),
     (UnknownName, grpc.StatusCode.NOT_FOUND),
     (InvalidField, grpc.StatusCode.INVALID_ARGUMENT),
     (MalformedRequest, grpc.StatusCode.INVALID_ARGUMENT),

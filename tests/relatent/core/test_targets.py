@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from relatent.core.attributes import Attribute
 from relatent.core.controls import Controls
-from relatent.core.targets import AttributeTarget, End, Goal, Outcome, Part, Search
+from relatent.core.targets import AttributePart, AttributeTarget, End, ReadingGoal, Search, SearchOutcome
 
 Floats = NDArray[np.float32]
 Read = Callable[[Floats], Floats]
@@ -31,7 +31,7 @@ def read(codes: Floats) -> Floats:
 
 def search(
     target: AttributeTarget, codes: Floats, reads: Read = read, controls: Controls = CONTROLS
-) -> tuple[Floats, list[Outcome]]:
+) -> tuple[Floats, list[SearchOutcome]]:
     """The codes that a whole search ends with."""
     found = Search(ATTRIBUTES, controls, target, reads(codes))
     base = np.repeat(codes, len(found.active) // len(codes), axis=0)
@@ -45,7 +45,7 @@ def codes(count: int = 4) -> Floats:
 
 
 def test_every_code_reaches_its_goal_and_what_is_held_stays() -> None:
-    target = AttributeTarget((Goal(0, (0.5,), relative=False),), (1, 2))
+    target = AttributeTarget((ReadingGoal(0, (0.5,), relative=False),), (1, 2))
     before = read(codes())
     edited, outcomes = search(target, codes())
     after = read(edited)
@@ -58,12 +58,12 @@ def test_every_code_reaches_its_goal_and_what_is_held_stays() -> None:
 
 def test_a_change_is_counted_from_what_the_code_reads_now() -> None:
     before = read(codes())
-    edited, _ = search(AttributeTarget((Goal(1, (0.3,), relative=True),), (0, 2)), codes())
+    edited, _ = search(AttributeTarget((ReadingGoal(1, (0.3,), relative=True),), (0, 2)), codes())
     np.testing.assert_allclose(read(edited)[:, 1], before[:, 1] + 0.3, atol=0.0205)
 
 
 def test_one_code_makes_a_strip_and_several_goals_are_reached_at_once() -> None:
-    goals = (Goal(0, (-0.5, 0.0, 0.5), relative=False), Goal(2, (0.2,), relative=False))
+    goals = (ReadingGoal(0, (-0.5, 0.0, 0.5), relative=False), ReadingGoal(2, (0.2,), relative=False))
     edited, outcomes = search(AttributeTarget(goals, (1,)), codes(1))
     np.testing.assert_allclose(read(edited)[:, 0], (-0.5, 0, 0.5), atol=0.0205)
     np.testing.assert_allclose(read(edited)[:, 2], 0.2, atol=0.0205)
@@ -71,7 +71,7 @@ def test_one_code_makes_a_strip_and_several_goals_are_reached_at_once() -> None:
 
 
 def test_a_code_goes_its_own_way_whoever_shares_its_search() -> None:
-    target = AttributeTarget((Goal(0, (0.5,), relative=False),), (1, 2))
+    target = AttributeTarget((ReadingGoal(0, (0.5,), relative=False),), (1, 2))
     together, _ = search(target, codes())
     for place in range(4):
         alone, _ = search(target, codes()[place : place + 1])
@@ -80,13 +80,13 @@ def test_a_code_goes_its_own_way_whoever_shares_its_search() -> None:
 
 def test_what_is_there_already_is_not_touched() -> None:
     own = float(read(codes(1))[0, 0])
-    edited, (outcome,) = search(AttributeTarget((Goal(0, (own,), relative=False),), (1, 2)), codes(1))
+    edited, (outcome,) = search(AttributeTarget((ReadingGoal(0, (own,), relative=False),), (1, 2)), codes(1))
     np.testing.assert_array_equal(edited, codes(1))
     assert (outcome.rounds, outcome.end) == (0, End.REACHED)
 
 
 def test_a_goal_beyond_the_range_is_taken_to_its_end_and_said() -> None:
-    _, (outcome,) = search(AttributeTarget((Goal(0, (3.0,), relative=False),), (1, 2)), codes(1))
+    _, (outcome,) = search(AttributeTarget((ReadingGoal(0, (3.0,), relative=False),), (1, 2)), codes(1))
     assert outcome.end is End.RANGE
     assert outcome.asked[0] == 3
     assert 0.9 < outcome.reached[0] <= 1.02
@@ -101,7 +101,9 @@ def test_a_search_that_comes_no_nearer_ends_with_its_best_and_says_so() -> None:
         return values
 
     before = both(codes(1))[0]
-    edited, (outcome,) = search(AttributeTarget((Goal(0, (0.6,), relative=True),), (1, 2)), codes(1), both)
+    edited, (outcome,) = search(
+        AttributeTarget((ReadingGoal(0, (0.6,), relative=True),), (1, 2)), codes(1), both
+    )
     assert outcome.end in (End.STALLED, End.ROUNDS)
     np.testing.assert_array_equal(outcome.reached, both(edited)[0])
     miss = np.abs(outcome.reached - outcome.asked).max()
@@ -114,7 +116,9 @@ def test_nothing_is_worse_than_before_where_readings_stop_being_numbers() -> Non
         values[np.abs(some - codes(1)).max((1, 2)) > 0] = np.nan
         return values
 
-    edited, (outcome,) = search(AttributeTarget((Goal(0, (0.5,), relative=False),), ()), codes(1), breaks)
+    edited, (outcome,) = search(
+        AttributeTarget((ReadingGoal(0, (0.5,), relative=False),), ()), codes(1), breaks
+    )
     np.testing.assert_array_equal(edited, codes(1))
     assert outcome.end is End.STALLED
     assert np.isfinite(outcome.reached).all()
@@ -123,25 +127,25 @@ def test_nothing_is_worse_than_before_where_readings_stop_being_numbers() -> Non
 def test_an_attribute_that_answers_to_nothing_ends_the_search() -> None:
     dead = Controls(np.zeros_like(ROUGH), (2.0, 2.0, 2.0), 1)
     edited, (outcome,) = search(
-        AttributeTarget((Goal(0, (0.5,), relative=False),), (1,)), codes(1), controls=dead
+        AttributeTarget((ReadingGoal(0, (0.5,), relative=False),), (1,)), codes(1), controls=dead
     )
     np.testing.assert_array_equal(edited, codes(1))
     assert outcome.end is End.STALLED
 
 
 def test_rounds_are_counted_and_end_it() -> None:
-    target = AttributeTarget((Goal(0, (0.9,), relative=False),), (1, 2), tolerance=1e-6, max_rounds=2)
+    target = AttributeTarget((ReadingGoal(0, (0.9,), relative=False),), (1, 2), tolerance=1e-6, max_rounds=2)
     _, (outcome,) = search(target, codes(1))
     assert (outcome.rounds, outcome.end) == (2, End.ROUNDS)
 
 
 def test_a_search_interrupted_tells_why_of_those_that_were_still_active() -> None:
-    target = AttributeTarget((Goal(0, (0.5,), relative=False),), (1, 2))
+    target = AttributeTarget((ReadingGoal(0, (0.5,), relative=False),), (1, 2))
     found = Search(ATTRIBUTES, CONTROLS, target, read(codes(1)))
     assert [outcome.end for outcome in found.outcomes(End.DEADLINE)] == [End.DEADLINE]
 
 
-@pytest.mark.parametrize(("place", "part"), [(0, Part.ASKED), (1, Part.HELD), (2, Part.FREE)])
-def test_an_attribute_is_asked_held_or_free(place: int, part: Part) -> None:
-    target = AttributeTarget((Goal(0, (0.5,), relative=False),), (1,))
+@pytest.mark.parametrize(("place", "part"), enumerate(AttributePart))
+def test_an_attribute_is_asked_held_or_free(place: int, part: AttributePart) -> None:
+    target = AttributeTarget((ReadingGoal(0, (0.5,), relative=False),), (1,))
     assert target.part(place) is part

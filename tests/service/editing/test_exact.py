@@ -11,8 +11,8 @@ import pytest
 
 from relatent.core.codes import Codes
 from relatent.core.pack import Pack
-from relatent.core.targets import AttributeTarget, End, Goal
-from relatent_service.editing.exact import NotReadable, Reached, reach
+from relatent.core.targets import AttributeTarget, End, ReadingGoal
+from relatent_service.editing.exact import NotReadable, ReachedCodes, reach
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
@@ -22,7 +22,7 @@ from relatent_service.traffic.pace import Pace
 from tests.fixtures import tiny
 from tests.fixtures.requests import code
 
-BRIGHTER = AttributeTarget((Goal(0, (0.6,), relative=False),), (1,), tolerance=1e-3)
+BRIGHTER = AttributeTarget((ReadingGoal(0, (0.6,), relative=False),), (1,), tolerance=1e-3)
 
 
 class Reading:
@@ -44,7 +44,7 @@ class Reading:
         return pixels, readings
 
 
-async def reached(pack: Pack, models: Any, target: AttributeTarget, call: Call | None = None) -> Reached:
+async def reached(pack: Pack, models: Any, target: AttributeTarget, call: Call | None = None) -> ReachedCodes:
     admission = Admission(1, 1, Pace(), Lifecycle())
     call = call or Call()
     async with admission.slot(Work({"tiny_read": 9}), call) as slot:
@@ -53,7 +53,7 @@ async def reached(pack: Pack, models: Any, target: AttributeTarget, call: Call |
 
 async def test_a_strip_costs_one_reading_and_then_one_batch_a_round(pack: Pack) -> None:
     models = Reading()
-    strip = AttributeTarget((Goal(0, (0.45, 0.55, 0.6), relative=False),), (1,))
+    strip = AttributeTarget((ReadingGoal(0, (0.45, 0.55, 0.6), relative=False),), (1,))
     found = await reached(pack, models, strip)
     assert models.batches[:2] == [1, 3]
     assert sorted(models.batches[1:], reverse=True) == models.batches[1:]

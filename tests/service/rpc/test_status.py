@@ -20,7 +20,7 @@ CASES = [
     (errors.Diverged("a.b", "expected c"), Code.INVALID_ARGUMENT, "REFINEMENT_DIVERGED"),
     (errors.RevisionMismatch("a.b", "expected c"), Code.FAILED_PRECONDITION, "REVISION_MISMATCH"),
     (errors.OutOfDomain("a.b", "expected c"), Code.FAILED_PRECONDITION, "OUT_OF_DOMAIN"),
-    (errors.Unreadable("a.b", "expected c"), Code.FAILED_PRECONDITION, "ATTRIBUTES_NOT_FINITE"),
+    (errors.AttributesNotFinite("a.b", "expected c"), Code.FAILED_PRECONDITION, "ATTRIBUTES_NOT_FINITE"),
     (errors.UnknownName("a.b", "none"), Code.NOT_FOUND, "UNKNOWN_NAME"),
     (errors.MalformedRequest("m"), Code.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
     (errors.MessageTooLarge("m"), Code.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE"),

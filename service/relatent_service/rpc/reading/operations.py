@@ -24,7 +24,7 @@ from relatent.core.spaces import Space
 from relatent.core.targets import AttributeTarget
 from relatent.v1 import editing_pb2, types_pb2
 from relatent_service.editing.exact import NotReadable
-from relatent_service.errors import InvalidField, Unreadable
+from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.rpc.reading.moves import read_layers, read_move, read_numbers, read_z_move
 from relatent_service.rpc.reading.targets import read_target
 from relatent_service.rpc.reading.values import read_latent
@@ -55,7 +55,7 @@ class ParsedEdit:
 
         Raises:
             InvalidField: an operation left the range of float32.
-            Unreadable: what a target was to move cannot be read.
+            AttributesNotFinite: what a target was to move cannot be read.
         """
         try:
             yield
@@ -65,7 +65,7 @@ class ParsedEdit:
                 for field, operation in zip(self.fields, self.edit.operations, strict=True)
                 if isinstance(operation, AttributeTarget)
             )
-            raise Unreadable(
+            raise AttributesNotFinite(
                 target,
                 f"the pack's attribute network answers no finite number for {', '.join(error.attributes)}",
             ) from error

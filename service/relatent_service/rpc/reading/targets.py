@@ -8,7 +8,7 @@ import numpy as np
 
 from relatent.core.attributes import Attribute
 from relatent.core.pack import Pack
-from relatent.core.targets import MAX_ROUNDS, MOST_ROUNDS, TOLERANCE, AttributeTarget, Goal
+from relatent.core.targets import MAX_ROUNDS, MOST_ROUNDS, TOLERANCE, AttributeTarget, ReadingGoal
 from relatent.v1 import editing_pb2
 from relatent_service.catalog import shown
 from relatent_service.errors import InvalidField, UnknownName
@@ -36,7 +36,7 @@ def read_target(
         )
     if not target.goals:
         raise InvalidField(f"{field}.goals", "expected at least one, got none")
-    goals: list[Goal] = []
+    goals: list[ReadingGoal] = []
     for index, goal in enumerate(target.goals):
         goals.append(_read_goal(pack, goal, max_images, goals, f"{field}.goals[{index}]"))
     strips = [index for index, goal in enumerate(goals) if len(goal.values) > 1]
@@ -60,8 +60,8 @@ def read_target(
 
 
 def _read_goal(
-    pack: Pack, goal: editing_pb2.AttributeGoal, max_images: int, before: list[Goal], field: str
-) -> Goal:
+    pack: Pack, goal: editing_pb2.AttributeGoal, max_images: int, before: list[ReadingGoal], field: str
+) -> ReadingGoal:
     place = _find(pack, goal.attribute, f"{field}.attribute")
     if any(other.attribute == place for other in before):
         raise InvalidField(
@@ -87,7 +87,7 @@ def _read_goal(
                 f"{field}.{key}[{index}]",
                 f"expected a value near {attribute.low:g} to {attribute.high:g}, got {numbers[index]:g}",
             )
-    return Goal(place, readings, relative=key == "by")
+    return ReadingGoal(place, readings, relative=key == "by")
 
 
 def _reading(attribute: Attribute, number: float, *, relative: bool) -> float:
@@ -95,7 +95,7 @@ def _reading(attribute: Attribute, number: float, *, relative: bool) -> float:
 
 
 def _read_held(
-    pack: Pack, target: editing_pb2.AttributeTarget, goals: list[Goal], field: str
+    pack: Pack, target: editing_pb2.AttributeTarget, goals: list[ReadingGoal], field: str
 ) -> tuple[int, ...]:
     moved = {goal.attribute for goal in goals}
     if not target.HasField("hold"):
