@@ -178,10 +178,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     demo.add_argument("--pack", type=Path, default=Path("packs/demo"), help="the pack (default: %(default)s)")
     demo.add_argument(
-        "--repository",
-        type=Path,
-        default=Path("model_repository"),
-        help="the model repository (default: %(default)s)",
+        "--repository", type=Path, default=Path("model_repository"), help="default: %(default)s"
     )
 
 

@@ -27,7 +27,7 @@ def direction(name: str, attribute: str, calibration: float) -> Direction:
 PACK = cast(
     Pack,
     SimpleNamespace(
-        attributes=("a", "b"),
+        attribute_names=("a", "b"),
         directions={
             "a": direction("a", "a", 0.5),
             "b": direction("b", "b", 2.0),

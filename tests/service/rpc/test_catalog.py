@@ -17,7 +17,7 @@ async def test_the_catalog_tells_all_that_a_caller_needs(running):
     assert {term.name: term.default_weight for term in pack.losses} == tiny.WEIGHTS
     directions = {direction.name: direction for direction in pack.directions}
     assert directions.keys() == tiny.directions().keys()
-    assert directions["brightness"].calibration == 0.125
+    assert directions["brightness"].calibration == 100 * 0.125  # in percent, the attribute's unit
     assert directions["brightness"].attribute == "brightness"
     assert (directions["detail"].first_layer, directions["detail"].last_layer) == (1, 1)
     assert (directions["detail"].min_strength, directions["detail"].max_strength) == (-3, 3)

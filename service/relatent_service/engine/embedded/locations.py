@@ -80,6 +80,8 @@ def shared_memory_needed(repository: Path) -> int:
             config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
         except (OSError, UnicodeDecodeError, text_format.ParseError):
             continue
+        if config.HasField("ensemble_scheduling"):
+            continue  # its graphs share what they need themselves
         tensors = sum(size_of(tensor) for tensor in (*config.input, *config.output))
         batch = tensors * max(1, config.max_batch_size)
         total += REGION_BYTES * (1 + math.ceil(batch / REGION_BYTES))
