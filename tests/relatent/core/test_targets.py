@@ -145,7 +145,7 @@ def test_a_search_interrupted_tells_why_of_those_that_were_still_active() -> Non
     assert [outcome.end for outcome in found.outcomes(End.DEADLINE)] == [End.DEADLINE]
 
 
-@pytest.mark.parametrize(("place", "part"), enumerate(AttributePart))
+@pytest.mark.parametrize(("place", "part"), list(enumerate(AttributePart)))
 def test_an_attribute_is_asked_held_or_free(place: int, part: AttributePart) -> None:
     target = AttributeTarget((ReadingGoal(0, (0.5,), relative=False),), (1,))
     assert target.part(place) is part
