@@ -1,7 +1,13 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+import relatent
 from tests.fixtures.tiny import write_tiny
 from tests.system.processes import ServiceProcess
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +45,20 @@ def service(tiny_root, tmp_path_factory):
         yield running
     finally:
         running.end()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A server of the demo pack, for the tests of a module."""
+    running = ServiceProcess(ROOT, tmp_path_factory.mktemp("demo") / "server")
+    try:
+        running.wait_ready()
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def client(demo: ServiceProcess) -> Iterator[relatent.Client]:
+    with relatent.Client(demo.address, timeout=120) as client:
+        yield client

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +20,6 @@ REFINING = [name for name, method in PACK.methods.items() if method.graph is not
 DRAWINGS = sorted((ROOT / "packs/demo/drawings").glob("*.png"))
 STEPS = 13
 """More than a call of the graph does, and not a multiple of it."""
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    running = ServiceProcess(ROOT, tmp_path_factory.mktemp("demo") / "server")
-    try:
-        running.wait_ready()
-        yield running
-    finally:
-        running.end()
-
-
-@pytest.fixture
-def client(demo: ServiceProcess) -> Iterator[relatent.Client]:
-    with relatent.Client(demo.address, timeout=120) as client:
-        yield client
 
 
 def mask(side: int = 64) -> NDArray[np.uint8]:

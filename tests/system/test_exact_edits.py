@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +17,6 @@ PACK = read_pack(ROOT / "packs/demo")
 DRAWINGS = sorted((ROOT / "packs/demo/drawings").glob("*.png"))
 METHODS = ("encoder", "optimize_w", "multi_code", "layered", "feature")
 """One of each space."""
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    running = ServiceProcess(ROOT, tmp_path_factory.mktemp("demo") / "server")
-    try:
-        running.wait_ready()
-        yield running
-    finally:
-        running.end()
-
-
-@pytest.fixture
-def client(demo: ServiceProcess) -> Iterator[relatent.Client]:
-    with relatent.Client(demo.address, timeout=120) as client:
-        yield client
 
 
 @pytest.mark.parametrize("method", METHODS)

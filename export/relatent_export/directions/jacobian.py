@@ -18,7 +18,7 @@ from relatent.core.directions import Direction
 from relatent.core.spaces import Space
 
 _DAMPING = 1e-2
-"""As an exact edit's."""
+"""Of the least squares, as a share of the mean squared answer to a step."""
 
 
 def jacobian_directions(attributes: Sequence[Attribute], controls: Controls) -> list[Direction]:
