@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bench.drawings import HeldOut
 from bench.edits import Asked, double_edits, edit_report, redrawn, single_edits
 from bench.graphs import Graphs
+from bench.local_edits import compact_edits, local_figures
 from bench.measurement import BenchSettings
 from bench.serving import served
 from bench.timing import ratios, significant, spread
@@ -42,7 +43,8 @@ def run(settings: BenchSettings) -> dict[str, Any]:
 
     Returns:
         `exact`, `exact_two`, `open_loop`, `open_loop_jacobian` and `floor`, and the same of `feature` with
-        `_feature` after them, each with the figures of `bench.edits.edit_report`; `age`, what older and
+        `_feature` after them, each with the figures of `bench.edits.edit_report`; `local`, edits within a
+        mask (`bench.local_edits`); `age`, what older and
         younger do to glasses by each way; `latency`; and how many edits there were.
     """
     count, pairs = (2, 8) if settings.quick else (64, 512)
@@ -81,6 +83,17 @@ class _Bench:
                     made = await self._edit(client, codes, asked, operations)
                     report[f"{name}{suffix}"] = self._figures(asked, images, made)
                 report[f"floor{suffix}"] = self._floor(images)
+                compact = compact_edits(self._pack, self._singles, pairs // 2)
+                report[f"local{suffix}"] = await local_figures(
+                    client,
+                    self._drawings,
+                    codes,
+                    images,
+                    compact,
+                    self._exactly,
+                    self._figures,
+                    _by_callers,
+                )
                 if not suffix:
                     report["age"] = await self._age(client, codes, images)
             report["latency"] = await self._latency(client, codes, rounds=5 if settings.quick else 200)

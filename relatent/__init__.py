@@ -93,6 +93,9 @@ if TYPE_CHECKING:
         AttributeReading,
         Transfer,
     )
+    from relatent.client.within import (
+        Within,
+    )
     from relatent.core.domain import (
         Domain,
     )
@@ -137,6 +140,7 @@ _MODULES = tuple(
         "recipes",
         "seeds",
         "transfers",
+        "within",
     )
 )
 
@@ -205,6 +209,7 @@ __all__ = [
     "Truncate",
     "UnavailableError",
     "UnimplementedError",
+    "Within",
 ]
 
 

@@ -6,9 +6,9 @@ import argparse
 import logging
 import sys
 import warnings
-from functools import partial
 from pathlib import Path
 
+from relatent_export.attributes import commands as attribute_commands
 from relatent_export.attributes import options as attribute_options
 from relatent_export.families.gathering import told
 from relatent_export.progress import tell
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     methods.add_argument("pack", type=Path, help="the pack's folder")
     methods.add_argument("names", nargs="*", metavar="METHOD", help="default: all there are")
-    _add_attributes(commands)
+    attribute_commands.add_commands(commands)
     evaluate = commands.add_parser(
         "evaluate",
         help="measure what a pack's methods make of images",
@@ -130,20 +130,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="a GANSpace component as a direction, with the layers that it moves; repeatable (default: all)",
     )
     attribute_options.add_optional_files(command)
-
-
-def _add_attributes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    controls = commands.add_parser("controls", help="measure anew how a pack's attributes answer to codes")
-    controls.add_argument("pack", type=Path, help="the pack's folder")
-    attribute_options.add_codes(controls)
-    attributes = commands.add_parser(
-        "attributes",
-        help="give a pack attributes",
-        description="Give a pack attributes that any ONNX image networks read, in place of such ones before, "
-        "and measure how they answer to codes. Export its graphs anew afterwards.",
-    )
-    attributes.add_argument("pack", type=Path, help="the pack's folder")
-    attribute_options.add_files(attributes)
+    attribute_options.add_identity(command)
 
 
 def _add_repository(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -204,8 +191,8 @@ def _run(options: argparse.Namespace) -> bool:
             from relatent_export.packs.methods import set_methods
 
             print(f"{options.pack}: {', '.join(set_methods(options.pack, options.names or [*METHODS]))}")
-        case "controls" | "attributes":
-            print(_run_attributes(options))
+        case "controls" | "attributes" | "identity":
+            print(attribute_commands.run(options))
         case "evaluate":
             print(_run_evaluate(options))
         case "repository":
@@ -219,14 +206,6 @@ def _run(options: argparse.Namespace) -> bool:
         case "demo":
             _run_demo(options)
     return True
-
-
-def _run_attributes(options: argparse.Namespace) -> str:
-    from relatent_export.packs.controls import set_attributes, set_controls
-
-    networks = () if options.command == "controls" else attribute_options.described(options)
-    change = partial(set_attributes, networks=networks) if networks else set_controls
-    return f"{options.pack}: {', '.join(change(options.pack, codes=options.codes).attribute_names)}"
 
 
 def _run_evaluate(options: argparse.Namespace) -> str:
@@ -272,6 +251,7 @@ def _run_import(options: argparse.Namespace) -> None:
             edits=read_edits(options.component),
         ),
         attributes=attribute_options.described(options),
+        identity=attribute_options.described_identity(options.identity) if options.identity else None,
         codes=options.codes,
     )
     print(import_pack(options.files, options.into, options.name, stated, _tell))

@@ -86,6 +86,7 @@ class _Task:
         edit = client.edit(
             source,
             self.recipe.operations,
+            within=self.recipe.within,
             progress=progress,
             output_format=self.suffix,
             invert=self.recipe.options,

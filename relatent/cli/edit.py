@@ -21,6 +21,7 @@ from relatent.client.requests import InvertOptions, Operation
 from relatent.client.results import Edit
 from relatent.client.resuming import ProgressCallback
 from relatent.client.transfers import AttributeReading
+from relatent.client.within import Within
 
 
 def add_parser(commands: Any) -> None:
@@ -52,10 +53,12 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Edit the sources; 1 where one of them failed."""
     count = operations.image_count(operations.operations(args))
+    within = operations.within(args)
     found = collect(args.sources, args.out, codes=True)
     items = found.items
     options = arguments.invert_options(args)
     others = [*operations.code_files(args), *arguments.inversion_files(args)]
+    others += [] if args.within is None else [args.within]
     inputs = [*(item.path for item in items), *others]
     recipes = [] if args.save_recipe is None else [args.save_recipe]
     results = (file for item in items for file in _files(item, count, args).all)
@@ -67,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             return readings_of(client, reference, args.pack, args.fit)
 
         wanted = operations.operations(args, read)
-        recipe = None if args.save_recipe is None else _recipe(wanted, options, args)
+        recipe = None if args.save_recipe is None else _recipe(wanted, within, options, args)
         prepare_out(args.out)
         if recipe is not None:
             prepare_out(args.save_recipe.parent, "--save-recipe")
@@ -75,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         output.tell_passed_over(found.passed_over)
 
         def work(item: Item, progress: ProgressCallback) -> WrittenEdit:
-            edit = _edit(client, item, wanted, options, progress, args.format)
+            edit = _edit(client, item, wanted, within, options, progress, args.format)
             return edited.write(edit, _files(item, len(edit.images), args))
 
         outcomes = work_through(items, work, title="editing", jobs=args.jobs, client=client)
@@ -83,25 +86,30 @@ def run(args: argparse.Namespace) -> int:
     return exit_code(outcomes)
 
 
-def _recipe(wanted: Sequence[Operation], options: InvertOptions, args: argparse.Namespace) -> Recipe:
+def _recipe(
+    wanted: Sequence[Operation], within: Within | None, options: InvertOptions, args: argparse.Namespace
+) -> Recipe:
     inversion = InvertOptions(**options)
     pack = inversion.pop("pack", "")
     files = operations.places_of_codes(args, wanted)
     if isinstance(options.get("start"), LatentCode):
         files["inversion.start"] = Path(args.start)
-    return Recipe(wanted, inversion, pack, files)
+    return Recipe(wanted, inversion, pack, files, within)
 
 
 def _edit(
     client: Client,
     item: Item,
     wanted: Sequence[Operation],
+    within: Within | None,
     options: InvertOptions,
     progress: ProgressCallback,
     output_format: str,
 ) -> Edit:
     source = LatentCode.load(item.path) if item.path.suffix.lower() == SUFFIX else item.path
-    return client.edit(source, wanted, progress=progress, output_format=output_format, invert=options)
+    return client.edit(
+        source, wanted, within=within, progress=progress, output_format=output_format, invert=options
+    )
 
 
 def _files(item: Item, count: int, args: argparse.Namespace) -> EditFiles:

@@ -72,13 +72,19 @@ def lines(item: Item, written: WrittenEdit) -> Iterator[str]:
     for edited in written.edit.images:
         for line in targets.outcome_lines(edited):
             yield f"  {line}"
+        if edited.border_error is not None:
+            yield f"  border error {255 * edited.border_error:.2f} of 255 levels"
 
 
 def document(item: Item, written: WrittenEdit) -> dict[str, Any]:
     """The same for programs."""
     inversion = written.edit.inversion
     more: Sequence[dict[str, Any]] = [
-        {"strength": edited.strength, "targets": targets.outcome_documents(edited)}
+        {
+            "strength": edited.strength,
+            "targets": targets.outcome_documents(edited),
+            "border_error": edited.border_error,
+        }
         for edited in written.edit.images
     ]
     return {

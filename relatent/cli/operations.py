@@ -14,6 +14,7 @@ from relatent.client.goals import Goal, Reach
 from relatent.client.latents import SUFFIX, LatentCode
 from relatent.client.requests import Interpolate, Mix, Move, Operation, Reduce, Truncate
 from relatent.client.transfers import Transfer
+from relatent.client.within import Within
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--threshold",
-        type=_threshold,
+        type=_norm,
         metavar="NORM",
         help="channels of a --transfer count from this L2 norm on (default: 1, as published; 0: all)",
     )
@@ -85,6 +86,26 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
     )
     _add_meaning(group, "--set")
     targets.add_targets(group)
+    group.add_argument(
+        "--within", type=Path, metavar="MASK", help="confine the edit to the white of a mask of the image"
+    )
+    group.add_argument(
+        "--feather",
+        type=_norm,
+        metavar="PIXELS",
+        help="how softly a --within ends: standard deviation of the mask's blur (default: 0)",
+    )
+
+
+def within(args: argparse.Namespace) -> Within | None:
+    """Where the edit shows, as the arguments say.
+
+    Raises:
+        InputError: they soften the border of nothing.
+    """
+    if args.within is None and args.feather is not None:
+        raise InputError("--feather: expected --within besides, whose border it softens")
+    return None if args.within is None else Within(args.within, args.feather or 0.0)
 
 
 def operations(args: argparse.Namespace, read: Read | None = None) -> list[Operation]:
@@ -244,7 +265,7 @@ def _transfer(text: str) -> _ParsedOperation:
     return _ParsedOperation(Transfer(before, after, arguments.numbers(value)), files)
 
 
-def _threshold(text: str) -> float:
+def _norm(text: str) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -36,6 +36,7 @@ from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
 from relatent.client.seeds import SeedPath
 from relatent.client.transfers import AttributeReading
+from relatent.client.within import Within
 from relatent.core.fit import Fit
 
 T = TypeVar("T")
@@ -95,13 +96,14 @@ class AsyncClient:
         source: LatentCode | ImageInput,
         operations: Sequence[Operation],
         *,
+        within: Within | None = None,
         progress: ProgressCallback | None = None,
         output_format: ImageFormat | str | None = None,
         timeout: float | None = None,
         invert: InvertOptions | None = None,
     ) -> Edit:
         """Edit a code, or an image that is inverted first; see `Client.edit`."""
-        flow = self._flows.edit(source, operations, invert or {}, progress, output_format, timeout)
+        flow = self._flows.edit(source, operations, within, invert or {}, progress, output_format, timeout)
         return await self._transport.run(flow)
 
     async def read(

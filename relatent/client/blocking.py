@@ -31,6 +31,7 @@ from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
 from relatent.client.transfers import AttributeReading
+from relatent.client.within import Within
 from relatent.core.fit import Fit
 
 
@@ -109,6 +110,7 @@ class Client:
         source: LatentCode | ImageInput,
         operations: Sequence[Operation],
         *,
+        within: Within | None = None,
         progress: ProgressCallback | None = None,
         output_format: ImageFormat | str | None = None,
         timeout: float | None = None,
@@ -119,6 +121,7 @@ class Client:
         Args:
             source: a code, or an image as `invert` takes it.
             operations: in order; at most one may hold several strengths or amounts.
+            within: the part of the image that the edit is confined to; all of it unless given.
             progress: told how far the inversion is, where there is one.
             output_format: of the edited images; PNG unless given.
             timeout: seconds; the client's unless given.
@@ -127,7 +130,7 @@ class Client:
         Returns:
             One image, or one for each strength or amount.
         """
-        flow = self._flows.edit(source, operations, invert or {}, progress, output_format, timeout)
+        flow = self._flows.edit(source, operations, within, invert or {}, progress, output_format, timeout)
         return self._transport.run(flow)
 
     def read(

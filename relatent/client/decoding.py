@@ -135,11 +135,17 @@ def _quality(message: types_pb2.Quality) -> Quality:
 
 def edit(message: editing_pb2.EditResponse, inverted: Inversion | None) -> Edit:
     """Read an edit's answer."""
-    images = tuple(
-        EditedImage(latent_code(i.latent), picture(i.image), i.strength, tuple(map(_target, i.targets)))
-        for i in message.images
+    return Edit(tuple(map(_edited, message.images)), inverted, timings(message.timings))
+
+
+def _edited(message: editing_pb2.EditedImage) -> EditedImage:
+    return EditedImage(
+        latent=latent_code(message.latent),
+        image=picture(message.image),
+        strength=message.strength,
+        targets=tuple(map(_target, message.targets)),
+        border_error=message.border_error if message.HasField("border_error") else None,
     )
-    return Edit(images, inverted, timings(message.timings))
 
 
 def _target(message: editing_pb2.TargetOutcome) -> TargetOutcome:

@@ -21,9 +21,10 @@ from relatent.client.resuming import ProgressCallback, RunningInversion
 from relatent.client.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
 from relatent.client.seeds import SeedPath
 from relatent.client.transfers import AttributeReading, readings
+from relatent.client.within import Within, region_message
 from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_addresses
 from relatent.core.fit import Fit
-from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2
+from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 
 DEFAULT_ADDRESS = DEFAULT_LISTEN
 DEFAULT_TIMEOUT = 120.0
@@ -102,6 +103,7 @@ class Flows:
         self,
         source: LatentCode | ImageInput,
         operations: Sequence[Operation],
+        within: Within | None,
         options: InvertOptions,
         progress: ProgressCallback | None,
         output_format: ImageFormat | str | None,
@@ -116,9 +118,12 @@ class Flows:
         inverted = None
         keeping: AbstractContextManager[None] = nullcontext()
         if isinstance(source, LatentCode):
+            yield from _confine(request, within, options)
             request.latent.CopyFrom(latent_message(source))
         else:
-            running = RunningInversion((yield Convert(lambda: _stream_request(source, options))), progress)
+            stream = yield Convert(lambda: _stream_request(source, options))
+            yield from _confine(request, within, options, stream.image)
+            running = RunningInversion(stream, progress)
             kept = EDIT_SHARE * limit.left if options.get("best_at_deadline") else 0.0
             inverted = yield from self._invert(running, limit.sooner(kept))
             request.latent.CopyFrom(latent_message(inverted.latent))
@@ -238,6 +243,18 @@ class Flows:
         if not seconds > 0:
             raise InputError(f"timeout: expected more than 0 seconds, got {seconds}")
         return TimeLimit.of(seconds)
+
+
+def _confine(
+    request: editing_pb2.EditRequest,
+    within: Within | None,
+    options: InvertOptions,
+    image: types_pb2.Image | None = None,
+) -> Flow[None]:
+    if within is not None:
+        fit = options.get("fit")
+        region = yield Convert(lambda: region_message(within, fit, image))
+        request.region.CopyFrom(region)
 
 
 def _stream_request(

@@ -22,6 +22,7 @@ from relatent.client.goals import Goal, Reach
 from relatent.client.latents import LatentCode
 from relatent.client.requests import Interpolate, InvertOptions, Mix, Move, Operation, Reduce, Truncate
 from relatent.client.transfers import Transfer
+from relatent.client.within import Within
 from relatent.core.stopping import Plateau
 
 VERSION = 1
@@ -44,6 +45,7 @@ _KINDS: Mapping[str, type[Any]] = {
     "reach": Reach,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+_MASKS = ("inversion.mask", "within.mask")
 _BY_TIME = ("time_budget", "best_at_deadline")
 _NOT_BY_TIME = "a recipe gives the same bytes each time, which an end by time would not"
 
@@ -64,7 +66,11 @@ def check_version(document: Any) -> None:
 
 
 def document(
-    operations: Sequence[Operation], inversion: InvertOptions, pack: str, written: Written
+    operations: Sequence[Operation],
+    inversion: InvertOptions,
+    pack: str,
+    within: Within | None,
+    written: Written,
 ) -> dict[str, Any]:
     """A recipe's values as JSON holds them; what is at its default is left out.
 
@@ -83,6 +89,7 @@ def document(
         "version": VERSION,
         **({"pack": pack} if pack else {}),
         **({"inversion": options} if options else {}),
+        **({} if within is None else {"within": _entry(within, "within", written)}),
         "operations": [
             {"kind": _kind(each, f"operations[{index}]"), **_entry(each, f"operations[{index}]", written)}
             for index, each in enumerate(operations)
@@ -105,6 +112,11 @@ def read_inversion(entry: Mapping[str, Any], folder: Path, code: LoadCode) -> In
     if "plateau" in options:
         options["plateau"] = Plateau(**options["plateau"])
     return cast(InvertOptions, options)
+
+
+def read_within(entry: Mapping[str, Any] | None, folder: Path) -> Within | None:
+    """Where the edit of a document that was checked shows."""
+    return None if entry is None else Within(folder / entry["mask"], entry.get("feather", 0.0))
 
 
 def _kind(operation: Operation, where: str) -> str:
@@ -132,7 +144,7 @@ def _value(value: Any, where: str, written: Written) -> Any:
             return written(value, where)
         case Goal() | Plateau():
             return _entry(value, where, written)
-        case str() if where == "inversion.mask":
+        case str() if where in _MASKS:
             return written(Path(value), where)
         case str():
             return str(value)  # of an enumeration, its value

@@ -21,6 +21,7 @@ from relatent.client.errors import InputError
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.recipe_format import Kept, Written
 from relatent.client.requests import InvertOptions, Operation
+from relatent.client.within import Within
 from relatent.core import files
 
 MOST_BYTES = 1 << 20
@@ -37,6 +38,7 @@ class Recipe:
         pack: the pack to invert into; empty: the service's only one.
         files: where the codes of operations lie, by their place, such as `operations[0].other`; and that of
             `inversion.start`. Only needed to write the recipe: codes stay in files of their own.
+        within: the part of images that the edit is confined to; of its mask, the path.
 
     Raises:
         InputError: a value is not what the format allows, by its place.
@@ -46,6 +48,7 @@ class Recipe:
     inversion: InvertOptions = field(default_factory=InvertOptions)
     pack: str = ""
     files: Mapping[str, str | os.PathLike[str]] = field(default_factory=dict)
+    within: Within | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "operations", tuple(self.operations))
@@ -60,16 +63,17 @@ class Recipe:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The files that it takes codes and a mask from."""
-        mask = self.inversion.get("mask")
-        return (*map(Path, self.files.values()), *([] if mask is None else [Path(cast(str, mask))]))
+        masks = [self.inversion.get("mask"), None if self.within is None else self.within.mask]
+        paths = [cast(str, mask) for mask in masks if mask is not None]
+        return tuple(map(Path, [*self.files.values(), *paths]))
 
     def digest(self) -> str:
-        """SHA-256, in hex, of all that decides what it makes: its values, its codes' and its mask's bytes.
+        """SHA-256, in hex, of all that decides what it makes: its values, and the bytes of codes and masks.
 
         Where its files lie, and how they are called, does not count.
 
         Raises:
-            InputError: the mask cannot be read.
+            InputError: a mask cannot be read.
         """
         document = self._document(lambda value, where: _digest_of(value, where))
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
@@ -113,7 +117,8 @@ class Recipe:
 
         operations = recipe_format.read_operations(document["operations"], code)
         inversion = recipe_format.read_inversion(document.get("inversion", {}), Path(folder), code)
-        return cls(operations, inversion, document.get("pack", ""), found)
+        within = recipe_format.read_within(document.get("within"), Path(folder))
+        return cls(operations, inversion, document.get("pack", ""), found, within)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recipe to a file, whole or not at all, codes by their paths from its folder.
@@ -144,7 +149,7 @@ class Recipe:
             raise InputError(f"{path}: {error}") from error
 
     def _document(self, written: Written) -> dict[str, Any]:
-        return recipe_format.document(self.operations, self.inversion, self.pack, written)
+        return recipe_format.document(self.operations, self.inversion, self.pack, self.within, written)
 
 
 def _stand_in(value: Kept) -> Any:

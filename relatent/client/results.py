@@ -175,12 +175,15 @@ class EditedImage:
         image: its image.
         strength: the strength, amount or value that made it, where there were several; else 0.
         targets: what became of each `Reach` among the operations.
+        border_error: how visible the border is that the edit was confined by: by how much the change jumps
+            there from pixel to pixel, in units of pixels' range; None where it was not.
     """
 
     latent: LatentCode
     image: Picture
     strength: float
     targets: tuple[TargetOutcome, ...] = ()
+    border_error: float | None = None
 
 
 @dataclass(frozen=True)

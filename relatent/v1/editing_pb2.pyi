@@ -549,6 +549,42 @@ class ImageSource(_message.Message):
 Global___ImageSource: _TypeAlias = ImageSource  # noqa: Y015
 
 @_typing.final
+class Region(_message.Message):
+    """The part of an image that an edit is confined to: outside it stays as it was before the edit. Codes move as
+    they would without; it is their images that are blended, before attributes are read off them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MASK_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    FEATHER_FIELD_NUMBER: _builtins.int
+    fit: _types_pb2.Fit.ValueType
+    """What to do with a mask that is not square. Of an image as source always what is done with the image."""
+    feather: _builtins.float
+    """How softly the edit ends: the standard deviation of the blur of the mask, in pixels of the answer. 0 to
+    a quarter of its side.
+    """
+    @_builtins.property
+    def mask(self) -> _types_pb2.Image:
+        """White where the edit shows, black where it does not. Of an image as source it has the proportions."""
+
+    def __init__(
+        self,
+        *,
+        mask: _types_pb2.Image | None = ...,
+        fit: _types_pb2.Fit.ValueType = ...,
+        feather: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["mask", b"mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feather", b"feather", "fit", b"fit", "mask", b"mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Region: _TypeAlias = Region  # noqa: Y015
+
+@_typing.final
 class EditRequest(_message.Message):
     """Asks for an edit."""
 
@@ -558,6 +594,7 @@ class EditRequest(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     OPERATIONS_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
     output_format: _types_pb2.ImageFormat.ValueType
     """Format of the answer's images."""
     @_builtins.property
@@ -572,6 +609,10 @@ class EditRequest(_message.Message):
     def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]:
         """The operations, in order. At most one of them may hold several strengths, amounts or values."""
 
+    @_builtins.property
+    def region(self) -> Global___Region:
+        """Where the edit shows. Unset: everywhere."""
+
     def __init__(
         self,
         *,
@@ -579,10 +620,11 @@ class EditRequest(_message.Message):
         image: Global___ImageSource | None = ...,
         operations: _abc.Iterable[Global___Operation] | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
+        region: Global___Region | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "region", b"region", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "operations", b"operations", "output_format", b"output_format", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "operations", b"operations", "output_format", b"output_format", "region", b"region", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["latent", "image"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -674,8 +716,14 @@ class EditedImage(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     STRENGTH_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
+    BORDER_ERROR_FIELD_NUMBER: _builtins.int
     strength: _builtins.float
     """The strength, amount or value that made it, where the request held several; else 0."""
+    border_error: _builtins.float
+    """How visible the border of the region is: by how much the change from before the edit jumps from pixel to
+    pixel where the mask does, on average over the border, weighed by the mask's own jump; 0 for not at all,
+    in units of pixels' range. Unset without a region.
+    """
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
         """The edited code."""
@@ -695,12 +743,15 @@ class EditedImage(_message.Message):
         image: _types_pb2.Image | None = ...,
         strength: _builtins.float = ...,
         targets: _abc.Iterable[Global___TargetOutcome] | None = ...,
+        border_error: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_border_error", b"_border_error", "border_error", b"border_error", "image", b"image", "latent", b"latent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "strength", b"strength", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_border_error", b"_border_error", "border_error", b"border_error", "image", b"image", "latent", b"latent", "strength", b"strength", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__border_error: _TypeAlias = _typing.Literal["border_error"]  # noqa: Y015
+    _WhichOneofArgType__border_error: _TypeAlias = _typing.Literal["_border_error", b"_border_error"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__border_error) -> _WhichOneofReturnType__border_error | None: ...
 
 Global___EditedImage: _TypeAlias = EditedImage  # noqa: Y015
 

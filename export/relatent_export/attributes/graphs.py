@@ -17,6 +17,9 @@ from onnx import TensorProto
 ATTRIBUTE_GRAPH = "attributes.onnx"
 """In a pack's folder: uint8 [B, R, R, 3] to float32 [B, A]."""
 
+IDENTITY_GRAPH = "identity.onnx"
+"""Likewise: uint8 [B, R, R, 3] to vectors, float32 [B, E]."""
+
 IMAGE, READINGS = "image", "attributes"
 """The graph's input and output."""
 

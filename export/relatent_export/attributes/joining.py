@@ -33,7 +33,7 @@ def join(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
     """
     if len(models) == 1:
         return models[0]
-    versions = [_opset(model) for model in models]
+    versions = [opset_of(model) for model in models]
     graphs, domains = [], {}
     for place, (model, version) in enumerate(zip(models, versions, strict=True)):
         if version < max(versions):
@@ -56,7 +56,8 @@ def join(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
     return helper.make_model(joined, opset_imports=list(domains.values()), ir_version=ir_version)
 
 
-def _opset(model: onnx.ModelProto) -> int:
+def opset_of(model: onnx.ModelProto) -> int:
+    """Of ONNX's own operators."""
     return next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from relatent_export.attributes.description import read_networks
 from relatent_export.attributes.network import Activation, Colour, ImageNetwork, Layout
 
-_FILE = "an ONNX image network, or a description of one in TOML (docs/bring-your-own.md)"
+FILE = "an ONNX image network, or a description of one in TOML (docs/bring-your-own.md)"
+"""Of an argument that names one."""
 _NUMBERS = ("range", "mean", "std", "size")
 
 
 def add_files(command: argparse.ArgumentParser) -> None:
     """Add the networks as what a command is about."""
-    command.add_argument("attributes", type=Path, nargs="+", metavar="FILE", help=_FILE)
+    command.add_argument("attributes", type=Path, nargs="+", metavar="FILE", help=FILE)
     _add_description(command)
     add_codes(command)
 
@@ -28,10 +29,30 @@ def add_optional_files(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help=f"{_FILE}, to read attributes with, for exact edits",
+        help=f"{FILE}, to read attributes with, for exact edits",
     )
     _add_description(command)
     add_codes(command)
+
+
+def add_identity(command: argparse.ArgumentParser) -> None:
+    """Add a network that tells identities, as an option."""
+    command.add_argument(
+        "--identity",
+        type=Path,
+        metavar="FILE",
+        help=f"{FILE}, whose vectors tell whom an image shows, for a reconstruction's identity",
+    )
+
+
+def described_identity(file: Path) -> ImageNetwork:
+    """The network in a file that tells identities.
+
+    Raises:
+        ValueError: its description is not what it must be; names the file and the key.
+        OSError: the file cannot be read; names it.
+    """
+    return read_networks([file])[0]
 
 
 def add_codes(command: argparse.ArgumentParser) -> None:

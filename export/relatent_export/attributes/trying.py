@@ -81,7 +81,7 @@ def adapt_networks(
     models, attributes = [], []
     for network in networks:
         model = adapt(network, generator.config.resolution)
-        readings = _try(network, model, images)
+        readings = try_network(network, model, images)
         taken = network.attributes_of(readings.shape[1])
         for each in taken:
             _check(network, each.attribute.name, readings[:, each.index])
@@ -143,13 +143,13 @@ def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     )
 
 
-def _try(network: ImageNetwork, model: onnx.ModelProto, images: Bytes) -> Floats:
+def try_network(network: ImageNetwork, model: onnx.ModelProto, images: Bytes) -> Floats:
     """What a network answers to images one by one, float32 [15, N], if it answers batches likewise."""
     try:
         session = open_session(model)
         alone = [session.run([READINGS], {IMAGE: image[None]})[0] for image in images]
     except _REFUSALS as error:
-        raise UnusableNetwork(f"{network.file}: it does not run: {_line(error)}") from error
+        raise UnusableNetwork(f"{network.file}: it does not run: {first_line(error)}") from error
     if any(answer.shape != alone[0].shape or len(answer) != 1 for answer in alone):
         raise UnusableNetwork(
             f"{network.file}: expected a row of numbers for an image, got {list(alone[0].shape)}"
@@ -160,7 +160,7 @@ def _try(network: ImageNetwork, model: onnx.ModelProto, images: Bytes) -> Floats
     except _REFUSALS as error:
         raise UnusableNetwork(
             f"{network.file}: expected a network that takes several images at once, got one that is made for "
-            f"one: {_line(error)}"
+            f"one: {first_line(error)}"
         ) from error
     singly: Floats = np.concatenate(alone)
     if any(answer.shape != (_BATCH, singly.shape[1]) for answer in together):
@@ -202,5 +202,6 @@ def _tell_sum(
         )
 
 
-def _line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Of what an error says."""
     return str(error).splitlines()[0]

@@ -12,6 +12,7 @@ import numpy as np
 from relatent.core.directions import Direction
 from relatent.core.methods import NAME
 from relatent.core.pack import file_digest
+from relatent_export.attributes.identity import adapt_identity
 from relatent_export.attributes.network import ImageNetwork
 from relatent_export.attributes.trying import adapt_networks
 from relatent_export.checkpoints.errors import Refused
@@ -53,6 +54,7 @@ class Stated:
         compare_size: of the images that refinement compares, in pixels; 256, or R if less, if 0.
         directions: what is said of the directions.
         attributes: networks that read attributes.
+        identity: a network that tells whom images show.
         codes: at how many samples' codes to measure how they answer; as many as is affordable if None.
     """
 
@@ -62,6 +64,7 @@ class Stated:
     compare_size: int = 0
     directions: DirectionChoices = field(default_factory=DirectionChoices)
     attributes: tuple[ImageNetwork, ...] = ()
+    identity: ImageNetwork | None = None
     codes: int | None = None
 
 
@@ -113,6 +116,11 @@ def import_pack(
         bar.update()
         _check_folders(named, held)
         measured = None
+        if stated.identity is not None:
+            if networks.identity is not None:
+                raise ValueError("--identity: expected none beside an identity network among the files")
+            likeness = adapt_identity(stated.identity, networks.generator)
+            networks = replace(networks, identity_graph=likeness)
         if stated.attributes:
             bar.set_postfix_str("measuring")
             networks, measured = _with_attributes(networks, stated, tell)
@@ -214,4 +222,5 @@ def _notes(held: Sequence[Contents]) -> dict[str, None]:
 def _sources(held: Sequence[Contents], stated: Stated) -> list[str]:
     files = [(each.path, each.origin.label) for each in held]
     files += [(each.file, "attribute network") for each in stated.attributes]
+    files += [(stated.identity.file, "identity network")] if stated.identity else []
     return [f"{path.name} ({label}, SHA-256 {file_digest(path)})" for path, label in files]

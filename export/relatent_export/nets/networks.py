@@ -51,6 +51,7 @@ class Networks:
             (Leng et al. 2021).
         attribute_graph: in place of `attributes`, somebody else's network that reads them: a graph in ONNX,
             uint8 [B, R, R, 3] to float32 [B, A] (`relatent_export.attributes`).
+        identity_graph: in place of `identity`, likewise: to vectors, float32 [B, E].
     """
 
     generator: AnyGenerator
@@ -63,6 +64,7 @@ class Networks:
     compare_size: int = 0
     forced_encoder: AnyEncoder | None = None
     attribute_graph: bytes | None = None
+    identity_graph: bytes | None = None
 
     def __post_init__(self) -> None:
         config = self.generator.config
@@ -74,6 +76,8 @@ class Networks:
             )
         if self.attributes is not None and self.attribute_graph is not None:
             raise ValueError("attributes: expected one network that reads them, got a graph besides")
+        if self.identity is not None and self.identity_graph is not None:
+            raise ValueError("identity: expected one network that tells identities, got a graph besides")
         _check_divides("compare_side", self.compare_size, config.resolution)
         for name in ("encoder", "forced_encoder"):
             encoder: AnyEncoder | None = getattr(self, name)
@@ -103,8 +107,9 @@ class Networks:
     @property
     def metrics(self) -> tuple[str, ...]:
         """What the assessment measures, in the order of its outputs."""
-        more = (("perceptual", self.features), ("identity", self.identity))
-        return ("mse", "psnr", "ssim", *(name for name, network in more if network is not None))
+        perceptual = [] if self.features is None else ["perceptual"]
+        identity = [] if (self.identity or self.identity_graph) is None else ["identity"]
+        return ("mse", "psnr", "ssim", *perceptual, *identity)
 
     @property
     def revision(self) -> str:

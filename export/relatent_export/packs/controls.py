@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import tomli_w
 from safetensors.numpy import save
 
 from relatent.core.attributes import Attribute, attribute_entry
 from relatent.core.controls import CONTROLS, JACOBIAN, controls_table
-from relatent.core.manifest import FORMAT, MANIFEST, read_manifest
-from relatent.core.pack import Pack, file_digest, read_pack
+from relatent.core.pack import Pack, read_pack
 from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH
 from relatent_export.attributes.network import ImageNetwork
 from relatent_export.attributes.trying import adapt_networks
 from relatent_export.directions.controls import Measured, measure_controls
+from relatent_export.packs.sealing import reseal
 from relatent_export.packs.weights import load_networks
-from relatent_export.writing import named, whole_folder
 
 
 def set_controls(folder: Path, described: Sequence[Attribute] = (), codes: int | None = None) -> Pack:
@@ -85,17 +82,9 @@ def write_controls(folder: Path, found: Measured, files: Mapping[str, bytes] | N
         PackError: it is no pack that can be read.
         OSError: it cannot be written; names the file.
     """
-    manifest: dict[str, Any] = read_manifest(folder / MANIFEST)
     files = {**(files or {}), CONTROLS: save({JACOBIAN: found.controls.jacobian})}
-    with whole_folder(folder, f"{manifest['name']}.controls") as partial:
-        for name, data in files.items():
-            with named(folder / name):
-                (partial / name).write_bytes(data)
-        manifest |= {
-            "format": FORMAT,
-            "attributes": [attribute_entry(attribute) for attribute in found.attributes],
-            "controls": controls_table(found.controls),
-            "files": {**manifest["files"], **{name: file_digest(partial / name) for name in files}},
-        }
-        with named(folder / MANIFEST):
-            (partial / MANIFEST).write_text(tomli_w.dumps(manifest))
+    entries = {
+        "attributes": [attribute_entry(attribute) for attribute in found.attributes],
+        "controls": controls_table(found.controls),
+    }
+    reseal(folder, "controls", files, entries)

@@ -4,6 +4,7 @@ generator.safetensors, encoder.safetensors, attributes.safetensors, lpips.safete
 identity.safetensors   the networks' weights; but for the generator's, those that the pack has
 attributes.onnx   in place of attributes.safetensors, somebody else's network as a graph
 (`relatent_export.attributes`)
+identity.onnx   in place of identity.safetensors, likewise
 forced_encoder.safetensors   a second encoder, whose codes are like random ones', where there is one
 coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
 """
@@ -20,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH, names_of, read_graph
+from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH, IDENTITY_GRAPH, names_of, read_graph
 from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.attributes import AttributeNetwork
@@ -42,7 +43,10 @@ LPIPS = "lpips.safetensors"
 IDENTITY = "identity.safetensors"
 COORDINATES = "coordinates.safetensors"
 FORCED_ENCODER = "forced_encoder.safetensors"
-FILES = (GENERATOR, ENCODER, ATTRIBUTES, LPIPS, IDENTITY, COORDINATES, FORCED_ENCODER, ATTRIBUTE_GRAPH)
+FILES = (
+    *(GENERATOR, ENCODER, ATTRIBUTES, LPIPS, IDENTITY, COORDINATES, FORCED_ENCODER),
+    *(ATTRIBUTE_GRAPH, IDENTITY_GRAPH),
+)
 
 JUDGE = "judge.safetensors"
 """What may lie beside them for reports: no manifest lists it, and `load_networks` does not read it."""
@@ -95,10 +99,12 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
     if networks.basis is not None:
         save_tensors(folder / COORDINATES, {"basis": networks.basis}, {})
         written.append(COORDINATES)
-    if networks.attribute_graph is not None:
-        with named(folder / ATTRIBUTE_GRAPH):
-            (folder / ATTRIBUTE_GRAPH).write_bytes(networks.attribute_graph)
-        written.append(ATTRIBUTE_GRAPH)
+    graphs = {ATTRIBUTE_GRAPH: networks.attribute_graph, IDENTITY_GRAPH: networks.identity_graph}
+    for name, graph in graphs.items():
+        if graph is not None:
+            with named(folder / name):
+                (folder / name).write_bytes(graph)
+            written.append(name)
     return written
 
 
@@ -139,8 +145,11 @@ def load_networks(folder: Path, compare_size: int = 0) -> Networks:
     graph = None
     if (folder / ATTRIBUTE_GRAPH).exists():
         graph, names = _attribute_graph(folder / ATTRIBUTE_GRAPH, generator.config.resolution)
+    likeness = None
+    if (folder / IDENTITY_GRAPH).exists():
+        likeness = read_graph(folder / IDENTITY_GRAPH).SerializeToString(deterministic=True)
     return Networks(
-        generator, encoder, attributes, names, basis, lpips, identity, compare_size, forced, graph
+        generator, encoder, attributes, names, basis, lpips, identity, compare_size, forced, graph, likeness
     )
 
 

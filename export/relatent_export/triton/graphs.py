@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from relatent.core.graphs import Role
 from relatent.core.spaces import CodeParts
 from relatent_export.analysis.quality import mean_squared_error, psnr, ssim
+from relatent_export.attributes.identity import SIMILARITY, with_identity
 from relatent_export.compile.loop import assemble
 from relatent_export.compile.lowering import folded
 from relatent_export.compile.onnx import EXAMPLES, clean, export_module
@@ -138,7 +139,10 @@ def _recipes(networks: Networks, methods: Sequence[str]) -> dict[str, _Recipe]:
         recipes[Role.ENCODE] = _encoding(networks.encoder)
     recipes[Role.MAP] = _Recipe(Map, ("z", "psi"), ("w",))
     recipes[Role.SYNTHESIZE] = _Recipe(Synthesize, ("w",), ("image",))
-    recipes[Role.ASSESS] = _Recipe(Assess, ("image", "reference"), networks.metrics)
+    measured = tuple(
+        name for name in networks.metrics if networks.identity_graph is None or name != SIMILARITY
+    )
+    recipes[Role.ASSESS] = _Recipe(Assess, ("image", "reference"), measured)
     if networks.attributes is not None:
         recipes[Role.ATTRIBUTES] = _Recipe(Attributes, ("image",), ("attributes",))
     if networks.forced_encoder is not None and "force_in_domain" in methods:
@@ -205,6 +209,8 @@ def build_graphs(
         if held is Precision.FLOAT16:  # rounded weights once, not those they were made of as well
             module = folded(module, inputs)
         model = clean(export_module(module, inputs, list(recipe.inputs), list(recipe.outputs)))
+        if role == Role.ASSESS and networks.identity_graph is not None:
+            model = with_identity(model, networks.identity_graph)
         yield role, fit(model, role) if target is Target.TENSORRT else model
     for role, model in _given(networks).items():
         yield role, fit(model, role) if target is Target.TENSORRT else model

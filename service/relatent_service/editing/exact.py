@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from relatent.core.codes import Codes
 from relatent.core.pack import Pack
 from relatent.core.targets import AttributeTarget, End, Search, SearchOutcome
+from relatent_service.editing.canvas import Canvas
 from relatent_service.engine.engine import EngineTimedOut
-from relatent_service.engine.models import Models
-from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.forecast import Slot
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -55,13 +53,7 @@ class ReachedCodes:
 
 
 async def reach(
-    pack: Pack,
-    codes: Codes,
-    target: AttributeTarget,
-    models: Models,
-    admission: Admission,
-    slot: Slot,
-    call: Call,
+    pack: Pack, codes: Codes, target: AttributeTarget, canvas: Canvas, call: Call
 ) -> ReachedCodes:
     """Move codes until they are where a target wants them; one code for each value of a strip.
 
@@ -71,18 +63,14 @@ async def reach(
         pack: whose codes; one with controls.
         codes: N of one space.
         target: what to reach.
-        models: what runs the graphs.
-        admission: told of what is done.
-        slot: the call's.
+        canvas: where their images are read.
         call: on whose behalf.
 
     Raises:
         NotReadable: what is to be edited cannot be read.
     """
     assert pack.controls is not None
-    graph = pack.graph(pack.spaces[codes.space].read_graph)
-    pixels, before = await models.read(pack, codes, call)
-    admission.advance(slot, graph, len(codes))
+    pixels, before = await canvas.read(codes)
     if not np.isfinite(before).all():
         bad = ~np.isfinite(before).all(0)
         raise NotReadable(tuple(name for name, none in zip(pack.attribute_names, bad, strict=True) if none))
@@ -97,13 +85,12 @@ async def reach(
             break
         began = time.monotonic()
         try:
-            tried, readings = await models.read(pack, base.at(active).shifted(search.shifts()), call)
+            tried, readings = await canvas.read(base.at(active).shifted(search.shifts()))
         except EngineTimedOut:
             interrupted = End.DEADLINE
             break
         better = search.learn(readings)
         pixels[active[better]] = tried[better]
-        admission.advance(slot, graph, len(active))
         seconds = time.monotonic() - began
     return ReachedCodes(base.shifted(search.best), pixels, search.outcomes(interrupted))
 

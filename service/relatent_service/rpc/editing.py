@@ -19,6 +19,7 @@ from relatent_service.rpc.outcomes import outcome_messages
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
 from relatent_service.rpc.reading.options import read_fit, read_inversion
+from relatent_service.rpc.reading.region import read_region
 from relatent_service.rpc.reading.values import read_image, read_latent, read_output_format
 from relatent_service.settings import ServerSettings
 from relatent_service.traffic.admission import Admission
@@ -84,8 +85,9 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         pack = self.packs.pack(request.latent.pack, "latent.pack")
         code = read_latent(pack, request.latent, "latent")
         parsed = read_edit(pack, request.operations, self.settings.max_images, code.space)
+        region = await self.decoder.read_region(read_region(pack, request), pack.resolution)
         with parsed.naming_fields():
-            images = await self.synthesizer.edit(pack, code, parsed.edit, call)
+            images = await self.synthesizer.edit(pack, code, parsed.edit, call, region)
         return await _response(images, parsed, layout, call)
 
     async def _edit_image(self, request: editing_pb2.EditRequest, call: Call) -> editing_pb2.EditResponse:
@@ -95,13 +97,17 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         pack = parsed.plan.pack
         space = parsed.plan.method.space
         edit = read_edit(pack, request.operations, self.settings.max_images, space)
-        parsed = parsed.followed_by(edit.edit.least_images)
+        asked = read_region(pack, request, parsed)
+        parsed = parsed.followed_by(edit.edit.least_images + (0 if asked is None else 1))
+        region = await self.decoder.read_region(asked, pack.resolution)
         async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)
             with parsed.naming_fields():
                 result = await last_result(self.inverter, job, call, slot)
             with edit.naming_fields():
-                images = await self.synthesizer.edit_inverted(pack, result.code, edit.edit, call, slot)
+                images = await self.synthesizer.edit_inverted(
+                    pack, result.code, edit.edit, call, slot, region
+                )
         response = await _response(images, edit, layout, call)
         response.inversion.CopyFrom(await result_message(result, parsed.output_format, call))
         return response
@@ -117,6 +123,7 @@ async def _response(made: Images, parsed: ParsedEdit, layout: Format, call: Call
                 image=image_message(image, layout),
                 strength=strength,
                 targets=outcome_messages(made, parsed.edit, index),
+                border_error=None if made.border_errors is None else made.border_errors[index],
             )
             for index, (latent, image, strength) in enumerate(
                 zip(latent_messages(made.pack, made.codes), made.pixels, strengths, strict=True)

@@ -10,7 +10,7 @@ from PIL import Image
 
 import relatent
 from relatent.cli.main import main
-from relatent.v1 import editing_pb2
+from relatent.v1 import editing_pb2, inversion_pb2
 from tests.relatent.cli.conftest import Ran
 from tests.relatent.client.fake import FakeServer
 
@@ -57,6 +57,33 @@ async def test_an_image_is_inverted_and_edited(command: Command, image: Write, s
     assert ran.code == 0
     assert "inverted: PSNR 20.0 dB" in ran.out
     assert server.requests[0].options.refinement.steps == 20
+
+
+async def test_an_edit_is_confined_to_a_mask(
+    command: Command, image: Write, saved_code: Path, server: FakeServer
+) -> None:
+    mask = image("mask.png")
+    words = ["--set", "smile=1", "--within", str(mask), "--feather", "1.5"]
+    assert (await command("edit", str(saved_code), str(image("photo.png")), *words)).code == 0
+    edits = [each for each in server.requests if isinstance(each, editing_pb2.EditRequest)]
+    assert {each.region.mask.data for each in edits} == {mask.read_bytes()}
+    assert {each.region.feather for each in edits} == {1.5}
+
+
+async def test_a_mask_of_other_proportions_than_the_image_is_refused_before_it_is_inverted(
+    command: Command, image: Write, server: FakeServer, tmp_path: Path
+) -> None:
+    Image.new("L", (16, 8), 255).save(tmp_path / "wide.png")
+    ran = await command("edit", str(image("photo.png")), "--set", "smile=1", "--within", "wide.png")
+    assert ran.code == 1
+    assert "within.mask: expected the image's proportions, 8 x 8, got 16 x 8" in ran.err + ran.out
+    assert not [each for each in server.requests if isinstance(each, inversion_pb2.InvertStreamRequest)]
+
+
+async def test_a_feather_without_a_mask_is_refused(command: Command, saved_code: Path) -> None:
+    ran = await command("edit", str(saved_code), "--set", "smile=1", "--feather", "2")
+    assert ran.code == 2
+    assert "--feather: expected --within besides" in ran.err
 
 
 async def test_a_folder_of_images_and_codes_is_edited(

@@ -58,6 +58,7 @@ def full(code: Path, mask: Path) -> Recipe:
             ),
             code,
         ),
+        within=relatent.Within(mask, feather=1.5),
     )
 
 
@@ -106,6 +107,8 @@ def test_a_digest_tells_recipes_apart_by_what_they_do_and_not_by_how_they_are_wr
         Recipe([Mix(other, (0, 1))]),
         Recipe([Mix(other.replace(other.values + 1), (0, 1))]),
         Recipe([Move("smile", 1)], {"mask": mask}),
+        Recipe([Move("smile", 1)], within=relatent.Within(mask)),
+        Recipe([Move("smile", 1)], within=relatent.Within(mask, feather=2)),
     ]
     before = [recipe.digest() for recipe in recipes]
     assert len(set(before)) == len(recipes)
@@ -120,7 +123,7 @@ def test_a_digest_tells_recipes_apart_by_what_they_do_and_not_by_how_they_are_wr
         ({"version": "1"}, 'version: expected 1, got "1"'),
         (
             {"operation": []},
-            "operation: unknown; expected one of $schema, version, pack, inversion, operations",
+            "operation: unknown; expected one of $schema, version, pack, inversion, within, operations",
         ),
         ({"operations": []}, "operations: expected at least 1 entries, got 0"),
         ({"operations": [{"kind": "smile"}]}, "operations[0].kind: expected one of move, mix, interpolate"),

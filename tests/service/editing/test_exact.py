@@ -12,6 +12,7 @@ import pytest
 from relatent.core.codes import Codes
 from relatent.core.pack import Pack
 from relatent.core.targets import AttributeTarget, End, ReadingGoal
+from relatent_service.editing.canvas import Canvas
 from relatent_service.editing.exact import NotReadable, ReachedCodes, reach
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.traffic.admission import Admission
@@ -48,7 +49,8 @@ async def reached(pack: Pack, models: Any, target: AttributeTarget, call: Call |
     admission = Admission(1, 1, Pace(), Lifecycle())
     call = call or Call()
     async with admission.slot(Work({"tiny_read": 9}), call) as slot:
-        return await reach(pack, Codes.plain(code(1)[None]), target, models, admission, slot, call)
+        canvas = Canvas(pack, models, admission, slot, call)
+        return await reach(pack, Codes.plain(code(1)[None]), target, canvas, call)
 
 
 async def test_a_strip_costs_one_reading_and_then_one_batch_a_round(pack: Pack) -> None:

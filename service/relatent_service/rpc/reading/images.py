@@ -6,11 +6,13 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from relatent.core.fit import Fit
+from relatent_service.editing.region import Region
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Encoded, ImageLimits, read_grey, read_rgb
 from relatent_service.images.framing import Pixels, check_proportions, square
 from relatent_service.inversion.job import Job
 from relatent_service.rpc.reading.options import MASK, ParsedInversion
+from relatent_service.rpc.reading.region import ParsedRegion
 
 AT_ONCE = 2
 
@@ -46,9 +48,30 @@ class Decoder:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _decode, parsed, self._limits)
 
+    async def read_region(self, parsed: ParsedRegion | None, resolution: int) -> Region | None:
+        """Decode the mask of a region asked for, off the event loop; None where none is.
+
+        Raises:
+            InvalidField: it, or the picture that it belongs to, is not what it must be.
+        """
+        if parsed is None:
+            return None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _decode_region, parsed, self._limits, resolution)
+
 
 def _decode_square(image: Encoded, limits: ImageLimits, fit: Fit, resolution: int) -> Pixels:
     return square(read_rgb(image, limits), fit, resolution, image.field)
+
+
+def _decode_region(parsed: ParsedRegion, limits: ImageLimits, resolution: int) -> Region:
+    grey = read_grey(parsed.mask, limits)
+    if parsed.like is not None:
+        check_proportions(grey, read_rgb(parsed.like, limits).size, parsed.mask.field)
+    mask = square(grey, parsed.fit, resolution, parsed.mask.field)
+    if not mask.any():
+        raise InvalidField(parsed.mask.field, "expected somewhere to edit; it is black everywhere")
+    return Region.of(mask, parsed.feather)
 
 
 def _decode(parsed: ParsedInversion, limits: ImageLimits) -> Job:

@@ -1,0 +1,70 @@
+"""What the codes of an edit look like: their images, whole or within a region, and what these read."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.core.codes import Codes
+from relatent.core.graphs import Role
+from relatent.core.pack import Pack
+from relatent_service.editing.region import Region
+from relatent_service.engine.models import Models
+from relatent_service.traffic.admission import Admission
+from relatent_service.traffic.call import Call
+from relatent_service.traffic.forecast import Slot
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+class Canvas:
+    """Makes and reads the images of one call's codes.
+
+    Every method may raise what the engine raises.
+
+    Args:
+        pack: whose codes.
+        models: what runs the graphs.
+        admission: told of what is done.
+        slot: the call's.
+        call: on whose behalf.
+    """
+
+    def __init__(self, pack: Pack, models: Models, admission: Admission, slot: Slot, call: Call) -> None:
+        self._pack, self._models, self._call = pack, models, call
+        self._admission, self._slot = admission, slot
+        self._region: Region | None = None
+        self._before: Pixels | None = None
+
+    async def confine(self, region: Region, code: Codes) -> None:
+        """From now on show images within a region only, and outside it that of one code."""
+        self._before, self._region = (await self.draw(code))[0], region
+
+    async def draw(self, codes: Codes) -> Pixels:
+        """The images of codes, uint8 [N, R, R, 3]."""
+        pixels = await self._models.synthesize(self._pack, codes, self._call)
+        self._done(self._pack.spaces[codes.space].graph, len(codes))
+        if self._region is None or self._before is None:
+            return pixels
+        return self._region.blended(self._before, pixels)
+
+    async def read(self, codes: Codes) -> tuple[Pixels, Floats]:
+        """The same images, and what they read of attributes, float32 [N, A]."""
+        if self._region is None:
+            read = await self._models.read(self._pack, codes, self._call)
+            self._done(self._pack.spaces[codes.space].read_graph, len(codes))
+            return read
+        pixels = await self.draw(codes)
+        readings = await self._models.attributes(self._pack, pixels, self._call)
+        self._done(Role.ATTRIBUTES, len(codes))
+        return pixels, readings
+
+    def border_errors(self, pixels: Pixels) -> list[float] | None:
+        """How visible the region's border is in each image; None without a region."""
+        if self._region is None or self._before is None:
+            return None
+        return self._region.border_errors(self._before, pixels)
+
+    def _done(self, role: str, runs: int) -> None:
+        self._admission.advance(self._slot, self._pack.graph(role), runs)

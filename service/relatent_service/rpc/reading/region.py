@@ -1,0 +1,60 @@
+"""The region that an edit is confined to, all but its mask's pixels checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relatent.core.fit import Fit
+from relatent.core.pack import Pack
+from relatent.v1 import editing_pb2
+from relatent_service.errors import InvalidField
+from relatent_service.images.codec import Encoded
+from relatent_service.rpc.reading.options import ParsedInversion, read_fit
+from relatent_service.rpc.reading.values import read_image
+
+MOST_FEATHER = 0.25
+"""Of an image's side: a border any softer leaves nothing of the region."""
+
+
+@dataclass(frozen=True)
+class ParsedRegion:
+    """A region asked for.
+
+    `relatent_service.rpc.reading.images` decodes it.
+
+    Attributes:
+        mask: white where the edit shows.
+        fit: what to do where it is not square.
+        feather: standard deviation of its blur, in pixels of the pack's images.
+        like: the picture whose proportions it has; None: any.
+    """
+
+    mask: Encoded
+    fit: Fit
+    feather: float
+    like: Encoded | None = None
+
+
+def read_region(
+    pack: Pack, request: editing_pb2.EditRequest, inversion: ParsedInversion | None = None
+) -> ParsedRegion | None:
+    """The region of an edit; None where there is none.
+
+    Args:
+        pack: that edits.
+        request: the whole of it.
+        inversion: of the image that is edited, where it is one.
+
+    Raises:
+        InvalidField: a field is not what it must be.
+    """
+    if not request.HasField("region"):
+        return None
+    region, most = request.region, pack.resolution * MOST_FEATHER
+    fit = read_fit(region.fit, "region.fit")
+    if not 0 <= region.feather <= most:
+        raise InvalidField("region.feather", f"expected 0 to {most:g} pixels, got {region.feather:g}")
+    mask = read_image(region.mask, "region.mask")
+    if inversion is None:
+        return ParsedRegion(mask, fit, region.feather)
+    return ParsedRegion(mask, inversion.fit, region.feather, inversion.image)
