@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.measurement import NAMES
+
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "docs" / "bench.json"
-FULLSIZE = ROOT / "docs" / "fullsize.json"
-OVERLOAD = ROOT / "docs" / "overload.json"
-SECONDS = ROOT / "docs" / "quality.json"
 QUALITY = ROOT / "packs" / "demo" / "report.json"
 
 Report = dict[str, Any]
@@ -19,11 +18,21 @@ STEP_BAR = 1.3
 """What a step is meant to be faster by."""
 
 
+def recorded(name: str = "") -> Report:
+    """What a measurement found, or by name what all did; empty where nothing is recorded."""
+    found: Report = json.loads(BENCH.read_text()) if BENCH.exists() else {}
+    return found.get(name, {}) if name else found
+
+
+def unmeasured(command: str) -> str:
+    """What stands in place of figures that a command measures."""
+    return f"Not measured yet: `{command}` measures, `make record` writes the figures here."
+
+
 def numbers() -> str:
-    """The table of the recorded measurements."""
-    if not BENCH.exists():
-        return "Not measured yet: `make bench` measures, `make record` writes the figures here."
-    measured: Report = json.loads(BENCH.read_text())
+    """The table of the measurements that belong together."""
+    if not (measured := recorded()).keys() >= set(NAMES):
+        return unmeasured("make bench")
     step, batching, start = measured["step"], measured["batching"], measured["start"]
     one, eight = step["batch_1"], step["batch_8"]
     graph_gain = batching["graph_gain_8_over_1_spread"]
@@ -64,9 +73,8 @@ def quality() -> str:
 
 def fullsize() -> str:
     """The table of a pack of a published size."""
-    if not FULLSIZE.exists():
-        return "Not measured yet: `make bench-fullsize` measures, `make record` writes the figures here."
-    measured: Report = json.loads(FULLSIZE.read_text())
+    if not (measured := recorded("fullsize")):
+        return unmeasured("make bench-fullsize")
     seconds, parameters, served = measured["seconds_batch_1"], measured["parameters"], measured["served"]
     side, size = measured["resolution"], measured["checkpoint_gib"]
     graphs = sum(measured["graph_mib"].values())
@@ -96,9 +104,8 @@ def fullsize() -> str:
 
 def overload() -> str:
     """The table of what a service answers in time beyond its capacity."""
-    if not OVERLOAD.exists():
-        return "Not measured yet: `python -m bench overload` measures, `make record` writes the figures here."
-    measured: Report = json.loads(OVERLOAD.read_text())
+    if not (measured := recorded("overload")):
+        return unmeasured("python -m bench overload")
     table = [
         "| Arrivals, over capacity | Answered in time, over capacity | Refused | of them within 50 ms |",
         "|---|---|---|---|",
@@ -118,9 +125,8 @@ def overload() -> str:
 
 def seconds_to_quality() -> str:
     """The table of what it takes to be as near as ours, in seconds."""
-    if not SECONDS.exists():
-        return "Not measured yet: `python -m bench quality` measures, `make record` writes the figures here."
-    measured: Report = json.loads(SECONDS.read_text())
+    if not (measured := recorded("quality")):
+        return unmeasured("python -m bench quality")
     ours, goal, levels = measured["ours"], measured["goal"], ("one", "eight")
     table = [
         "| Seconds an image, over ours | One caller | Eight callers |",
@@ -157,7 +163,12 @@ def _seconds(spread: Report) -> str:
 
 
 def _times(spread: Report) -> str:
-    return f"**{spread['median']:.2f}×** ({spread['low']:.2f} to {spread['high']:.2f})"
+    return f"**{_factor(spread['median'])}×** ({_factor(spread['low'])} to {_factor(spread['high'])})"
+
+
+def _factor(value: float) -> str:
+    """Three digits of it, but for hundreds."""
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def _against_bar(spread: Report) -> str:

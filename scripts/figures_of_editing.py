@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
+from scripts.figures import Report, recorded, unmeasured
 
-ROOT = Path(__file__).parent.parent
-EDITING = ROOT / "docs" / "editing.json"
-
-Report = dict[str, Any]
-
-_UNMEASURED = "Not measured yet: `python -m bench editing` measures, `make record` writes the figures here."
 _ROWS = {
     "open_loop": "along boundaries",
     "open_loop_jacobian": "along the pack's directions",
@@ -23,9 +15,8 @@ _ROWS = {
 
 def edits() -> str:
     """What edits come to, of codes of the hybrid and of `feature`."""
-    if not EDITING.exists():
-        return _UNMEASURED
-    report: Report = json.loads(EDITING.read_text())
+    if not (report := recorded("editing")):
+        return unmeasured("python -m bench editing")
     header = (
         "Edits",
         "within 2 %",
@@ -53,9 +44,9 @@ def edits() -> str:
 
 def age_and_glasses() -> str:
     """What older and younger do to glasses."""
-    if not EDITING.exists():
-        return _UNMEASURED
-    age: Report = json.loads(EDITING.read_text())["age"]
+    if not (report := recorded("editing")):
+        return unmeasured("python -m bench editing")
+    age: Report = report["age"]
     told = {
         "held": "held, as all else is",
         "free": "free",
@@ -68,9 +59,8 @@ def age_and_glasses() -> str:
 
 def local_edits() -> str:
     """What edits within a mask come to."""
-    if not EDITING.exists():
-        return _UNMEASURED
-    report: Report = json.loads(EDITING.read_text())
+    if "local" not in (report := recorded("editing")):
+        return unmeasured("python -m bench editing")
     told = {"whole": "of the whole picture", "sharp": "within the mask", "feathered": "within it, softened"}
     rows = ["| Exact edits | within 2 % | Picture e-4 | of `feature` codes | Border, levels of 255 |"]
     rows.append(f"|{'---|' * 5}")
@@ -84,9 +74,8 @@ def local_edits() -> str:
 
 def edit_latency() -> str:
     """What edits cost."""
-    if not EDITING.exists():
-        return _UNMEASURED
-    report: Report = json.loads(EDITING.read_text())
+    if not (report := recorded("editing")):
+        return unmeasured("python -m bench editing")
     latency: Report = report["latency"]
 
     def told(name: str, digits: int = 1) -> str:

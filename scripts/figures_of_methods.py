@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from math import prod
-from pathlib import Path
-from typing import Any
 
 from relatent.core.pack import read_pack
 from relatent.core.spaces import Space
-
-ROOT = Path(__file__).parent.parent
-METHODS = ROOT / "docs" / "methods.json"
-DOMAIN = ROOT / "docs" / "domain.json"
-
-Report = dict[str, Any]
-
-_UNMEASURED = "Not measured yet: `python -m bench {0}` measures, `make record` writes the figures here."
+from scripts.figures import ROOT, Report, recorded, unmeasured
 
 
 def methods() -> str:
     """The table of all methods, PTI beside them."""
-    if not METHODS.exists():
-        return _UNMEASURED.format("methods")
-    report: Report = json.loads(METHODS.read_text())
+    if not (report := recorded("methods")):
+        return unmeasured("python -m bench methods")
     header = (
         "Method",
         "MSE e-4",
@@ -69,9 +58,8 @@ def _row(name: str, row: Report, size: int) -> str:
 
 def trades() -> str:
     """What the domain's weight, one code alone, and fewer steps of `feature` come to."""
-    if not METHODS.exists():
-        return _UNMEASURED.format("methods")
-    report: Report = json.loads(METHODS.read_text())
+    if not (report := recorded("methods")):
+        return unmeasured("python -m bench methods")
     rows = [
         "| `in_domain`, weight of `domain` | MSE e-4 | Perceptual | Cycle | Gain (judge) | Leak % (judge) |",
         "|---|---|---|---|---|---|",
@@ -94,9 +82,8 @@ def trades() -> str:
 
 def domain() -> str:
     """How well the score tells drawings from other images."""
-    if not DOMAIN.exists():
-        return _UNMEASURED.format("domain")
-    report: Report = json.loads(DOMAIN.read_text())
+    if not (report := recorded("domain")):
+        return unmeasured("python -m bench domain")
     rows = ["| Images | AUC | Median cycle | Score below 0.05 | below 0.01 |", "|---|---|---|---|---|"]
     for name, cycle in report["cycle"].items():
         found = report["auc"].get(name)

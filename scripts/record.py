@@ -31,10 +31,12 @@ def main() -> int:
         if why := _unfit(name, json.loads((folder / f"{name}.json").read_text())):
             print(f"{folder}: {why}", file=sys.stderr)
             return 1
-        for file in folder.glob(f"{name}.*"):
+        for file in folder.glob(f"{name}.*png"):
             shutil.copyfile(file, ROOT / "docs" / file.name)
+        report = json.loads((folder / f"{name}.json").read_text())
+        _record({name: report})
         if name == METHODS:
-            _tell_pack(json.loads((folder / f"{name}.json").read_text())["methods"])
+            _tell_pack(report["methods"])
     if alone and not any((folder / f"{name}.json").exists() for name in NAMES):
         return 0
     missing = [name for name in NAMES if not (folder / f"{name}.json").is_file()]
@@ -49,9 +51,16 @@ def main() -> int:
     if not sheet.is_file():
         print(f"{sheet}: no such picture: run make demo", file=sys.stderr)
         return 1
-    (ROOT / "docs" / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
+    _record(figures)
     shutil.copyfile(sheet, ROOT / "docs" / "contact_sheet.png")
     return 0
+
+
+def _record(figures: Mapping[str, Any]) -> None:
+    """Put figures in the place of those recorded before."""
+    path = ROOT / "docs" / "bench.json"
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**before, **figures}, indent=2) + "\n")
 
 
 def _tell_pack(measured: Mapping[str, Mapping[str, float]]) -> None:

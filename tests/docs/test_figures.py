@@ -36,7 +36,7 @@ def test_the_encoder_saves_nine_steps_of_ten_and_company_changes_nothing() -> No
 
 
 def test_a_published_size_is_imported_exported_and_refined_within_what_is_promised() -> None:
-    measured = json.loads((ROOT / "docs/fullsize.json").read_text())
+    measured = MEASURED["fullsize"]
     assert not measured["quick"]
     assert (measured["resolution"], measured["compare_side"]) == (1024, 256)
     assert measured["parameters"]["encoder"] > 267e6
@@ -51,7 +51,7 @@ def test_a_published_size_is_imported_exported_and_refined_within_what_is_promis
 
 
 def test_goodput_does_not_collapse_under_overload_and_where_it_misses_its_goal_the_page_says_so() -> None:
-    measured = json.loads((ROOT / "docs/overload.json").read_text())
+    measured = MEASURED["overload"]
     assert not measured["quick"]
     assert measured["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
     goodputs = [measured[f"goodput_at_{load}"] for load in ("2", "5")]
@@ -62,13 +62,13 @@ def test_goodput_does_not_collapse_under_overload_and_where_it_misses_its_goal_t
 
 
 def test_the_in_domain_score_tells_drawings_from_what_is_none() -> None:
-    measured = json.loads((ROOT / "docs/domain.json").read_text())
+    measured = MEASURED["domain"]
     assert not measured["quick"]
     for name in ("noise", "photographs", "upside_down", "shuffled_patches"):
         assert measured["auc"][name] >= 0.99
 
 
-METHODS = json.loads((ROOT / "docs/methods.json").read_text())
+METHODS = MEASURED["methods"]
 
 
 def test_methods_were_measured_with_the_graphs_that_are_committed() -> None:
@@ -104,7 +104,7 @@ def test_the_catalog_tells_of_methods_what_was_measured() -> None:
 
 
 def test_a_quality_is_reached_many_times_sooner_than_in_the_published_loops() -> None:
-    measured = json.loads((ROOT / "docs/quality.json").read_text())
+    measured = MEASURED["quality"]
     assert not measured["quick"]
     assert measured["refine_sha256"] == METHODS["refine_sha256"]
     for callers in ("one", "eight"):
@@ -114,7 +114,7 @@ def test_a_quality_is_reached_many_times_sooner_than_in_the_published_loops() ->
 
 
 def test_exact_edits_arrive_and_leave_the_rest_alone_and_where_a_goal_is_missed_the_page_says_so() -> None:
-    measured = json.loads((ROOT / "docs/editing.json").read_text())
+    measured = MEASURED["editing"]
     assert not measured["quick"]
     assert measured["drawings"] == 64
     assert measured["refine_sha256"] == METHODS["refine_sha256"]

@@ -157,9 +157,9 @@ def _overload(reports: Reports) -> dict[str, Any]:
 def test_what_is_answered_under_overload_is_told(
     reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "OVERLOAD", tmp_path / "overload.json")
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
     assert "Not measured yet" in figures.overload()
-    figures.OVERLOAD.write_text(json.dumps(_overload(reports)))
+    figures.BENCH.write_text(json.dumps({"overload": _overload(reports)}))
     assert "| 2.00 | **97%** (87% to 107%) | 51% | 99.6% |" in figures.overload()
 
 
@@ -176,13 +176,13 @@ def test_overload_is_recorded_by_itself_with_its_picture(
     (folder / "overload.json").write_text(json.dumps(_overload(reports)))
     assert record.main() == 0
     assert (checkout / "docs" / "overload.png").read_bytes() == b"a picture"
-    assert json.loads((checkout / "docs" / "overload.json").read_text())["steps"] == 50
+    assert json.loads((checkout / "docs" / "bench.json").read_text())["overload"]["steps"] == 50
 
 
 def test_seconds_to_a_quality_are_told_and_bounds_are_called_so(
     reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "SECONDS", tmp_path / "quality.json")
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
     assert "Not measured yet" in figures.seconds_to_quality()
 
     def peer(steps: int, won: str) -> dict[str, Any]:
@@ -204,9 +204,9 @@ def test_seconds_to_a_quality_are_told_and_bounds_are_called_so(
         "image2stylegan_style": peer(480, "swept"),
         "environment": reports["step"]["environment"],
     }
-    figures.SECONDS.write_text(json.dumps(own))
+    figures.BENCH.write_text(json.dumps({"quality": own}))
     told = figures.seconds_to_quality()
     assert "distance of 0.0071 over 4 drawings, or of 0.0073 over 8" in told
     assert "| `hybrid`, 30 steps, served | **0.18 s** (0.16 to 0.20) | **0.12 s** (0.11 to 0.13) |" in told
-    assert "| at least **97.00×** (87.30 to 106.70), 1,000 steps, published settings |" in told
-    assert "| **41.00×** (36.90 to 45.10), 480 steps, swept settings |" in told
+    assert "| at least **97.0×** (87.3 to 107), 1,000 steps, published settings |" in told
+    assert "| **41.0×** (36.9 to 45.1), 480 steps, swept settings |" in told

@@ -27,14 +27,14 @@ def test_grey_blends_by_its_share() -> None:
 
 def test_a_change_that_ends_at_the_border_is_as_visible_as_it_is_large() -> None:
     before = np.full((SIDE, SIDE, 3), 100, np.uint8)
-    brighter = np.stack([before + 51, before])
+    brighter = np.stack([np.full_like(before, 151), before])
     region = Region.of(LEFT, 0)
     assert region.border_errors(before, region.blended(before, brighter)) == pytest.approx([0.2, 0.0])
 
 
 def test_feathering_hides_the_border() -> None:
     before = np.full((SIDE, SIDE, 3), 100, np.uint8)
-    brighter = (before + 51)[None]
+    brighter = np.full_like(before, 151)[None]
     errors = []
     for feather in (0.0, 1.0, 2.0):
         region = Region.of(LEFT, feather)

@@ -30,9 +30,9 @@ def region(mask: Any = TOP, **fields: Any) -> v1.Region:
 
 
 def request(*operations: v1.Operation, **fields: Any) -> v1.EditRequest:
-    return v1.EditRequest(
-        **{"latent": latent(code(1)), "operations": operations, "region": region()} | fields
-    )
+    given: dict[str, Any] = {"latent": latent(code(1)), "operations": operations, "region": region()}
+    given |= fields
+    return v1.EditRequest(**given)
 
 
 async def test_a_strip_changes_within_and_not_one_bit_without(running: Any) -> None:
