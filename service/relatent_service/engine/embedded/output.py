@@ -14,10 +14,13 @@ log = logging.getLogger("relatent_service.engine.embedded.child.triton")
 COMPLAINTS = 6
 """How many of them a failed start tells."""
 LOG_SECONDS = 1.0
-# How its lines begin: 'E1122 05:56:01.508944 6500 server.cc:241] "…"'. Its warnings, and one of its errors,
+# How its lines begin: 'E1122 05:56:01.508944 6500 server.cc:241] "…"'. Its warnings, and two of its errors,
 # tell of GPUs that are not there.
 LEVELS = {"E": logging.ERROR, "F": logging.CRITICAL}
-HARMLESS = "CudaDriverHelper has not been initialized"
+HARMLESS = (
+    "CudaDriverHelper has not been initialized",
+    "unable to create stream for",  # of an ensemble, which does without
+)
 FROM_A_GRAPH = "[E:onnxruntime:"
 """How errors of ONNX Runtime in a worker begin, after the time and in colours."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -46,7 +49,8 @@ class TritonOutput:
             for line in lines:
                 text = _COLOURS.sub("", line).rstrip()
                 stamped = text[1:5].isdigit()
-                serious = (stamped and text[0] in LEVELS and HARMLESS not in text) or FROM_A_GRAPH in text
+                harmless = any(saying in text for saying in HARMLESS)
+                serious = (stamped and text[0] in LEVELS and not harmless) or FROM_A_GRAPH in text
                 log.log(LEVELS.get(text[:1], logging.ERROR) if serious else logging.DEBUG, "%s", text)
                 # Lines without a stamp are tables, or sentences from Triton's main or the loader.
                 if serious or (not stamped and text.lstrip()[:1].isalpha()):
