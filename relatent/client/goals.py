@@ -41,7 +41,7 @@ class Reach:
         goals: of one attribute each.
         hold: attributes that shall stay; None: all that have no goal.
         tolerance: how far off an attribute may be, as a share of its range; the server's 0.01 if None.
-        max_rounds: of making images and reading them; the server's 8 if None.
+        max_rounds: of making images and reading them; the server's 10 if None.
         time_budget: seconds after which to end with the best so far.
     """
 

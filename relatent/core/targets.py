@@ -19,15 +19,19 @@ from relatent.core.controls import Controls
 
 Floats = NDArray[np.float32]
 
-TOLERANCE, MAX_ROUNDS, MOST_ROUNDS = 0.01, 8, 16
+TOLERANCE, MAX_ROUNDS, MOST_ROUNDS = 0.01, 10, 16
 """Defaults of a target, and as many rounds as one may have."""
 
 _SLACK = 0.025
 """Of a range, beyond either of its ends: no network reads the ends of its range to more than about that."""
-_DAMPING = 3e-3
-"""Of the least squares, as a share of the mean squared answer to a step."""
+_DAMPING, _LEAST_DAMPING = 3e-3, 1e-3
+"""Of the least squares, as a share of the mean squared answer to a step: at first, and at least."""
+_FIRMER, _BOLDER = 4.0, 0.5
+"""What the damping is multiplied by after a step that came no nearer, and after one that did (Levenberg 1944,
+Marquardt 1963). Of 384 pairs of changes of drawings that are not the held-out ones 95.8 % arrived so, 95.3 %
+with a constant one."""
 _TINY = 1e-12
-_PATIENCE = 3
+_PATIENCE = 4
 """Rounds without coming nearer after which a search ends."""
 _NEARER = 0.98
 """A distance counts as nearer below this share of the least so far."""
@@ -160,6 +164,7 @@ class Search:
         self._best_readings = np.array(self._before)
         self._miss = np.abs(self._aim - self._readings).max(1, initial=0)
         self._rounds, self._idle = np.zeros(count, int), np.zeros(count, int)
+        self._damping = np.full(count, _DAMPING, np.float32)
         self.active = self._miss > target.tolerance
 
     def shifts(self) -> Floats:
@@ -173,7 +178,7 @@ class Search:
         square = matrix @ matrix.transpose(0, 2, 1)
         trace = np.trace(square, axis1=1, axis2=2) / len(self._rows)
         # An attribute that answers to nothing must leave the squares solvable.
-        square += (_DAMPING * trace + _TINY)[:, None, None] * np.eye(len(self._rows), dtype=np.float32)
+        square += (self._damping[active] * trace + _TINY)[:, None, None] * np.eye(len(self._rows), dtype=np.float32)
         weights = np.linalg.solve(square, wanted[..., None])
         self._tried[active] = shift + (matrix.transpose(0, 2, 1) @ weights)[..., 0]
         tried: Floats = self._tried[active].reshape(-1, *self._shape)
@@ -203,7 +208,10 @@ class Search:
         self._shift[place], self._readings[place] = self._tried[place], readings
         miss = np.abs(self._aim[place] - readings).max()
         better = bool(miss < self._miss[place])
-        self._idle[place] = 0 if miss < _NEARER * self._miss[place] else self._idle[place] + 1
+        nearer = miss < _NEARER * self._miss[place]
+        self._idle[place] = 0 if nearer else self._idle[place] + 1
+        damping = self._damping[place] * (_BOLDER if nearer else _FIRMER)
+        self._damping[place] = max(_LEAST_DAMPING, damping)
         if better:
             self._miss[place], self._best[place] = miss, self._tried[place]
             self._best_readings[place] = found

@@ -422,7 +422,7 @@ class AttributeTarget(_message.Message):
     tolerance: _builtins.float
     """How far from its goal an attribute may be, as a share of its range. 0: 0.01."""
     max_rounds: _builtins.int
-    """Rounds at most. 0: 8. At most 16."""
+    """Rounds at most. 0: 10. At most 16."""
     @_builtins.property
     def goals(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeGoal]:
         """What is asked, of each attribute once."""

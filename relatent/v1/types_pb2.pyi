@@ -297,7 +297,7 @@ Global___Latent: _TypeAlias = Latent  # noqa: Y015
 @_typing.final
 class Quality(_message.Message):
     """How close a reconstruction is to its target, both at the pack's resolution; perceptual and identity
-    at the side that its refinement compares.
+    at the side that its refinement compares, but for identities that an ONNX network tells.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
