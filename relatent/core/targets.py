@@ -178,7 +178,9 @@ class Search:
         square = matrix @ matrix.transpose(0, 2, 1)
         trace = np.trace(square, axis1=1, axis2=2) / len(self._rows)
         # An attribute that answers to nothing must leave the squares solvable.
-        square += (self._damping[active] * trace + _TINY)[:, None, None] * np.eye(len(self._rows), dtype=np.float32)
+        square += (self._damping[active] * trace + _TINY)[:, None, None] * np.eye(
+            len(self._rows), dtype=np.float32
+        )
         weights = np.linalg.solve(square, wanted[..., None])
         self._tried[active] = shift + (matrix.transpose(0, 2, 1) @ weights)[..., 0]
         tried: Floats = self._tried[active].reshape(-1, *self._shape)

@@ -124,12 +124,24 @@ def test_exact_edits_arrive_and_leave_the_rest_alone_and_where_a_goal_is_missed_
         assert exact["worst_factor"] >= 0.85
         assert exact["leak"] <= 0.5
         assert exact["judge_leak"] <= floor["judge_leak"] + 1
-        assert measured[f"exact_two{of}"]["within_2_percent"] >= 0.93
-    assert measured["latency"]["exact_over_round"]["median"] <= 8
+        two = measured[f"exact_two{of}"]
+        assert two["within_2_percent"] >= 0.95
+        assert two["worst_factor"] >= 0.85
+    latency = measured["latency"]
+    assert latency["exact_over_round"]["median"] <= 8
     assert measured["age"]["held"]["judge"] < measured["age"]["boundary"]["judge"] / 5
     picture, feature = (
         measured[f"open_loop{of}"]["truth_mse"] / measured[f"exact{of}"]["truth_mse"]
         for of in ("", "_feature")
     )
-    missed = (picture < 5) + (feature < 8) + (measured["exact_two"]["within_2_percent"] < 0.95)
-    assert ("Three goals are missed" in (ROOT / "docs/editing.md").read_text()) == (missed == 3)
+    page = (ROOT / "docs/editing.md").read_text()
+    assert ("One goal is missed" in page) == (picture < 5 or feature < 8)
+    assert ("A plain edit misses its" in page) == (latency["plain_over_synthesize"]["median"] > 1.6)
+
+
+def test_edits_within_a_mask_change_nothing_outside_and_a_soft_border_is_harder_to_see() -> None:
+    for of in ("", "_feature"):
+        local = MEASURED["editing"][f"local{of}"]
+        assert local["sharp"]["outside"] == 0
+        assert local["feathered"]["border_error"] < local["sharp"]["border_error"]
+        assert local["sharp"]["truth_mse"] < local["whole"]["truth_mse"]
