@@ -87,7 +87,7 @@ def table(found: Mapping[str, MethodFigures]) -> str:
 def _evaluation(
     exported: ExportedPack, networks: Networks, pictures: Bytes, judge: Reader | None
 ) -> Evaluation:
-    if networks.attributes is None:
+    if not exported.pack.attributes:
         return Evaluation(exported, networks, pictures, (), None, {})
     own = attribute_reader(exported)
     ranges = Ranges.of(own(_samples(exported)))
