@@ -56,8 +56,8 @@ contract: $(VENV)/.all $(VENV)/.protoc ## the proto files: style, compatibility 
 	@$(call generate,out/stubs)
 	diff -r -x __init__.py -x __pycache__ $(STUBS) out/stubs/$(STUBS)
 
-unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), in the two groups of tests/conftest.py
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), in the three groups of tests/conftest.py
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup
 
 # ---- what a developer runs
 

@@ -9,7 +9,7 @@ import pytest
 
 from relatent_service.engine.embedded.child import why_not
 
-# Before PyTorch is imported, by tests and by what they start: two groups of tests share a machine of two
+# Before PyTorch is imported, by tests and by what they start: three groups of tests share a machine of two
 # cores, and a second thread of tiny networks does nothing but wait, at a core's full cost.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -25,28 +25,29 @@ NEED_TRITON = tuple(
 )
 
 
-COMPUTE = tuple(
-    Path(__file__).parent / path
-    for path in (
-        "export",
+GROUPS = {
+    "compute": ("export", "bench/test_step.py"),
+    "walk": (
+        "docs/test_bring_your_own.py",
+        "docs/test_tutorials.py",
         "bench/test_graphs.py",
         "bench/test_peers.py",
         "bench/test_projectors.py",
         "bench/test_pti.py",
         "bench/test_published.py",
-        "bench/test_step.py",
-    )
-)
+    ),
+}
+"""Of tests that compute, with PyTorch; all others start servers and wait."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Group the tests for `make unit`: some compute, with PyTorch, and the others start servers and wait.
+    """Group the tests for `make unit`: those that compute, by two, and those that start servers and wait.
 
-    The two groups run side by side. Within one, tests go one by one, share their fixtures, and have the
-    machine's Tritons to themselves.
+    The three groups run side by side. Within one, tests go one by one and share their fixtures.
     """
-    computes = any(item.path.is_relative_to(path) for path in COMPUTE)
-    item.add_marker(pytest.mark.xdist_group("compute" if computes else "serve"))
+    here = Path(__file__).parent
+    found = [name for name, paths in GROUPS.items() if any(item.path.is_relative_to(here / p) for p in paths)]
+    item.add_marker(pytest.mark.xdist_group(found[0] if found else "serve"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

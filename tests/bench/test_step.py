@@ -5,6 +5,9 @@ import pytest
 
 from bench import coordinates, step
 from bench.measurement import BenchSettings
+from relatent_export.packs.pack import PackFacts, write_pack
+from relatent_export.triton.repository import write_models
+from tests.fixtures.small import small_networks
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,11 +31,16 @@ def test_the_graph_and_the_loops_do_the_same_work_and_all_are_timed(
     assert report["published_speedup_batch_8"] == report["batch_8"]["published_speedup"]["median"]
 
 
-def test_steps_without_coordinates_are_counted_to_what_those_with_them_reach() -> None:
-    report = coordinates.run(BenchSettings(ROOT / "packs", ROOT / "model_repository", quick=True))
+def test_steps_without_coordinates_are_counted_to_what_those_with_them_reach(tmp_path: Path) -> None:
+    networks = small_networks()
+    facts = PackFacts("small", "Random.", "CC0-1.0", "A test.", {"encoder": 0.01, "mean": 0.02})
+    write_pack(tmp_path / "small", facts, networks, [])
+    write_models("small", networks, tmp_path / "repository")
+    report = coordinates.run(BenchSettings(tmp_path, tmp_path / "repository", pack="small", quick=True))
     assert report["steps"] == 10
     assert report["step_gain"] == pytest.approx(report["plain_steps"] / 10)
-    assert report["plain_steps"] > 10, "they are worth something"
+    assert report["censored"] == (report["plain_steps"] == 20)
+    assert report["perceptual"] > 0
 
 
 def test_sides_whose_losses_differ_are_not_compared() -> None:

@@ -16,34 +16,19 @@ import torch
 from relatent_export.compile.loop import Iterate, assemble
 from relatent_export.compile.onnx import clean
 from relatent_export.compile.step import TracedStep, trace_step
-from relatent_export.nets.attributes import AttributeNetwork
-from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.networks import Networks
-from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.objectives.reconstruction import reconstruction_objective
 from relatent_export.triton.graphs import build_graphs, roles
+from tests.fixtures.small import small_networks
 
 ROOT = Path(__file__).parents[2]
-SMALL = GeneratorConfig(resolution=32, latent_width=8, mapping_layers=2, channels=(16, 16, 8, 8), noise=True)
 MAX_STEPS = 5
 
 
 @pytest.fixture(scope="session")
 def small() -> Networks:
-    """Random networks of 32 pixels, with noise inputs, and a mean latent that is not zero."""
-    torch.manual_seed(0)
-    generator = Generator(SMALL)
-    with torch.no_grad():
-        generator.mapping.mean.normal_()
-        for layer in generator.synthesis.layers:
-            layer.get_parameter("noise_strength").fill_(0.1)
-    mean = generator.mapping.mean
-    encoder = Encoder(SMALL.layers, SMALL.latent_width, mean, channels=(8, 8, 8, 8), head=8)
-    for head in encoder.heads:
-        torch.nn.init.normal_(head.get_parameter("dense.weight"), std=0.2)
-    attributes = AttributeNetwork(3, 32, channels=(8, 8, 8, 8, 8))
-    basis = 0.3 * torch.randn(SMALL.layers * SMALL.latent_width, 40)
-    return Networks(generator, encoder, attributes, ("one", "two", "three"), basis)
+    """The small networks, for tests that leave them as they are."""
+    return small_networks()
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from relatent_export.compile.preconditioning import coordinates, gauss_newton
 from relatent_export.demo.fit import fit_basis
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from tests.export.conftest import SMALL
 from tests.export.running import conditions
+from tests.fixtures.small import SMALL
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:

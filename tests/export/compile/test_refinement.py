@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from relatent_export.compile.step import Bases
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
-from tests.export.conftest import MAX_STEPS, SMALL
+from tests.export.conftest import MAX_STEPS
 from tests.export.running import Arrays, autograd_refine, conditions, first_state, next_state, run
+from tests.fixtures.small import SMALL
 
 Sessions = dict[str, onnxruntime.InferenceSession]
 FORMS = ("refine", "refine_unrolled")

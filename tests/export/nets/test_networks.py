@@ -20,7 +20,7 @@ from relatent_export.nets.modulation import Maps, ModulatedConv, SynthesisLayer,
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.packs.weights import load_networks, save_networks
-from tests.export.conftest import SMALL
+from tests.fixtures.small import SMALL
 
 
 def filter_by_hand(x: Tensor, gain: float) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +17,14 @@ from relatent.core.methods import Initial
 from relatent.core.presets import Preset
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
 from relatent.core.spaces import PLAIN, CodePart, CodeParts, Space
+from relatent_export.compile.precision import Precision
 from relatent_export.compile.step import OptimizerStep
 from relatent_export.nets.networks import Networks
+from relatent_export.objectives.in_domain import InDomainObjective
 from relatent_export.objectives.methods import LIGHT, METHODS, available, code_parts, describe, presets
 from relatent_export.objectives.single_code import single_code_bases
-from tests.export.objectives.conftest import CONFIG, MAX_STEPS, RATES, SIDE, Arrays, Traced
+from tests.export.objectives.conftest import MAX_STEPS, RATES, Arrays, Traced
+from tests.fixtures.small import SMALL
 
 GRAPHS = {recipe.graph: name for name, recipe in METHODS.items() if recipe.graph is not None}
 """One method a graph."""
@@ -28,9 +33,9 @@ BATCH = 2
 
 def feed(traced: Traced, batch: int = BATCH, seed: int = 0) -> Arrays:
     random = np.random.default_rng(seed)
-    codes = random.normal(size=(batch, CONFIG.layers, CONFIG.latent_width)).astype(np.float32)
+    codes = random.normal(size=(batch, SMALL.layers, SMALL.latent_width)).astype(np.float32)
     drawn = random.normal(size=(traced.method.codes - 1, *codes.shape[1:])).astype(np.float32)
-    targets = random.integers(0, 256, (batch, SIDE, SIDE, 3), dtype=np.uint8)
+    targets = random.integers(0, 256, (batch, SMALL.resolution, SMALL.resolution, 3), dtype=np.uint8)
     inputs = graph_inputs(traced.method, targets, 0.01, traced.method.terms, {})
     return {**state_inputs(initial_state(traced.method, codes, drawn)), **inputs}
 
@@ -130,6 +135,15 @@ def test_a_method_is_described_by_its_space_state_terms_and_encoder(networks: Ne
     assert methods["feature"].state["offset"].initial is Initial.ZEROS
 
 
+def test_each_domain_is_that_of_its_own_encoder(networks: Networks) -> None:
+    own, forced = networks.encoder, copy.deepcopy(networks.encoder)
+    both = dataclasses.replace(networks, forced_encoder=forced)
+    for name, encoder in (("in_domain", own), ("force_in_domain", forced)):
+        objective = METHODS[name].objective(both, Precision.FLOAT32)
+        assert isinstance(objective, InDomainObjective)
+        assert objective.encoder is encoder
+
+
 def test_what_a_pack_lacks_its_methods_do_without(networks: Networks) -> None:
     bare = Networks(networks.generator)
     assert available(bare, [*METHODS]) == (
@@ -151,7 +165,7 @@ def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(networks: Netw
     whole = networks.basis
     assert whole is not None
     matrix = whole.double() / (whole.double() ** 2).sum(0) ** 2 @ whole.double().t()
-    repeat = torch.eye(CONFIG.latent_width).repeat(CONFIG.layers, 1).double()
+    repeat = torch.eye(SMALL.latent_width).repeat(SMALL.layers, 1).double()
     tied = basis.double().t() @ repeat.t() @ matrix @ repeat @ basis.double()
     torch.testing.assert_close(tied, torch.eye(len(tied)).double(), atol=1e-4, rtol=1e-4)
 
@@ -159,9 +173,9 @@ def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(networks: Netw
 def test_codes_of_a_space_are_described_as_the_graph_takes_them(networks: Networks) -> None:
     shapes = code_parts(networks, [*METHODS])
     assert shapes.keys() == set(Space) - {Space.Z, *PLAIN}
-    code = CodePart("float32", (CONFIG.layers, CONFIG.latent_width))
+    code = CodePart("float32", (SMALL.layers, SMALL.latent_width))
     assert shapes[Space.FEATURE] == CodeParts(
-        "synthesize_feature", {"w": code, "offset": CodePart("float16", (4, 16, 16)), "origin": code}
+        "synthesize_feature", {"w": code, "offset": CodePart("float16", (8, 16, 16)), "origin": code}
     )
-    assert shapes[Space.LAYERED].parts["offset"].shape == (6, 8, 8)
-    assert shapes[Space.MULTI].parts["weights"].shape == (10, 4)
+    assert shapes[Space.LAYERED].parts["offset"].shape == (16, 8, 8)
+    assert shapes[Space.MULTI].parts["weights"].shape == (10, 8)

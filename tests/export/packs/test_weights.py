@@ -21,8 +21,8 @@ from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.packs.pack import write_pack
 from relatent_export.packs.weights import FORCED_ENCODER, load_networks, save_networks
-from tests.export.conftest import SMALL
 from tests.export.packs.test_pack import INFO
+from tests.fixtures.small import SMALL
 
 BACKBONE: dict[str, Any] = {"channels": (4, 4, 6, 8, 10), "units": (1, 1, 1, 1), "reduction": 2}
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from relatent_export.nets.networks import Networks
 from relatent_export.triton.graphs import Assess, Attributes, Encode, Map, Synthesize
-from tests.export.conftest import SMALL
 from tests.export.running import run
+from tests.fixtures.small import SMALL
 
 Sessions = dict[str, onnxruntime.InferenceSession]
 BATCHES = (1, 3, 5)

@@ -22,8 +22,9 @@ from relatent_export.nets.stylegan2 import Synthesis
 from relatent_export.triton.config import ModelConfig, parse_config, tensors
 from relatent_export.triton.targets import Target, configured, graph_precision
 from relatent_export.triton.tensorrt import Unsupported, check, fit
-from tests.export.conftest import MAX_STEPS, SMALL
+from tests.export.conftest import MAX_STEPS
 from tests.export.running import conditions, first_state, run
+from tests.fixtures.small import SMALL
 
 FLOAT32, FLOAT16 = Precision
 ROLES = ("encode", "map", "synthesize", "assess", "attributes", "refine")

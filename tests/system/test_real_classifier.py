@@ -1,4 +1,4 @@
-"""Somebody else's classifier, as its package ships it, gives an imported pack exact edits."""
+"""Somebody else's classifier, as its package ships it, gives an imported pack exact edits through Triton."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 import relatent
-from relatent.cli.local_service import LocalService
 from relatent.core.pack import Pack, read_pack
 from relatent.core.targets import End
 from relatent_export.cli import main
 from tests.fixtures.checkpoints.families import write_rosinality
 from tests.fixtures.real_classifier import TURNS, classifier, write_description
+from tests.system.processes import ServiceProcess
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ROUNDING = 0.05
@@ -45,12 +45,13 @@ def pack(root: Path) -> Pack:
 
 @pytest.fixture(scope="module")
 def client(root: Path) -> Iterator[relatent.Client]:
-    flags = ["--packs", str(root / "packs"), "--repository", str(root / "model_repository")]
-    with (
-        LocalService(["--engine", "local", *flags], root / "service.log") as service,
-        relatent.Client(service.address, timeout=60.0) as connected,
-    ):
-        yield connected
+    service = ServiceProcess(root, root / "server")
+    try:
+        service.wait_ready()
+        with relatent.Client(service.address, timeout=60.0) as connected:
+            yield connected
+    finally:
+        service.end()
 
 
 def judged(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> dict[str, float]:
