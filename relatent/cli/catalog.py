@@ -97,10 +97,21 @@ def run_directions(args: argparse.Namespace) -> int:
             "-" if each.space is Space.Z else f"{each.first_layer}-{each.last_layer}",
             f"{each.min_strength:g} to {each.max_strength:g}",
             f"{each.calibration:+.3f}" if each.calibration else "not measured",
+            "-" if each.leak is None else f"{each.leak:.1f}%",
+            each.method or "-",
             each.licence or "-",
         )
         for each in pack.directions
     ]
-    header = ("DIRECTION", "ATTRIBUTE", "SPACE", "LAYERS", "STRENGTHS", "ATTRIBUTE PER UNIT", "LICENCE")
-    say(output.table(header, rows))
+    header = (
+        "DIRECTION",
+        "ATTRIBUTE",
+        "SPACE",
+        "LAYERS",
+        "STRENGTHS",
+        "ATTRIBUTE PER UNIT",
+        "LEAK",
+        "METHOD",
+    )
+    say(output.table((*header, "LICENCE"), rows))
     return 0

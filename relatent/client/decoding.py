@@ -249,6 +249,8 @@ def _direction(message: catalog_pb2.Direction) -> DirectionInfo:
         space=_SPACES[message.space],
         licence=message.licence,
         source=message.source,
+        method=message.method,
+        leak=message.leak if message.HasField("leak") else None,
     )
 
 

@@ -43,6 +43,10 @@ class Direction:
         space: where it lives.
         licence: of the direction itself; empty where not known.
         source: where it comes from; empty where not known.
+        method: what found it, of `relatent-export directions fit`; empty where that is not known.
+        seed: of the samples that it was found with; None where there were none.
+        leak: mean change of all other attributes, in percent of their ranges, where it takes its own a
+            quarter of its range; None where not measured.
 
     Raises:
         ValueError: the lengths are not one such number a layer.
@@ -61,6 +65,9 @@ class Direction:
     space: Space = Space.W_PLUS
     licence: str = ""
     source: str = ""
+    method: str = ""
+    seed: int | None = None
+    leak: float | None = None
 
     def __post_init__(self) -> None:
         layers = len(self.vector)
@@ -111,8 +118,10 @@ def direction_entry(direction: Direction) -> dict[str, Any]:
     }
     if set(direction.lengths) != {1.0}:
         entry["lengths"] = list(direction.lengths)
-    texts = {"licence": direction.licence, "source": direction.source}
-    return entry | {name: text for name, text in texts.items() if text}
+    texts = {"licence": direction.licence, "source": direction.source, "method": direction.method}
+    numbers = {"seed": direction.seed, "leak": direction.leak}
+    told = {name: text for name, text in texts.items() if text}
+    return entry | told | {name: number for name, number in numbers.items() if number is not None}
 
 
 def direction_space(entry: Mapping[str, Any]) -> Space:

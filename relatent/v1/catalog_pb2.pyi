@@ -64,6 +64,8 @@ class Direction(_message.Message):
     SPACE_FIELD_NUMBER: _builtins.int
     LICENCE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    LEAK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     attribute: _builtins.str
@@ -84,6 +86,12 @@ class Direction(_message.Message):
     """SPDX identifier of its own licence, or a sentence. Empty: not known."""
     source: _builtins.str
     """Where it comes from. Empty: not known."""
+    method: _builtins.str
+    """The finder that found it (docs/directions.md). Empty: not known."""
+    leak: _builtins.float
+    """Mean change of all other attributes, in percent of their ranges, where it takes its own a quarter of its
+    range. Unset where not measured.
+    """
     def __init__(
         self,
         *,
@@ -97,12 +105,16 @@ class Direction(_message.Message):
         space: Global___DirectionSpace.ValueType = ...,
         licence: _builtins.str = ...,
         source: _builtins.str = ...,
+        method: _builtins.str = ...,
+        leak: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_leak", b"_leak", "leak", b"leak"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "calibration", b"calibration", "first_layer", b"first_layer", "last_layer", b"last_layer", "licence", b"licence", "max_strength", b"max_strength", "min_strength", b"min_strength", "name", b"name", "source", b"source", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leak", b"_leak", "attribute", b"attribute", "calibration", b"calibration", "first_layer", b"first_layer", "last_layer", b"last_layer", "leak", b"leak", "licence", b"licence", "max_strength", b"max_strength", "method", b"method", "min_strength", b"min_strength", "name", b"name", "source", b"source", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__leak: _TypeAlias = _typing.Literal["leak"]  # noqa: Y015
+    _WhichOneofArgType__leak: _TypeAlias = _typing.Literal["_leak", b"_leak"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__leak) -> _WhichOneofReturnType__leak | None: ...
 
 Global___Direction: _TypeAlias = Direction  # noqa: Y015
 

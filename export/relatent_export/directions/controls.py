@@ -76,7 +76,7 @@ def measure_controls(
     Raises:
         ValueError: there is nothing to read with, or readings are not finite or all the same.
     """
-    reader = read or _reader(networks)
+    reader = read or reader_of(networks)
     affordable = _affordable(networks)
     if codes is None:
         codes = CODES if networks.attributes is not None else _within(math.isqrt(affordable), CODES)
@@ -118,7 +118,12 @@ def _samples(networks: Networks, count: int) -> Floats:
     return codes
 
 
-def _reader(networks: Networks) -> Read:
+def reader_of(networks: Networks) -> Read:
+    """What reads a pack's attributes off the images of W+ codes, with its own network.
+
+    Raises:
+        ValueError: it has none.
+    """
     if networks.attribute_graph is not None:
         return synthesis_reader(networks.attribute_graph, networks.generator)
     if networks.attributes is None:

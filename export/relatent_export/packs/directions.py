@@ -1,4 +1,4 @@
-"""Giving a pack other directions, in place of all it has."""
+"""Giving a pack directions, in place of all it has or beside them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tomli_w
 from safetensors.numpy import save
 
 from relatent.core.directions import Direction, direction_entry
-from relatent.core.manifest import MANIFEST, read_manifest
-from relatent.core.pack import DIRECTIONS, file_digest
-from relatent_export.writing import named, whole_folder
+from relatent.core.pack import DIRECTIONS, read_pack
+from relatent_export.packs.sealing import reseal
 
 
 def write_directions(folder: Path, directions: Sequence[Direction]) -> None:
@@ -26,15 +24,21 @@ def write_directions(folder: Path, directions: Sequence[Direction]) -> None:
         PackError: it is no pack that can be read.
         OSError: it cannot be written; names the file.
     """
-    manifest = read_manifest(folder / MANIFEST)
-    with whole_folder(folder, f"{manifest['name']}.directions") as partial:
-        with named(folder / DIRECTIONS):
-            (partial / DIRECTIONS).write_bytes(
-                save({each.name: np.ascontiguousarray(each.vector) for each in directions})
-            )
-        manifest |= {
-            "directions": [direction_entry(direction) for direction in directions],
-            "files": {**manifest["files"], DIRECTIONS: file_digest(partial / DIRECTIONS)},
-        }
-        with named(folder / MANIFEST):
-            (partial / MANIFEST).write_text(tomli_w.dumps(manifest))
+    vectors = save({each.name: np.ascontiguousarray(each.vector) for each in directions})
+    entries = {"directions": [direction_entry(direction) for direction in directions]}
+    reseal(folder, "directions", {DIRECTIONS: vectors}, entries)
+
+
+def put_directions(folder: Path, directions: Sequence[Direction]) -> None:
+    """Write directions into a pack beside those it has, in place of those of the same names.
+
+    Args:
+        folder: the pack's.
+        directions: at least one.
+
+    Raises:
+        PackError: it is no pack that can be read.
+        OSError: it cannot be written; names the file.
+    """
+    kept = {direction.name: direction for direction in read_pack(folder).directions.values()}
+    write_directions(folder, [*{**kept, **{each.name: each for each in directions}}.values()])

@@ -119,4 +119,6 @@ def _direction_message(pack: Pack, direction: Direction) -> catalog_pb2.Directio
         space=_SPACES[direction.space],
         licence=direction.licence,
         source=direction.source,
+        method=direction.method,
+        leak=direction.leak,
     )

@@ -1,0 +1,1 @@
+"""Finders of directions: a file each, and a line in `registry`."""

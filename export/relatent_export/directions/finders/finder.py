@@ -1,0 +1,80 @@
+"""What a finder of directions is given, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relatent.core.attributes import Attribute
+from relatent.core.controls import Controls
+from relatent.core.directions import Direction
+from relatent.core.spaces import Space
+from relatent_export.directions.labels import Labelled
+from relatent_export.nets.networks import Networks
+
+Floats = NDArray[np.float32]
+
+
+class Need(StrEnum):
+    """What a finder cannot do without."""
+
+    NOTHING = "nothing"
+    LABELS = "labels"
+    """The pack's attribute network, or labels of the user's own."""
+    CONTROLS = "controls"
+    """The pack's attribute network, and how attributes answer to codes."""
+
+
+@dataclass(frozen=True)
+class FinderInput:
+    """What there is to find directions with.
+
+    Attributes:
+        networks: the pack's.
+        space: to find them in.
+        layers: that they are to move, of W and W+.
+        count: how many, of finders that find as many as they are asked for.
+        seed: of samples.
+        samples: how many to draw.
+        attributes: the pack's, with ranges; none where it has no network that reads them.
+        controls: how they answer to codes, where it is known.
+        labelled: samples and what they are labelled with, where the finder needs labels.
+    """
+
+    networks: Networks
+    space: Space
+    layers: range
+    count: int
+    seed: int
+    samples: int
+    attributes: tuple[Attribute, ...] = ()
+    controls: Controls | None = None
+    labelled: Labelled | None = None
+
+
+Find: TypeAlias = Callable[[FinderInput], list[Direction]]
+"""Directions, not calibrated; their `attribute` is empty where a finder does not know what they move."""
+
+
+@dataclass(frozen=True)
+class Finder:
+    """A way of finding directions.
+
+    Attributes:
+        find: what finds them.
+        source: the publication.
+        need: what it cannot do without.
+        spaces: that it finds them in, the default first.
+        samples: how many it draws unless told otherwise; 0 for none.
+    """
+
+    find: Find
+    source: str
+    need: Need = Need.NOTHING
+    spaces: tuple[Space, ...] = (Space.W,)
+    samples: int = 0

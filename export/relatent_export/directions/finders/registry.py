@@ -1,0 +1,28 @@
+"""Every finder, by the name that `relatent-export directions fit --method` takes."""
+
+from __future__ import annotations
+
+from relatent.core.spaces import Space
+from relatent_export.directions.finders.boundary import find_boundaries
+from relatent_export.directions.finders.closed_form import find_closed_form
+from relatent_export.directions.finders.finder import Finder, Need
+from relatent_export.directions.finders.mean_jacobian import find_by_jacobian
+from relatent_export.directions.finders.pca import find_components
+
+FINDERS = {
+    "boundary": Finder(
+        find_boundaries,
+        "InterFaceGAN (Shen et al. 2020): a linear SVM",
+        Need.LABELS,
+        (Space.W, Space.W_PLUS, Space.Z),
+        samples=10_000,
+    ),
+    "jacobian": Finder(
+        find_by_jacobian,
+        "the attributes' mean Jacobian, pseudo-inverse",
+        Need.CONTROLS,
+        (Space.W_PLUS,),
+    ),
+    "pca": Finder(find_components, "GANSpace (Härkönen et al. 2020)", samples=100_000),
+    "closed_form": Finder(find_closed_form, "SeFa (Shen and Zhou 2021)"),
+}

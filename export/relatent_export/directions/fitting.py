@@ -1,0 +1,152 @@
+"""`relatent-export directions fit`: find directions by a finder, measure them, and put them into a pack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from relatent.core.attributes import Attribute
+from relatent.core.directions import Direction
+from relatent.core.pack import Pack, read_pack
+from relatent.core.spaces import Space
+from relatent_export.directions.controls import Measured, measure_controls, reader_of
+from relatent_export.directions.finders.finder import Finder, FinderInput, Need
+from relatent_export.directions.finders.registry import FINDERS
+from relatent_export.directions.labels import (
+    Labelled,
+    codes_of,
+    draw_points,
+    read_by_hand,
+    read_by_network,
+)
+from relatent_export.directions.measuring import Ruler
+from relatent_export.directions.previews import save_preview
+from relatent_export.directions.wanted import SEED, Wanted
+from relatent_export.nets.networks import Networks
+from relatent_export.packs.controls import write_controls
+from relatent_export.packs.directions import put_directions
+from relatent_export.packs.weights import load_networks
+from relatent_export.progress import progress
+
+MEASURED_ON = 32
+"""Samples that directions are measured on."""
+
+
+def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
+    """Find directions and put them into a pack, in place of those of the same names.
+
+    Returns:
+        What was found, measured where the pack has attributes.
+
+    Raises:
+        PackError: it is no pack that can be read.
+        ValueError: there is no such finder, or it cannot do what is asked of this pack; names the option.
+        OSError: a file cannot be read or written; names it.
+    """
+    pack, finder = read_pack(folder), _finder(wanted.method)
+    networks = load_networks(folder, pack.compare_size)
+    space = _space(wanted, finder)
+    layers = _layers(wanted, finder, space, pack)
+    samples = finder.samples if wanted.samples is None else wanted.samples
+    if wanted.count < 1 or (finder.samples and samples < 1):
+        what = "--count" if wanted.count < 1 else "--samples"
+        raise ValueError(f"{what}: expected 1 or more, got {min(wanted.count, samples)}")
+    _check_needs(folder, wanted, finder, pack)
+    measured = _measured(folder, networks, pack)
+    attributes = () if measured is None else measured.attributes
+    labelled = None
+    if finder.need is Need.LABELS:
+        labelled = _labelled(networks, attributes, space, samples, wanted)
+    given = FinderInput(
+        networks=networks,
+        space=space,
+        layers=layers,
+        count=wanted.count,
+        seed=wanted.seed,
+        samples=samples,
+        attributes=attributes,
+        controls=None if measured is None else measured.controls,
+        labelled=labelled,
+    )
+    drawn = finder.samples > 0 and wanted.labels is None
+    found = [
+        replace(each, method=wanted.method, source=finder.source, seed=wanted.seed if drawn else None)
+        for each in finder.find(given)
+    ]
+    if attributes:
+        ruler = _ruler(networks, attributes, space)
+        found = [ruler.measured(each) for each in progress(found, "measuring", unit="direction", leave=False)]
+    for direction in found if wanted.previews else []:
+        assert wanted.previews is not None
+        save_preview(direction, networks.generator, wanted.previews / f"{direction.name}.png")
+    put_directions(folder, found)
+    return found
+
+
+def _finder(name: str) -> Finder:
+    if name not in FINDERS:
+        raise ValueError(f"--method: expected one of {', '.join(FINDERS)}, got {name!r}")
+    return FINDERS[name]
+
+
+def _space(wanted: Wanted, finder: Finder) -> Space:
+    space = wanted.space or finder.spaces[0]
+    if space not in finder.spaces:
+        known = ", ".join(finder.spaces)
+        raise ValueError(f"--space: expected one of {known} for {wanted.method}, got {space}")
+    return space
+
+
+def _layers(wanted: Wanted, finder: Finder, space: Space, pack: Pack) -> range:
+    if wanted.layers is None:
+        return range(pack.layers)
+    if space is Space.Z or finder.need is Need.CONTROLS:
+        raise ValueError(f"--layers: expected none for {wanted.method} in {space}")
+    first, last = wanted.layers
+    if not 0 <= first <= last < pack.layers:
+        raise ValueError(f"--layers: expected some of 0-{pack.layers - 1}, got {first}-{last}")
+    return range(first, last + 1)
+
+
+def _check_needs(folder: Path, wanted: Wanted, finder: Finder, pack: Pack) -> None:
+    without = ", ".join(name for name, each in FINDERS.items() if each.need is Need.NOTHING)
+    if finder.need is Need.LABELS and wanted.labels is None and not pack.attributes:
+        raise ValueError(
+            f"{folder}: expected --labels, or a pack that has an attribute network; "
+            f"without either there are {without}"
+        )
+    if finder.need is Need.CONTROLS and not pack.attributes:
+        raise ValueError(
+            f"{folder}: expected a pack that has an attribute network; without one there are {without}, "
+            "and boundary with --labels"
+        )
+    if wanted.labels is not None and finder.need is not Need.LABELS:
+        raise ValueError(f"--labels: expected none for {wanted.method}, which takes no labels")
+
+
+def _measured(folder: Path, networks: Networks, pack: Pack) -> Measured | None:
+    """The pack's attributes and how they answer to codes; written into it where that was not known."""
+    if not pack.attributes:
+        return None
+    if pack.controls is not None:
+        return Measured(pack.attributes, pack.controls)
+    found = measure_controls(networks, pack.attributes)
+    write_controls(folder, found)
+    return found
+
+
+def _labelled(
+    networks: Networks, attributes: tuple[Attribute, ...], space: Space, samples: int, wanted: Wanted
+) -> Labelled:
+    if wanted.labels is not None:
+        return read_by_hand(wanted.labels, networks.generator, space, wanted.truncation)
+    read = reader_of(networks)
+    return read_by_network(networks, read, attributes, space, samples, wanted.seed, wanted.work)
+
+
+def _ruler(networks: Networks, attributes: tuple[Attribute, ...], space: Space) -> Ruler:
+    generator, read = networks.generator, reader_of(networks)
+    codes = codes_of(generator, space)
+    plain = Space.W if space is Space.W_PLUS else space  # genuine codes, not mixed ones
+    points = draw_points(generator, plain, MEASURED_ON, SEED)
+    return Ruler(attributes, lambda moved: read(codes(moved)), points)
