@@ -26,25 +26,20 @@ NEED_TRITON = tuple(
 
 
 GROUPS = {
-    "compute": ("export", "bench/test_step.py"),
     "walk": (
         "docs/test_bring_your_own.py",
         "docs/test_tutorials.py",
-        "bench/test_graphs.py",
-        "bench/test_peers.py",
-        "bench/test_projectors.py",
-        "bench/test_pti.py",
-        "bench/test_published.py",
+        "export/objectives",
     ),
+    "serve": ("export/nets",),
+    "compute": ("export", "bench/test_step.py"),
 }
-"""Of tests that compute, with PyTorch; all others start servers and wait."""
+"""What runs side by side, by the first that has a test: two of those that compute with PyTorch, and one of
+those that start servers and wait, with as much of the former as makes all three end together."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Group the tests for `make unit`: those that compute, by two, and those that start servers and wait.
-
-    The three groups run side by side. Within one, tests go one by one and share their fixtures.
-    """
+    """Group the tests for `make unit`: within a group they go one by one, and share their fixtures."""
     here = Path(__file__).parent
     found = [name for name, paths in GROUPS.items() if any(item.path.is_relative_to(here / p) for p in paths)]
     item.add_marker(pytest.mark.xdist_group(found[0] if found else "serve"))

@@ -24,8 +24,8 @@ class DirectionInfo:
         licence: its own, an SPDX identifier or a sentence; empty where not known.
         source: where it comes from; empty where not known.
         method: the finder that found it; empty where not known.
-        leak: mean change of all other attributes, in percent of their ranges, where it takes its own a quarter
-            of its range; None where not measured.
+        leak: mean change of all other attributes, in percent of their ranges, where it takes its own a
+            quarter of its range; None where not measured.
     """
 
     name: str

@@ -9,10 +9,10 @@ import pytest
 
 import relatent
 from relatent.client.flows import DEFAULT_ADDRESS
-from tests.docs.blocks import BRING_YOUR_OWN, PAGES, ROOT, blocks, run
+from tests.docs.blocks import BRING_YOUR_OWN, DIRECTIONS, PAGES, ROOT, blocks, run
 
-# What that page tells to type needs checkpoints: test_bring_your_own runs it.
-TRIED_HERE = [page for page in PAGES if page != BRING_YOUR_OWN]
+# What these pages tell to type needs imported packs: test_bring_your_own runs it.
+TRIED_HERE = [page for page in PAGES if page not in (BRING_YOUR_OWN, DIRECTIONS)]
 
 
 def _blocks(language: str) -> list[tuple[Path, str]]:

@@ -23,7 +23,7 @@ from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
 from relatent_export.packs.weights import load_networks
 from relatent_export.triton.graphs import Synthesize
-from tests.docs.blocks import BRING_YOUR_OWN, blocks, run
+from tests.docs.blocks import BRING_YOUR_OWN, DIRECTIONS, blocks, run
 from tests.fixtures.checkpoints.families import FAMILIES, write_directions
 from tests.system.processes import ServiceProcess
 
@@ -178,3 +178,17 @@ def test_exporting_twice_gives_the_same_bytes(folder: Path) -> None:
     assert len([path for path in second if path.suffix == ".onnx"]) == 4
     for name, path in second.items():
         assert path.read_bytes() == (folder / "model_repository" / name).read_bytes(), name
+
+
+def test_directions_are_found_as_their_page_says(served: Served) -> None:
+    (without, by_hand) = (code.replace("own", "rosinality") for code in blocks(DIRECTIONS, "sh"))
+    follow(without, served.folder)
+    for line in by_hand.splitlines():
+        if line.startswith("relatent-export"):
+            follow(line, served.folder)
+        else:
+            run(["sh", "-eux", "-c", line], served.folder, served.address)
+    found = served.pack("rosinality").directions
+    names = ["dark_boundary", *(f"{name}_{index}" for name in ("pca", "closed_form") for index in range(5))]
+    assert found.keys() >= set(names)
+    assert {path.stem for path in (served.folder / "previews").iterdir()} == set(names[1:])

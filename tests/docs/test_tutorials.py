@@ -124,6 +124,11 @@ def test_a_method_is_added_as_the_page_says_and_the_service_runs_it(copy: Copy, 
         copy.follow("add-a-method.md", 3, 99, address)
 
 
+def test_a_finder_is_added_as_the_page_says(copy: Copy) -> None:
+    torch.save({"g_ema": rosinality_tensors(SMALL)}, copy.root / "stylegan2.pt")
+    copy.follow("add-a-finder.md", 0, 99)
+
+
 def test_an_rpc_is_added_as_the_page_says(copy: Copy) -> None:
     assert PROTOC.exists(), "no protoc here: make unit sets it up"
     copy.follow("add-an-rpc.md", 0, 99)

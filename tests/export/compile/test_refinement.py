@@ -55,7 +55,7 @@ def test_one_step_has_the_gradient_of_autograd(small: Networks, sessions: Sessio
     assert np.allclose(losses[:, 0], expected[0].numpy(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("form", [*FORMS, "refine_plain"])
+@pytest.mark.parametrize("form", ["refine", "refine_plain"])  # unrolled agrees with the loop, see below
 def test_loss_after_a_hundred_steps_is_that_of_autograd(
     small: Networks, sessions: Sessions, form: str
 ) -> None:

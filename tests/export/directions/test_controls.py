@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from relatent.core.attributes import Attribute
+from relatent_export.directions import controls
 from relatent_export.directions.controls import Read, measure_controls
 from relatent_export.nets.networks import Networks
 
@@ -58,7 +59,11 @@ def test_differences_of_readings_tell_the_same_as_derivatives(small: Networks) -
     assert cosine > 0.9
 
 
-def test_ranges_that_nobody_tells_are_those_of_samples(small: Networks) -> None:
+def test_ranges_that_nobody_tells_are_those_of_samples(
+    small: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controls, "_RANGED", 64)
+    monkeypatch.setattr(controls, "_LEAST_RANGED", 64)
     found = measure_controls(small, PLAIN, codes=1)
     assert all(attribute.measured for attribute in found.attributes)
     assert all(

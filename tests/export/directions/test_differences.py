@@ -91,7 +91,9 @@ def test_no_codes_are_refused(graphed: Networks) -> None:
         measure_controls(graphed, RANGED, codes=0)
 
 
-def test_ranges_that_nobody_says_are_measured(graphed: Networks) -> None:
+def test_ranges_that_nobody_says_are_measured(graphed: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controls, "_RANGED", 64)
+    monkeypatch.setattr(controls, "_LEAST_RANGED", 64)
     said = (Attribute("one", "One", low=3.0, high=4.0), *(Attribute(name, name) for name in NAMES[1:]))
     found = measure_controls(graphed, said, codes=1).attributes
     assert found[0] == said[0]

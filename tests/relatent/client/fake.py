@@ -270,6 +270,8 @@ def _pack() -> catalog_pb2.Pack:
                 calibration=0.5,
                 min_strength=-3,
                 max_strength=3,
+                method="jacobian",
+                leak=4.25,
             ),
             catalog_pb2.Direction(
                 name="age",

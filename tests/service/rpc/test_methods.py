@@ -128,7 +128,7 @@ async def test_both_run_side_by_side_each_on_its_own_graph(running):
 
 
 async def test_what_it_costs_is_learnt_apart_from_the_other(running):
-    running.engine.delay = 0.05
+    running.engine.delay = 0.25
     await invert(running, momentum())
     pace = running.server.admission.pace
     assert pace.cost("tiny_refine_momentum") > 5 * pace.cost("tiny_refine")
