@@ -23,9 +23,9 @@ QUALITY = "quality"
 """It takes a quarter of an hour."""
 METHODS, DOMAIN = "methods", "domain"
 """What methods make of drawings, which takes half an hour; how well the in-domain score tells drawings."""
-EDITING = "editing"
-"""Exact edits, which take a few minutes."""
-ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING)
+EDITING, DIRECTIONS = "editing", "directions"
+"""Exact edits; directions by every finder. Both take a few minutes."""
+ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS)
 """More, recorded each by itself."""
 
 

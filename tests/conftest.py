@@ -26,12 +26,8 @@ NEED_TRITON = tuple(
 
 
 GROUPS = {
-    "walk": (
-        "docs/test_bring_your_own.py",
-        "docs/test_tutorials.py",
-        "export/objectives",
-    ),
-    "serve": ("export/nets",),
+    "walk": ("docs/test_bring_your_own.py", "docs/test_tutorials.py", "export/nets"),
+    "serve": ("export/objectives",),
     "compute": ("export", "bench/test_step.py"),
 }
 """What runs side by side, by the first that has a test: two of those that compute with PyTorch, and one of

@@ -1,6 +1,8 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.measurement import BenchSettings
 from tests.fixtures.tiny import write_tiny
@@ -11,3 +13,11 @@ def settings(tmp_path: Path) -> BenchSettings:
     """Quick runs over the pack `tiny`, in process."""
     packs, repository = write_tiny(tmp_path)
     return BenchSettings(packs, repository, pack="tiny", engine="local", quick=True)
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Measurements take all cores; the tests after them have theirs beside others'."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

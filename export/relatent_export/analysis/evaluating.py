@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
-from PIL import UnidentifiedImageError as Unidentified
 
 from relatent.core.pack import Pack
 from relatent_export.analysis.editing import Ranges, Reader, asked_edits
 from relatent_export.analysis.evaluation import Evaluation, MethodFigures, attribute_reader, invert
+from relatent_export.analysis.pictures import read_picture
 from relatent_export.analysis.refining import Bytes, ExportedPack
 from relatent_export.nets.networks import Networks
 from relatent_export.writing import whole_file
@@ -111,15 +110,7 @@ def _read(folder: Path, side: int) -> Bytes:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise ValueError(f"{folder}: expected images that end in {', '.join(_SUFFIXES)}, got none")
-    pictures = []
-    for path in paths:
-        try:
-            with Image.open(path) as opened:
-                upright = ImageOps.exif_transpose(opened).convert("RGB")
-        except Unidentified:
-            raise ValueError(f"{path}: not an image that can be read") from None
-        pictures.append(np.asarray(ImageOps.fit(upright, (side, side), Image.Resampling.BOX)))
-    return np.stack(pictures)
+    return np.stack([read_picture(path, side) for path in paths])
 
 
 def _shown(value: float | None) -> str:

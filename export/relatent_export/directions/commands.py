@@ -44,6 +44,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=0.7,
         help="of the pictures that --labels is about (default: %(default)s, as relatent sample has it)",
     )
+    fit.add_argument("--image", type=Path, metavar="FILE", help="that orthogonal_jacobian's are to be of")
     fit.add_argument(
         "--work", type=Path, metavar="FOLDER", help="keep what is read, for a run that goes on after another"
     )
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> Iterator[str]:
         seed=options.seed,
         labels=options.labels,
         truncation=options.truncation,
+        image=options.image,
         work=options.work,
         previews=options.previews,
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from relatent.core.attributes import Attribute
 from relatent.core.directions import Direction
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
-from relatent_export.directions.controls import Measured, measure_controls, reader_of
+from relatent_export.analysis.pictures import read_picture
+from relatent_export.directions.controls import Floats, Measured, measure_controls, reader_of
 from relatent_export.directions.finders.finder import Finder, FinderInput, Need
 from relatent_export.directions.finders.registry import FINDERS
 from relatent_export.directions.labels import (
@@ -22,7 +25,8 @@ from relatent_export.directions.labels import (
 from relatent_export.directions.measuring import Ruler
 from relatent_export.directions.previews import save_preview
 from relatent_export.directions.wanted import SEED, Wanted
-from relatent_export.nets.networks import Networks
+from relatent_export.nets.networks import Networks, encode
+from relatent_export.nets.pixels import to_float
 from relatent_export.packs.controls import write_controls
 from relatent_export.packs.directions import put_directions
 from relatent_export.packs.weights import load_networks
@@ -67,6 +71,7 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         attributes=attributes,
         controls=None if measured is None else measured.controls,
         labelled=labelled,
+        code=None if wanted.image is None else _code(networks, wanted.image),
     )
     drawn = finder.samples > 0 and wanted.labels is None
     found = [
@@ -74,7 +79,7 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         for each in finder.find(given)
     ]
     if attributes:
-        ruler = _ruler(networks, attributes, space)
+        ruler = ruler_of(networks, attributes, space)
         found = [ruler.measured(each) for each in progress(found, "measuring", unit="direction", leave=False)]
     for direction in found if wanted.previews else []:
         assert wanted.previews is not None
@@ -135,6 +140,17 @@ def _measured(folder: Path, networks: Networks, pack: Pack) -> Measured | None:
     return found
 
 
+def _code(networks: Networks, image: Path) -> Floats:
+    """The encoder's code of a picture, [L, D]."""
+    if networks.encoder is None:
+        raise ValueError("--image: expected a pack that has an encoder")
+    generator = networks.generator
+    pixels = torch.from_numpy(read_picture(image, generator.config.resolution)[None])
+    with torch.no_grad():
+        code: Floats = encode(networks.encoder, generator.synthesis, to_float(pixels))[0].numpy()
+    return code
+
+
 def _labelled(
     networks: Networks, attributes: tuple[Attribute, ...], space: Space, samples: int, wanted: Wanted
 ) -> Labelled:
@@ -144,7 +160,12 @@ def _labelled(
     return read_by_network(networks, read, attributes, space, samples, wanted.seed, wanted.work)
 
 
-def _ruler(networks: Networks, attributes: tuple[Attribute, ...], space: Space) -> Ruler:
+def ruler_of(networks: Networks, attributes: tuple[Attribute, ...], space: Space) -> Ruler:
+    """What measures directions of a space, by a pack's own network.
+
+    Raises:
+        ValueError: it has none.
+    """
     generator, read = networks.generator, reader_of(networks)
     codes = codes_of(generator, space)
     plain = Space.W if space is Space.W_PLUS else space  # genuine codes, not mixed ones

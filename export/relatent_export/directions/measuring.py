@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -82,11 +83,15 @@ class Ruler:
 
     def _change(self, direction: Direction, strength: float) -> Floats:
         move = DirectionMove(direction, (float(strength),) * len(self.points))
-        return self._readings(move.apply(self.points)) - self._readings(self.points)
+        return self._readings(move.apply(self.points)) - self._before
 
     def _readings(self, points: Floats) -> Floats:
         chunks = np.array_split(points, max(1, -(-len(points) // _BATCH)))
         return np.concatenate([self.read(np.ascontiguousarray(chunk)) for chunk in chunks])
+
+    @cached_property
+    def _before(self) -> Floats:
+        return self._readings(self.points)
 
     @property
     def _widths(self) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ class Wanted:
         seed: of the samples.
         labels: a CSV of labels.
         truncation: of the samples that the CSV labels.
+        image: that directions are to be of, for finders of local ones.
         work: a folder that keeps what was read off samples.
         previews: a folder for pictures of what each does.
     """
@@ -36,5 +37,6 @@ class Wanted:
     seed: int = SEED
     labels: Path | None = None
     truncation: float = 0.7
+    image: Path | None = None
     work: Path | None = None
     previews: Path | None = None

@@ -32,12 +32,8 @@ async def test_directions_are_listed(command: Command) -> None:
     ran = await command("directions", "--pack", "tiny")
     header, brightness, age = (line.split() for line in ran.out.splitlines())
     assert header[:5] == ["DIRECTION", "ATTRIBUTE", "SPACE", "LAYERS", "STRENGTHS"]
-    assert brightness == ["brightness", "brightness", "w+", "0-1", "-3", "to", "3"] + [
-        "+0.500",
-        "4.2%",
-        "jacobian",
-        "-",
-    ]
+    assert brightness[:7] == ["brightness", "brightness", "w+", "0-1", "-3", "to", "3"]
+    assert brightness[7:] == ["+0.500", "4.2%", "jacobian", "-"]
     assert age == ["age", "-", "z", "-", "-3", "to", "3", "not", "measured", "-", "-", "MIT"]
     document = (await command("directions", "--json")).document
     assert document["directions"][0]["max_strength"] == 3.0

@@ -44,6 +44,7 @@ class FinderInput:
         attributes: the pack's, with ranges; none where it has no network that reads them.
         controls: how they answer to codes, where it is known.
         labelled: samples and what they are labelled with, where the finder needs labels.
+        code: of the image that directions are to be of, float32 [L, D]; None where there is none.
     """
 
     networks: Networks
@@ -55,6 +56,7 @@ class FinderInput:
     attributes: tuple[Attribute, ...] = ()
     controls: Controls | None = None
     labelled: Labelled | None = None
+    code: Floats | None = None
 
 
 Find: TypeAlias = Callable[[FinderInput], list[Direction]]

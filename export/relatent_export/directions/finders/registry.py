@@ -7,6 +7,7 @@ from relatent_export.directions.finders.boundary import find_boundaries
 from relatent_export.directions.finders.closed_form import find_closed_form
 from relatent_export.directions.finders.finder import Finder, Need
 from relatent_export.directions.finders.mean_jacobian import find_by_jacobian
+from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
 
 FINDERS = {
@@ -25,4 +26,5 @@ FINDERS = {
     ),
     "pca": Finder(find_components, "GANSpace (Härkönen et al. 2020)", samples=100_000),
     "closed_form": Finder(find_closed_form, "SeFa (Shen and Zhou 2021)"),
+    "orthogonal_jacobian": Finder(find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)"),
 }

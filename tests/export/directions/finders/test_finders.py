@@ -14,6 +14,7 @@ from relatent.core.spaces import Space
 from relatent_export.directions.finders.boundary import FEWEST, find_boundaries, separate
 from relatent_export.directions.finders.closed_form import find_closed_form
 from relatent_export.directions.finders.finder import FinderInput
+from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
 from relatent_export.directions.labels import Labelled, draw_points
 from relatent_export.nets.networks import Networks
@@ -141,3 +142,24 @@ def test_no_more_directions_are_found_than_codes_are_wide(small: Networks, find:
 def test_components_want_more_samples_than_codes_are_wide(small: Networks) -> None:
     with pytest.raises(ValueError, match="--samples: expected more than the 8 numbers of a code, got 8"):
         find_components(given(small, samples=8))
+
+
+def test_local_directions_are_the_right_singular_vectors_of_finite_differences(small: Networks) -> None:
+    code = small.generator.codes(torch.randn(1, 8, generator=torch.Generator().manual_seed(2)), 1.0)[0]
+    found = find_locally(given(small, code=code.numpy(), layers=range(2, 6)))
+    columns = []
+    with torch.no_grad():
+        for place in range(8):
+            moved = torch.zeros(2, *code.shape)
+            moved[0, 2:6, place], moved[1, 2:6, place] = 0.01, -0.01
+            up, down = small.generator.synthesis(code + moved)
+            columns.append(((up - down) / 0.02).flatten().numpy())
+    _, _, vectors = np.linalg.svd(np.stack(columns, 1), full_matrices=False)
+    for index, direction in enumerate(found):
+        assert direction.name == f"local_{index}"
+        assert abs(cosine(direction.vector[0], vectors[index])) > 0.99
+
+
+def test_local_directions_want_an_image(small: Networks) -> None:
+    with pytest.raises(ValueError, match="--image: expected the image"):
+        find_locally(given(small))

@@ -113,13 +113,30 @@ def test_a_pack_without_attributes_has_what_needs_none(packs: Path, method: str)
             "boundary",
             "expected --labels, or a pack that has an attribute network; without either there are pca",
         ),
-        ("jacobian", "without one there are pca, closed_form, and boundary with --labels"),
+        (
+            "jacobian",
+            "without one there are pca, closed_form, orthogonal_jacobian, and boundary with --labels",
+        ),
     ],
 )
 def test_what_needs_attributes_says_so_and_what_does_not(
     packs: Path, capsys: pytest.CaptureFixture[str], method: str, why: str
 ) -> None:
     assert why in refused(capsys, packs / "bare", "--method", method)
+
+
+def test_local_directions_are_of_a_picture(packs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (40, 40), (90, 120, 30)).save(packs / "portrait.png")
+    words = ["--method", "orthogonal_jacobian", "--count", "2", "--image"]
+    found = fit(packs / "small", *words, str(packs / "portrait.png")).directions
+    assert (found["local_0"].method, found["local_0"].seed) == ("orthogonal_jacobian", None)
+    assert "expected a pack that has an encoder" in refused(
+        capsys, packs / "bare", *words, str(packs / "portrait.png")
+    )
+    (packs / "portrait.png").write_text("no picture")
+    assert "portrait.png: not an image that can be read" in refused(
+        capsys, packs / "small", *words, str(packs / "portrait.png")
+    )
 
 
 def label(folder: Path, small: Networks, count: int = 60) -> Path:
@@ -165,7 +182,7 @@ def test_errors_in_labels_are_named_by_line_and_column(
     [
         (
             ["--method", "magic"],
-            "--method: expected one of boundary, jacobian, pca, closed_form, got 'magic'",
+            "--method: expected one of boundary, jacobian, pca, closed_form, orthogonal_jacobian, got",
         ),
         (["--method", "pca", "--space", "z"], "--space: expected one of w for pca, got z"),
         (["--method", "pca", "--layers", "2-9"], "--layers: expected some of 0-7, got 2-9"),

@@ -1,0 +1,165 @@
+"""Directions by every finder, for five factors of the demo world: how well each tells and moves them.
+
+Each finder runs as `relatent-export directions fit` does, on a copy of the pack. Of those that name nothing
+the direction counts whose projection of codes goes with the factor most, over drawings of the sweep set; all
+else is of held-out drawings, whose factors are known. `correlation` is of the codes' projection with the
+factor, over 256; `gain` and `leak` are of edits of 64 by a quarter of the factor's range, up and down, as
+strong as the direction's calibration says, read by the pack's network and by the judge.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.drawings import HeldOut
+from bench.graphs import Graphs
+from bench.measurement import BenchSettings
+from bench.timing import seconds, significant
+from relatent.core.codes import Codes
+from relatent.core.directions import Direction
+from relatent.core.pack import Pack, read_pack
+from relatent.core.spaces import Space
+from relatent_export.analysis.editing import SHARE, AskedEdit, Reader, measure_edits
+from relatent_export.analysis.evaluation import BATCH, attribute_reader
+from relatent_export.demo.judge import judge_beside
+from relatent_export.demo.world import Drawings
+from relatent_export.directions.fitting import fit_into, ruler_of
+from relatent_export.directions.wanted import Wanted
+from relatent_export.packs.weights import load_networks
+
+Floats = NDArray[np.float32]
+
+FACTORS = ("yaw", "smile", "age", "glasses", "hair_length")
+COMPONENTS = 32
+"""Directions of finders that name none, to choose among."""
+CORRELATED, EDITED = 256, 64
+
+
+def run(settings: BenchSettings) -> dict[str, Any]:
+    """Measure.
+
+    Returns:
+        For each finder the means over the factors of `correlation`, `gain`, `leak`, `judge_gain` and
+        `judge_leak`, the `seconds` that finding took, and all but these for each of the `factors`.
+    """
+    folder = settings.packs / settings.pack
+    pack = read_pack(folder)
+    if (judge := judge_beside(folder)) is None:
+        raise ValueError(f"{folder}: expected a judge beside the pack: relatent-export demo judge")
+    graphs, quick = Graphs(pack, settings.repository), settings.quick
+    count = 16 if quick else CORRELATED
+    swept, held = HeldOut.first(count, Drawings.SWEEP), HeldOut.first(count)
+    readers: dict[str, Reader] = {"own": attribute_reader(graphs), "judge": judge}
+    networks = load_networks(folder, pack.compare_size)
+    ruler = ruler_of(networks, pack.attributes, Space.W)
+    wanted = [
+        Wanted("boundary", samples=200 if quick else None),
+        Wanted("jacobian"),
+        Wanted("pca", samples=1_000 if quick else None, count=2 if quick else COMPONENTS),
+        Wanted("closed_form", count=2 if quick else COMPONENTS),
+    ]
+    report: dict[str, Any] = {}
+    codes = {"swept": encoded(graphs, swept), "held": encoded(graphs, held)}
+    for each in wanted:
+        found, taken = _found(folder, each)
+        chosen = {
+            name: ruler.measured(choose(found, name, codes["swept"], swept.factors[:, index]))
+            for index, name in enumerate(pack.attribute_names)
+            if name in FACTORS
+        }
+        figures = {
+            name: {
+                "correlation": significant(
+                    correlation(direction, codes["held"], held.factors[:, pack.attribute_names.index(name)])
+                ),
+                **_edits(pack, graphs, held, codes["held"], direction, readers, 4 if quick else EDITED),
+            }
+            for name, direction in chosen.items()
+        }
+        means = {key: _mean(figures, key) for key in next(iter(figures.values()))}
+        report[each.method] = {**means, "seconds": significant(taken), "factors": figures}
+    return {"finders": report, "drawings": count}
+
+
+def encoded(graphs: Graphs, drawings: HeldOut) -> Floats:
+    """The encoder's codes of drawings, [N, L, D]."""
+    images = drawings.images
+    return np.concatenate([graphs.encode(images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
+
+
+def projections(direction: Direction, codes: Floats) -> NDArray[np.float64]:
+    """How far codes lie along a direction, over the layers that it moves, [N]."""
+    layers = slice(direction.first_layer, direction.last_layer + 1)
+    steps = direction.vector.astype(np.float64) * np.array(direction.lengths)[:, None]
+    found: NDArray[np.float64] = (codes[:, layers] * steps[layers]).sum((1, 2))
+    return found
+
+
+def correlation(direction: Direction, codes: Floats, factor: Floats) -> float:
+    """Of codes' projections with what the drawings were drawn with."""
+    return float(np.corrcoef(projections(direction, codes), factor)[0, 1])
+
+
+def choose(found: list[Direction], name: str, codes: Floats, factor: Floats) -> Direction:
+    """A factor's direction: the one that was found for it, or else the one that goes with it most."""
+    for direction in found:
+        if direction.name in (name, f"{name}_boundary"):
+            return direction
+    best = max(found, key=lambda direction: abs(correlation(direction, codes, factor)))
+    sign = np.sign(correlation(best, codes, factor))
+    vector = np.asarray(best.vector * sign, np.float32)
+    return replace(best, attribute=name, vector=vector, calibration=0.0)
+
+
+def _found(folder: Path, wanted: Wanted) -> tuple[list[Direction], float]:
+    """What a finder finds for a copy of a pack, and the seconds that it takes."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(shutil.copytree(folder, Path(place) / folder.name))
+        found: list[Direction] = []
+        taken = seconds(lambda: found.extend(fit_into(copy, wanted)))
+    return found, taken
+
+
+def _edits(
+    pack: Pack,
+    graphs: Graphs,
+    drawings: HeldOut,
+    codes: Floats,
+    direction: Direction,
+    readers: Mapping[str, Reader],
+    count: int,
+) -> dict[str, float]:
+    """What moves by a quarter of the range, up and down, come to where the range leaves room."""
+    index = pack.attribute_names.index(direction.attribute)
+    ranges, factor = drawings.ranges, drawings.factors[:count, index]
+    if direction.calibration == 0:
+        return {"gain": 0.0, "leak": 0.0, "judge_gain": 0.0, "judge_leak": 0.0}
+    asked = []
+    for sign in (-1, 1):
+        change = float(sign * SHARE * ranges.width[index])
+        places = np.flatnonzero(np.abs(factor + change) <= 1)
+        asked.append(AskedEdit(direction, index, change, tuple(map(int, places))))
+
+    def images_of(wanted: Codes) -> NDArray[np.uint8]:
+        chunks = [wanted[at : at + BATCH] for at in range(0, len(wanted), BATCH)]
+        return np.concatenate([graphs.images(chunk) for chunk in chunks])
+
+    kept = [each for each in asked if each.codes]
+    found = measure_edits(Codes.plain(codes[:count]), kept, images_of, readers, ranges)
+    return {
+        f"{prefix}{what}": significant(getattr(found[name], what))
+        for name, prefix in (("own", ""), ("judge", "judge_"))
+        for what in ("gain", "leak")
+    }
+
+
+def _mean(figures: Mapping[str, Mapping[str, float]], key: str) -> float:
+    return significant(float(np.mean([abs(each[key]) for each in figures.values()])))
