@@ -31,8 +31,8 @@ from relatent_export.analysis.editing import SHARE, AskedEdit, Reader, measure_e
 from relatent_export.analysis.evaluation import BATCH, attribute_reader
 from relatent_export.demo.judge import judge_beside
 from relatent_export.demo.world import Drawings
-from relatent_export.directions.fitting import fit_into, ruler_of
 from relatent_export.directions.wanted import Wanted
+from relatent_export.packs.fitting import fit_into, ruler_of
 from relatent_export.packs.weights import load_networks
 
 Floats = NDArray[np.float32]

@@ -26,7 +26,7 @@ NEED_TRITON = tuple(
 
 
 GROUPS = {
-    "walk": ("docs/test_bring_your_own.py", "docs/test_tutorials.py", "export/nets"),
+    "walk": ("docs/test_bring_your_own.py", "docs/test_tutorials.py"),
     "serve": ("export/objectives",),
     "compute": ("export", "bench/test_step.py"),
 }

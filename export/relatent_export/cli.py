@@ -8,9 +8,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from relatent_export.attributes import commands as attribute_commands
 from relatent_export.attributes import options as attribute_options
-from relatent_export.directions import commands as direction_commands
+from relatent_export.commands import attributes as attribute_commands
+from relatent_export.commands import directions as direction_commands
 from relatent_export.families.gathering import told
 from relatent_export.progress import tell
 

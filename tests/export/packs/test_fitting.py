@@ -13,10 +13,10 @@ from relatent.core.noise import noise
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export import cli
-from relatent_export.directions import fitting
 from relatent_export.directions.controls import Floats, Read, reader_of
 from relatent_export.directions.labels import codes_of, draw_points
 from relatent_export.nets.networks import Networks
+from relatent_export.packs import fitting
 from relatent_export.packs.pack import PackFacts, write_pack
 
 FACTS = PackFacts("small", "Random.", "CC0-1.0", "A test.", {"encoder": 0.01, "mean": 0.02})

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Iterator[str]:
         PackError, ValueError: it cannot be done.
         OSError: a file cannot be read or written; names it.
     """
-    from relatent_export.directions.fitting import fit_into
+    from relatent_export.packs.fitting import fit_into
 
     wanted = Wanted(
         method=options.method,

@@ -1,0 +1,1 @@
+"""The parts of `relatent-export` that have several flags: what they take, and what they say."""
