@@ -145,3 +145,13 @@ def test_edits_within_a_mask_change_nothing_outside_and_a_soft_border_is_harder_
         assert local["sharp"]["outside"] == 0
         assert local["feathered"]["border_error"] < local["sharp"]["border_error"]
         assert local["sharp"]["truth_mse"] < local["whole"]["truth_mse"]
+
+
+def test_directions_that_hold_the_others_leak_least_by_both_networks() -> None:
+    measured = MEASURED["directions"]
+    assert not measured["quick"]
+    assert measured["refine_sha256"] == METHODS["refine_sha256"]
+    for reader in ("leak", "judge_leak"):
+        leaks = {name: row[reader] for name, row in measured["finders"].items()}
+        assert sorted(leaks, key=lambda name: leaks[name])[:2] == ["jacobian", "boundary"]
+    assert measured["finders"]["jacobian"]["correlation"] > 0.85
