@@ -57,7 +57,7 @@ class Models:
         return answer["image"], answer["attributes"]
 
     async def attributes(self, pack: Pack, image: Pixels, call: Call) -> Floats:
-        """What an image uint8 [1, R, R, 3] reads, float32 [1, A], as it is."""
+        """What images uint8 [B, R, R, 3] read, float32 [B, A], as they are."""
         return (await self._run(Role.ATTRIBUTES, pack, {"image": image}, call))["attributes"]
 
     async def refine(
