@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.svm import SVC
 
+from relatent.core.edits import DirectionMove
 from relatent.core.spaces import Space
 from relatent_export.directions.finders.boundary import FEWEST, find_boundaries, separate
 from relatent_export.directions.finders.closed_form import find_closed_form
@@ -102,6 +103,12 @@ def test_components_are_those_of_a_singular_value_decomposition(small: Networks)
         assert abs(cosine(direction.vector[0], vectors[index])) == pytest.approx(1, abs=1e-5)
         assert direction.lengths[0] == pytest.approx(spread[index] / np.sqrt(500), rel=1e-4)
         assert np.abs(direction.vector[0]).max() == direction.vector[0].max()
+        # The e4e family's edit arrives at a coordinate: (s - <w - mean, c> / deviation) * c * deviation.
+        codes = np.repeat(w[:2, None], SMALL.layers, axis=1).astype(np.float32)
+        moved = DirectionMove(direction, (1.5, 1.5), absolute=True).apply(codes)
+        np.testing.assert_allclose(
+            (moved - w.mean(0)) @ direction.vector[0], 1.5 * direction.lengths[0], atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("layers", [range(3), range(2, SMALL.layers)])
