@@ -23,7 +23,7 @@ from relatent_export.directions.finders.finder import FinderInput
 from relatent_export.directions.finders.making import direction_of
 
 CLEAREST, FEWEST = 0.1, 8
-"""Share of the samples that is kept on either side, and how many at least."""
+"""Share of the samples that is kept on either side, at most, and how many at least."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def find_boundaries(given: FinderInput) -> list[Direction]:
 def separate(points: NDArray[Any], values: NDArray[Any], name: str, seed: int) -> Hyperplane:
     """The hyperplane between the points with the most and the least of an attribute.
 
+    As many are kept on either side as are told apart, where labels are yes and no and one of them is rare.
+
     Args:
         points: [N, K].
         values: [N].
@@ -66,18 +68,19 @@ def separate(points: NDArray[Any], values: NDArray[Any], name: str, seed: int) -
         seed: of the solver.
 
     Raises:
-        ValueError: fewer than 16 points, or no two values that differ.
+        ValueError: fewer than 16 points, or fewer than 8 on either side.
     """
-    kept = max(FEWEST, round(len(points) * CLEAREST))
-    if len(points) < 2 * kept:
+    if len(points) < 2 * FEWEST:
         raise ValueError(f"{name}: expected labels of {2 * FEWEST} samples or more, got {len(points)}")
     order = np.argsort(values, kind="stable")
-    least, most = order[:kept], order[-kept:]
-    if not values[least].max() < values[most].min():
+    wanted, ascending = max(FEWEST, round(len(points) * CLEAREST)), values[order]
+    kept = int(np.count_nonzero(ascending[:wanted] < ascending[::-1][:wanted]))
+    if kept < FEWEST:
         raise ValueError(
-            f"{name}: expected labels that tell the {kept} samples with the most from those with the least, "
-            f"got {values[most].min():g} for some of both"
+            f"{name}: expected labels that tell {FEWEST} samples or more with the most from as many with the "
+            f"least, got {kept}"
         )
+    least, most = order[:kept], order[-kept:]
     # One scale for all, so that distances stay what they are.
     centre, scale = points.mean(0, dtype=np.float64), float(points.std(dtype=np.float64)) or 1.0
     chosen = np.concatenate([least, most])
