@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from relatent.core.attributes import Attribute
 from relatent.core.noise import noise
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export import cli
 from relatent_export.directions import fitting
 from relatent_export.directions.controls import Floats, Read, reader_of
-from relatent_export.directions.labels import codes_of, draw_points
+from relatent_export.directions.labels import codes_of, draw_points, read_by_network
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 
@@ -160,6 +164,8 @@ def test_labels_of_the_users_own_do_without_an_attribute_network(packs: Path, sm
         ("", "line 1: expected the columns seed and the labels' names"),
         ("seed\n1\n", "line 1: expected the columns seed and the labels' names"),
         ("seed,a,a\n1,2,3\n", "line 1: expected the columns seed and the labels' names, each once"),
+        ("seed,Hair\n1,2\n", "line 1: column 2: expected lower-case letters, digits and underscores, got 'Hair'"),
+        ("seed,../a\n1,2\n", "line 1: column 2: expected lower-case letters"),
         ("seed,a\n", "expected labels, got none"),
         ("seed,a\n1,2\n\n2\n", "line 4: expected 2 columns, got 1"),
         ("seed,a\n1,2\nx,2\n", "line 3: seed: expected a whole number from 0 to 2**64 - 1, got 'x'"),
@@ -230,6 +236,26 @@ def test_a_run_goes_on_from_what_an_interrupted_one_has_read(
     other = shutil.copytree(packs / "small", packs / "other")
     anew = fit(other, *words[:-2]).directions["one_boundary"]
     np.testing.assert_array_equal(resumed.vector, anew.vector)
+
+
+def test_what_one_network_has_read_is_not_taken_for_what_another_reads(
+    small: Networks, tmp_path: Path
+) -> None:
+    assert small.attributes is not None
+    other = replace(small, attributes=copy.deepcopy(small.attributes))
+    assert other.attributes is not None
+    with torch.no_grad():
+        next(other.attributes.parameters()).add_(0.1)
+    attributes = tuple(Attribute(name, name) for name in small.attribute_names)
+
+    def readings(networks: Networks, work: Path | None) -> Floats:
+        read = reader_of(networks)
+        return read_by_network(networks, read, attributes, Space.W, 20, 1, work).values
+
+    kept = readings(small, tmp_path)
+    np.testing.assert_array_equal(readings(other, tmp_path), readings(other, None))
+    np.testing.assert_array_equal(readings(small, tmp_path), kept)
+    assert not np.array_equal(readings(other, None), kept)
 
 
 def test_points_of_w_plus_mix_two_styles_and_those_of_z_are_mapped(small: Networks) -> None:
