@@ -10,7 +10,7 @@ layer of their own each, as in the generators' training (Karras et al. 2019).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def find_boundaries(given: FinderInput) -> list[Direction]:
     for name, values in zip(labelled.names, labelled.values.T, strict=True):
         known = np.isfinite(values)
         plane = separate(points[known].reshape(known.sum(), -1), values[known], name, given.seed)
-        found.append(_direction(given, name, plane))
+        found.append(replace(_direction(given, name, plane), samples=int(known.sum())))
     return found
 
 
