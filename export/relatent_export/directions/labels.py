@@ -34,7 +34,7 @@ class Labelled:
     Attributes:
         points: of the space: [N, 1, Z] of Z, else codes [N, L, D].
         names: of the labels, K.
-        values: [N, K]; NaN where there is none.
+        values: [N, K], the higher the more; NaN where there is none.
     """
 
     points: Floats
@@ -70,7 +70,9 @@ def read_by_network(
     for chunk in progress(chunks, "labelling", unit="batch", leave=False):
         found.append(_kept(work, kept_as, chunk, partial(_read_points, read, codes, chunk)))
     names = tuple(attribute.name for attribute in attributes)
-    return Labelled(points, names, np.concatenate(found))
+    # More of an attribute is a lower reading where its scale is negative.
+    signs = np.array([np.sign(attribute.scale) for attribute in attributes], np.float32)
+    return Labelled(points, names, np.concatenate(found) * signs)
 
 
 def read_by_hand(path: Path, generator: AnyGenerator, space: Space, truncation: float) -> Labelled:

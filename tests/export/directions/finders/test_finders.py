@@ -73,7 +73,7 @@ def test_of_a_rare_yes_as_many_samples_are_kept_on_either_side_as_say_it() -> No
     assert rare.sum() == 12
     assert cosine(found.normal, again.coef_[0]) > 0.9
     few = np.where(np.arange(200) < 5, 1.0, 0.0)
-    with pytest.raises(ValueError, match="glasses: expected labels that tell 8 samples .*, got 5"):
+    with pytest.raises(ValueError, match=r"glasses: expected labels that tell 8 samples .*, got 5"):
         separate(points, few, "glasses", seed=0)
 
 

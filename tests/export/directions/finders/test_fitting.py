@@ -18,9 +18,10 @@ from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export import cli
 from relatent_export.directions import fitting
-from relatent_export.directions.controls import Floats, Read, reader_of
+from relatent_export.directions.controls import Floats, Measured, Read, reader_of
 from relatent_export.directions.labels import codes_of, draw_points, read_by_network
 from relatent_export.nets.networks import Networks
+from relatent_export.packs.controls import write_controls
 from relatent_export.packs.pack import PackFacts, write_pack
 
 FACTS = PackFacts("small", "Random.", "CC0-1.0", "A test.", {"encoder": 0.01, "mean": 0.02})
@@ -77,6 +78,27 @@ def test_a_pack_without_controls_stays_so_and_wants_no_further_graphs(packs: Pat
     if method == "jacobian":
         for name, direction in read_pack(packs / "small").directions.items():
             np.testing.assert_array_equal(pack.directions[name].vector, direction.vector)
+
+
+@pytest.mark.parametrize("method", ["jacobian", "boundary", "closed_form"])
+def test_directions_point_to_more_of_an_attribute_and_are_told_in_its_unit(
+    packs: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    pack = read_pack(packs / "small")
+    assert pack.controls is not None
+    scaled = tuple(
+        replace(each, scale=-40.0, low=40 * each.low, high=40 * each.high) for each in pack.attributes
+    )
+    write_controls(packs / "small", Measured(scaled, pack.controls))
+    drawn = ["--samples", "400"] if method == "boundary" else []
+    found = fit(packs / "small", "--method", method, "--count", "2", *drawn).directions
+    told = capsys.readouterr().out.splitlines()
+    mine = [each for each in found.values() if each.method == method]
+    for direction, line in zip(mine, told, strict=False):
+        assert direction.calibration < 0
+        value = f"{direction.calibration * -40:+.3g}"
+        assert line.startswith(f"{direction.name}: {direction.attribute}, {value} a unit of strength")
+    assert told[len(mine) :] == [f"{packs / 'small'}: a service that has it must be started again"]
 
 
 def test_boundaries_record_what_they_are_and_come_beside_what_is_there(packs: Path) -> None:
