@@ -44,7 +44,8 @@ class Direction:
         licence: of the direction itself; empty where not known.
         source: where it comes from; empty where not known.
         method: what found it, of `relatent-export directions fit`; empty where that is not known.
-        seed: of the samples that it was found with; None where there were none.
+        seed: of the samples that it was found with; None where there were none, or they were not drawn.
+        samples: how many it was found with; None where there were none.
         leak: mean change of all other attributes, in percent of their ranges, where it takes its own a
             quarter of its range; None where not measured.
 
@@ -67,6 +68,7 @@ class Direction:
     source: str = ""
     method: str = ""
     seed: int | None = None
+    samples: int | None = None
     leak: float | None = None
 
     def __post_init__(self) -> None:
@@ -119,7 +121,7 @@ def direction_entry(direction: Direction) -> dict[str, Any]:
     if set(direction.lengths) != {1.0}:
         entry["lengths"] = list(direction.lengths)
     texts = {"licence": direction.licence, "source": direction.source, "method": direction.method}
-    numbers = {"seed": direction.seed, "leak": direction.leak}
+    numbers = {"seed": direction.seed, "samples": direction.samples, "leak": direction.leak}
     told = {name: text for name, text in texts.items() if text}
     return entry | told | {name: number for name, number in numbers.items() if number is not None}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relatent.core.directions import Direction
+from relatent.core.pack import read_pack
 from relatent.core.spaces import PLAIN, Space
 from relatent_export.directions.wanted import COUNT, SEED, Wanted
 
@@ -73,17 +74,19 @@ def run(options: argparse.Namespace) -> Iterator[str]:
         work=options.work,
         previews=options.previews,
     )
-    for direction in fit_into(options.pack, wanted):
-        yield _told(direction)
+    found = fit_into(options.pack, wanted)
+    scales = {attribute.name: attribute.scale for attribute in read_pack(options.pack).attributes}
+    for direction in found:
+        yield _told(direction, scales.get(direction.attribute, 1.0))
     yield f"{options.pack}: a service that has it must be started again"
 
 
-def _told(direction: Direction) -> str:
+def _told(direction: Direction, scale: float) -> str:
     if not direction.calibration:
         return f"{direction.name}: layers {direction.first_layer}-{direction.last_layer}, not measured"
     leak = "" if direction.leak is None else f", leaks {direction.leak:.1f} %"
     return (
-        f"{direction.name}: {direction.attribute}, {direction.calibration:.3g} a unit of strength, "
+        f"{direction.name}: {direction.attribute}, {direction.calibration * scale:+.3g} a unit of strength, "
         f"{direction.min_strength:.3g} to {direction.max_strength:.3g}{leak}"
     )
 

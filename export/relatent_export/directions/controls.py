@@ -94,6 +94,17 @@ def measure_controls(
     return Measured(attributes, Controls(jacobian, reach, codes))
 
 
+def measure_ranges(networks: Networks, attributes: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
+    """A pack's attributes with ranges; those that are not known are measured on samples.
+
+    Raises:
+        ValueError: there is nothing to read with, or readings are not finite or all the same.
+    """
+    if all(attribute.measured for attribute in attributes):
+        return attributes
+    return _ranged(attributes, _samples(networks, _ranged_by(networks)), reader_of(networks))
+
+
 def _affordable(networks: Networks) -> int:
     """How many directions differences are taken in, over all codes, each at every layer."""
     config = networks.generator.config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +34,7 @@ class Labelled:
     Attributes:
         points: of the space: [N, 1, Z] of Z, else codes [N, L, D].
         names: of the labels, K.
-        values: [N, K]; NaN where there is none.
+        values: [N, K], the higher the more; NaN where there is none.
     """
 
     points: Floats
@@ -64,11 +65,14 @@ def read_by_network(
     points = draw_points(networks.generator, space, samples, seed)
     codes = codes_of(networks.generator, space)
     chunks = np.array_split(points, max(1, -(-len(points) // _CHUNK)))
+    kept_as = _read_with(networks) if work is not None else b""
     found = []
     for chunk in progress(chunks, "labelling", unit="batch", leave=False):
-        found.append(_kept(work, networks.revision, chunk, partial(_read_points, read, codes, chunk)))
+        found.append(_kept(work, kept_as, chunk, partial(_read_points, read, codes, chunk)))
     names = tuple(attribute.name for attribute in attributes)
-    return Labelled(points, names, np.concatenate(found))
+    # More of an attribute is a lower reading where its scale is negative.
+    signs = np.array([np.sign(attribute.scale) for attribute in attributes], np.float32)
+    return Labelled(points, names, np.concatenate(found) * signs)
 
 
 def read_by_hand(path: Path, generator: AnyGenerator, space: Space, truncation: float) -> Labelled:
@@ -96,6 +100,12 @@ def read_by_hand(path: Path, generator: AnyGenerator, space: Space, truncation: 
         raise ValueError(
             f"{path}: line 1: expected the columns seed and the labels' names, each once, got {header}"
         )
+    for column, name in enumerate(names, start=1):
+        if not re.fullmatch("[a-z0-9_]+", name):
+            raise ValueError(
+                f"{path}: line 1: column {column}: expected lower-case letters, digits and underscores, "
+                f"got {name!r}"
+            )
     seeds, values = [], []
     for line, row in rows:
         if len(row) != len(names):
@@ -149,11 +159,20 @@ def _read_points(read: Read, codes: Callable[[Floats], Floats], points: Floats) 
     return read(codes(points))
 
 
-def _kept(work: Path | None, revision: str, points: Floats, read: Callable[[], Floats]) -> Floats:
+def _read_with(networks: Networks) -> bytes:
+    """What tells readings by these networks from readings by others."""
+    digest = hashlib.sha256(networks.revision.encode())
+    digest.update(networks.attribute_graph or b"")
+    for tensor in networks.attributes.state_dict().values() if networks.attributes is not None else ():
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.digest()
+
+
+def _kept(work: Path | None, kept_as: bytes, points: Floats, read: Callable[[], Floats]) -> Floats:
     """What points read: from the folder, where it is kept, or else read and kept there."""
     if work is None:
         return read()
-    digest = hashlib.sha256(revision.encode() + np.ascontiguousarray(points).tobytes()).hexdigest()
+    digest = hashlib.sha256(kept_as + np.ascontiguousarray(points).tobytes()).hexdigest()
     path = work / f"{digest}.npy"
     if path.is_file():
         kept: Floats = np.load(path)

@@ -71,7 +71,7 @@ class Ruler:
             place = int(np.abs(shares).argmax())
             strength *= _SMALL / max(abs(float(shares[place])), 1e-6)
         direction = replace(direction, attribute=self.attributes[place].name)
-        if shares[place] >= 0:
+        if shares[place] * self.attributes[place].scale >= 0:
             return direction
         return replace(direction, vector=-direction.vector, bias=-direction.bias)
 

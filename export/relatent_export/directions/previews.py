@@ -43,7 +43,7 @@ def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> N
 
 
 def _most(direction: Direction, points: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
-    if direction.max_strength:
+    if direction.calibration:
         return direction.max_strength
     if set(direction.lengths) != {1.0}:
         return _DEVIATIONS

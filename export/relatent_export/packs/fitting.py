@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from relatent.core.attributes import Attribute
+from relatent.core.controls import Controls
 from relatent.core.directions import Direction
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export.analysis.pictures import read_picture
-from relatent_export.directions.controls import Floats, Measured, measure_controls, reader_of
+from relatent_export.directions.controls import Floats, measure_controls, measure_ranges, reader_of
 from relatent_export.directions.finders.finder import Finder, FinderInput, Need
 from relatent_export.directions.finders.registry import FINDERS
 from relatent_export.directions.labels import (
@@ -27,7 +28,6 @@ from relatent_export.directions.previews import save_preview
 from relatent_export.directions.wanted import SEED, Wanted
 from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
-from relatent_export.packs.controls import write_controls
 from relatent_export.packs.directions import put_directions
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
@@ -48,16 +48,13 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         OSError: a file cannot be read or written; names it.
     """
     pack, finder = read_pack(folder), _finder(wanted.method)
-    networks = load_networks(folder, pack.compare_size)
     space = _space(wanted, finder)
     layers = _layers(wanted, finder, space, pack)
-    samples = finder.samples if wanted.samples is None else wanted.samples
-    if wanted.count < 1 or (finder.samples and samples < 1):
-        what = "--count" if wanted.count < 1 else "--samples"
-        raise ValueError(f"{what}: expected 1 or more, got {min(wanted.count, samples)}")
+    _check_numbers(wanted, finder)
     _check_needs(folder, wanted, finder, pack)
-    measured = _measured(folder, networks, pack)
-    attributes = () if measured is None else measured.attributes
+    samples = finder.samples if wanted.samples is None else wanted.samples
+    networks = load_networks(folder, pack.compare_size)
+    attributes, controls = _measured(networks, pack, finder)
     labelled = None
     if finder.need is Need.LABELS:
         labelled = _labelled(networks, attributes, space, samples, wanted)
@@ -69,13 +66,22 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         seed=wanted.seed,
         samples=samples,
         attributes=attributes,
-        controls=None if measured is None else measured.controls,
+        controls=controls,
         labelled=labelled,
         code=None if wanted.image is None else _code(networks, wanted.image),
     )
     drawn = finder.samples > 0 and wanted.labels is None
     found = [
-        replace(each, method=wanted.method, source=finder.source, seed=wanted.seed if drawn else None)
+        replace(
+            each,
+            min_strength=-finder.reach,
+            max_strength=finder.reach,
+            licence=pack.licence,
+            source=finder.source,
+            method=wanted.method,
+            seed=wanted.seed if drawn else None,
+            samples=each.samples or samples or None,
+        )
         for each in finder.find(given)
     ]
     if attributes:
@@ -113,8 +119,23 @@ def _layers(wanted: Wanted, finder: Finder, space: Space, pack: Pack) -> range:
     return range(first, last + 1)
 
 
+def _check_numbers(wanted: Wanted, finder: Finder) -> None:
+    if wanted.count < 1:
+        raise ValueError(f"--count: expected 1 or more, got {wanted.count}")
+    if not 0 <= wanted.seed < 2**32:
+        raise ValueError(f"--seed: expected 0 to {2**32 - 1}, got {wanted.seed}")
+    if wanted.samples is None:
+        return
+    if not finder.samples or wanted.labels is not None:
+        which = wanted.method if wanted.labels is None else "--labels"
+        raise ValueError(f"--samples: expected none for {which}, which draws none")
+    if wanted.samples < 1:
+        raise ValueError(f"--samples: expected 1 or more, got {wanted.samples}")
+
+
 def _check_needs(folder: Path, wanted: Wanted, finder: Finder, pack: Pack) -> None:
-    without = ", ".join(name for name, each in FINDERS.items() if each.need is Need.NOTHING)
+    needless = [name for name, each in FINDERS.items() if each.need in (Need.NOTHING, Need.IMAGE)]
+    without = ", ".join(needless)
     if finder.need is Need.LABELS and wanted.labels is None and not pack.attributes:
         raise ValueError(
             f"{folder}: expected --labels, or a pack that has an attribute network; "
@@ -127,17 +148,23 @@ def _check_needs(folder: Path, wanted: Wanted, finder: Finder, pack: Pack) -> No
         )
     if wanted.labels is not None and finder.need is not Need.LABELS:
         raise ValueError(f"--labels: expected none for {wanted.method}, which takes no labels")
+    if wanted.image is not None and finder.need is not Need.IMAGE:
+        raise ValueError(f"--image: expected none for {wanted.method}, which is of no image")
 
 
-def _measured(folder: Path, networks: Networks, pack: Pack) -> Measured | None:
-    """The pack's attributes and how they answer to codes; written into it where that was not known."""
+def _measured(
+    networks: Networks, pack: Pack, finder: Finder
+) -> tuple[tuple[Attribute, ...], Controls | None]:
+    """The pack's attributes with ranges, and how they answer to codes where that is known or needed.
+
+    The pack stays without what it lacks: with controls it would want graphs that nobody has exported.
+    """
     if not pack.attributes:
-        return None
-    if pack.controls is not None:
-        return Measured(pack.attributes, pack.controls)
-    found = measure_controls(networks, pack.attributes)
-    write_controls(folder, found)
-    return found
+        return (), None
+    if finder.need is Need.CONTROLS and pack.controls is None:
+        found = measure_controls(networks, pack.attributes)
+        return found.attributes, found.controls
+    return measure_ranges(networks, pack.attributes), pack.controls
 
 
 def _code(networks: Networks, image: Path) -> Floats:

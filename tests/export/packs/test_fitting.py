@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from relatent.core.attributes import Attribute
 from relatent.core.noise import noise
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export import cli
-from relatent_export.directions.controls import Floats, Read, reader_of
-from relatent_export.directions.labels import codes_of, draw_points
+from relatent_export.directions.controls import Floats, Measured, Read, reader_of
+from relatent_export.directions.labels import codes_of, draw_points, read_by_network
 from relatent_export.nets.networks import Networks
 from relatent_export.packs import fitting
+from relatent_export.packs.controls import write_controls
 from relatent_export.packs.pack import PackFacts, write_pack
 
 FACTS = PackFacts("small", "Random.", "CC0-1.0", "A test.", {"encoder": 0.01, "mean": 0.02})
@@ -24,10 +29,12 @@ FACTS = PackFacts("small", "Random.", "CC0-1.0", "A test.", {"encoder": 0.01, "m
 
 @pytest.fixture(scope="module")
 def written(small: Networks, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack with an attribute network, its controls measured, and one without."""
+    """A pack whose controls were measured, one without, and one without an attribute network."""
     folder = tmp_path_factory.mktemp("packs")
     write_pack(folder / "small", FACTS, small, [])
+    write_pack(folder / "unmeasured", FACTS, small, [])
     write_pack(folder / "bare", FACTS, Networks(small.generator), [])
+    assert cli.main(["controls", str(folder / "small")]) == 0
     assert cli.main(["directions", "fit", str(folder / "small"), "--method", "jacobian"]) == 0
     return folder
 
@@ -53,11 +60,45 @@ def refused(capsys: pytest.CaptureFixture[str], pack: Path, *words: str) -> str:
 def test_the_jacobian_gives_each_attribute_a_direction_that_is_measured(written: Path) -> None:
     pack = read_pack(written / "small")
     assert [*pack.directions] == ["one", "two", "three"]
-    assert pack.controls is not None
     for name, direction in pack.directions.items():
-        assert (direction.attribute, direction.method, direction.seed) == (name, "jacobian", None)
+        assert (direction.attribute, direction.method) == (name, "jacobian")
+        assert (direction.seed, direction.samples) == (None, None)
+        assert direction.licence == pack.licence
         assert direction.calibration > 0
         assert direction.leak is not None
+
+
+@pytest.mark.parametrize("method", ["jacobian", "closed_form"])
+def test_a_pack_without_controls_stays_so_and_wants_no_further_graphs(packs: Path, method: str) -> None:
+    before = read_pack(packs / "unmeasured")
+    pack = fit(packs / "unmeasured", "--method", method, "--count", "2")
+    assert pack.controls is None
+    assert (pack.attributes, pack.served) == (before.attributes, before.served)
+    assert {each.leak is None for each in pack.directions.values()} == {False}
+    if method == "jacobian":
+        for name, direction in read_pack(packs / "small").directions.items():
+            np.testing.assert_array_equal(pack.directions[name].vector, direction.vector)
+
+
+@pytest.mark.parametrize("method", ["jacobian", "boundary", "closed_form"])
+def test_directions_point_to_more_of_an_attribute_and_are_told_in_its_unit(
+    packs: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    pack = read_pack(packs / "small")
+    assert pack.controls is not None
+    scaled = tuple(
+        replace(each, scale=-40.0, low=40 * each.low, high=40 * each.high) for each in pack.attributes
+    )
+    write_controls(packs / "small", Measured(scaled, pack.controls))
+    drawn = ["--samples", "400"] if method == "boundary" else []
+    found = fit(packs / "small", "--method", method, "--count", "2", *drawn).directions
+    told = capsys.readouterr().out.splitlines()
+    mine = [each for each in found.values() if each.method == method]
+    for direction, line in zip(mine, told, strict=False):
+        assert direction.calibration < 0
+        value = f"{direction.calibration * -40:+.3g}"
+        assert line.startswith(f"{direction.name}: {direction.attribute}, {value} a unit of strength")
+    assert told[len(mine) :] == [f"{packs / 'small'}: a service that has it must be started again"]
 
 
 def test_boundaries_record_what_they_are_and_come_beside_what_is_there(packs: Path) -> None:
@@ -68,7 +109,7 @@ def test_boundaries_record_what_they_are_and_come_beside_what_is_there(packs: Pa
         np.testing.assert_array_equal(pack.directions[name].vector, before[name].vector)
         direction = pack.directions[f"{name}_boundary"]
         assert (direction.space, direction.attribute) == (Space.W, name)
-        assert (direction.method, direction.seed) == ("boundary", 7)
+        assert (direction.method, direction.seed, direction.samples) == ("boundary", 7, 400)
         assert "Shen et al. 2020" in direction.source
         assert direction.calibration > 0
 
@@ -77,7 +118,8 @@ def test_boundaries_record_what_they_are_and_come_beside_what_is_there(packs: Pa
 def test_the_same_pack_and_seed_give_the_same_bytes_and_replace_what_they_gave(
     packs: Path, method: str
 ) -> None:
-    words = ["--method", method, "--samples", "200", "--count", "2"]
+    drawn = [] if method == "closed_form" else ["--samples", "200"]
+    words = ["--method", method, *drawn, "--count", "2"]
     first = fit(packs / "small", *words)
     files = {path.name: path.read_bytes() for path in (packs / "small").iterdir()}
     assert [*fit(packs / "small", *words).directions] == [*first.directions]
@@ -97,13 +139,16 @@ def test_what_is_found_without_attributes_is_named_by_what_it_moves_most_and_dra
             assert sheet.size == (5 * 32, 3 * 32)
 
 
-@pytest.mark.parametrize("method", ["pca", "closed_form"])
-def test_a_pack_without_attributes_has_what_needs_none(packs: Path, method: str) -> None:
-    pack = fit(packs / "bare", "--method", method, "--samples", "200", "--count", "2")
+@pytest.mark.parametrize(("method", "reach"), [("pca", 10.0), ("closed_form", 3.0)])
+def test_a_pack_without_attributes_has_what_needs_none_with_the_strengths_that_were_published(
+    packs: Path, method: str, reach: float
+) -> None:
+    drawn = [] if method == "closed_form" else ["--samples", "200"]
+    pack = fit(packs / "bare", "--method", method, *drawn, "--count", "2")
     assert [*pack.directions] == [f"{method}_0", f"{method}_1"]
-    assert {(each.attribute, each.calibration, each.leak) for each in pack.directions.values()} == {
-        ("", 0.0, None)
-    }
+    for each in pack.directions.values():
+        assert (each.attribute, each.calibration, each.leak) == ("", 0.0, None)
+        assert (each.min_strength, each.max_strength) == (-reach, reach)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +195,8 @@ def test_labels_of_the_users_own_do_without_an_attribute_network(packs: Path, sm
     labels = label(packs, small)
     pack = fit(packs / "bare", "--method", "boundary", "--labels", str(labels), "--space", "z")
     direction = pack.directions["bright_boundary"]
-    assert (direction.space, direction.attribute, direction.seed) == (Space.Z, "bright", None)
+    assert (direction.space, direction.attribute) == (Space.Z, "bright")
+    assert (direction.seed, direction.samples) == (None, 60)
     assert np.abs(direction.vector[0]).argmax() == 0
 
 
@@ -160,6 +206,11 @@ def test_labels_of_the_users_own_do_without_an_attribute_network(packs: Path, sm
         ("", "line 1: expected the columns seed and the labels' names"),
         ("seed\n1\n", "line 1: expected the columns seed and the labels' names"),
         ("seed,a,a\n1,2,3\n", "line 1: expected the columns seed and the labels' names, each once"),
+        (
+            "seed,Hair\n1,2\n",
+            "line 1: column 2: expected lower-case letters, digits and underscores, got 'Hair'",
+        ),
+        ("seed,../a\n1,2\n", "line 1: column 2: expected lower-case letters"),
         ("seed,a\n", "expected labels, got none"),
         ("seed,a\n1,2\n\n2\n", "line 4: expected 2 columns, got 1"),
         ("seed,a\n1,2\nx,2\n", "line 3: seed: expected a whole number from 0 to 2**64 - 1, got 'x'"),
@@ -188,6 +239,16 @@ def test_errors_in_labels_are_named_by_line_and_column(
         (["--method", "pca", "--layers", "2-9"], "--layers: expected some of 0-7, got 2-9"),
         (["--method", "jacobian", "--layers", "2-3"], "--layers: expected none for jacobian"),
         (["--method", "pca", "--samples", "0"], "--samples: expected 1 or more, got 0"),
+        (
+            ["--method", "closed_form", "--samples", "9"],
+            "--samples: expected none for closed_form, which draws",
+        ),
+        (
+            ["--method", "boundary", "--labels", "a.csv", "--samples", "9"],
+            "--samples: expected none for --labels, which draws none",
+        ),
+        (["--method", "pca", "--seed", "-1"], "--seed: expected 0 to 4294967295, got -1"),
+        (["--method", "pca", "--image", "a.png"], "--image: expected none for pca, which is of no image"),
         (["--method", "pca", "--count", "0"], "--count: expected 1 or more, got 0"),
         (["--method", "pca", "--labels", "a.csv"], "--labels: expected none for pca, which takes no labels"),
         (["--method", "boundary", "--samples", "10"], "expected labels of 16 samples or more, got 10"),
@@ -230,6 +291,26 @@ def test_a_run_goes_on_from_what_an_interrupted_one_has_read(
     other = shutil.copytree(packs / "small", packs / "other")
     anew = fit(other, *words[:-2]).directions["one_boundary"]
     np.testing.assert_array_equal(resumed.vector, anew.vector)
+
+
+def test_what_one_network_has_read_is_not_taken_for_what_another_reads(
+    small: Networks, tmp_path: Path
+) -> None:
+    assert small.attributes is not None
+    other = replace(small, attributes=copy.deepcopy(small.attributes))
+    assert other.attributes is not None
+    with torch.no_grad():
+        next(other.attributes.parameters()).add_(0.1)
+    attributes = tuple(Attribute(name, name) for name in small.attribute_names)
+
+    def readings(networks: Networks, work: Path | None) -> Floats:
+        read = reader_of(networks)
+        return read_by_network(networks, read, attributes, Space.W, 20, 1, work).values
+
+    kept = readings(small, tmp_path)
+    np.testing.assert_array_equal(readings(other, tmp_path), readings(other, None))
+    np.testing.assert_array_equal(readings(small, tmp_path), kept)
+    assert not np.array_equal(readings(other, None), kept)
 
 
 def test_points_of_w_plus_mix_two_styles_and_those_of_z_are_mapped(small: Networks) -> None:

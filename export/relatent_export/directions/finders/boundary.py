@@ -10,7 +10,7 @@ layer of their own each, as in the generators' training (Karras et al. 2019).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from relatent_export.directions.finders.finder import FinderInput
 from relatent_export.directions.finders.making import direction_of
 
 CLEAREST, FEWEST = 0.1, 8
-"""Share of the samples that is kept on either side, and how many at least."""
+"""Share of the samples that is kept on either side, at most, and how many at least."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,14 @@ def find_boundaries(given: FinderInput) -> list[Direction]:
     for name, values in zip(labelled.names, labelled.values.T, strict=True):
         known = np.isfinite(values)
         plane = separate(points[known].reshape(known.sum(), -1), values[known], name, given.seed)
-        found.append(_direction(given, name, plane))
+        found.append(replace(_direction(given, name, plane), samples=int(known.sum())))
     return found
 
 
 def separate(points: NDArray[Any], values: NDArray[Any], name: str, seed: int) -> Hyperplane:
     """The hyperplane between the points with the most and the least of an attribute.
+
+    As many are kept on either side as are told apart, where labels are yes and no and one of them is rare.
 
     Args:
         points: [N, K].
@@ -66,18 +68,19 @@ def separate(points: NDArray[Any], values: NDArray[Any], name: str, seed: int) -
         seed: of the solver.
 
     Raises:
-        ValueError: fewer than 16 points, or no two values that differ.
+        ValueError: fewer than 16 points, or fewer than 8 on either side.
     """
-    kept = max(FEWEST, round(len(points) * CLEAREST))
-    if len(points) < 2 * kept:
+    if len(points) < 2 * FEWEST:
         raise ValueError(f"{name}: expected labels of {2 * FEWEST} samples or more, got {len(points)}")
     order = np.argsort(values, kind="stable")
-    least, most = order[:kept], order[-kept:]
-    if not values[least].max() < values[most].min():
+    wanted, ascending = max(FEWEST, round(len(points) * CLEAREST)), values[order]
+    kept = int(np.count_nonzero(ascending[:wanted] < ascending[::-1][:wanted]))
+    if kept < FEWEST:
         raise ValueError(
-            f"{name}: expected labels that tell the {kept} samples with the most from those with the least, "
-            f"got {values[most].min():g} for some of both"
+            f"{name}: expected labels that tell {FEWEST} samples or more with the most from as many with the "
+            f"least, got {kept}"
         )
+    least, most = order[:kept], order[-kept:]
     # One scale for all, so that distances stay what they are.
     centre, scale = points.mean(0, dtype=np.float64), float(points.std(dtype=np.float64)) or 1.0
     chosen = np.concatenate([least, most])

@@ -24,6 +24,8 @@ class Need(StrEnum):
     """What a finder cannot do without."""
 
     NOTHING = "nothing"
+    IMAGE = "image"
+    """A picture, and the pack's encoder."""
     LABELS = "labels"
     """The pack's attribute network, or labels of the user's own."""
     CONTROLS = "controls"
@@ -73,6 +75,8 @@ class Finder:
         need: what it cannot do without.
         spaces: that it finds them in, the default first.
         samples: how many it draws unless told otherwise; 0 for none.
+        reach: how far its publication goes along a direction, either way; 0 where it does not say. It is
+            what strengths a pack tells where nothing can be measured.
     """
 
     find: Find
@@ -80,3 +84,4 @@ class Finder:
     need: Need = Need.NOTHING
     spaces: tuple[Space, ...] = (Space.W,)
     samples: int = 0
+    reach: float = 0.0

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.svm import SVC
 
+from relatent.core.edits import DirectionMove
 from relatent.core.spaces import Space
 from relatent_export.directions.finders.boundary import FEWEST, find_boundaries, separate
 from relatent_export.directions.finders.closed_form import find_closed_form
@@ -53,13 +54,27 @@ def test_a_boundary_is_the_one_that_a_linear_svm_draws_between_the_clearest() ->
     ("count", "value", "why"),
     [
         (2 * FEWEST - 1, None, "smile: expected labels of 16 samples or more, got 15"),
-        (100, 1.0, "smile: expected labels that tell the 10 samples with the most from those with the least"),
+        (100, 1.0, "smile: expected labels that tell 8 samples or more with the most .* the least, got 0"),
     ],
 )
 def test_labels_that_tell_nothing_apart_are_refused(count: int, value: float | None, why: str) -> None:
     points = np.random.default_rng(2).normal(size=(count, 3))
     with pytest.raises(ValueError, match=why):
         separate(points, np.full(count, value) if value else points[:, 0], "smile", seed=0)
+
+
+def test_of_a_rare_yes_as_many_samples_are_kept_on_either_side_as_say_it() -> None:
+    points = np.random.default_rng(5).normal(size=(200, 4))
+    rare = (points[:, 0] > np.sort(points[:, 0])[-13]).astype(np.float32)
+    found = separate(points, rare, "glasses", seed=0)
+    order = np.argsort(rare, kind="stable")
+    chosen = np.concatenate([order[:12], order[-12:]])
+    again = SVC(kernel="linear").fit(points[chosen], np.repeat([0, 1], 12))
+    assert rare.sum() == 12
+    assert cosine(found.normal, again.coef_[0]) > 0.9
+    few = np.where(np.arange(200) < 5, 1.0, 0.0)
+    with pytest.raises(ValueError, match=r"glasses: expected labels that tell 8 samples .*, got 5"):
+        separate(points, few, "glasses", seed=0)
 
 
 @pytest.mark.parametrize("space", [Space.Z, Space.W, Space.W_PLUS])
@@ -102,6 +117,12 @@ def test_components_are_those_of_a_singular_value_decomposition(small: Networks)
         assert abs(cosine(direction.vector[0], vectors[index])) == pytest.approx(1, abs=1e-5)
         assert direction.lengths[0] == pytest.approx(spread[index] / np.sqrt(500), rel=1e-4)
         assert np.abs(direction.vector[0]).max() == direction.vector[0].max()
+        # The e4e family's edit arrives at a coordinate: (s - <w - mean, c> / deviation) * c * deviation.
+        codes = np.repeat(w[:2, None], SMALL.layers, axis=1).astype(np.float32)
+        moved = DirectionMove(direction, (1.5, 1.5), absolute=True).apply(codes)
+        np.testing.assert_allclose(
+            (moved - w.mean(0)) @ direction.vector[0], 1.5 * direction.lengths[0], atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("layers", [range(3), range(2, SMALL.layers)])
