@@ -10,29 +10,32 @@ from PIL import Image
 
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove
-from relatent_export.directions.labels import codes_of, draw_points
+from relatent_export.directions.labels import Floats, codes_of, draw_points
 from relatent_export.nets.networks import AnyGenerator
 from relatent_export.nets.pixels import to_bytes
 from relatent_export.writing import whole_file
 
-_ROWS, _SEED = 3, 5
+_ROWS, _SEED, _SPREAD = 3, 5, 256
+"""Samples that are drawn, their seed, and as many of it as tell how far codes spread."""
 _SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
-"""Of the strengths that make sense."""
+"""Of the largest strength."""
 _DEVIATIONS = 3.0
-"""How far to go where nothing was measured: of the lengths or, where those are 1, of codes along it."""
+"""How far to go at most, in standard deviations of codes along it: beyond, images fall apart."""
 
 
 @torch.no_grad()
 def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> None:
-    """Write a sheet of three samples, moved along a direction from one end of its range to the other.
+    """Write a sheet of three samples, moved along a direction either way.
+
+    They are moved as far as it was measured to make sense, and no further than codes go.
 
     Raises:
         OSError: it cannot be written; names the file.
     """
-    points = draw_points(generator, direction.space, _ROWS, _SEED)
+    points = draw_points(generator, direction.space, _SPREAD, _SEED)
     codes, most = codes_of(generator, direction.space), _most(direction, points)
     strips = []
-    for point in points:
+    for point in points[:_ROWS]:
         strip = np.repeat(point[None], len(_SHARES), axis=0)
         move = DirectionMove(direction, tuple(share * most for share in _SHARES))
         images = to_bytes(generator.synthesis(torch.from_numpy(codes(move.apply(strip)))))
@@ -42,10 +45,10 @@ def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> N
         Image.fromarray(np.concatenate(strips)).save(partial, "png")
 
 
-def _most(direction: Direction, points: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
-    if direction.calibration:
-        return direction.max_strength
-    if set(direction.lengths) != {1.0}:
-        return _DEVIATIONS
-    along = points[:, 0] @ direction.vector[0]
-    return _DEVIATIONS * (float(along.std()) or 1.0)
+def _most(direction: Direction, points: Floats) -> float:
+    """The largest strength to draw."""
+    layers = slice(direction.first_layer, direction.last_layer + 1)
+    step = (np.array(direction.lengths)[:, None] * direction.vector)[layers]
+    along = np.einsum("nld,ld->n", points[:, layers], step) / max(float(np.square(step).sum()), 1e-12)
+    spread = _DEVIATIONS * float(along.std())
+    return min(direction.max_strength, spread) if direction.calibration else spread
