@@ -94,7 +94,7 @@ def run_directions(args: argparse.Namespace) -> int:
             each.name,
             each.attribute or "-",
             each.space.value,
-            "-" if each.space is Space.Z else f"{each.first_layer}-{each.last_layer}",
+            "-" if each.space in (Space.Z, Space.STYLE) else f"{each.first_layer}-{each.last_layer}",
             f"{each.min_strength:g} to {each.max_strength:g}",
             f"{each.calibration:+.3f}" if each.calibration else "not measured",
             "-" if each.leak is None else f"{each.leak:.1f}%",

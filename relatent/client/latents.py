@@ -33,10 +33,11 @@ _SPACES = {
     Space.FEATURE: types_pb2.LATENT_SPACE_FEATURE,
     Space.LAYERED: types_pb2.LATENT_SPACE_LAYERED,
     Space.MULTI: types_pb2.LATENT_SPACE_MULTI,
+    Space.STYLE: types_pb2.LATENT_SPACE_S,
 }
 SPACE_OF_MESSAGE = {message: space for space, message in _SPACES.items()}
 """Spaces of codes by what the contract calls them."""
-_AXES = {Space.W: 1, Space.W_PLUS: 2, Space.FEATURE: 2, Space.LAYERED: 2, Space.MULTI: 3}
+_AXES = {Space.W: 1, Space.W_PLUS: 2, Space.STYLE: 2, Space.FEATURE: 2, Space.LAYERED: 2, Space.MULTI: 3}
 _SHAPES = {1: "[D]", 2: "[L, D]", 3: "[N, L, D]"}
 _TYPES = {"float32": types_pb2.ELEMENT_TYPE_FLOAT32, "float16": types_pb2.ELEMENT_TYPE_FLOAT16}
 _TYPE_OF_MESSAGE = {message: name for name, message in _TYPES.items()}

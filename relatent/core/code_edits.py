@@ -1,7 +1,8 @@
 """Edits of codes of any space: what moves, what is carried along, and what has no meaning.
 
 An operation on codes of W+ moves the part `w` of a code that has more; the rest is carried. The M codes of
-one of `Space.MULTI` are all moved alike. Going to another code takes every part along.
+one of `Space.MULTI` are all moved alike. Going to another code takes every part along. A direction of S moves
+the styles' change alone, and makes codes of S of those of W+.
 """
 
 from __future__ import annotations
@@ -158,6 +159,8 @@ class MeaninglessOperation(ValueError):
 
 def _applied(operation: PlainOperation, codes: Codes) -> Codes:
     match operation:
+        case DirectionMove(direction=direction) if direction.space is Space.STYLE:
+            return codes.styled(operation.apply, direction.vector.shape[1])
         case Interpolation():
             return operation.apply(codes)
         case Reduction():
@@ -171,6 +174,10 @@ def _applied(operation: PlainOperation, codes: Codes) -> Codes:
 
 def _space_after(operation: CodeOperation, space: Space) -> Space:
     match operation:
+        case DirectionMove(direction=direction) if direction.space is Space.STYLE:
+            if space not in (*PLAIN, Space.STYLE):
+                raise NoSuchCode(f"a direction of {Space.STYLE} moves codes of w, w+ and s, not of {space}")
+            return Space.STYLE
         case Reduction() if space is Space.MULTI:
             raise NoSuchCode(f"a code of {space} is several of {Space.W_PLUS} and has no such part alone")
         case Reduction():

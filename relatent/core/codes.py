@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent.core.spaces import CODE, PLAIN, Space
+from relatent.core.spaces import CODE, PLAIN, STYLES, Space
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
-OFFSETS = ("offset", "residuals")
+OFFSETS = ("offset", "residuals", STYLES)
 """Parts that a code of W+ has not, and for which it therefore has zeros."""
 ORIGIN = "origin"
 """The part that holds the W+ code to which a code's offsets belong, float32 [L, D]; edits leave it."""
@@ -105,7 +105,20 @@ class Codes:
             for name, array in to.parts.items()
             if name in OFFSETS
         }
-        return replace(to, parts={CODE: self.w, **offsets, ORIGIN: self.w})
+        origin = {ORIGIN: self.w} if ORIGIN in to.parts else {}
+        return replace(to, parts={CODE: self.w, **offsets, **origin})
+
+    def styled(self, move: Callable[[Floats], Floats], width: int) -> Codes:
+        """Codes of W+ or S as codes of S, with what a move makes of their styles' change.
+
+        Args:
+            move: takes [N, 1, S], or [1, 1, S] to a strip.
+            width: S.
+        """
+        before = self.parts.get(STYLES, np.zeros((len(self), width), np.float32))
+        styles = move(before[:, None])[:, 0]
+        w = np.repeat(self.w, len(styles) // len(self), axis=0)
+        return Codes(Space.STYLE, {CODE: w, STYLES: styles})
 
     def broadcast(self, layers: int) -> Codes:
         """Codes of W as codes of W+, the same for every layer; others stay as they are."""

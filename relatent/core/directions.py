@@ -12,7 +12,9 @@ al., "GANSpace: Discovering Interpretable GAN Controls", 2020). Absolute arrives
 the boundary <w_l, n_l> + b = 0: InterFaceGAN's convention for codes of Z and of W, and that of the GANSpace
 edits in the e4e family. A layer whose length is 0 stays as it is in either.
 
-In Z there is one normal for all. In W one normal stands for all layers, and W+ has one for each.
+In Z there is one normal for all. In W one normal stands for all layers, and W+ has one for each. In S, of
+styles, there is one for the change of all of them, and as a code of W+ has no change it has no distance:
+strengths are relative.
 """
 
 from __future__ import annotations
@@ -33,10 +35,10 @@ class Direction:
 
     Attributes:
         name: unique in the pack.
-        vector: float32 [L, D], or [1, Z] in Z; each layer's of unit norm or zero.
+        vector: float32 [L, D], [1, Z] in Z or [1, S] in S; each layer's of unit norm or zero.
         bias: b of the boundary <w, n> + b = 0, for absolute strengths; 0 where not known.
         attribute: the attribute it moves; empty where not known.
-        first_layer, last_layer: layers it moves unless told otherwise, both included; 0 and 0 in Z.
+        first_layer, last_layer: layers it moves unless told otherwise, both included; 0 and 0 in Z and S.
         calibration: attribute units per unit of strength; 0 where not measured.
         min_strength, max_strength: the range that makes sense, measured or as published.
         lengths: how far one unit of strength moves each layer, finite and at least 0; 1 each if left out.
@@ -133,7 +135,7 @@ def direction_space(entry: Mapping[str, Any]) -> Space:
         ValueError: it names something else.
     """
     space = entry.get("space", Space.W_PLUS)
-    if space not in (spaces := (Space.Z, *PLAIN)):
+    if space not in (spaces := (Space.Z, *PLAIN, Space.STYLE)):
         known = ", ".join(spaces)
         raise ValueError(f"direction {entry['name']!r}: space: expected one of {known}, got {space!r}")
     return Space(space)

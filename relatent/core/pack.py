@@ -5,8 +5,8 @@ A pack is a folder:
     pack.toml               the manifest, with the SHA-256 of every other file (`relatent.core.manifest`)
     latents.safetensors     `mean`, float32 [L, D]
     controls.safetensors    `jacobian`, float32 [A, L, D], for exact edits (`relatent.core.controls`)
-    directions.safetensors  one float32 array a direction, [L, D], or [1, Z] for those of Z; each layer of
-                            unit norm or zero (`relatent.core.directions`)
+    directions.safetensors  one float32 array a direction, [L, D], [1, Z] for those of Z or [1, S] for those
+                            of S; each layer of unit norm or zero (`relatent.core.directions`)
 
 Both halves share this format; neither torch nor a server is needed to read it. The exporter writes
 it (`relatent_export.packs.pack`).
@@ -23,17 +23,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from relatent.core.attributes import Attribute, read_attribute
 from relatent.core.controls import CONTROLS, JACOBIAN, Controls, read_controls
-from relatent.core.directions import Direction, direction_space, read_direction
+from relatent.core.directions import Direction
 from relatent.core.domain import Domain, read_domain
 from relatent.core.graphs import Role, graph_name
 from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
-from relatent.core.methods import NAME, Method, StartRule, finite, read_method
+from relatent.core.methods import NAME, Method, StartRule, read_method
+from relatent.core.pack_tensors import check_shape, read_directions, read_tensors, vector_shapes
 from relatent.core.presets import Preset, PresetChoice, read_presets
-from relatent.core.spaces import CODE, PLAIN, CodePart, CodeParts, Space, read_code_parts
+from relatent.core.spaces import CODE, PLAIN, STYLES, CodePart, CodeParts, Space, read_code_parts
 
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -139,8 +139,9 @@ def read_pack(folder: Path) -> Pack:
         _check_files(folder, dict(manifest["files"]))
         latent = manifest["latent"]
         shape = (int(latent["layers"]), int(latent["width"]))
-        mean = _tensors(folder / LATENTS)["mean"]
-        _check_shape(folder / LATENTS, "mean", mean, shape)
+        mean = read_tensors(folder / LATENTS)["mean"]
+        check_shape(folder / LATENTS, "mean", mean, shape)
+        spaces = _spaces(manifest, shape)
         return Pack(
             name=manifest["name"],
             revision=manifest["revision"],
@@ -157,8 +158,12 @@ def read_pack(folder: Path) -> Pack:
             attributes=(attributes := _attributes(manifest)),
             methods=_methods(manifest),
             mean=mean,
-            directions=_directions(folder, manifest.get("directions", []), shape, int(latent["z_width"])),
-            spaces=_spaces(manifest, shape),
+            directions=read_directions(
+                folder / DIRECTIONS,
+                manifest.get("directions", []),
+                vector_shapes(shape, int(latent["z_width"]), spaces),
+            ),
+            spaces=spaces,
             presets=read_presets(manifest.get("presets", {}), manifest["methods"]),
             domain=read_domain(manifest["domain"]) if "domain" in manifest else None,
             controls=_controls(folder, manifest, attributes, shape),
@@ -212,19 +217,6 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
                 raise PackError(f"{path}: SHA-256 differs from the manifest's")
 
 
-def _tensors(path: Path) -> dict[str, Array]:
-    with reading(path):
-        return load_file(path)
-
-
-def _check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) -> None:
-    if array.shape != shape or array.dtype != np.float32:
-        got = f"{array.dtype} {list(array.shape)}"
-        raise PackError(f"{path}: {name}: expected float32 {list(shape)}, got {got}")
-    if not np.isfinite(array).all():
-        raise PackError(f"{path}: {name}: expected finite numbers, got others among them")
-
-
 def _metrics(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     names = tuple(manifest.get("metrics", (*METRICS, "perceptual")))
     if missing := [name for name in METRICS if name not in names]:
@@ -251,8 +243,8 @@ def _controls(
         raise ValueError(
             f"attributes: {unknown[0]}: expected a range, low below high, since there are controls"
         )
-    jacobian = _tensors(folder / CONTROLS)[JACOBIAN]
-    _check_shape(folder / CONTROLS, JACOBIAN, jacobian, (len(attributes), *shape))
+    jacobian = read_tensors(folder / CONTROLS)[JACOBIAN]
+    check_shape(folder / CONTROLS, JACOBIAN, jacobian, (len(attributes), *shape))
     return read_controls(manifest["controls"], jacobian)
 
 
@@ -277,24 +269,11 @@ def _spaces(manifest: Mapping[str, Any], shape: tuple[int, int]) -> dict[Space, 
     }
     if clash := [space for space in more if space in (*PLAIN, Space.Z)]:
         raise ValueError(f"spaces.{clash[0]}: every pack's codes of this space are alike")
+    if Space.STYLE in more and STYLES not in more[Space.STYLE].parts:
+        raise ValueError(f"spaces.{Space.STYLE}.parts: expected a part {STYLES}")
     spaces = plain | more
     for name, method in manifest["methods"].items():
         missing = [part for part in spaces[Space(method["space"])].parts if part not in method["answer"]]
         if missing:
             raise ValueError(f"methods.{name}.answer: expected an entry {' and one '.join(missing)}")
     return spaces
-
-
-def _directions(
-    folder: Path, entries: list[dict[str, Any]], shape: tuple[int, int], z_width: int
-) -> dict[str, Direction]:
-    vectors = _tensors(folder / DIRECTIONS) if entries else {}
-    directions = {}
-    for entry in entries:
-        name = entry["name"]
-        expected = (1, z_width) if direction_space(entry) is Space.Z else shape
-        _check_shape(folder / DIRECTIONS, name, vectors[name], expected)
-        for key in ("bias", "calibration", "min_strength", "max_strength"):
-            finite(f"direction {name!r}: {key}", entry[key])
-        directions[name] = read_direction(entry, vectors[name])
-    return directions

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-CODE = "w"
-"""The part of a code that edits move."""
+CODE, STYLES = "w", "styles"
+"""The parts of a code that edits move: all but directions of S the first, these the other."""
 
 PART_TYPES = ("float16", "float32")
 """What a part may hold."""
@@ -30,6 +30,9 @@ class Space(StrEnum):
     """One vector for all layers: float32 [D]."""
     W_PLUS = "w+"
     """A vector for each layer: float32 [L, D] (Abdal et al., "Image2StyleGAN", 2019)."""
+    STYLE = "s"
+    """W+ and what is added to the styles that the layers make of it, float32 [S] for all channels of all
+    layers: StyleSpace (Wu et al., "StyleSpace Analysis", 2021)."""
     FEATURE = "feature"
     """W+ and an offset of the features after one layer."""
     LAYERED = "layered"

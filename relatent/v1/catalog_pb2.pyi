@@ -34,6 +34,8 @@ class _DirectionSpaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direct
     """A normal for each layer of a code."""
     DIRECTION_SPACE_Z: _DirectionSpace.ValueType  # 3
     """Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
+    DIRECTION_SPACE_S: _DirectionSpace.ValueType  # 5
+    """Styles, the channels of all layers (StyleSpace). It moves codes of W, W+ and S, and makes them of S."""
 
 class DirectionSpace(_DirectionSpace, metaclass=_DirectionSpaceEnumTypeWrapper):
     """Where a direction lives."""
@@ -46,6 +48,8 @@ DIRECTION_SPACE_W_PLUS: DirectionSpace.ValueType  # 2
 """A normal for each layer of a code."""
 DIRECTION_SPACE_Z: DirectionSpace.ValueType  # 3
 """Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
+DIRECTION_SPACE_S: DirectionSpace.ValueType  # 5
+"""Styles, the channels of all layers (StyleSpace). It moves codes of W, W+ and S, and makes them of S."""
 Global___DirectionSpace: _TypeAlias = DirectionSpace  # noqa: Y015
 
 @_typing.final

@@ -102,6 +102,8 @@ class _LatentSpaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LatentSpa
     """Several codes of one vector a layer, blended by weights for each channel: shape [codes, layers,
     width].
     """
+    LATENT_SPACE_S: _LatentSpace.ValueType  # 6
+    """One vector a layer, and what is added to the styles that the layers make of them (StyleSpace)."""
 
 class LatentSpace(_LatentSpace, metaclass=_LatentSpaceEnumTypeWrapper):
     """The space a latent code lives in."""
@@ -122,6 +124,8 @@ LATENT_SPACE_MULTI: LatentSpace.ValueType  # 5
 """Several codes of one vector a layer, blended by weights for each channel: shape [codes, layers,
 width].
 """
+LATENT_SPACE_S: LatentSpace.ValueType  # 6
+"""One vector a layer, and what is added to the styles that the layers make of them (StyleSpace)."""
 Global___LatentSpace: _TypeAlias = LatentSpace  # noqa: Y015
 
 class _ElementType:

@@ -107,17 +107,17 @@ def sample_images(generator: AnyGenerator) -> Bytes:
     return images
 
 
-def synthesis_reader(graph: bytes, generator: AnyGenerator) -> Callable[[Floats], Floats]:
-    """What reads attributes of codes: PyTorch makes the images, ONNX Runtime reads them.
+def synthesis_reader(graph: bytes, synthesis: Callable[[Tensor], Tensor]) -> Callable[[Floats], Floats]:
+    """What reads attributes of points: PyTorch makes the images, ONNX Runtime reads them.
 
-    The images are not rounded to bytes in between, or small changes of a code would be lost in that.
+    The images are not rounded to bytes in between, or small changes of a point would be lost in that.
 
     Args:
         graph: uint8 [B, R, R, 3] to float32 [B, A].
-        generator: what makes the images.
+        synthesis: makes the images [B, 3, R, R] of points, float32 of any shape, such as codes.
 
     Returns:
-        W+ codes, float32 [B, L, D], to readings, float32 [B, A].
+        Points to readings, float32 [B, A].
     """
     model = onnx.ModelProto.FromString(graph)
     # The first node casts bytes to floats; of floats it makes the same.
@@ -125,8 +125,8 @@ def synthesis_reader(graph: bytes, generator: AnyGenerator) -> Callable[[Floats]
     session = open_session(model)
 
     @torch.no_grad()
-    def read(codes: Floats) -> Floats:
-        images: Tensor = generator.synthesis(torch.from_numpy(codes)).clamp(-1, 1)
+    def read(points: Floats) -> Floats:
+        images = synthesis(torch.from_numpy(points)).clamp(-1, 1)
         pixels = ((images + 1) * 127.5).permute(0, 2, 3, 1).contiguous().numpy()
         readings: Floats = session.run([READINGS], {IMAGE: pixels})[0]
         return readings

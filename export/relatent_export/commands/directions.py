@@ -23,7 +23,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     fit.add_argument("pack", type=Path, help="the pack's folder")
     fit.add_argument("--method", required=True, metavar="FINDER", help="boundary, jacobian, pca, …")
-    fit.add_argument("--space", choices=[str(each) for each in (Space.Z, *PLAIN)], help="to find them in")
+    fit.add_argument(
+        "--space", choices=[str(each) for each in (Space.Z, *PLAIN, Space.STYLE)], help="to find them in"
+    )
     fit.add_argument("--layers", type=_layers, metavar="FIRST-LAST", help="to move (default: all)")
     fit.add_argument(
         "--count",

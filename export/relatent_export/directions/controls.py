@@ -13,14 +13,17 @@ from torch import Tensor
 
 from relatent.core.attributes import Attribute
 from relatent.core.controls import Controls
+from relatent.core.spaces import Space
 from relatent_export.attributes.trying import synthesis_reader
+from relatent_export.directions.differentiating import mean_derivative
 from relatent_export.directions.jacobian import least_norm_steps
+from relatent_export.directions.points import synthesis_of
 from relatent_export.nets.networks import Networks
 from relatent_export.progress import progress
 
 Floats = NDArray[np.float32]
 Read = Callable[[Floats], Floats]
-"""W+ codes [B, L, D] to readings of their images [B, A]."""
+"""Points of a space [B, ...], such as W+ codes, to readings of their images [B, A]."""
 
 CODES = 32
 """Codes at which derivatives are taken: more change the mean by less than what a step corrects anyway."""
@@ -129,29 +132,32 @@ def _samples(networks: Networks, count: int) -> Floats:
     return codes
 
 
-def reader_of(networks: Networks) -> Read:
-    """What reads a pack's attributes off the images of W+ codes, with its own network.
+def reader_of(networks: Networks, space: Space = Space.W_PLUS) -> Read:
+    """What reads a pack's attributes off the images of a space's points, with its own network.
 
     Raises:
         ValueError: it has none.
     """
+    synthesis = synthesis_of(networks.generator, space)
     if networks.attribute_graph is not None:
-        return synthesis_reader(networks.attribute_graph, networks.generator)
+        return synthesis_reader(networks.attribute_graph, synthesis)
     if networks.attributes is None:
         raise ValueError("attributes: expected a pack that has a network to read them with")
 
     @torch.no_grad()
-    def read(codes: Floats) -> Floats:
-        found = [_attributes(networks, each) for each in torch.split(torch.from_numpy(codes), _BATCH)]
+    def read(points: Floats) -> Floats:
+        given = torch.split(torch.from_numpy(points), _BATCH)
+        found = [readings_of(networks, synthesis(each)) for each in given]
         readings: Floats = torch.cat(found).numpy()
         return readings
 
     return read
 
 
-def _attributes(networks: Networks, codes: Tensor) -> Tensor:
+def readings_of(networks: Networks, images: Tensor) -> Tensor:
+    """What a pack's own network of PyTorch's reads off images [B, 3, R, R], [B, A]."""
     assert networks.attributes is not None
-    readings: Tensor = networks.attributes(networks.generator.synthesis(codes).clamp(-1, 1))
+    readings: Tensor = networks.attributes(images.clamp(-1, 1))
     return readings
 
 
@@ -173,15 +179,14 @@ def _ranged(attributes: tuple[Attribute, ...], samples: Floats, read: Read) -> t
 
 def _by_autograd(networks: Networks, codes: Floats) -> Floats:
     """The mean over codes of the derivative of readings by the code, [A, L, D]."""
-    total = torch.zeros(0)
-    for code in progress(torch.from_numpy(codes), "measuring controls", unit="code", leave=False):
-        # As many copies of the code as there are attributes: each one's derivative is of its own attribute.
-        count = total.shape[0] or _attributes(networks, code[None]).shape[1]
-        copies = code.expand(count, *code.shape).clone().requires_grad_(True)
-        own = _attributes(networks, copies).diagonal().sum()
-        found = torch.autograd.grad(own, copies)[0]
-        total = found if not len(total) else total + found
-    return np.asarray((total / len(codes)).numpy(), np.float32)
+
+    def outputs(moved: Tensor) -> Tensor:
+        return readings_of(networks, networks.generator.synthesis(moved))
+
+    found = mean_derivative(
+        outputs, torch.from_numpy(codes), len(networks.attribute_names), "measuring controls"
+    )
+    return np.asarray(found.numpy(), np.float32)
 
 
 def _by_differences(networks: Networks, codes: Floats, read: Read, components: int) -> Floats:

@@ -17,7 +17,7 @@ from relatent.core.attributes import Attribute
 from relatent.core.noise import noise
 from relatent.core.spaces import Space
 from relatent_export.directions.controls import Read
-from relatent_export.directions.points import Floats, codes_of, draw_points
+from relatent_export.directions.points import Floats, draw_points
 from relatent_export.nets.networks import AnyGenerator, Networks
 from relatent_export.progress import progress
 from relatent_export.writing import whole_file
@@ -53,7 +53,7 @@ def read_by_network(
 
     Args:
         networks: the pack's.
-        read: reads attributes of codes.
+        read: reads attributes of points.
         attributes: what it reads.
         space: of the points; codes of W+ cross over at a layer of their own each.
         samples: how many.
@@ -61,12 +61,11 @@ def read_by_network(
         work: a folder that keeps what was read, for a run that goes on where this one stopped.
     """
     points = draw_points(networks.generator, space, samples, seed)
-    codes = codes_of(networks.generator, space)
     chunks = np.array_split(points, max(1, -(-len(points) // _CHUNK)))
     kept_as = _read_with(networks) if work is not None else b""
     found = []
     for chunk in progress(chunks, "labelling", unit="batch", leave=False):
-        found.append(_kept(work, kept_as, chunk, partial(_read_points, read, codes, chunk)))
+        found.append(_kept(work, kept_as, chunk, partial(read, chunk)))
     names = tuple(attribute.name for attribute in attributes)
     # More of an attribute is a lower reading where its scale is negative.
     signs = np.array([np.sign(attribute.scale) for attribute in attributes], np.float32)
@@ -123,10 +122,6 @@ def read_by_hand(path: Path, generator: AnyGenerator, space: Space, truncation: 
     with torch.no_grad():
         codes = generator.codes(torch.from_numpy(z[:, 0]), truncation).numpy()
     return Labelled(codes, labels, np.array(values, np.float32))
-
-
-def _read_points(read: Read, codes: Callable[[Floats], Floats], points: Floats) -> Floats:
-    return read(codes(points))
 
 
 def _read_with(networks: Networks) -> bytes:

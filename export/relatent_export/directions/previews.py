@@ -10,7 +10,7 @@ from PIL import Image
 
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove
-from relatent_export.directions.points import Floats, codes_of, draw_points
+from relatent_export.directions.points import Floats, draw_points, synthesis_of
 from relatent_export.nets.networks import AnyGenerator
 from relatent_export.nets.pixels import to_bytes
 from relatent_export.writing import whole_file
@@ -33,12 +33,12 @@ def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> N
         OSError: it cannot be written; names the file.
     """
     points = draw_points(generator, direction.space, _SPREAD, _SEED)
-    codes, most = codes_of(generator, direction.space), _most(direction, points)
+    synthesis, most = synthesis_of(generator, direction.space), _most(direction, points)
     strips = []
     for point in points[:_ROWS]:
         strip = np.repeat(point[None], len(_SHARES), axis=0)
         move = DirectionMove(direction, tuple(share * most for share in _SHARES))
-        images = to_bytes(generator.synthesis(torch.from_numpy(codes(move.apply(strip)))))
+        images = to_bytes(synthesis(torch.from_numpy(move.apply(strip))))
         strips.append(np.concatenate(list(images.numpy()), axis=1))
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as partial:

@@ -162,7 +162,10 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, maps: Maps, w: Tensor) -> Maps:
         """Maps of `inputs` channels and w [B, D] to maps of `outputs` channels, R x R."""
-        style = self.conv.style(w)
+        return self.styled(maps, self.conv.style(w))
+
+    def styled(self, maps: Maps, style: Tensor) -> Maps:
+        """The same by a style [B, inputs] in place of w."""
         if maps.values.dtype is torch.float16:
             size = torch.sqrt((style * style).mean(1, keepdim=True) + _NEVER_ZERO)
             style = style / size
@@ -192,8 +195,12 @@ class ToRGB(nn.Module):
 
     def forward(self, maps: Maps, w: Tensor, image: Tensor | None) -> Tensor:
         """Maps of R x R, w [B, D] and coarser RGB [B, 3, R / 2, R / 2] to [B, 3, R, R]."""
+        return self.styled(maps, self.conv.style(w), image)
+
+    def styled(self, maps: Maps, style: Tensor, image: Tensor | None) -> Tensor:
+        """The same by a style [B, inputs] in place of w."""
         # Three rows of weights: styling them is cheaper than styling the maps.
-        x, style = maps.values, maps.with_scale(self.conv.style(w))
+        x, style = maps.values, maps.with_scale(style)
         weight = (self.conv.weight[:, :, 0, 0] * self.conv.gain) * style[:, None, :]
         lengths = None
         if x.dtype is torch.float16:

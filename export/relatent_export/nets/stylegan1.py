@@ -135,9 +135,13 @@ class StyleGAN1Layer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Feature maps [B, inputs, H, W] and w [B, D] to [B, outputs, R, R] in the maps' dtype."""
+        return self.styled(x, self.style(w))
+
+    def styled(self, x: Tensor, style: Tensor) -> Tensor:
+        """The same by a style [B, 2 outputs], scales and then shifts, in place of w."""
         x = self._convolve(x)
         x = x + (self.noise * self.noise_strength[:, None, None]).to(x.dtype)
-        return self._normalise(F.leaky_relu(x, _LEAK), self.style(w)).to(x.dtype)
+        return self._normalise(F.leaky_relu(x, _LEAK), style).to(x.dtype)
 
     def _convolve(self, x: Tensor) -> Tensor:
         """Convolve and add the bias, after the blur: blurring it would darken it at the edges."""

@@ -148,9 +148,11 @@ def describe(
     )
 
 
-def code_parts(networks: Networks, names: Sequence[str]) -> dict[Space, CodeParts]:
-    """What codes of the spaces of some methods are made of, beyond W and W+."""
-    spaces = dict.fromkeys(METHODS[name].space for name in names)
+def code_parts(
+    networks: Networks, names: Sequence[str], more: Sequence[Space] = ()
+) -> dict[Space, CodeParts]:
+    """What codes of the spaces of some methods, and of others, are made of, beyond W and W+."""
+    spaces = dict.fromkeys((*(METHODS[name].space for name in names), *more))
     return {space: SPACES[space](networks) for space in spaces if space in SPACES}
 
 

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from relatent.core.codes import ORIGIN
 from relatent.core.graphs import Role
-from relatent.core.spaces import CODE, CodeParts, Space
+from relatent.core.spaces import CODE, STYLES, CodePart, CodeParts, Space
 from relatent_export.compile.onnx import EXAMPLES
 from relatent_export.compile.precision import Precision
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.offsets import OffsetSynthesis
 from relatent_export.nets.pixels import to_bytes
+from relatent_export.nets.styles import StyleSynthesis
 from relatent_export.objectives.multi_code import multi_code_parts, multi_code_synthesis
 from relatent_export.objectives.offsets import (
     by_layer,
@@ -23,7 +24,16 @@ from relatent_export.objectives.offsets import (
     offset_code_parts,
 )
 
+
+def _style_parts(networks: Networks) -> CodeParts:
+    config = networks.generator.config
+    code = CodePart("float32", (config.layers, config.latent_width))
+    styles = CodePart("float32", (sum(StyleSynthesis(networks.generator).widths),))
+    return CodeParts(Role.SYNTHESIZE_STYLE, {CODE: code, STYLES: styles})
+
+
 SPACES: Mapping[Space, Callable[[Networks], CodeParts]] = {
+    Space.STYLE: _style_parts,
     Space.FEATURE: lambda networks: offset_code_parts(
         networks, feature_synthesis(networks, Precision.FLOAT32), Role.SYNTHESIZE_FEATURE
     ),
@@ -49,6 +59,18 @@ class SynthesizeOffsets(nn.Module):
         return to_bytes(self.offsets.faded(values[CODE], values[ORIGIN], offsets))
 
 
+class SynthesizeStyles(nn.Module):
+    """A code and what is added to its styles to its image."""
+
+    def __init__(self, networks: Networks, precision: Precision) -> None:
+        super().__init__()
+        self.styled = StyleSynthesis(networks.generator, precision.dtype)
+
+    def forward(self, w: Tensor, styles: Tensor) -> Tensor:
+        """float32 [B, L, D] and [B, S] to uint8 [B, R, R, 3]."""
+        return to_bytes(self.styled(self.styled.styles(w) + styles))
+
+
 class SynthesizeMulti(nn.Module):
     """Several codes and their weights to one image."""
 
@@ -65,6 +87,8 @@ def synthesis_module(space: Space, networks: Networks, precision: Precision) -> 
     """What makes images of codes of a space of `SPACES`; takes their parts in order."""
     if space is Space.MULTI:
         return SynthesizeMulti(networks, precision)
+    if space is Space.STYLE:
+        return SynthesizeStyles(networks, precision)
     make = feature_synthesis if space is Space.FEATURE else layered_synthesis
     return SynthesizeOffsets(make(networks, precision), tuple(SPACES[space](networks).parts))
 

@@ -18,12 +18,13 @@ from relatent_export.directions.finders.finder import Finder, FinderInput, Need
 from relatent_export.directions.finders.registry import FINDERS
 from relatent_export.directions.labels import Labelled, read_by_hand, read_by_network
 from relatent_export.directions.measuring import Ruler
-from relatent_export.directions.points import codes_of, draw_points
+from relatent_export.directions.points import draw_points
 from relatent_export.directions.previews import save_preview
 from relatent_export.directions.wanted import SEED, Wanted
 from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
 from relatent_export.packs.directions import put_directions
+from relatent_export.packs.styles import add_styles
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
 
@@ -49,6 +50,11 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     _check_needs(folder, wanted, finder, pack)
     samples = finder.samples if wanted.samples is None else wanted.samples
     networks = load_networks(folder, pack.compare_size)
+    if finder.need is Need.GRADIENT and networks.attributes is None:
+        raise ValueError(
+            f"{folder}: expected a pack that was trained with its attribute network; {wanted.method} takes "
+            "gradients, which do not go through a graph in ONNX"
+        )
     attributes, controls = _measured(networks, pack, finder)
     labelled = None
     if finder.need is Need.LABELS:
@@ -85,6 +91,8 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     for direction in found if wanted.previews else []:
         assert wanted.previews is not None
         save_preview(direction, networks.generator, wanted.previews / f"{direction.name}.png")
+    if space is Space.STYLE:
+        add_styles(folder, networks)
     put_directions(folder, found)
     return found
 
@@ -106,7 +114,7 @@ def _space(wanted: Wanted, finder: Finder) -> Space:
 def _layers(wanted: Wanted, finder: Finder, space: Space, pack: Pack) -> range:
     if wanted.layers is None:
         return range(pack.layers)
-    if space is Space.Z or finder.need is Need.CONTROLS:
+    if space in (Space.Z, Space.STYLE) or finder.need is Need.CONTROLS:
         raise ValueError(f"--layers: expected none for {wanted.method} in {space}")
     first, last = wanted.layers
     if not 0 <= first <= last < pack.layers:
@@ -136,7 +144,7 @@ def _check_needs(folder: Path, wanted: Wanted, finder: Finder, pack: Pack) -> No
             f"{folder}: expected --labels, or a pack that has an attribute network; "
             f"without either there are {without}"
         )
-    if finder.need is Need.CONTROLS and not pack.attributes:
+    if finder.need in (Need.CONTROLS, Need.GRADIENT) and not pack.attributes:
         raise ValueError(
             f"{folder}: expected a pack that has an attribute network; without one there are {without}, "
             "and boundary with --labels"
@@ -178,7 +186,7 @@ def _labelled(
 ) -> Labelled:
     if wanted.labels is not None:
         return read_by_hand(wanted.labels, networks.generator, space, wanted.truncation)
-    read = reader_of(networks)
+    read = reader_of(networks, space)
     return read_by_network(networks, read, attributes, space, samples, wanted.seed, wanted.work)
 
 
@@ -188,8 +196,6 @@ def ruler_of(networks: Networks, attributes: tuple[Attribute, ...], space: Space
     Raises:
         ValueError: it has none.
     """
-    generator, read = networks.generator, reader_of(networks)
-    codes = codes_of(generator, space)
     plain = Space.W if space is Space.W_PLUS else space  # genuine codes, not mixed ones
-    points = draw_points(generator, plain, MEASURED_ON, SEED)
-    return Ruler(attributes, lambda moved: read(codes(moved)), points)
+    points = draw_points(networks.generator, plain, MEASURED_ON, SEED)
+    return Ruler(attributes, reader_of(networks, space), points)

@@ -11,6 +11,7 @@ from relatent.core.domain import domain_table
 from relatent.core.manifest import FORMAT, MANIFEST, read_manifest
 from relatent.core.methods import StartRule
 from relatent.core.pack import Pack, read_pack
+from relatent.core.spaces import Space
 from relatent_export.analysis.domain import measure_domain
 from relatent_export.objectives.methods import METHODS, available
 from relatent_export.packs.pack import method_tables
@@ -43,7 +44,8 @@ def set_methods(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
     if not found:
         raise ValueError(f"methods: the networks of {folder} allow none of {', '.join(names)}")
     manifest = read_manifest(folder / MANIFEST)
-    manifest |= method_tables(networks, found, _rates(pack), pack.default_method.terms)
+    kept = [Space.STYLE] if Space.STYLE in pack.spaces else []
+    manifest |= method_tables(networks, found, _rates(pack), pack.default_method.terms, kept)
     if (domain := measure_domain(networks)) is not None:
         manifest["domain"] = domain_table(domain)
     with named(folder / MANIFEST), whole_file(folder / MANIFEST) as partial:

@@ -19,7 +19,7 @@ from relatent.core.manifest import FORMAT, MANIFEST
 from relatent.core.methods import method_table
 from relatent.core.pack import DIRECTIONS, LATENTS, file_digest
 from relatent.core.presets import presets_table
-from relatent.core.spaces import code_parts_table
+from relatent.core.spaces import Space, code_parts_table
 from relatent_export.analysis.domain import measure_domain
 from relatent_export.directions.controls import Measured
 from relatent_export.nets.networks import Networks
@@ -124,7 +124,11 @@ def _write_files(
 
 
 def method_tables(
-    networks: Networks, methods: Sequence[str], rates: Mapping[str, float], weights: Mapping[str, float]
+    networks: Networks,
+    methods: Sequence[str],
+    rates: Mapping[str, float],
+    weights: Mapping[str, float],
+    spaces: Sequence[Space] = (),
 ) -> dict[str, Any]:
     """A manifest's tables `methods`, `spaces` and `presets`.
 
@@ -133,11 +137,13 @@ def method_tables(
         methods: by name, the default first.
         rates: Adam's step size by start, `encoder` and `mean`.
         weights: default weights of the objectives' terms; their own if left out.
+        spaces: of codes, besides those that methods find codes in.
     """
     return {
         "methods": {name: method_table(describe(name, networks, rates, weights)) for name in methods},
         "spaces": {
-            str(space): code_parts_table(shape) for space, shape in code_parts(networks, methods).items()
+            str(space): code_parts_table(shape)
+            for space, shape in code_parts(networks, methods, spaces).items()
         },
         "presets": presets_table(presets(methods)),
     }

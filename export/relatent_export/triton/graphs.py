@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from relatent.core.graphs import Role
-from relatent.core.spaces import CodeParts
+from relatent.core.spaces import CodeParts, Space
 from relatent_export.analysis.quality import mean_squared_error, psnr, ssim
 from relatent_export.attributes.identity import SIMILARITY, with_identity
 from relatent_export.compile.loop import assemble
@@ -132,7 +132,7 @@ class _Recipe:
     code: CodeParts | None = None
 
 
-def _recipes(networks: Networks, methods: Sequence[str]) -> dict[str, _Recipe]:
+def _recipes(networks: Networks, methods: Sequence[str], spaces: Sequence[Space]) -> dict[str, _Recipe]:
     """How each graph but refinement's is made, of those that the networks allow and the methods need."""
     recipes: dict[str, _Recipe] = {}
     if networks.encoder is not None:
@@ -147,7 +147,7 @@ def _recipes(networks: Networks, methods: Sequence[str]) -> dict[str, _Recipe]:
         recipes[Role.ATTRIBUTES] = _Recipe(Attributes, ("image",), ("attributes",))
     if networks.forced_encoder is not None and "force_in_domain" in methods:
         recipes[Role.ENCODE_FORCED] = _encoding(networks.forced_encoder)
-    for space, shape in code_parts(networks, methods).items():
+    for space, shape in code_parts(networks, methods, spaces).items():
         module = partial(synthesis_module, space)
         recipes[shape.graph] = _Recipe(module, tuple(shape.parts), ("image",), shape)
     return recipes
@@ -170,10 +170,12 @@ def _refinements(methods: Sequence[str]) -> dict[str, MethodRecipe]:
     return {recipe.graph: recipe for recipe in recipes if recipe.graph is not None}
 
 
-def roles(networks: Networks, methods: Sequence[str] = LIGHT) -> tuple[str, ...]:
+def roles(
+    networks: Networks, methods: Sequence[str] = LIGHT, spaces: Sequence[Space] = ()
+) -> tuple[str, ...]:
     """The graphs that a pack of these networks has, in the order in which they are built."""
     methods = available(networks, methods)
-    return (*_recipes(networks, methods), *_given(networks), *_refinements(methods))
+    return (*_recipes(networks, methods, spaces), *_given(networks), *_refinements(methods))
 
 
 def all_roles() -> tuple[str, ...]:
@@ -187,6 +189,7 @@ def build_graphs(
     target: Target = Target.CPU,
     precision: Precision = Precision.FLOAT32,
     methods: Sequence[str] = LIGHT,
+    spaces: Sequence[Space] = (),
 ) -> Iterator[tuple[str, onnx.ModelProto]]:
     """Export a pack's graphs one after another.
 
@@ -196,13 +199,14 @@ def build_graphs(
         target: what they will run on.
         precision: of those that the target has it for.
         methods: ways of inverting, by name; those that the networks do not allow are left out.
+        spaces: of codes, besides those that methods find codes in.
 
     Yields:
         The graph's role (of those in `relatent.core.graphs` what the pack has networks for, and each
         method's) and the model, free of anything that names the machine it was made on.
     """
     examples, methods = _examples(networks), available(networks, methods)
-    for role, recipe in _recipes(networks, methods).items():
+    for role, recipe in _recipes(networks, methods, spaces).items():
         inputs = example_parts(recipe.code) if recipe.code else [examples[name] for name in recipe.inputs]
         held = graph_precision(role, target, precision)
         module = recipe.module(networks, held).eval()

@@ -11,6 +11,7 @@ from tritonclient.grpc import model_config_pb2
 
 from relatent.core.graphs import PACK, REVISION, Role, graph_name, is_refinement
 from relatent.core.pack import read_pack
+from relatent.core.spaces import Space
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.precision import Precision
 from relatent_export.nets.networks import Networks
@@ -62,7 +63,9 @@ def write_repository(
         raise OtherWeights(
             f"{pack}: revision: the manifest says {manifest.revision}, the weights have {networks.revision}"
         )
-    return write_models(manifest.name, networks, into, target, precision, tuple(manifest.methods))
+    return write_models(
+        manifest.name, networks, into, target, precision, tuple(manifest.methods), tuple(manifest.spaces)
+    )
 
 
 def write_models(
@@ -72,6 +75,7 @@ def write_models(
     target: Target = Target.CPU,
     precision: Precision = Precision.FLOAT32,
     methods: Sequence[str] = LIGHT,
+    spaces: Sequence[Space] = (),
 ) -> list[Path]:
     """Export networks as the models of a pack called `name`, in place of an earlier pack's of that name.
 
@@ -81,9 +85,9 @@ def write_models(
         OSError: they cannot be written; names the file.
     """
     models, revision, most = [], networks.revision, _max_batch(networks.generator.config.resolution)
-    graphs = build_graphs(networks, target=target, precision=precision, methods=methods)
+    graphs = build_graphs(networks, target=target, precision=precision, methods=methods, spaces=spaces)
     earlier = [graph_name(name, role) for role in all_roles()]
-    count = len(roles(networks, methods))
+    count = len(roles(networks, methods, spaces))
     with whole_folder(into, name, stale=earlier) as partial:
         for role, model in progress(graphs, f"exporting {name}", total=count, unit="graph"):
             models.append(graph_name(name, role))

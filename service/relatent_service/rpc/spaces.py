@@ -16,6 +16,7 @@ SPACES = {
     Space.FEATURE: types_pb2.LATENT_SPACE_FEATURE,
     Space.LAYERED: types_pb2.LATENT_SPACE_LAYERED,
     Space.MULTI: types_pb2.LATENT_SPACE_MULTI,
+    Space.STYLE: types_pb2.LATENT_SPACE_S,
 }
 TYPES = {"float32": types_pb2.ELEMENT_TYPE_FLOAT32, "float16": types_pb2.ELEMENT_TYPE_FLOAT16}
 LAYOUTS: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}

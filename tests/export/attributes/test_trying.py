@@ -59,7 +59,7 @@ def test_what_answers_differ_by_does_not_depend_on_a_batch(small: Networks, tmp_
 def test_codes_are_read_as_their_images_are_but_for_the_rounding(small: Networks, tmp_path: Path) -> None:
     adapted = adapt_networks([ImageNetwork(write_means(tmp_path / "means.onnx"))], small.generator)
     codes = small.generator.codes(torch.randn(3, 8, generator=torch.Generator().manual_seed(2)), 1.0)
-    read = synthesis_reader(adapted.graph, small.generator)
+    read = synthesis_reader(adapted.graph, small.generator.synthesis)
     images = to_bytes(small.generator.synthesis(codes)).numpy()
     expected = open_session(parse_graph(adapted.graph)).run([READINGS], {IMAGE: images})[0]
     found = read(codes.numpy())

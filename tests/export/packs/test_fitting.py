@@ -267,8 +267,8 @@ def test_a_run_goes_on_from_what_an_interrupted_one_has_read(
     words = ["--method", "boundary", "--samples", "300", "--work", str(packs / "work")]
     batches: list[int] = []
 
-    def interrupted(networks: Networks) -> Read:
-        read = reader_of(networks)
+    def interrupted(networks: Networks, space: Space) -> Read:
+        read = reader_of(networks, space)
 
         def once(codes: Floats) -> Floats:
             if len(batches) == 2:

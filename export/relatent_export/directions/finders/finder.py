@@ -30,6 +30,8 @@ class Need(StrEnum):
     """The pack's attribute network, or labels of the user's own."""
     CONTROLS = "controls"
     """The pack's attribute network, and how attributes answer to codes."""
+    GRADIENT = "gradient"
+    """The pack's attribute network, one that gradients go through."""
 
 
 @dataclass(frozen=True)

@@ -27,15 +27,16 @@ def direction_of(
     Args:
         given: the space and the layers.
         name: of the direction.
-        vector: of unit norm, [D] in W and [Z] in Z; of unit norm in each layer, [L, D], in W+.
+        vector: of unit norm, [D] in W, [Z] in Z and [1, S] in S; of unit norm in each layer, [L, D], in W+.
         attribute: that it moves; empty where that is not known.
         bias: of its boundary.
         lengths: how far one unit of strength moves each layer; 1 each if left out.
     """
     config = given.networks.generator.config
-    rows = 1 if given.space is Space.Z else config.layers
+    rowless = given.space in (Space.Z, Space.STYLE)
+    rows = 1 if rowless else config.layers
     vectors = np.broadcast_to(vector, (rows, vector.shape[-1])) if vector.ndim == 1 else vector
-    layers = range(1) if given.space is Space.Z else given.layers
+    layers = range(1) if rowless else given.layers
     return Direction(
         name=name,
         vector=np.array(vectors, np.float32),

@@ -9,6 +9,7 @@ from relatent_export.directions.finders.finder import Finder, Need
 from relatent_export.directions.finders.mean_jacobian import find_by_jacobian
 from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
+from relatent_export.directions.finders.style_space import find_channels
 
 FINDERS = {
     "boundary": Finder(
@@ -27,6 +28,13 @@ FINDERS = {
     ),
     "pca": Finder(find_components, "GANSpace (Härkönen et al. 2020)", samples=100_000, reach=10),
     "closed_form": Finder(find_closed_form, "SeFa (Shen and Zhou 2021)", reach=3),
+    "style_space": Finder(
+        find_channels,
+        "StyleSpace (Wu et al. 2021): one channel an attribute",
+        Need.GRADIENT,
+        (Space.STYLE,),
+        samples=4_096,
+    ),
     "orthogonal_jacobian": Finder(
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE
     ),

@@ -23,7 +23,7 @@ _MODES = {
 
 
 def read_move(pack: Pack, move: editing_pb2.DirectionMove, max_images: int, field: str) -> DirectionMove:
-    """A move of codes of W+.
+    """A move of codes.
 
     Raises:
         InvalidField: a field is not what it must be, or a direction is of Z.
@@ -31,6 +31,8 @@ def read_move(pack: Pack, move: editing_pb2.DirectionMove, max_images: int, fiel
     """
     direction = _find(pack, move.direction, f"{field}.direction", of_z=False)
     strengths = read_numbers(move.strengths, max_images, f"{field}.strengths")
+    if direction.space is Space.STYLE:
+        return _complete(pack, _style_move(direction, strengths, move, field), move, field)
     layers = read_layers(pack, move.layers, f"{field}.layers") if move.HasField("layers") else None
     plain = DirectionMove(direction, strengths, layers)
     if not plain.moves:
@@ -83,6 +85,17 @@ def read_layers(pack: Pack, layers: editing_pb2.LayerRange, field: str) -> tuple
     return layers.first, layers.last
 
 
+def _style_move(
+    direction: Direction, strengths: tuple[float, ...], move: editing_pb2.DirectionMove, field: str
+) -> DirectionMove:
+    """A move of styles, which have no layers of a code and no boundary."""
+    if move.HasField("layers"):
+        raise InvalidField(f"{field}.layers", "expected none: a direction of S moves styles, not layers")
+    if _MODES.get(move.mode):
+        raise InvalidField(f"{field}.mode", "expected RELATIVE (1): a direction of S has no boundary")
+    return DirectionMove(direction, strengths)
+
+
 def _find(pack: Pack, name: str, field: str, *, of_z: bool) -> Direction:
     direction = find_direction(pack, name, field)
     if of_z and direction.space is not Space.Z:
@@ -93,7 +106,7 @@ def _find(pack: Pack, name: str, field: str, *, of_z: bool) -> Direction:
     if not of_z and direction.space is Space.Z:
         raise InvalidField(
             field,
-            f"expected a direction of W or W+; {name!r} is of Z, before the mapping network, and moves no "
+            f"expected a direction of W, W+ or S; {name!r} is of Z, before the mapping network, and moves no "
             "code: use Sample with z_moves",
         )
     return direction
@@ -114,6 +127,14 @@ def _complete(pack: Pack, plain: DirectionMove, move: editing_pb2.DirectionMove,
         _find(pack, name, f"{field}.conditions[{index}]", of_z=of_z)
         for index, name in enumerate(move.conditions)
     )
+    of_styles = plain.direction.space is Space.STYLE
+    for index, condition in enumerate(conditions):
+        if (condition.space is Space.STYLE) is not of_styles:
+            raise InvalidField(
+                f"{field}.conditions[{index}]",
+                f"expected a direction that moves what {plain.direction.name!r} of "
+                f"{plain.direction.space.upper()} moves; {condition.name!r} is of {condition.space.upper()}",
+            )
     complete = replace(plain, absolute=_MODES[move.mode], conditions=conditions)
     if conditions and not complete.moves:
         raise InvalidField(
@@ -126,6 +147,6 @@ def _complete(pack: Pack, plain: DirectionMove, move: editing_pb2.DirectionMove,
 
 
 def _where(move: DirectionMove) -> str:
-    if move.direction.space is Space.Z:
-        return "Z"
+    if move.direction.space in (Space.Z, Space.STYLE):
+        return move.direction.space.upper()
     return f"layers {move.span.start} to {move.span.stop - 1}"

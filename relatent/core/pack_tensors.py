@@ -1,0 +1,84 @@
+"""What a pack's tensor files hold, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from relatent.core.directions import Direction, direction_space, read_direction
+from relatent.core.manifest import PackError, reading
+from relatent.core.methods import finite
+from relatent.core.spaces import PLAIN, STYLES, CodeParts, Space
+
+Array = NDArray[np.float32]
+
+
+def read_tensors(path: Path) -> dict[str, Array]:
+    """A file's tensors by name.
+
+    Raises:
+        PackError: it is missing or unreadable.
+    """
+    with reading(path):
+        return load_file(path)
+
+
+def check_shape(path: Path, name: str, array: Array, shape: tuple[int, ...]) -> None:
+    """Check that a tensor is float32 of a shape, and finite.
+
+    Raises:
+        PackError: it is not.
+    """
+    if array.shape != shape or array.dtype != np.float32:
+        got = f"{array.dtype} {list(array.shape)}"
+        raise PackError(f"{path}: {name}: expected float32 {list(shape)}, got {got}")
+    if not np.isfinite(array).all():
+        raise PackError(f"{path}: {name}: expected finite numbers, got others among them")
+
+
+def vector_shapes(
+    shape: tuple[int, int], z_width: int, spaces: Mapping[Space, CodeParts]
+) -> dict[Space, tuple[int, ...]]:
+    """Of directions' vectors, by the space that they are of.
+
+    Args:
+        shape: of a W+ code.
+        z_width: of what samples are drawn from.
+        spaces: what the pack's codes are made of.
+    """
+    shapes: dict[Space, tuple[int, ...]] = {Space.Z: (1, z_width), **dict.fromkeys(PLAIN, shape)}
+    if Space.STYLE in spaces:
+        shapes[Space.STYLE] = (1, *spaces[Space.STYLE].parts[STYLES].shape)
+    return shapes
+
+
+def read_directions(
+    path: Path, entries: Sequence[Mapping[str, Any]], shapes: Mapping[Space, tuple[int, ...]]
+) -> dict[str, Direction]:
+    """Directions by name.
+
+    Args:
+        path: of the file with their vectors; it need not be there where there are no directions.
+        entries: of the manifest.
+        shapes: of vectors, by the space that they are of.
+
+    Raises:
+        PackError: the file is missing or unreadable, or a vector is not of its space's shape.
+        ValueError, KeyError, TypeError: an entry has a field too few or one that is not what it must be.
+    """
+    vectors = read_tensors(path) if entries else {}
+    directions = {}
+    for entry in entries:
+        name = entry["name"]
+        if (space := direction_space(entry)) not in shapes:
+            raise ValueError(f"direction {name!r}: space: the pack has no codes of {space}")
+        check_shape(path, name, vectors[name], shapes[space])
+        for key in ("bias", "calibration", "min_strength", "max_strength"):
+            finite(f"direction {name!r}: {key}", entry[key])
+        directions[name] = read_direction(entry, vectors[name])
+    return directions
