@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         LossTerm,
         MethodInfo,
         PackInfo,
+        TextInfo,
     )
     from relatent.client.errors import (
         CallError,
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from relatent.client.seeds import (
         SeedPath,
     )
+    from relatent.client.texts import Text
     from relatent.client.transfers import (
         AttributeReading,
         Transfer,
@@ -204,6 +206,8 @@ __all__ = [
     "StopReason",
     "SynthesizedImage",
     "TargetOutcome",
+    "Text",
+    "TextInfo",
     "Timings",
     "Transfer",
     "Truncate",

@@ -92,6 +92,9 @@ def add_inversion(parser: argparse.ArgumentParser) -> None:
         help="refuse images less plausible than this: 0.01 refuses one genuine image of a hundred",
     )
     group.add_argument(
+        "--prompt", metavar="TEXT", help="what images shall show, for methods that take a text"
+    )
+    group.add_argument(
         "--steps", type=whole_or_none, metavar="N", help="refinement steps; 0: the encoder alone"
     )
     group.add_argument(
@@ -163,6 +166,8 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
         options["restarts"] = args.restarts
     if args.min_in_domain is not None:
         options["min_in_domain"] = args.min_in_domain
+    if args.prompt is not None:
+        options["text"] = args.prompt
     if args.steps is not None:
         options["steps"] = args.steps
     if args.learning_rate is not None:

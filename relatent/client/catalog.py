@@ -26,6 +26,7 @@ class DirectionInfo:
         method: the finder that found it; empty where not known.
         leak: mean change of all other attributes, in percent of their ranges, where it takes its own a
             quarter of its range; None where not measured.
+        learned: whether a network moves codes, each by a way of its own, rather than one vector all alike.
     """
 
     name: str
@@ -40,6 +41,24 @@ class DirectionInfo:
     source: str
     method: str = ""
     leak: float | None = None
+    learned: bool = False
+
+
+@dataclass(frozen=True)
+class TextInfo:
+    """Edits by texts (`relatent.Text`) that a pack has.
+
+    Attributes:
+        tokens: of a text at most.
+        neutral: what the pack's images show in general, for `Text.neutral`.
+        strength: of `Text.strength` unless told otherwise.
+        beta: of `Text.beta` unless told otherwise.
+    """
+
+    tokens: int
+    neutral: str
+    strength: float
+    beta: float
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,7 @@ class PackInfo:
         domain: how far genuine images are from what its generator makes; None where it does not know.
         described: the attributes, by name.
         exact_edits: whether edits may aim at attributes (`Reach`).
+        text: edits by texts (`Text`); None where it has no image-text model.
     """
 
     name: str
@@ -131,6 +151,7 @@ class PackInfo:
     domain: Domain | None = None
     described: Mapping[str, AttributeInfo] = field(default_factory=dict)
     exact_edits: bool = False
+    text: TextInfo | None = None
 
 
 @dataclass(frozen=True)

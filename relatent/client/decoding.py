@@ -14,6 +14,7 @@ from relatent.client.catalog import (
     LossTerm,
     MethodInfo,
     PackInfo,
+    TextInfo,
 )
 from relatent.client.errors import ContractError
 from relatent.client.images import picture
@@ -211,7 +212,12 @@ def pack_info(message: catalog_pb2.Pack) -> PackInfo:
             for each in message.described_attributes
         },
         exact_edits=message.exact_edits,
+        text=_text(message.text) if message.HasField("text") else None,
     )
+
+
+def _text(message: catalog_pb2.TextModel) -> TextInfo:
+    return TextInfo(message.tokens, message.neutral, message.strength, message.beta)
 
 
 def _domain(message: catalog_pb2.Domain) -> Domain:
@@ -252,6 +258,7 @@ def _direction(message: catalog_pb2.Direction) -> DirectionInfo:
         source=message.source,
         method=message.method,
         leak=message.leak if message.HasField("leak") else None,
+        learned=message.learned,
     )
 
 

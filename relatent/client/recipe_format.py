@@ -21,6 +21,7 @@ from relatent.client.errors import InputError
 from relatent.client.goals import Goal, Reach
 from relatent.client.latents import LatentCode
 from relatent.client.requests import Interpolate, InvertOptions, Mix, Move, Operation, Reduce, Truncate
+from relatent.client.texts import Text
 from relatent.client.transfers import Transfer
 from relatent.client.within import Within
 from relatent.core.stopping import Plateau
@@ -43,6 +44,7 @@ _KINDS: Mapping[str, type[Any]] = {
     "truncate": Truncate,
     "reduce": Reduce,
     "reach": Reach,
+    "text": Text,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _MASKS = ("inversion.mask", "within.mask")

@@ -11,6 +11,7 @@ from relatent.client.goals import Reach, duration, several, target_message
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.results import Checkpoint
+from relatent.client.texts import Text, text_message
 from relatent.client.transfers import Transfer, transfer_message
 from relatent.core.fit import Fit
 from relatent.core.presets import Preset
@@ -50,6 +51,8 @@ class InvertOptions(TypedDict, total=False):
     """Adam's step size, in the coordinates that the pack's graph steps in."""
     weights: Mapping[str, float]
     """Weights of the objective's terms by name, as the method's `losses` list them."""
+    text: str
+    """What the image shall show, for methods with an input `text`, which need it."""
     mask: ImageInput
     """Where the image counts: white fully, black not at all. Same proportions as the image."""
     target_loss: float
@@ -71,7 +74,7 @@ class Move:
     What strengths mean is `relatent.core.directions`'s to say.
 
     Attributes:
-        direction: its name, as the catalog lists it; of Z for samples, else of W or W+.
+        direction: its name, as the catalog lists it; of Z for samples, else of W, W+ or S.
         strength: how far, or several for a strip of images; one for samples.
         absolute: whether a strength is the signed distance to the boundary to arrive at, rather
             than to go.
@@ -129,7 +132,7 @@ class Reduce:
     """Leave of the code its W+ part, without what it has besides."""
 
 
-Operation: TypeAlias = Move | Mix | Interpolate | Transfer | Truncate | Reduce | Reach
+Operation: TypeAlias = Move | Mix | Interpolate | Transfer | Truncate | Reduce | Reach | Text
 
 
 def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
@@ -219,6 +222,8 @@ def _operation_message(operation: Operation) -> editing_pb2.Operation:
             return editing_pb2.Operation(reduction=editing_pb2.Reduction())
         case Reach():
             return editing_pb2.Operation(attribute_target=target_message(operation))
+        case Text():
+            return editing_pb2.Operation(text=text_message(operation))
 
 
 def _preset(options: InvertOptions) -> types_pb2.Preset.ValueType:
@@ -231,7 +236,9 @@ def _preset(options: InvertOptions) -> types_pb2.Preset.ValueType:
 
 def _refinement(options: InvertOptions) -> inversion_pb2.Refinement:
     message = inversion_pb2.Refinement(
-        weights=options.get("weights"), best_at_deadline=options.get("best_at_deadline", False)
+        weights=options.get("weights"),
+        best_at_deadline=options.get("best_at_deadline", False),
+        text=options.get("text", ""),
     )
     if "steps" in options:
         if not 0 <= options["steps"] < 2**32:

@@ -13,9 +13,11 @@ from typing import TypeAlias
 import numpy as np
 
 from relatent.core.codes import Codes, NoSuchCode
-from relatent.core.edits import DirectionMove, ExpressionTransfer, StyleMix, Truncation
+from relatent.core.directions import Direction
+from relatent.core.edits import DirectionMove, ExpressionTransfer, LearnedMove, StyleMix, Truncation
 from relatent.core.spaces import PLAIN, Space
 from relatent.core.targets import AttributeTarget
+from relatent.core.text import TextMove
 
 
 class CodeOutOfRange(ArithmeticError):
@@ -69,7 +71,8 @@ class Reduction:
 PlainOperation: TypeAlias = (
     DirectionMove | StyleMix | ExpressionTransfer | Interpolation | Truncation | Reduction
 )
-CodeOperation: TypeAlias = PlainOperation | AttributeTarget
+CodeOperation: TypeAlias = PlainOperation | AttributeTarget | LearnedMove | TextMove
+"""Those that are not plain need a pack's graphs."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,11 @@ class CodeEdit:
         Raises:
             CodeOutOfRange: an operation leaves the range of float32.
             NoSuchCode: an operation has no meaning for codes of this space; `spaces` tells beforehand.
-            TypeError: an operation is a target.
+            TypeError: an operation needs a pack's graphs.
         """
         for index, operation in enumerate(self.operations):
-            if isinstance(operation, AttributeTarget):
-                raise TypeError("a target needs images to be read")
+            if isinstance(operation, AttributeTarget | LearnedMove | TextMove):
+                raise TypeError(f"a {type(operation).__name__} needs a pack's graphs")
             codes = applied(operation, index, codes)
         return codes
 
@@ -140,6 +143,15 @@ def applied(operation: PlainOperation, index: int, codes: Codes) -> Codes:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         codes = _applied(operation, codes)
+    return within_range(codes, index)
+
+
+def within_range(codes: Codes, index: int) -> Codes:
+    """Codes that the `index`th operation made, if they are within the range of float32.
+
+    Raises:
+        CodeOutOfRange: they are not.
+    """
     if not all(np.isfinite(array).all() for array in codes.parts.values()):
         raise CodeOutOfRange(index)
     return codes
@@ -159,7 +171,7 @@ class MeaninglessOperation(ValueError):
 
 def _applied(operation: PlainOperation, codes: Codes) -> Codes:
     match operation:
-        case DirectionMove(direction=direction) if direction.space is Space.STYLE:
+        case DirectionMove(direction=Direction(space=Space.STYLE) as direction):
             return codes.styled(operation.apply, direction.vector.shape[1])
         case Interpolation():
             return operation.apply(codes)
@@ -174,10 +186,12 @@ def _applied(operation: PlainOperation, codes: Codes) -> Codes:
 
 def _space_after(operation: CodeOperation, space: Space) -> Space:
     match operation:
-        case DirectionMove(direction=direction) if direction.space is Space.STYLE:
+        case TextMove() | DirectionMove(direction=Direction(space=Space.STYLE)):
             if space not in (*PLAIN, Space.STYLE):
-                raise NoSuchCode(f"a direction of {Space.STYLE} moves codes of w, w+ and s, not of {space}")
+                raise NoSuchCode(f"styles are moved of codes of w, w+ and s, not of {space}")
             return Space.STYLE
+        case LearnedMove() if space is Space.MULTI:
+            raise NoSuchCode(f"a learned direction moves one code of {Space.W_PLUS}, not several at once")
         case Reduction() if space is Space.MULTI:
             raise NoSuchCode(f"a code of {space} is several of {Space.W_PLUS} and has no such part alone")
         case Reduction():

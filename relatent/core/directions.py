@@ -50,6 +50,8 @@ class Direction:
         samples: how many it was found with; None where there were none.
         leak: mean change of all other attributes, in percent of their ranges, where it takes its own a
             quarter of its range; None where not measured.
+        learned: whether a network moves codes, the graph in the role `move_NAME`, and no vector, which is
+            zero then; strengths are relative.
 
     Raises:
         ValueError: the lengths are not one such number a layer.
@@ -72,6 +74,7 @@ class Direction:
     seed: int | None = None
     samples: int | None = None
     leak: float | None = None
+    learned: bool = False
 
     def __post_init__(self) -> None:
         layers = len(self.vector)
@@ -125,7 +128,8 @@ def direction_entry(direction: Direction) -> dict[str, Any]:
     texts = {"licence": direction.licence, "source": direction.source, "method": direction.method}
     numbers = {"seed": direction.seed, "samples": direction.samples, "leak": direction.leak}
     told = {name: text for name, text in texts.items() if text}
-    return entry | told | {name: number for name, number in numbers.items() if number is not None}
+    kind = {"learned": True} if direction.learned else {}
+    return entry | told | kind | {name: number for name, number in numbers.items() if number is not None}
 
 
 def direction_space(entry: Mapping[str, Any]) -> Space:

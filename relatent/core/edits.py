@@ -107,6 +107,24 @@ class DirectionMove:
 
 
 @dataclass(frozen=True)
+class LearnedMove:
+    """Move codes along a learned direction.
+
+    Attributes:
+        direction: which.
+        strengths: how far, one for each code; or several for one code, which make a strip.
+    """
+
+    direction: Direction
+    strengths: tuple[float, ...]
+
+    @property
+    def strip(self) -> tuple[float, ...]:
+        """The numbers that may be several."""
+        return self.strengths
+
+
+@dataclass(frozen=True)
 class StyleMix:
     """Replace layers of codes by those of another.
 

@@ -12,6 +12,8 @@ a role of its own, which the method names (`relatent.core.methods`).
 | `read`, `read_SPACE` | the same to image and attributes: two graphs one after the other, in one call |
 | `assess` | image and reference, uint8 [R, R, 3], to one float32 [1] a metric |
 | `attributes` | image uint8 [R, R, 3] to attributes float32 [A] |
+| `move_NAME` | w float32 [L, D] and strength float32 [1] to w: a learned direction |
+| `text` | ids and mask int64 [T] to embedding float32 [E]: what a text means, of any length |
 """
 
 from __future__ import annotations
@@ -42,11 +44,21 @@ class Role(StrEnum):
     READ_MULTI = "read_multi"
     ASSESS = "assess"
     ATTRIBUTES = "attributes"
+    TEXT = "text"
+
+
+MOVE = "move_"
+"""What begins the roles of learned directions' graphs."""
 
 
 def is_refinement(role: str) -> bool:
     """Whether the graph in a role refines, as methods have it."""
-    return role not in set(Role)
+    return role not in set(Role) and not role.startswith(MOVE)
+
+
+def move_role(direction: str) -> str:
+    """The role of a learned direction's graph."""
+    return f"{MOVE}{direction}"
 
 
 def graph_name(pack: str, role: str) -> str:

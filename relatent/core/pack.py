@@ -5,6 +5,7 @@ A pack is a folder:
     pack.toml               the manifest, with the SHA-256 of every other file (`relatent.core.manifest`)
     latents.safetensors     `mean`, float32 [L, D]
     controls.safetensors    `jacobian`, float32 [A, L, D], for exact edits (`relatent.core.controls`)
+    text.safetensors        for edits by texts, as `tokenizer.json` is (`relatent.core.text`)
     directions.safetensors  one float32 array a direction, [L, D], [1, Z] for those of Z or [1, S] for those
                             of S; each layer of unit norm or zero (`relatent.core.directions`)
 
@@ -28,12 +29,13 @@ from relatent.core.attributes import Attribute, read_attribute
 from relatent.core.controls import CONTROLS, JACOBIAN, Controls, read_controls
 from relatent.core.directions import Direction
 from relatent.core.domain import Domain, read_domain
-from relatent.core.graphs import Role, graph_name
+from relatent.core.graphs import Role, graph_name, move_role
 from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, read_method
 from relatent.core.pack_tensors import check_shape, read_directions, read_tensors, vector_shapes
 from relatent.core.presets import Preset, PresetChoice, read_presets
 from relatent.core.spaces import CODE, PLAIN, STYLES, CodePart, CodeParts, Space, read_code_parts
+from relatent.core.text import DEVIATION, TEXT, TOKENIZER, TextModel, read_text_model
 
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -69,6 +71,7 @@ class Pack:
         presets: what each stands for; empty where the pack has none.
         domain: how far genuine images are from what the generator makes; None where it was not measured.
         controls: how attributes answer to codes; None where it was not measured.
+        text: what it knows of texts; None where it has no image-text model.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Pack:
     presets: Mapping[Preset, PresetChoice] = field(default_factory=dict)
     domain: Domain | None = None
     controls: Controls | None = None
+    text: TextModel | None = None
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
@@ -123,6 +127,8 @@ class Pack:
             *(shape.graph for shape in self.spaces.values()),
             *(method.graph for method in methods if method.graph is not None),
             *([] if self.controls is None else (shape.read_graph for shape in self.spaces.values())),
+            *([] if self.text is None else [Role.TEXT]),
+            *(move_role(name) for name, each in self.directions.items() if each.learned),
         ]
         return tuple(map(self.graph, dict.fromkeys(roles)))
 
@@ -167,6 +173,7 @@ def read_pack(folder: Path) -> Pack:
             presets=read_presets(manifest.get("presets", {}), manifest["methods"]),
             domain=read_domain(manifest["domain"]) if "domain" in manifest else None,
             controls=_controls(folder, manifest, attributes, shape),
+            text=_text(folder, manifest, spaces),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, PackError):
@@ -210,7 +217,7 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
         if Path(name).name != name:
             raise ValueError(f"files: expected names of files in the pack's folder, got {name!r}")
         path = folder / name
-        if name not in (LATENTS, DIRECTIONS, CONTROLS) and not path.exists():
+        if name not in (LATENTS, DIRECTIONS, CONTROLS, TEXT, TOKENIZER) and not path.exists():
             continue  # weights, which whoever serves may leave behind
         with reading(path):
             if file_digest(path) != expected:
@@ -246,6 +253,18 @@ def _controls(
     jacobian = read_tensors(folder / CONTROLS)[JACOBIAN]
     check_shape(folder / CONTROLS, JACOBIAN, jacobian, (len(attributes), *shape))
     return read_controls(manifest["controls"], jacobian)
+
+
+def _text(folder: Path, manifest: Mapping[str, Any], spaces: Mapping[Space, CodeParts]) -> TextModel | None:
+    if "text" not in manifest:
+        return None
+    if Space.STYLE not in spaces:
+        raise ValueError(f"text: expected codes of {Space.STYLE}, which texts move")
+    tensors = read_tensors(folder / TEXT)
+    check_shape(folder / TEXT, DEVIATION, tensors[DEVIATION], spaces[Space.STYLE].parts[STYLES].shape)
+    with reading(folder / TOKENIZER):
+        tokenizer = (folder / TOKENIZER).read_text("utf-8")
+    return read_text_model(manifest["text"], tokenizer, tensors)
 
 
 def _methods(manifest: Mapping[str, Any]) -> dict[str, Method]:

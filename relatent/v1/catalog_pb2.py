@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/catalog.proto\x12\x0brelatent.v1\x1a\x17relatent/v1/types.proto\"\x8f\x02\n\tDirection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tattribute\x18\x02 \x01(\t\x12\x13\n\x0b\x66irst_layer\x18\x03 \x01(\r\x12\x12\n\nlast_layer\x18\x04 \x01(\r\x12\x13\n\x0b\x63\x61libration\x18\x05 \x01(\x02\x12\x14\n\x0cmin_strength\x18\x06 \x01(\x02\x12\x14\n\x0cmax_strength\x18\x07 \x01(\x02\x12*\n\x05space\x18\x08 \x01(\x0e\x32\x1b.relatent.v1.DirectionSpace\x12\x0f\n\x07licence\x18\t \x01(\t\x12\x0e\n\x06source\x18\n \x01(\t\x12\x0e\n\x06method\x18\x0b \x01(\t\x12\x11\n\x04leak\x18\x0c \x01(\x02H\x00\x88\x01\x01\x42\x07\n\x05_leak\"0\n\x08LossTerm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_weight\x18\x02 \x01(\x02\"}\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x04\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x04\x12\x18\n\x10max_image_pixels\x18\x03 \x01(\x04\x12\x11\n\tmax_steps\x18\x04 \x01(\r\x12\x12\n\nmax_images\x18\x05 \x01(\r\"\x97\x02\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x05space\x18\x02 \x01(\x0e\x32\x18.relatent.v1.LatentSpace\x12%\n\x06losses\x18\x03 \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x04 \x01(\r\x12\x0e\n\x06starts\x18\x05 \x03(\t\x12\x0e\n\x06inputs\x18\x06 \x03(\t\x12\x33\n\x08measured\x18\x07 \x03(\x0b\x32!.relatent.v1.Method.MeasuredEntry\x12\x12\n\ncode_bytes\x18\x08 \x01(\x04\x1a/\n\rMeasuredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"R\n\x0cPresetChoice\x12#\n\x06preset\x18\x01 \x01(\x0e\x32\x13.relatent.v1.Preset\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x01(\r\"B\n\x06\x44omain\x12\x15\n\rtypical_cycle\x18\x01 \x01(\x02\x12\x11\n\tdeviation\x18\x02 \x01(\x02\x12\x0e\n\x06images\x18\x03 \x01(\r\"Q\n\tAttribute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0b\n\x03low\x18\x04 \x01(\x02\x12\x0c\n\x04high\x18\x05 \x01(\x02\"\x8b\x04\n\x04Pack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x12\n\nprovenance\x18\x05 \x01(\t\x12\x12\n\nresolution\x18\x06 \x01(\r\x12\x0e\n\x06layers\x18\x07 \x01(\r\x12\r\n\x05width\x18\x08 \x01(\r\x12\x12\n\nattributes\x18\t \x03(\t\x12*\n\ndirections\x18\n \x03(\x0b\x32\x16.relatent.v1.Direction\x12%\n\x06losses\x18\x0b \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x0c \x01(\r\x12\x0f\n\x07\x65ncoder\x18\r \x01(\x08\x12\x14\n\x0c\x63ompare_side\x18\x0e \x01(\r\x12\x0f\n\x07metrics\x18\x0f \x03(\t\x12$\n\x07methods\x18\x10 \x03(\x0b\x32\x13.relatent.v1.Method\x12*\n\x07presets\x18\x11 \x03(\x0b\x32\x19.relatent.v1.PresetChoice\x12#\n\x06\x64omain\x18\x12 \x01(\x0b\x32\x13.relatent.v1.Domain\x12\x34\n\x14\x64\x65scribed_attributes\x18\x13 \x03(\x0b\x32\x16.relatent.v1.Attribute\x12\x13\n\x0b\x65xact_edits\x18\x14 \x01(\x08\"\x12\n\x10ListPacksRequest\"Z\n\x11ListPacksResponse\x12 \n\x05packs\x18\x01 \x03(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits\"\x1e\n\x0eGetPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\"W\n\x0fGetPackResponse\x12\x1f\n\x04pack\x18\x01 \x01(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits*\x92\x01\n\x0e\x44irectionSpace\x12\x1f\n\x1b\x44IRECTION_SPACE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_SPACE_W\x10\x01\x12\x1a\n\x16\x44IRECTION_SPACE_W_PLUS\x10\x02\x12\x15\n\x11\x44IRECTION_SPACE_Z\x10\x03\x12\x15\n\x11\x44IRECTION_SPACE_S\x10\x05\x32\xa2\x01\n\x0e\x43\x61talogService\x12J\n\tListPacks\x12\x1d.relatent.v1.ListPacksRequest\x1a\x1e.relatent.v1.ListPacksResponse\x12\x44\n\x07GetPack\x12\x1b.relatent.v1.GetPackRequest\x1a\x1c.relatent.v1.GetPackResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/catalog.proto\x12\x0brelatent.v1\x1a\x17relatent/v1/types.proto\"\xa0\x02\n\tDirection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tattribute\x18\x02 \x01(\t\x12\x13\n\x0b\x66irst_layer\x18\x03 \x01(\r\x12\x12\n\nlast_layer\x18\x04 \x01(\r\x12\x13\n\x0b\x63\x61libration\x18\x05 \x01(\x02\x12\x14\n\x0cmin_strength\x18\x06 \x01(\x02\x12\x14\n\x0cmax_strength\x18\x07 \x01(\x02\x12*\n\x05space\x18\x08 \x01(\x0e\x32\x1b.relatent.v1.DirectionSpace\x12\x0f\n\x07licence\x18\t \x01(\t\x12\x0e\n\x06source\x18\n \x01(\t\x12\x0e\n\x06method\x18\x0b \x01(\t\x12\x11\n\x04leak\x18\x0c \x01(\x02H\x00\x88\x01\x01\x12\x0f\n\x07learned\x18\r \x01(\x08\x42\x07\n\x05_leak\"L\n\tTextModel\x12\x0e\n\x06tokens\x18\x01 \x01(\r\x12\x0f\n\x07neutral\x18\x02 \x01(\t\x12\x10\n\x08strength\x18\x03 \x01(\x02\x12\x0c\n\x04\x62\x65ta\x18\x04 \x01(\x02\"0\n\x08LossTerm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_weight\x18\x02 \x01(\x02\"}\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x04\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x04\x12\x18\n\x10max_image_pixels\x18\x03 \x01(\x04\x12\x11\n\tmax_steps\x18\x04 \x01(\r\x12\x12\n\nmax_images\x18\x05 \x01(\r\"\x97\x02\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x05space\x18\x02 \x01(\x0e\x32\x18.relatent.v1.LatentSpace\x12%\n\x06losses\x18\x03 \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x04 \x01(\r\x12\x0e\n\x06starts\x18\x05 \x03(\t\x12\x0e\n\x06inputs\x18\x06 \x03(\t\x12\x33\n\x08measured\x18\x07 \x03(\x0b\x32!.relatent.v1.Method.MeasuredEntry\x12\x12\n\ncode_bytes\x18\x08 \x01(\x04\x1a/\n\rMeasuredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"R\n\x0cPresetChoice\x12#\n\x06preset\x18\x01 \x01(\x0e\x32\x13.relatent.v1.Preset\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x01(\r\"B\n\x06\x44omain\x12\x15\n\rtypical_cycle\x18\x01 \x01(\x02\x12\x11\n\tdeviation\x18\x02 \x01(\x02\x12\x0e\n\x06images\x18\x03 \x01(\r\"Q\n\tAttribute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0b\n\x03low\x18\x04 \x01(\x02\x12\x0c\n\x04high\x18\x05 \x01(\x02\"\xb1\x04\n\x04Pack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x12\n\nprovenance\x18\x05 \x01(\t\x12\x12\n\nresolution\x18\x06 \x01(\r\x12\x0e\n\x06layers\x18\x07 \x01(\r\x12\r\n\x05width\x18\x08 \x01(\r\x12\x12\n\nattributes\x18\t \x03(\t\x12*\n\ndirections\x18\n \x03(\x0b\x32\x16.relatent.v1.Direction\x12%\n\x06losses\x18\x0b \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x0c \x01(\r\x12\x0f\n\x07\x65ncoder\x18\r \x01(\x08\x12\x14\n\x0c\x63ompare_side\x18\x0e \x01(\r\x12\x0f\n\x07metrics\x18\x0f \x03(\t\x12$\n\x07methods\x18\x10 \x03(\x0b\x32\x13.relatent.v1.Method\x12*\n\x07presets\x18\x11 \x03(\x0b\x32\x19.relatent.v1.PresetChoice\x12#\n\x06\x64omain\x18\x12 \x01(\x0b\x32\x13.relatent.v1.Domain\x12\x34\n\x14\x64\x65scribed_attributes\x18\x13 \x03(\x0b\x32\x16.relatent.v1.Attribute\x12\x13\n\x0b\x65xact_edits\x18\x14 \x01(\x08\x12$\n\x04text\x18\x15 \x01(\x0b\x32\x16.relatent.v1.TextModel\"\x12\n\x10ListPacksRequest\"Z\n\x11ListPacksResponse\x12 \n\x05packs\x18\x01 \x03(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits\"\x1e\n\x0eGetPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\"W\n\x0fGetPackResponse\x12\x1f\n\x04pack\x18\x01 \x01(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits*\x92\x01\n\x0e\x44irectionSpace\x12\x1f\n\x1b\x44IRECTION_SPACE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_SPACE_W\x10\x01\x12\x1a\n\x16\x44IRECTION_SPACE_W_PLUS\x10\x02\x12\x15\n\x11\x44IRECTION_SPACE_Z\x10\x03\x12\x15\n\x11\x44IRECTION_SPACE_S\x10\x05\x32\xa2\x01\n\x0e\x43\x61talogService\x12J\n\tListPacks\x12\x1d.relatent.v1.ListPacksRequest\x1a\x1e.relatent.v1.ListPacksResponse\x12\x44\n\x07GetPack\x12\x1b.relatent.v1.GetPackRequest\x1a\x1c.relatent.v1.GetPackResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -24,34 +24,36 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_METHOD_MEASUREDENTRY']._options = None
   _globals['_METHOD_MEASUREDENTRY']._serialized_options = b'8\001'
-  _globals['_DIRECTIONSPACE']._serialized_start=1795
-  _globals['_DIRECTIONSPACE']._serialized_end=1941
+  _globals['_DIRECTIONSPACE']._serialized_start=1928
+  _globals['_DIRECTIONSPACE']._serialized_end=2074
   _globals['_DIRECTION']._serialized_start=68
-  _globals['_DIRECTION']._serialized_end=339
-  _globals['_LOSSTERM']._serialized_start=341
-  _globals['_LOSSTERM']._serialized_end=389
-  _globals['_LIMITS']._serialized_start=391
-  _globals['_LIMITS']._serialized_end=516
-  _globals['_METHOD']._serialized_start=519
-  _globals['_METHOD']._serialized_end=798
-  _globals['_METHOD_MEASUREDENTRY']._serialized_start=751
-  _globals['_METHOD_MEASUREDENTRY']._serialized_end=798
-  _globals['_PRESETCHOICE']._serialized_start=800
-  _globals['_PRESETCHOICE']._serialized_end=882
-  _globals['_DOMAIN']._serialized_start=884
-  _globals['_DOMAIN']._serialized_end=950
-  _globals['_ATTRIBUTE']._serialized_start=952
-  _globals['_ATTRIBUTE']._serialized_end=1033
-  _globals['_PACK']._serialized_start=1036
-  _globals['_PACK']._serialized_end=1559
-  _globals['_LISTPACKSREQUEST']._serialized_start=1561
-  _globals['_LISTPACKSREQUEST']._serialized_end=1579
-  _globals['_LISTPACKSRESPONSE']._serialized_start=1581
-  _globals['_LISTPACKSRESPONSE']._serialized_end=1671
-  _globals['_GETPACKREQUEST']._serialized_start=1673
-  _globals['_GETPACKREQUEST']._serialized_end=1703
-  _globals['_GETPACKRESPONSE']._serialized_start=1705
-  _globals['_GETPACKRESPONSE']._serialized_end=1792
-  _globals['_CATALOGSERVICE']._serialized_start=1944
-  _globals['_CATALOGSERVICE']._serialized_end=2106
+  _globals['_DIRECTION']._serialized_end=356
+  _globals['_TEXTMODEL']._serialized_start=358
+  _globals['_TEXTMODEL']._serialized_end=434
+  _globals['_LOSSTERM']._serialized_start=436
+  _globals['_LOSSTERM']._serialized_end=484
+  _globals['_LIMITS']._serialized_start=486
+  _globals['_LIMITS']._serialized_end=611
+  _globals['_METHOD']._serialized_start=614
+  _globals['_METHOD']._serialized_end=893
+  _globals['_METHOD_MEASUREDENTRY']._serialized_start=846
+  _globals['_METHOD_MEASUREDENTRY']._serialized_end=893
+  _globals['_PRESETCHOICE']._serialized_start=895
+  _globals['_PRESETCHOICE']._serialized_end=977
+  _globals['_DOMAIN']._serialized_start=979
+  _globals['_DOMAIN']._serialized_end=1045
+  _globals['_ATTRIBUTE']._serialized_start=1047
+  _globals['_ATTRIBUTE']._serialized_end=1128
+  _globals['_PACK']._serialized_start=1131
+  _globals['_PACK']._serialized_end=1692
+  _globals['_LISTPACKSREQUEST']._serialized_start=1694
+  _globals['_LISTPACKSREQUEST']._serialized_end=1712
+  _globals['_LISTPACKSRESPONSE']._serialized_start=1714
+  _globals['_LISTPACKSRESPONSE']._serialized_end=1804
+  _globals['_GETPACKREQUEST']._serialized_start=1806
+  _globals['_GETPACKREQUEST']._serialized_end=1836
+  _globals['_GETPACKRESPONSE']._serialized_start=1838
+  _globals['_GETPACKRESPONSE']._serialized_end=1925
+  _globals['_CATALOGSERVICE']._serialized_start=2077
+  _globals['_CATALOGSERVICE']._serialized_end=2239
 # @@protoc_insertion_point(module_scope)

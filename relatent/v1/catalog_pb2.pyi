@@ -70,6 +70,7 @@ class Direction(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
     LEAK_FIELD_NUMBER: _builtins.int
+    LEARNED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     attribute: _builtins.str
@@ -96,6 +97,8 @@ class Direction(_message.Message):
     """Mean change of all other attributes, in percent of their ranges, where it takes its own a quarter of its
     range. Unset where not measured.
     """
+    learned: _builtins.bool
+    """Whether a network moves codes, each by a way of its own, rather than one vector all alike."""
     def __init__(
         self,
         *,
@@ -111,16 +114,51 @@ class Direction(_message.Message):
         source: _builtins.str = ...,
         method: _builtins.str = ...,
         leak: _builtins.float | None = ...,
+        learned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_leak", b"_leak", "leak", b"leak"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leak", b"_leak", "attribute", b"attribute", "calibration", b"calibration", "first_layer", b"first_layer", "last_layer", b"last_layer", "leak", b"leak", "licence", b"licence", "max_strength", b"max_strength", "method", b"method", "min_strength", b"min_strength", "name", b"name", "source", b"source", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leak", b"_leak", "attribute", b"attribute", "calibration", b"calibration", "first_layer", b"first_layer", "last_layer", b"last_layer", "leak", b"leak", "learned", b"learned", "licence", b"licence", "max_strength", b"max_strength", "method", b"method", "min_strength", b"min_strength", "name", b"name", "source", b"source", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__leak: _TypeAlias = _typing.Literal["leak"]  # noqa: Y015
     _WhichOneofArgType__leak: _TypeAlias = _typing.Literal["_leak", b"_leak"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__leak) -> _WhichOneofReturnType__leak | None: ...
 
 Global___Direction: _TypeAlias = Direction  # noqa: Y015
+
+@_typing.final
+class TextModel(_message.Message):
+    """What a pack knows of texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    NEUTRAL_FIELD_NUMBER: _builtins.int
+    STRENGTH_FIELD_NUMBER: _builtins.int
+    BETA_FIELD_NUMBER: _builtins.int
+    tokens: _builtins.int
+    """Tokens of a text at most."""
+    neutral: _builtins.str
+    """What its images show in general."""
+    strength: _builtins.float
+    """TextMove.strengths unless told otherwise."""
+    beta: _builtins.float
+    """TextMove.beta unless told otherwise."""
+    def __init__(
+        self,
+        *,
+        tokens: _builtins.int = ...,
+        neutral: _builtins.str = ...,
+        strength: _builtins.float = ...,
+        beta: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beta", b"beta", "neutral", b"neutral", "strength", b"strength", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextModel: _TypeAlias = TextModel  # noqa: Y015
 
 @_typing.final
 class LossTerm(_message.Message):
@@ -392,6 +430,7 @@ class Pack(_message.Message):
     DOMAIN_FIELD_NUMBER: _builtins.int
     DESCRIBED_ATTRIBUTES_FIELD_NUMBER: _builtins.int
     EXACT_EDITS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     revision: _builtins.str
@@ -448,6 +487,10 @@ class Pack(_message.Message):
     def described_attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attribute]:
         """The same attributes as `attributes`, described."""
 
+    @_builtins.property
+    def text(self) -> Global___TextModel:
+        """Edits by texts (TextMove). Unset where the pack has no image-text model."""
+
     def __init__(
         self,
         *,
@@ -471,10 +514,11 @@ class Pack(_message.Message):
         domain: Global___Domain | None = ...,
         described_attributes: _abc.Iterable[Global___Attribute] | None = ...,
         exact_edits: _builtins.bool = ...,
+        text: Global___TextModel | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "described_attributes", b"described_attributes", "description", b"description", "directions", b"directions", "domain", b"domain", "encoder", b"encoder", "exact_edits", b"exact_edits", "layers", b"layers", "licence", b"licence", "losses", b"losses", "methods", b"methods", "metrics", b"metrics", "name", b"name", "presets", b"presets", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "compare_side", b"compare_side", "default_steps", b"default_steps", "described_attributes", b"described_attributes", "description", b"description", "directions", b"directions", "domain", b"domain", "encoder", b"encoder", "exact_edits", b"exact_edits", "layers", b"layers", "licence", b"licence", "losses", b"losses", "methods", b"methods", "metrics", b"metrics", "name", b"name", "presets", b"presets", "provenance", b"provenance", "resolution", b"resolution", "revision", b"revision", "text", b"text", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

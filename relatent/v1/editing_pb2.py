@@ -17,19 +17,19 @@ from relatent.v1 import inversion_pb2 as relatent_dot_v1_dot_inversion__pb2
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/editing.proto\x12\x0brelatent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\")\n\nLayerRange\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0c\n\x04last\x18\x02 \x01(\r\"\x9b\x01\n\rDirectionMove\x12\x11\n\tdirection\x18\x01 \x01(\t\x12\x11\n\tstrengths\x18\x02 \x03(\x02\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.relatent.v1.StrengthMode\x12\'\n\x06layers\x18\x04 \x01(\x0b\x32\x17.relatent.v1.LayerRange\x12\x12\n\nconditions\x18\x05 \x03(\t\"W\n\x08StyleMix\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\'\n\x06layers\x18\x02 \x01(\x0b\x32\x17.relatent.v1.LayerRange\"D\n\rInterpolation\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\x0f\n\x07\x61mounts\x18\x02 \x03(\x02\"\x95\x01\n\x12\x45xpressionTransfer\x12#\n\x06source\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12#\n\x06target\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\x0f\n\x07\x61mounts\x18\x03 \x03(\x02\x12\x16\n\tthreshold\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\x0c\n\n_threshold\"\x19\n\nTruncation\x12\x0b\n\x03psi\x18\x01 \x01(\x02\"\x0b\n\tReduction\"H\n\rAttributeGoal\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x03(\x01\x12\n\n\x02\x62y\x18\x03 \x03(\x01\x12\x0c\n\x04unit\x18\x04 \x01(\t\"\x1f\n\x0e\x41ttributeNames\x12\r\n\x05names\x18\x01 \x03(\t\"\xbe\x01\n\x0f\x41ttributeTarget\x12)\n\x05goals\x18\x01 \x03(\x0b\x32\x1a.relatent.v1.AttributeGoal\x12)\n\x04hold\x18\x02 \x01(\x0b\x32\x1b.relatent.v1.AttributeNames\x12\x11\n\ttolerance\x18\x03 \x01(\x02\x12\x12\n\nmax_rounds\x18\x04 \x01(\r\x12.\n\x0btime_budget\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xfb\x02\n\tOperation\x12/\n\tdirection\x18\x01 \x01(\x0b\x32\x1a.relatent.v1.DirectionMoveH\x00\x12*\n\tstyle_mix\x18\x02 \x01(\x0b\x32\x15.relatent.v1.StyleMixH\x00\x12\x33\n\rinterpolation\x18\x03 \x01(\x0b\x32\x1a.relatent.v1.InterpolationH\x00\x12-\n\ntruncation\x18\x04 \x01(\x0b\x32\x17.relatent.v1.TruncationH\x00\x12+\n\treduction\x18\x05 \x01(\x0b\x32\x16.relatent.v1.ReductionH\x00\x12\x38\n\x10\x61ttribute_target\x18\x06 \x01(\x0b\x32\x1c.relatent.v1.AttributeTargetH\x00\x12>\n\x13\x65xpression_transfer\x18\x07 \x01(\x0b\x32\x1f.relatent.v1.ExpressionTransferH\x00\x42\x06\n\x04kind\"`\n\x0bImageSource\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\"Z\n\x06Region\x12 \n\x04mask\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x1d\n\x03\x66it\x18\x02 \x01(\x0e\x32\x10.relatent.v1.Fit\x12\x0f\n\x07\x66\x65\x61ther\x18\x03 \x01(\x02\"\xeb\x01\n\x0b\x45\x64itRequest\x12%\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.LatentH\x00\x12)\n\x05image\x18\x02 \x01(\x0b\x32\x18.relatent.v1.ImageSourceH\x00\x12*\n\noperations\x18\x03 \x03(\x0b\x32\x16.relatent.v1.Operation\x12/\n\routput_format\x18\x04 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12#\n\x06region\x18\x05 \x01(\x0b\x32\x13.relatent.v1.RegionB\x08\n\x06source\"\x7f\n\x10\x41ttributeOutcome\x12\x11\n\tattribute\x18\x01 \x01(\t\x12(\n\x04role\x18\x02 \x01(\x0e\x32\x1a.relatent.v1.AttributeRole\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x01\x12\r\n\x05\x61sked\x18\x04 \x01(\x01\x12\x0f\n\x07reached\x18\x05 \x01(\x01\"\x8a\x01\n\rTargetOutcome\x12\x11\n\toperation\x18\x01 \x01(\r\x12\x31\n\nattributes\x18\x02 \x03(\x0b\x32\x1d.relatent.v1.AttributeOutcome\x12\x0e\n\x06rounds\x18\x03 \x01(\r\x12#\n\x03\x65nd\x18\x04 \x01(\x0e\x32\x16.relatent.v1.TargetEnd\"\xc0\x01\n\x0b\x45\x64itedImage\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x10\n\x08strength\x18\x03 \x01(\x02\x12+\n\x07targets\x18\x04 \x03(\x0b\x32\x1a.relatent.v1.TargetOutcome\x12\x19\n\x0c\x62order_error\x18\x05 \x01(\x02H\x00\x88\x01\x01\x42\x0f\n\r_border_error\"\x90\x01\n\x0c\x45\x64itResponse\x12(\n\x06images\x18\x01 \x03(\x0b\x32\x18.relatent.v1.EditedImage\x12/\n\tinversion\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\x12%\n\x07timings\x18\x03 \x01(\x0b\x32\x14.relatent.v1.Timings\"]\n\x0bReadRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x1d\n\x03\x66it\x18\x03 \x01(\x0e\x32\x10.relatent.v1.Fit\"B\n\x10\x41ttributeReading\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\"f\n\x0cReadResponse\x12/\n\x08readings\x18\x01 \x03(\x0b\x32\x1d.relatent.v1.AttributeReading\x12%\n\x07timings\x18\x02 \x01(\x0b\x32\x14.relatent.v1.Timings*e\n\x0cStrengthMode\x12\x1d\n\x19STRENGTH_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16STRENGTH_MODE_RELATIVE\x10\x01\x12\x1a\n\x16STRENGTH_MODE_ABSOLUTE\x10\x02*{\n\rAttributeRole\x12\x1e\n\x1a\x41TTRIBUTE_ROLE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41TTRIBUTE_ROLE_ASKED\x10\x01\x12\x17\n\x13\x41TTRIBUTE_ROLE_HELD\x10\x02\x12\x17\n\x13\x41TTRIBUTE_ROLE_FREE\x10\x03*\xb9\x01\n\tTargetEnd\x12\x1a\n\x16TARGET_END_UNSPECIFIED\x10\x00\x12\x16\n\x12TARGET_END_REACHED\x10\x01\x12\x14\n\x10TARGET_END_RANGE\x10\x02\x12\x16\n\x12TARGET_END_STALLED\x10\x03\x12\x15\n\x11TARGET_END_ROUNDS\x10\x04\x12\x1a\n\x16TARGET_END_TIME_BUDGET\x10\x05\x12\x17\n\x13TARGET_END_DEADLINE\x10\x06\x32\x8a\x01\n\x0e\x45\x64itingService\x12;\n\x04\x45\x64it\x12\x18.relatent.v1.EditRequest\x1a\x19.relatent.v1.EditResponse\x12;\n\x04Read\x12\x18.relatent.v1.ReadRequest\x1a\x19.relatent.v1.ReadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/editing.proto\x12\x0brelatent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\")\n\nLayerRange\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0c\n\x04last\x18\x02 \x01(\r\"\x9b\x01\n\rDirectionMove\x12\x11\n\tdirection\x18\x01 \x01(\t\x12\x11\n\tstrengths\x18\x02 \x03(\x02\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.relatent.v1.StrengthMode\x12\'\n\x06layers\x18\x04 \x01(\x0b\x32\x17.relatent.v1.LayerRange\x12\x12\n\nconditions\x18\x05 \x03(\t\"W\n\x08StyleMix\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\'\n\x06layers\x18\x02 \x01(\x0b\x32\x17.relatent.v1.LayerRange\"D\n\rInterpolation\x12\"\n\x05other\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\x0f\n\x07\x61mounts\x18\x02 \x03(\x02\"\x95\x01\n\x12\x45xpressionTransfer\x12#\n\x06source\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12#\n\x06target\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Latent\x12\x0f\n\x07\x61mounts\x18\x03 \x03(\x02\x12\x16\n\tthreshold\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\x0c\n\n_threshold\"Z\n\x08TextMove\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x0f\n\x07neutral\x18\x02 \x01(\t\x12\x11\n\tstrengths\x18\x03 \x03(\x02\x12\x11\n\x04\x62\x65ta\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\x07\n\x05_beta\"\x19\n\nTruncation\x12\x0b\n\x03psi\x18\x01 \x01(\x02\"\x0b\n\tReduction\"H\n\rAttributeGoal\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x03(\x01\x12\n\n\x02\x62y\x18\x03 \x03(\x01\x12\x0c\n\x04unit\x18\x04 \x01(\t\"\x1f\n\x0e\x41ttributeNames\x12\r\n\x05names\x18\x01 \x03(\t\"\xbe\x01\n\x0f\x41ttributeTarget\x12)\n\x05goals\x18\x01 \x03(\x0b\x32\x1a.relatent.v1.AttributeGoal\x12)\n\x04hold\x18\x02 \x01(\x0b\x32\x1b.relatent.v1.AttributeNames\x12\x11\n\ttolerance\x18\x03 \x01(\x02\x12\x12\n\nmax_rounds\x18\x04 \x01(\r\x12.\n\x0btime_budget\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa2\x03\n\tOperation\x12/\n\tdirection\x18\x01 \x01(\x0b\x32\x1a.relatent.v1.DirectionMoveH\x00\x12*\n\tstyle_mix\x18\x02 \x01(\x0b\x32\x15.relatent.v1.StyleMixH\x00\x12\x33\n\rinterpolation\x18\x03 \x01(\x0b\x32\x1a.relatent.v1.InterpolationH\x00\x12-\n\ntruncation\x18\x04 \x01(\x0b\x32\x17.relatent.v1.TruncationH\x00\x12+\n\treduction\x18\x05 \x01(\x0b\x32\x16.relatent.v1.ReductionH\x00\x12\x38\n\x10\x61ttribute_target\x18\x06 \x01(\x0b\x32\x1c.relatent.v1.AttributeTargetH\x00\x12>\n\x13\x65xpression_transfer\x18\x07 \x01(\x0b\x32\x1f.relatent.v1.ExpressionTransferH\x00\x12%\n\x04text\x18\x08 \x01(\x0b\x32\x15.relatent.v1.TextMoveH\x00\x42\x06\n\x04kind\"`\n\x0bImageSource\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\"Z\n\x06Region\x12 \n\x04mask\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x1d\n\x03\x66it\x18\x02 \x01(\x0e\x32\x10.relatent.v1.Fit\x12\x0f\n\x07\x66\x65\x61ther\x18\x03 \x01(\x02\"\xeb\x01\n\x0b\x45\x64itRequest\x12%\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.LatentH\x00\x12)\n\x05image\x18\x02 \x01(\x0b\x32\x18.relatent.v1.ImageSourceH\x00\x12*\n\noperations\x18\x03 \x03(\x0b\x32\x16.relatent.v1.Operation\x12/\n\routput_format\x18\x04 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12#\n\x06region\x18\x05 \x01(\x0b\x32\x13.relatent.v1.RegionB\x08\n\x06source\"\x7f\n\x10\x41ttributeOutcome\x12\x11\n\tattribute\x18\x01 \x01(\t\x12(\n\x04role\x18\x02 \x01(\x0e\x32\x1a.relatent.v1.AttributeRole\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x01\x12\r\n\x05\x61sked\x18\x04 \x01(\x01\x12\x0f\n\x07reached\x18\x05 \x01(\x01\"\x8a\x01\n\rTargetOutcome\x12\x11\n\toperation\x18\x01 \x01(\r\x12\x31\n\nattributes\x18\x02 \x03(\x0b\x32\x1d.relatent.v1.AttributeOutcome\x12\x0e\n\x06rounds\x18\x03 \x01(\r\x12#\n\x03\x65nd\x18\x04 \x01(\x0e\x32\x16.relatent.v1.TargetEnd\"\xc0\x01\n\x0b\x45\x64itedImage\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x10\n\x08strength\x18\x03 \x01(\x02\x12+\n\x07targets\x18\x04 \x03(\x0b\x32\x1a.relatent.v1.TargetOutcome\x12\x19\n\x0c\x62order_error\x18\x05 \x01(\x02H\x00\x88\x01\x01\x42\x0f\n\r_border_error\"\x90\x01\n\x0c\x45\x64itResponse\x12(\n\x06images\x18\x01 \x03(\x0b\x32\x18.relatent.v1.EditedImage\x12/\n\tinversion\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\x12%\n\x07timings\x18\x03 \x01(\x0b\x32\x14.relatent.v1.Timings\"]\n\x0bReadRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x1d\n\x03\x66it\x18\x03 \x01(\x0e\x32\x10.relatent.v1.Fit\"B\n\x10\x41ttributeReading\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\"f\n\x0cReadResponse\x12/\n\x08readings\x18\x01 \x03(\x0b\x32\x1d.relatent.v1.AttributeReading\x12%\n\x07timings\x18\x02 \x01(\x0b\x32\x14.relatent.v1.Timings*e\n\x0cStrengthMode\x12\x1d\n\x19STRENGTH_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16STRENGTH_MODE_RELATIVE\x10\x01\x12\x1a\n\x16STRENGTH_MODE_ABSOLUTE\x10\x02*{\n\rAttributeRole\x12\x1e\n\x1a\x41TTRIBUTE_ROLE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41TTRIBUTE_ROLE_ASKED\x10\x01\x12\x17\n\x13\x41TTRIBUTE_ROLE_HELD\x10\x02\x12\x17\n\x13\x41TTRIBUTE_ROLE_FREE\x10\x03*\xb9\x01\n\tTargetEnd\x12\x1a\n\x16TARGET_END_UNSPECIFIED\x10\x00\x12\x16\n\x12TARGET_END_REACHED\x10\x01\x12\x14\n\x10TARGET_END_RANGE\x10\x02\x12\x16\n\x12TARGET_END_STALLED\x10\x03\x12\x15\n\x11TARGET_END_ROUNDS\x10\x04\x12\x1a\n\x16TARGET_END_TIME_BUDGET\x10\x05\x12\x17\n\x13TARGET_END_DEADLINE\x10\x06\x32\x8a\x01\n\x0e\x45\x64itingService\x12;\n\x04\x45\x64it\x12\x18.relatent.v1.EditRequest\x1a\x19.relatent.v1.EditResponse\x12;\n\x04Read\x12\x18.relatent.v1.ReadRequest\x1a\x19.relatent.v1.ReadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'relatent.v1.editing_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_STRENGTHMODE']._serialized_start=2669
-  _globals['_STRENGTHMODE']._serialized_end=2770
-  _globals['_ATTRIBUTEROLE']._serialized_start=2772
-  _globals['_ATTRIBUTEROLE']._serialized_end=2895
-  _globals['_TARGETEND']._serialized_start=2898
-  _globals['_TARGETEND']._serialized_end=3083
+  _globals['_STRENGTHMODE']._serialized_start=2800
+  _globals['_STRENGTHMODE']._serialized_end=2901
+  _globals['_ATTRIBUTEROLE']._serialized_start=2903
+  _globals['_ATTRIBUTEROLE']._serialized_end=3026
+  _globals['_TARGETEND']._serialized_start=3029
+  _globals['_TARGETEND']._serialized_end=3214
   _globals['_LAYERRANGE']._serialized_start=128
   _globals['_LAYERRANGE']._serialized_end=169
   _globals['_DIRECTIONMOVE']._serialized_start=172
@@ -40,38 +40,40 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_INTERPOLATION']._serialized_end=486
   _globals['_EXPRESSIONTRANSFER']._serialized_start=489
   _globals['_EXPRESSIONTRANSFER']._serialized_end=638
-  _globals['_TRUNCATION']._serialized_start=640
-  _globals['_TRUNCATION']._serialized_end=665
-  _globals['_REDUCTION']._serialized_start=667
-  _globals['_REDUCTION']._serialized_end=678
-  _globals['_ATTRIBUTEGOAL']._serialized_start=680
-  _globals['_ATTRIBUTEGOAL']._serialized_end=752
-  _globals['_ATTRIBUTENAMES']._serialized_start=754
-  _globals['_ATTRIBUTENAMES']._serialized_end=785
-  _globals['_ATTRIBUTETARGET']._serialized_start=788
-  _globals['_ATTRIBUTETARGET']._serialized_end=978
-  _globals['_OPERATION']._serialized_start=981
-  _globals['_OPERATION']._serialized_end=1360
-  _globals['_IMAGESOURCE']._serialized_start=1362
-  _globals['_IMAGESOURCE']._serialized_end=1458
-  _globals['_REGION']._serialized_start=1460
-  _globals['_REGION']._serialized_end=1550
-  _globals['_EDITREQUEST']._serialized_start=1553
-  _globals['_EDITREQUEST']._serialized_end=1788
-  _globals['_ATTRIBUTEOUTCOME']._serialized_start=1790
-  _globals['_ATTRIBUTEOUTCOME']._serialized_end=1917
-  _globals['_TARGETOUTCOME']._serialized_start=1920
-  _globals['_TARGETOUTCOME']._serialized_end=2058
-  _globals['_EDITEDIMAGE']._serialized_start=2061
-  _globals['_EDITEDIMAGE']._serialized_end=2253
-  _globals['_EDITRESPONSE']._serialized_start=2256
-  _globals['_EDITRESPONSE']._serialized_end=2400
-  _globals['_READREQUEST']._serialized_start=2402
-  _globals['_READREQUEST']._serialized_end=2495
-  _globals['_ATTRIBUTEREADING']._serialized_start=2497
-  _globals['_ATTRIBUTEREADING']._serialized_end=2563
-  _globals['_READRESPONSE']._serialized_start=2565
-  _globals['_READRESPONSE']._serialized_end=2667
-  _globals['_EDITINGSERVICE']._serialized_start=3086
-  _globals['_EDITINGSERVICE']._serialized_end=3224
+  _globals['_TEXTMOVE']._serialized_start=640
+  _globals['_TEXTMOVE']._serialized_end=730
+  _globals['_TRUNCATION']._serialized_start=732
+  _globals['_TRUNCATION']._serialized_end=757
+  _globals['_REDUCTION']._serialized_start=759
+  _globals['_REDUCTION']._serialized_end=770
+  _globals['_ATTRIBUTEGOAL']._serialized_start=772
+  _globals['_ATTRIBUTEGOAL']._serialized_end=844
+  _globals['_ATTRIBUTENAMES']._serialized_start=846
+  _globals['_ATTRIBUTENAMES']._serialized_end=877
+  _globals['_ATTRIBUTETARGET']._serialized_start=880
+  _globals['_ATTRIBUTETARGET']._serialized_end=1070
+  _globals['_OPERATION']._serialized_start=1073
+  _globals['_OPERATION']._serialized_end=1491
+  _globals['_IMAGESOURCE']._serialized_start=1493
+  _globals['_IMAGESOURCE']._serialized_end=1589
+  _globals['_REGION']._serialized_start=1591
+  _globals['_REGION']._serialized_end=1681
+  _globals['_EDITREQUEST']._serialized_start=1684
+  _globals['_EDITREQUEST']._serialized_end=1919
+  _globals['_ATTRIBUTEOUTCOME']._serialized_start=1921
+  _globals['_ATTRIBUTEOUTCOME']._serialized_end=2048
+  _globals['_TARGETOUTCOME']._serialized_start=2051
+  _globals['_TARGETOUTCOME']._serialized_end=2189
+  _globals['_EDITEDIMAGE']._serialized_start=2192
+  _globals['_EDITEDIMAGE']._serialized_end=2384
+  _globals['_EDITRESPONSE']._serialized_start=2387
+  _globals['_EDITRESPONSE']._serialized_end=2531
+  _globals['_READREQUEST']._serialized_start=2533
+  _globals['_READREQUEST']._serialized_end=2626
+  _globals['_ATTRIBUTEREADING']._serialized_start=2628
+  _globals['_ATTRIBUTEREADING']._serialized_end=2694
+  _globals['_READRESPONSE']._serialized_start=2696
+  _globals['_READRESPONSE']._serialized_end=2798
+  _globals['_EDITINGSERVICE']._serialized_start=3217
+  _globals['_EDITINGSERVICE']._serialized_end=3355
 # @@protoc_insertion_point(module_scope)

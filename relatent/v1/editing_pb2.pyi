@@ -153,8 +153,9 @@ Global___LayerRange: _TypeAlias = LayerRange  # noqa: Y015
 
 @_typing.final
 class DirectionMove(_message.Message):
-    """Moves the code along a direction of the pack. In an edit its directions are of W or W+; in
-    SampleRequest.z_moves, of Z.
+    """Moves the code along a direction of the pack. In an edit its directions are of W, W+ or S; in
+    SampleRequest.z_moves, of Z. Along a learned one, and one of S, there are no layers and strengths are
+    relative; a learned one has no conditions and is none.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -304,6 +305,50 @@ class ExpressionTransfer(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
 
 Global___ExpressionTransfer: _TypeAlias = ExpressionTransfer  # noqa: Y015
+
+@_typing.final
+class TextMove(_message.Message):
+    """Moves the styles of a code towards what a text says (StyleCLIP's global directions, Patashnik et al. 2021).
+    It makes a code of LATENT_SPACE_S of one of W, W_PLUS or S. For packs whose catalog entry has `text`.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    NEUTRAL_FIELD_NUMBER: _builtins.int
+    STRENGTHS_FIELD_NUMBER: _builtins.int
+    BETA_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    """What the image shall show, such as "a person with glasses"."""
+    neutral: _builtins.str
+    """What it shows now, told alike. Empty: the catalog's TextModel.neutral."""
+    beta: _builtins.float
+    """The least relevance of a channel that counts, above 0 and below 1: the higher, the fewer things change.
+    Unset: the catalog's TextModel.beta.
+    """
+    @_builtins.property
+    def strengths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How far, one or several for a strip: 1 moves the most relevant channel by one deviation of its own over
+        samples. None: the catalog's TextModel.strength.
+        """
+
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        neutral: _builtins.str = ...,
+        strengths: _abc.Iterable[_builtins.float] | None = ...,
+        beta: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_beta", b"_beta", "beta", b"beta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beta", b"_beta", "beta", b"beta", "neutral", b"neutral", "prompt", b"prompt", "strengths", b"strengths"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__beta: _TypeAlias = _typing.Literal["beta"]  # noqa: Y015
+    _WhichOneofArgType__beta: _TypeAlias = _typing.Literal["_beta", b"_beta"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__beta) -> _WhichOneofReturnType__beta | None: ...
+
+Global___TextMove: _TypeAlias = TextMove  # noqa: Y015
 
 @_typing.final
 class Truncation(_message.Message):
@@ -469,6 +514,7 @@ class Operation(_message.Message):
     REDUCTION_FIELD_NUMBER: _builtins.int
     ATTRIBUTE_TARGET_FIELD_NUMBER: _builtins.int
     EXPRESSION_TRANSFER_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def direction(self) -> Global___DirectionMove:
         """Move along a direction."""
@@ -497,6 +543,10 @@ class Operation(_message.Message):
     def expression_transfer(self) -> Global___ExpressionTransfer:
         """Add the difference of two other codes."""
 
+    @_builtins.property
+    def text(self) -> Global___TextMove:
+        """Move styles towards what a text says."""
+
     def __init__(
         self,
         *,
@@ -507,12 +557,13 @@ class Operation(_message.Message):
         reduction: Global___Reduction | None = ...,
         attribute_target: Global___AttributeTarget | None = ...,
         expression_transfer: Global___ExpressionTransfer | None = ...,
+        text: Global___TextMove | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "expression_transfer", b"expression_transfer", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "expression_transfer", b"expression_transfer", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "text", b"text", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "expression_transfer", b"expression_transfer", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "truncation", b"truncation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_target", b"attribute_target", "direction", b"direction", "expression_transfer", b"expression_transfer", "interpolation", b"interpolation", "kind", b"kind", "reduction", b"reduction", "style_mix", b"style_mix", "text", b"text", "truncation", b"truncation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation", "reduction", "attribute_target", "expression_transfer"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["direction", "style_mix", "interpolation", "truncation", "reduction", "attribute_target", "expression_transfer", "text"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

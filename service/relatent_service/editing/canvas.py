@@ -1,4 +1,4 @@
-"""What the codes of an edit look like: their images, whole or within a region, and what these read."""
+"""What a pack's graphs make of an edit's codes: images, whole or within a region, readings, some moves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relatent.core.codes import Codes
-from relatent.core.graphs import Role
+from relatent.core.edits import LearnedMove
+from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
+from relatent.core.text import TextMove
 from relatent_service.editing.region import Region
 from relatent_service.engine.models import Models
 from relatent_service.traffic.admission import Admission
@@ -18,8 +20,20 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
+class NothingRelevant(ArithmeticError):
+    """No channel of the styles is as relevant to a text as was asked.
+
+    Attributes:
+        beta: how relevant.
+    """
+
+    def __init__(self, beta: float) -> None:
+        super().__init__(f"no channel has a relevance of {beta:g} or more")
+        self.beta = beta
+
+
 class Canvas:
-    """Makes and reads the images of one call's codes.
+    """Moves one call's codes, and makes and reads their images.
 
     Every method may raise what the engine raises.
 
@@ -59,6 +73,27 @@ class Canvas:
         readings = await self._models.attributes(self._pack, pixels, self._call)
         self._done(Role.ATTRIBUTES, len(codes))
         return pixels, readings
+
+    async def moved(self, codes: Codes, move: LearnedMove) -> Codes:
+        """Codes moved along a learned direction."""
+        strengths = np.array(move.strengths, np.float32)
+        w = np.repeat(codes.w, len(strengths), axis=0) if len(codes) == 1 else codes.w
+        if len(strengths) < len(w):
+            strengths = np.repeat(strengths, len(w))
+        moved = await self._models.move(self._pack, move.direction.name, w, strengths, self._call)
+        self._done(move_role(move.direction.name), len(w))
+        return codes.with_w(moved)
+
+    async def styled(self, codes: Codes, move: TextMove) -> Codes:
+        """Codes of W+ or S moved towards what a text says, as codes of S."""
+        assert self._pack.text is not None
+        neutral, prompt = await self._models.embed(self._pack, (move.neutral, move.prompt), self._call)
+        self._done(Role.TEXT, 2)
+        change = self._pack.text.change(neutral, prompt, move.beta)
+        strengths = np.array(move.strengths, np.float32)
+        if not change.any():
+            raise NothingRelevant(move.beta)
+        return codes.styled(lambda styles: styles + strengths[:, None, None] * change, len(change))
 
     def border_errors(self, pixels: Pixels) -> list[float] | None:
         """How visible the region's border is in each image; None without a region."""

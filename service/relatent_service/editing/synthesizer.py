@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent.core.code_edits import CodeEdit, applied
+from relatent.core.code_edits import CodeEdit, applied, within_range
 from relatent.core.codes import Codes
-from relatent.core.graphs import Role
+from relatent.core.edits import LearnedMove
+from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
 from relatent.core.spaces import CODE, Space
 from relatent.core.targets import AttributeTarget, SearchOutcome
+from relatent.core.text import TextMove
 from relatent_service.editing.canvas import Canvas
 from relatent_service.editing.exact import reach
 from relatent_service.editing.region import Region
@@ -68,6 +71,7 @@ class Synthesizer:
         Raises:
             CodeOutOfRange: an operation leaves the range of float32.
             NotReadable: the attribute network does not read what a target is to move.
+            NothingRelevant: no channel is as relevant to a text as was asked.
         """
         async with self._admission.slot(_work(pack, code.space, edit, region), call) as slot:
             return await self.edit_inverted(pack, code, edit, call, slot, region)
@@ -81,12 +85,18 @@ class Synthesizer:
             await canvas.confine(region, code)
         codes, pixels, outcomes = code.broadcast(pack.layers), None, []
         for index, operation in enumerate(edit.operations):
-            if isinstance(operation, AttributeTarget):
-                reached = await reach(pack, codes, operation, canvas, call)
-                codes, pixels = reached.codes, reached.pixels
-                outcomes.append(reached.outcomes)
-            else:
-                codes, pixels = applied(operation, index, codes), None
+            pixels = None
+            match operation:
+                case AttributeTarget():
+                    reached = await reach(pack, codes, operation, canvas, call)
+                    codes, pixels = reached.codes, reached.pixels
+                    outcomes.append(reached.outcomes)
+                case LearnedMove():
+                    codes = within_range(await canvas.moved(codes, operation), index)
+                case TextMove():
+                    codes = within_range(await canvas.styled(codes, operation), index)
+                case _:
+                    codes = applied(operation, index, codes)
         if pixels is None:
             pixels = await canvas.draw(codes)
         return Images(pack, codes, pixels, tuple(outcomes), canvas.border_errors(pixels))
@@ -124,13 +134,27 @@ class Synthesizer:
 
 def _work(pack: Pack, space: Space, edit: CodeEdit, region: Region | None) -> Work:
     """What an edit of a code will ask of the engine."""
-    shape = pack.spaces[space]
-    draw, read = pack.graph(shape.graph), pack.graph(shape.read_graph)
-    before = 0 if region is None else 1
-    if not edit.targets:
-        return Work({draw: edit.images + before})
-    if region is None:
-        return Work({read: edit.most_images}, {read: edit.least_images})
-    attributes = pack.graph(Role.ATTRIBUTES)  # of images that are blended after they are made
-    most, least = edit.most_images, edit.least_images
-    return Work({draw: most + before, attributes: most}, {draw: least + before, attributes: least})
+    met = edit.spaces(Space.W_PLUS if space is Space.W else space)
+    sure, tries = Counter[str](), Counter[str]()
+
+    def read(where: Space) -> list[str]:
+        shape = pack.spaces[where]
+        # Within a region, of images that are blended after they are made.
+        roles = [shape.read_graph] if region is None else [shape.graph, Role.ATTRIBUTES]
+        return [pack.graph(role) for role in roles]
+
+    for operation, where in zip(edit.operations, met, strict=False):
+        match operation:
+            case AttributeTarget():
+                for graph in read(where):
+                    sure[graph] += 1 + edit.images
+                    tries[graph] += edit.images * (operation.max_rounds - 1)
+            case LearnedMove():
+                sure[pack.graph(move_role(operation.direction.name))] += edit.images
+            case TextMove():
+                sure[pack.graph(Role.TEXT)] += 2
+    if not edit.operations or not isinstance(edit.operations[-1], AttributeTarget):
+        sure[pack.graph(pack.spaces[met[-1]].graph)] += edit.images
+    if region is not None:
+        sure[pack.graph(pack.spaces[space].graph)] += 1
+    return Work(sure + tries, sure if edit.targets else None)

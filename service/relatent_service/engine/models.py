@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relatent.core.codes import Codes
-from relatent.core.graphs import Role
+from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
+from relatent.core.text import Tokens
 from relatent_service.engine.engine import Answer, Engine
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
@@ -59,6 +60,21 @@ class Models:
     async def attributes(self, pack: Pack, image: Pixels, call: Call) -> Floats:
         """What images uint8 [B, R, R, 3] read, float32 [B, A], as they are."""
         return (await self._run(Role.ATTRIBUTES, pack, {"image": image}, call))["attributes"]
+
+    async def embed(self, pack: Pack, texts: Sequence[Tokens], call: Call) -> Floats:
+        """What texts mean, as vectors of unit length, float32 [B, E]."""
+        inputs = {
+            "ids": np.concatenate([text.ids for text in texts]),
+            "mask": np.concatenate([text.mask for text in texts]),
+        }
+        found = (await self._run(Role.TEXT, pack, inputs, call))["embedding"]
+        unit: Floats = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        return unit
+
+    async def move(self, pack: Pack, direction: str, w: Floats, strengths: Floats, call: Call) -> Floats:
+        """Codes float32 [B, L, D] moved along a learned direction by strengths [B]."""
+        inputs = {"w": w, "strength": strengths[:, None]}
+        return (await self._run(move_role(direction), pack, inputs, call))["moved"]
 
     async def refine(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None

@@ -21,7 +21,7 @@ from relatent.core.stopping import StopReason
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.engine.models import Models
 from relatent_service.inversion.finish import finish
-from relatent_service.inversion.job import Job, Plan
+from relatent_service.inversion.job import TEXT_INPUT, Job, Plan
 from relatent_service.inversion.lockstep import Lockstep
 from relatent_service.inversion.plausibility import Implausible, Plausibility, image_plausibility
 from relatent_service.inversion.refinement import Refinement, SavedState, starting_at
@@ -99,6 +99,7 @@ class Inverter:
         """
         encoded = await self._encode(job, call, slot)
         plausibility = await self._judge(job, encoded, call)
+        job = await self._understood(job, call, slot)
         refinement = job.begin(await self._start(job, encoded, call, slot))
         reports, reason = 0, reached(job.plan.rules, refinement.losses)
         with self._together(job.plan) as lockstep:
@@ -128,6 +129,14 @@ class Inverter:
             encoded[role] = await self._models.encode(plan.pack, job.image[None], call, role)
             self._admission.advance(slot, plan.pack.graph(role), 1)
         return encoded
+
+    async def _understood(self, job: Job, call: Call, slot: Slot) -> Job:
+        """The same with what its text means, where it has one."""
+        if job.plan.text is None:
+            return job
+        meaning = await self._models.embed(job.plan.pack, [job.plan.text], call)
+        self._admission.advance(slot, job.plan.pack.graph(Role.TEXT), 1)
+        return replace(job, inputs={**job.inputs, TEXT_INPUT: meaning[0]})
 
     async def _judge(self, job: Job, encoded: Mapping[str, Floats], call: Call) -> Plausibility | None:
         plan, domain = job.plan, job.plan.pack.domain

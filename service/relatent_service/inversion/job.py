@@ -16,6 +16,7 @@ from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
 from relatent.core.refinement import graph_inputs
 from relatent.core.spaces import PLAIN, CodeParts, Space
+from relatent.core.text import Tokens
 from relatent_service.inversion.refinement import Refinement, SavedState
 from relatent_service.inversion.stopping import StopRules
 from relatent_service.traffic.forecast import Work
@@ -23,6 +24,9 @@ from relatent_service.traffic.forecast import Work
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+
+TEXT_INPUT = "text"
+"""The further input of a method that says what the image shall show, float32 [E]."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Plan:
         preview_every, checkpoint_every: send one with every n-th report; 0 for never.
         images_after: to make of the result before the call is answered, for which time is kept back.
         min_in_domain: the least score of an image that is worth the refinement; None for any.
+        text: what the image shall show, for methods with an input of that name.
     """
 
     pack: Pack
@@ -55,6 +60,7 @@ class Plan:
     images_after: int = 0
     restarts: int = 1
     min_in_domain: float | None = None
+    text: Tokens | None = None
 
     @property
     def graph(self) -> str | None:
@@ -85,6 +91,8 @@ class Plan:
         answer[self.pack.graph(Role.ASSESS)] = 1
         if self.start is StartRule.ENCODER:
             answer[self.pack.graph(self.method.encoder)] += 1
+        if self.text is not None:
+            answer[self.pack.graph(Role.TEXT)] = 1
         if self.samples:
             answer[self.pack.graph(Role.MAP)] += self.samples
         if self.pack.domain is not None:

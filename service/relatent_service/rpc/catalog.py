@@ -9,6 +9,7 @@ from relatent.core.directions import Direction
 from relatent.core.methods import Method
 from relatent.core.pack import Pack
 from relatent.core.spaces import Space
+from relatent.core.text import TextModel
 from relatent.v1 import catalog_pb2, catalog_pb2_grpc
 from relatent_service.catalog import ServedPacks
 from relatent_service.rpc.context import Context
@@ -78,6 +79,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             domain=None if pack.domain is None else catalog_pb2.Domain(**asdict(pack.domain)),
             described_attributes=map(_attribute_message, pack.attributes),
             exact_edits=pack.controls is not None,
+            text=None if pack.text is None else _text_message(pack.text),
         )
 
     def _method_message(self, pack: Pack, method: Method) -> catalog_pb2.Method:
@@ -122,4 +124,11 @@ def _direction_message(pack: Pack, direction: Direction) -> catalog_pb2.Directio
         source=direction.source,
         method=direction.method,
         leak=direction.leak,
+        learned=direction.learned,
+    )
+
+
+def _text_message(model: TextModel) -> catalog_pb2.TextModel:
+    return catalog_pb2.TextModel(
+        tokens=model.context, neutral=model.neutral, strength=model.strength, beta=model.beta
     )

@@ -2,8 +2,8 @@
 
 Wu, Lischinski and Shechtman, "StyleSpace Analysis: Disentangled Controls for StyleGAN Image Generation"
 (2021), who rank channels by how often the attribute's gradient is largest there. Here the gradient is
-averaged over codes, and taken as shares of the attributes' ranges for a deviation of the channel over samples. A
-channel's rank for an attribute is
+averaged over codes, and taken as shares of the attributes' ranges for a deviation of the channel over
+samples. A channel's rank for an attribute is
 
     (its share)² / the length of its shares of all attributes,
 

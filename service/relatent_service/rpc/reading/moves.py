@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relatent.core.directions import Direction
-from relatent.core.edits import DirectionMove
+from relatent.core.edits import DirectionMove, LearnedMove
 from relatent.core.pack import Pack
 from relatent.core.spaces import Space
 from relatent.v1 import editing_pb2
@@ -22,7 +22,9 @@ _MODES = {
 """Whether strengths are absolute."""
 
 
-def read_move(pack: Pack, move: editing_pb2.DirectionMove, max_images: int, field: str) -> DirectionMove:
+def read_move(
+    pack: Pack, move: editing_pb2.DirectionMove, max_images: int, field: str
+) -> DirectionMove | LearnedMove:
     """A move of codes.
 
     Raises:
@@ -31,8 +33,11 @@ def read_move(pack: Pack, move: editing_pb2.DirectionMove, max_images: int, fiel
     """
     direction = _find(pack, move.direction, f"{field}.direction", of_z=False)
     strengths = read_numbers(move.strengths, max_images, f"{field}.strengths")
-    if direction.space is Space.STYLE:
-        return _complete(pack, _style_move(direction, strengths, move, field), move, field)
+    if direction.learned or direction.space is Space.STYLE:
+        _check_bare(direction, move, field)
+        if direction.learned:
+            return LearnedMove(direction, strengths)
+        return _complete(pack, DirectionMove(direction, strengths), move, field)
     layers = read_layers(pack, move.layers, f"{field}.layers") if move.HasField("layers") else None
     plain = DirectionMove(direction, strengths, layers)
     if not plain.moves:
@@ -85,15 +90,15 @@ def read_layers(pack: Pack, layers: editing_pb2.LayerRange, field: str) -> tuple
     return layers.first, layers.last
 
 
-def _style_move(
-    direction: Direction, strengths: tuple[float, ...], move: editing_pb2.DirectionMove, field: str
-) -> DirectionMove:
-    """A move of styles, which have no layers of a code and no boundary."""
+def _check_bare(direction: Direction, move: editing_pb2.DirectionMove, field: str) -> None:
+    """Check that a move asks for no layers and no boundary of a direction that has none."""
+    what = "a learned direction" if direction.learned else "a direction of S"
     if move.HasField("layers"):
-        raise InvalidField(f"{field}.layers", "expected none: a direction of S moves styles, not layers")
+        raise InvalidField(f"{field}.layers", f"expected none: {what} moves no single layers of a code")
     if _MODES.get(move.mode):
-        raise InvalidField(f"{field}.mode", "expected RELATIVE (1): a direction of S has no boundary")
-    return DirectionMove(direction, strengths)
+        raise InvalidField(f"{field}.mode", f"expected RELATIVE (1): {what} has no boundary")
+    if direction.learned and move.conditions:
+        raise InvalidField(f"{field}.conditions", f"expected none: {what} has no vector to take others from")
 
 
 def _find(pack: Pack, name: str, field: str, *, of_z: bool) -> Direction:
@@ -129,6 +134,11 @@ def _complete(pack: Pack, plain: DirectionMove, move: editing_pb2.DirectionMove,
     )
     of_styles = plain.direction.space is Space.STYLE
     for index, condition in enumerate(conditions):
+        if condition.learned:
+            raise InvalidField(
+                f"{field}.conditions[{index}]",
+                f"expected a direction that has a vector; {condition.name!r} is a learned one",
+            )
         if (condition.space is Space.STYLE) is not of_styles:
             raise InvalidField(
                 f"{field}.conditions[{index}]",

@@ -22,11 +22,14 @@ from relatent.core.edits import PUBLISHED_THRESHOLD, ExpressionTransfer, StyleMi
 from relatent.core.pack import Pack
 from relatent.core.spaces import Space
 from relatent.core.targets import AttributeTarget
+from relatent.core.text import TextMove
 from relatent.v1 import editing_pb2, types_pb2
+from relatent_service.editing.canvas import NothingRelevant
 from relatent_service.editing.exact import NotReadable
 from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.rpc.reading.moves import read_layers, read_move, read_numbers, read_z_move
 from relatent_service.rpc.reading.targets import read_target
+from relatent_service.rpc.reading.texts import read_text_move
 from relatent_service.rpc.reading.values import read_latent
 
 Floats = NDArray[np.float32]
@@ -56,6 +59,7 @@ class ParsedEdit:
         Raises:
             InvalidField: an operation left the range of float32.
             AttributesNotFinite: what a target was to move cannot be read.
+            InvalidField: no channel was as relevant to a text as was asked.
         """
         try:
             yield
@@ -68,6 +72,17 @@ class ParsedEdit:
             raise AttributesNotFinite(
                 target,
                 f"the pack's attribute network answers no finite number for {', '.join(error.attributes)}",
+            ) from error
+        except NothingRelevant as error:
+            field = next(
+                field.removesuffix(".strengths")
+                for field, operation in zip(self.fields, self.edit.operations, strict=True)
+                if isinstance(operation, TextMove) and operation.beta == error.beta
+            )
+            raise InvalidField(
+                f"{field}.beta",
+                f"expected a relevance that some channel has for the prompt; none has {error.beta:g} or more",
+                reason="NOTHING_LEFT",
             ) from error
         except CodeOutOfRange as error:
             raise InvalidField(
@@ -152,14 +167,17 @@ def _read_operation(
             return path, Truncation(pack.mean, psi)
         case "reduction":
             return f"{field}.reduction", Reduction()
+        case "text":
+            path = f"{field}.text"
+            return f"{path}.strengths", read_text_move(pack, operation.text, max_images, path)
         case "attribute_target":
             path = f"{field}.attribute_target"
             return path, read_target(pack, operation.attribute_target, max_images, path)
         case _:
             raise InvalidField(
                 field,
-                "expected direction, style_mix, interpolation, truncation, reduction, attribute_target or "
-                "expression_transfer, got none",
+                "expected direction, style_mix, interpolation, truncation, reduction, attribute_target, "
+                "expression_transfer or text, got none",
             )
 
 

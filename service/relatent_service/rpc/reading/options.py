@@ -14,14 +14,16 @@ from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
 from relatent.core.presets import PresetChoice
 from relatent.core.spaces import Space
+from relatent.core.text import Tokens
 from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.catalog import ServedPacks, find_method, shown
 from relatent_service.errors import Diverged, InvalidField, OutOfDomain
 from relatent_service.images.codec import Encoded, Format
-from relatent_service.inversion.job import Plan
+from relatent_service.inversion.job import TEXT_INPUT, Plan
 from relatent_service.inversion.plausibility import Implausible
 from relatent_service.inversion.refinement import LossNotFinite, SavedState
 from relatent_service.rpc.reading.refining import read_learning_rate, read_rules, read_weights
+from relatent_service.rpc.reading.texts import read_text, text_model
 from relatent_service.rpc.reading.values import (
     MAX_RESTARTS,
     read_checkpoint,
@@ -143,6 +145,7 @@ def read_inversion(
         min_in_domain=_read_min_in_domain(pack, options, field),
         learning_rate=read_learning_rate(method, refinement, start, inner),
         weights=read_weights(method, refinement.weights, inner),
+        text=_read_text(pack, method, refinement, f"{inner}.text"),
     )
     return ParsedInversion(
         plan=plan,
@@ -248,6 +251,14 @@ def _read_start(
         start: Floats = code.w[0]
         return start
     return rule
+
+
+def _read_text(pack: Pack, method: Method, refinement: inversion_pb2.Refinement, field: str) -> Tokens | None:
+    if TEXT_INPUT in method.inputs:
+        return read_text(text_model(pack, field), refinement.text, field)
+    if refinement.text:
+        raise InvalidField(field, f"expected none: method {method.name!r} takes no text")
+    return None
 
 
 def _read_mask(method: Method, refinement: inversion_pb2.Refinement, field: str) -> Encoded | None:

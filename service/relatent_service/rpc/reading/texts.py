@@ -1,0 +1,80 @@
+"""Texts, checked and cut into tokens."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from relatent.core.pack import Pack
+from relatent.core.text import TextModel, TextMove, Tokens
+from relatent.v1 import editing_pb2
+from relatent_service.errors import InvalidField
+from relatent_service.rpc.reading.moves import read_numbers
+
+_LONGEST = 1_000
+"""Letters of a text: more than the longest one with as few tokens as models take."""
+
+
+def read_text_move(pack: Pack, move: editing_pb2.TextMove, max_images: int, field: str) -> TextMove:
+    """A move towards what a text says.
+
+    Raises:
+        InvalidField: a field is not what it must be, or the pack knows nothing of texts.
+    """
+    model = text_model(pack, field)
+    beta = move.beta if move.HasField("beta") else model.beta
+    if not 0 < beta < 1:
+        raise InvalidField(f"{field}.beta", f"expected a relevance above 0 and below 1, got {beta:g}")
+    strengths = tuple(move.strengths) or (model.strength,)
+    shown = move.neutral or model.neutral
+    prompt, neutral = (
+        read_text(model, text, f"{field}.{name}")
+        for name, text in (("prompt", move.prompt), ("neutral", shown))
+    )
+    if np.array_equal(prompt.ids, neutral.ids):
+        raise InvalidField(f"{field}.prompt", f"expected a text that says another thing than {shown!r}")
+    return TextMove(neutral, prompt, read_numbers(strengths, max_images, f"{field}.strengths"), beta)
+
+
+def text_model(pack: Pack, field: str) -> TextModel:
+    """What a pack knows of texts.
+
+    Raises:
+        InvalidField: nothing.
+    """
+    if pack.text is None:
+        raise InvalidField(
+            field,
+            f"pack {pack.name!r} knows nothing of texts: it has no image-text model (relatent-export text)",
+            reason="NO_TEXT_MODEL",
+        )
+    return pack.text
+
+
+def read_text(model: TextModel, text: str, field: str) -> Tokens:
+    """A text as a model takes it.
+
+    Raises:
+        InvalidField: it is empty, or longer than the model takes.
+    """
+    if not text.strip():
+        raise InvalidField(field, "expected a text, got none")
+    if len(text) > _LONGEST:
+        raise InvalidField(field, f"expected {_LONGEST} letters at most, got {len(text)}")
+    ids = _tokenizer(model.tokenizer).encode(text).ids
+    if len(ids) > model.context:
+        raise InvalidField(field, f"expected {model.context} tokens at most, got {len(ids)}")
+    filled = [*ids, *[model.pad] * (model.context - len(ids))]
+    mask = np.arange(model.context) < len(ids)
+    return Tokens(np.array([filled], np.int64), mask[None].astype(np.int64))
+
+
+@lru_cache(maxsize=16)
+def _tokenizer(document: str) -> Tokenizer:
+    """A pack's tokenizer; texts are filled up, and found to be too long, by ourselves."""
+    tokenizer = Tokenizer.from_str(document)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
