@@ -44,7 +44,7 @@ _WARM = 0.02
 _FORGOTTEN = 0.02
 """Share of words that training does not tell, as if they were none that it knows."""
 _FACTORS_WEIGHT = 2.0
-"""Of reading factors off embeddings: pairs alone teach nothing for long, while neither tower tells anything."""
+"""Of reading factors off embeddings: pairs alone teach nothing for long, since neither tower begins to."""
 _PAD, _UNKNOWN, _START, _END = _SPECIAL = ("<pad>", "<unknown>", "<start>", "<end>")
 
 
@@ -121,7 +121,7 @@ class TextTraining:
         self.images, self.seconds = facts["images"], facts["seconds"]
 
     def _loss(self, image: Tensor, factors: Tensor) -> Tensor:
-        """How far the pairs of a batch are from being told apart as they can be, both ways, and factors too."""
+        """How far a batch's pairs are from being told apart as they can be, and factors from being read."""
         random = Random(f"{self.settings.seed}/{self.images}")
         captions = [caption(row, random) for row in factors.tolist()]
         ids, mask = self._tokens(captions)

@@ -87,8 +87,9 @@ def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor | None = None)
     a = a.transpose(0, 1) if attributes.get("transA", 0) else a
     b = b if attributes.get("transB", 0) else b.transpose(0, 1)
     alpha, beta = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
-    product = F.linear(a, b)
-    product = product if alpha == 1 else product * alpha
+    if c is not None and c.ndim == 1 and alpha == beta == 1:
+        return F.linear(a, b, c)
+    product = F.linear(a, b) * alpha
     return product if c is None else product + (c if beta == 1 else c * beta)
 
 

@@ -68,11 +68,11 @@ def _average_pool(attributes: Attributes, x: Tensor) -> Tensor:
     if padded is x and strides == window and height % window[0] == 0 and width % window[1] == 0:
         rows, columns = window
         blocks = x.reshape(batch, channels, height // rows, rows, width // columns, columns)
-        return blocks.mean((3, 5))
+        return torch.mean(blocks, (3, 5))
     ones = torch.ones(channels, 1, *window, dtype=x.dtype)
     total = F.conv2d(padded, ones, None, strides, groups=channels)
     if attributes.get("count_include_pad", 0) or padded is x:
-        return total / (window[0] * window[1])
+        return torch.div(total, window[0] * window[1])
     pixels = _padded(attributes, torch.ones(1, 1, *x.shape[2:], dtype=x.dtype), window)
     counts: Tensor = F.conv2d(pixels, ones[:1], None, strides)
     return total / counts
