@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from relatent_export.demo.factors import FACTORS
 from relatent_export.demo.world import RESOLUTION, TRAINING_DRAWINGS, Drawings, draw
@@ -14,6 +16,38 @@ from relatent_export.progress import progress
 from relatent_export.training.attributes import AttributeSettings, AttributeTraining
 
 _SAVE_EVERY = 32_000
+
+
+class RunSettings(Protocol):
+    """How long a run is."""
+
+    @property
+    def images(self) -> int:
+        """Drawings seen in all."""
+
+    @property
+    def batch(self) -> int:
+        """Drawings a step."""
+
+
+class ResumableRun(Protocol):
+    """A run on drawings and their factors that can be saved and gone on with."""
+
+    images: int
+    seconds: float
+
+    @property
+    def settings(self) -> RunSettings:
+        """How long it is."""
+
+    def run(self, data: Tensor, factors: Tensor) -> Iterator[float]:
+        """Train to the end of the run; yields the loss after each step."""
+
+    def save(self, path: Path) -> None:
+        """Write everything needed to go on."""
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` wrote."""
 
 
 def new_attribute_network() -> AttributeNetwork:
@@ -35,7 +69,7 @@ def train_attributes(work: Path, settings: AttributeSettings | None = None) -> A
     return training.network.eval().requires_grad_(False)
 
 
-def finish(training: AttributeTraining[Any], checkpoint: Path, which: Drawings, count: int) -> None:
+def finish(training: ResumableRun, checkpoint: Path, which: Drawings, count: int) -> None:
     """Train to the end of the run, from its checkpoint if there is one; writes a log beside it.
 
     Args:

@@ -37,6 +37,7 @@ class Drawings(IntEnum):
     REFERENCE_A = 14
     REFERENCE_B = 15
     JUDGE = 16
+    TEXT = 17
 
 
 def draw(which: Drawings, count: int, resolution: int = RESOLUTION) -> tuple[Tensor, Tensor]:

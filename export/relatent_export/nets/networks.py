@@ -12,6 +12,7 @@ from relatent_export.nets.arcface import ArcFace
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.gradual_style import GradualStyleEncoder
+from relatent_export.nets.image_text import ImageText
 from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
 from relatent_export.nets.lpips import Lpips
 from relatent_export.nets.perceptual import FeatureNetwork
@@ -52,6 +53,7 @@ class Networks:
         attribute_graph: in place of `attributes`, somebody else's network that reads them: a graph in ONNX,
             uint8 [B, R, R, 3] to float32 [B, A] (`relatent_export.attributes`).
         identity_graph: in place of `identity`, likewise: to vectors, float32 [B, E].
+        image_text: what embeds images and texts into one space.
     """
 
     generator: AnyGenerator
@@ -65,6 +67,7 @@ class Networks:
     forced_encoder: AnyEncoder | None = None
     attribute_graph: bytes | None = None
     identity_graph: bytes | None = None
+    image_text: ImageText | None = None
 
     def __post_init__(self) -> None:
         config = self.generator.config

@@ -25,6 +25,7 @@ from relatent_export.objectives.offsets import feature_objective, layered_object
 from relatent_export.objectives.reconstruction import reconstruction_objective
 from relatent_export.objectives.single_code import single_code_bases, single_code_objective
 from relatent_export.objectives.spaces import SPACES
+from relatent_export.objectives.text import text_objective
 
 MAX_STEPS = 10
 """K: steps of one refinement call. Ten lose nothing against one call a step, and let a caller
@@ -93,6 +94,7 @@ METHODS: Mapping[str, MethodRecipe] = {
     "multi_code": MethodRecipe("refine_multi", multi_code_objective, default_steps=100, space=Space.MULTI),
     "layered": MethodRecipe("refine_layered", layered_objective, default_steps=100, space=Space.LAYERED),
     "feature": MethodRecipe("refine_feature", feature_objective, default_steps=100, space=Space.FEATURE),
+    "text": MethodRecipe("refine_text", text_objective, default_steps=60, needs=("image_text",)),
 }
 """By name, the default first."""
 

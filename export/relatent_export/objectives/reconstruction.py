@@ -102,6 +102,15 @@ class Reconstruction(nn.Module):
         """
         return {"anchor": variables[CODE] - carried["anchor"]}
 
+    def further_terms(self, image: Tensor, prepared: Tensors) -> dict[str, Tensor]:
+        """Terms that are no mean square, each float32 [B], by name; none here.
+
+        Args:
+            image: of what is optimised.
+            prepared: as `prepare` made it.
+        """
+        return {}
+
     @property
     def conditions(self) -> Mapping[str, Condition]:
         """`target` [R, R, 3], `mask` [R, R] (255 counts fully) and the weights."""
@@ -145,6 +154,7 @@ class Reconstruction(nn.Module):
                 [self._mask(prepared, size) for size in self._sizes],
                 self.perceptual.divisor,
             )
+        terms |= self.further_terms(full, prepared)
         total = conditions["weight.pixel"][:, 0] * terms.pop("pixel")
         for name in [name for name in self.weights if name in terms]:
             total = total + conditions[f"weight.{name}"][:, 0] * terms[name]

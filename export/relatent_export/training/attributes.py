@@ -20,6 +20,7 @@ from relatent_export.training.checkpoint import (
     optimizer_tensors,
     save_state,
 )
+from relatent_export.training.pixels import soften
 from relatent_export.training.schedule import cosine, warm_up
 
 _WARM = 0.02
@@ -74,7 +75,7 @@ class AttributeTraining(Generic[_Network]):
             rate = self.settings.learning_rate * warm_up(progress, _WARM) * cosine(progress)
             self.adam.param_groups[0]["lr"] = rate
             picks = torch.randint(len(data), (self.settings.batch,), generator=self.random)
-            image = self._augment(data[picks].float() / 127.5 - 1)
+            image = soften(data[picks].float() / 127.5 - 1, self.settings.noise, self.random)
             with torch.autocast("cpu", torch.bfloat16):
                 predicted = self.network(image)
             loss = F.mse_loss(predicted.float(), factors[picks])
@@ -101,14 +102,3 @@ class AttributeTraining(Generic[_Network]):
         load_optimizer("adam", self.adam, tensors)
         self.random.set_state(tensors["random"])
         self.images, self.seconds = facts["images"], facts["seconds"]
-
-    def _augment(self, image: Tensor) -> Tensor:
-        """Soften a quarter of the batch and add noise to half of it."""
-        quarter = len(image) // 4
-        image[:quarter] = F.interpolate(
-            F.avg_pool2d(image[:quarter], 2), scale_factor=2, mode="bilinear", align_corners=False
-        ).lerp(image[:quarter], 0.5)
-        half = len(image) // 2
-        noise = torch.randn(image[half:].shape, generator=self.random)
-        image[half:] += noise * self.settings.noise
-        return image

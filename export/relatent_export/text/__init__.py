@@ -1,0 +1,1 @@
+"""Text that moves pictures, by any image-text pair with CLIP's interface."""
