@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from relatent.core.directions import Direction
-from relatent.core.edits import DirectionMove
+from relatent_export.directions.moving import Mover, along
 
 SMALL = 0.05
 """Of an attribute's range, about: a change so small that it tells the slope before any saturation."""
@@ -21,7 +21,9 @@ Measure = Callable[[Tensor], Tensor]
 """W+ codes [B, L, D] to one attribute's readings [B]."""
 
 
-def calibrated(direction: Direction, codes: Tensor, measure: Measure, width: float) -> Direction:
+def calibrated(
+    direction: Direction, codes: Tensor, measure: Measure, width: float, move: Mover = along
+) -> Direction:
     """A direction with its calibration, the slope at zero, and strengths that cover the attribute's range.
 
     Args:
@@ -29,6 +31,7 @@ def calibrated(direction: Direction, codes: Tensor, measure: Measure, width: flo
         codes: float32 [N, L, D], where to start from.
         measure: the attribute of codes.
         width: how far the attribute's range goes, in readings.
+        move: moves codes along it.
 
     Returns:
         The same with `calibration` in readings per unit of strength, and as `min_strength` and
@@ -37,7 +40,7 @@ def calibrated(direction: Direction, codes: Tensor, measure: Measure, width: flo
     """
     strength = 1.0
     for _ in range(3):  # the first one is a guess, which the next corrects
-        slope = _slope(direction, codes, measure, strength)
+        slope = _slope(direction, codes, measure, strength, move)
         if abs(slope) * strength < 1e-6 * width:
             return replace(direction, calibration=0.0, min_strength=0.0, max_strength=0.0)
         strength = SMALL * width / abs(slope)
@@ -60,7 +63,7 @@ def needed_layers(codes: Tensor, normal: Tensor, measure: Measure) -> range:
     def effect(layers: range) -> float:
         vector = normal.expand(count, -1).numpy()
         direction = Direction("", vector, 0.0, "", layers.start, layers.stop - 1, 0.0, 0.0, 0.0)
-        return _slope(direction, codes, measure, deviation)
+        return _slope(direction, codes, measure, deviation, along)
 
     whole = effect(range(count))
     needed = [third for third in thirds if effect(third) >= _NEEDED * whole]
@@ -69,13 +72,8 @@ def needed_layers(codes: Tensor, normal: Tensor, measure: Measure) -> range:
     return range(needed[0].start, needed[-1].stop)
 
 
-def _slope(direction: Direction, codes: Tensor, measure: Measure, strength: float) -> float:
+def _slope(direction: Direction, codes: Tensor, measure: Measure, strength: float, move: Mover) -> float:
     """Of the mean reading, by strengths on either side of zero."""
-    up, down = (float(measure(_moved(codes, direction, sign * strength)).mean()) for sign in (1, -1))
+    moved = [torch.from_numpy(move(direction, sign * strength, codes.numpy())) for sign in (1, -1)]
+    up, down = (float(measure(each).mean()) for each in moved)
     return (up - down) / (2 * strength)
-
-
-def _moved(codes: Tensor, direction: Direction, strength: float) -> Tensor:
-    """Codes moved as the service moves them."""
-    move = DirectionMove(direction, (strength,) * len(codes))
-    return torch.from_numpy(move.apply(codes.numpy()))

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from relatent.core.attributes import Attribute
 from relatent.core.directions import Direction
-from relatent.core.edits import DirectionMove
 from relatent_export.directions.calibration import calibrated
+from relatent_export.directions.moving import Mover, along
 
 Floats = NDArray[np.float32]
 
@@ -34,11 +34,13 @@ class Ruler:
         attributes: with ranges.
         read: points of the directions' space to readings [N, A].
         points: where to start from, float32 [N, L, D], or [N, 1, Z] of Z.
+        move: moves them along a direction.
     """
 
     attributes: Sequence[Attribute]
     read: Callable[[Floats], Floats]
     points: Floats
+    move: Mover = along
 
     def measured(self, direction: Direction) -> Direction:
         """A direction with its attribute, its calibration and what it leaks.
@@ -57,7 +59,10 @@ class Ruler:
         def measure(points: Tensor) -> Tensor:
             return torch.from_numpy(self._readings(points.numpy())[:, place])
 
-        found = calibrated(direction, torch.from_numpy(self.points), measure, width)
+        found = calibrated(direction, torch.from_numpy(self.points), measure, width, self.move)
+        if direction.learned:  # it was trained for a range, beyond which nothing is known of it
+            limits = {"min_strength": direction.min_strength, "max_strength": direction.max_strength}
+            found = replace(found, **limits)
         if found.calibration == 0:
             return found
         return replace(found, leak=round(self._leak(found, place), 4))
@@ -71,7 +76,7 @@ class Ruler:
             place = int(np.abs(shares).argmax())
             strength *= _SMALL / max(abs(float(shares[place])), 1e-6)
         direction = replace(direction, attribute=self.attributes[place].name)
-        if shares[place] * self.attributes[place].scale >= 0:
+        if direction.learned or shares[place] * self.attributes[place].scale >= 0:
             return direction
         return replace(direction, vector=-direction.vector, bias=-direction.bias)
 
@@ -82,8 +87,7 @@ class Ruler:
         return 100 * float(others.mean()) if others.size else 0.0
 
     def _change(self, direction: Direction, strength: float) -> Floats:
-        move = DirectionMove(direction, (float(strength),) * len(self.points))
-        return self._readings(move.apply(self.points)) - self._before
+        return self._readings(self.move(direction, float(strength), self.points)) - self._before
 
     def _readings(self, points: Floats) -> Floats:
         chunks = np.array_split(points, max(1, -(-len(points) // _BATCH)))

@@ -9,7 +9,6 @@ from relatent.core.code_edits import CodeEdit, CodeOperation, Interpolation, Mea
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove, StyleMix, Truncation
 from relatent.core.spaces import Space
-from relatent.core.targets import AttributeTarget
 from tests.relatent.core.test_codes import D, L, some
 
 ALONG = Direction(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from relatent.core.attributes import Attribute
 from relatent.core.controls import Controls
 from relatent.core.directions import Direction
 from relatent.core.spaces import Space
+from relatent.core.text import TextModel
 from relatent_export.directions.labels import Labelled
 from relatent_export.nets.networks import Networks
 
@@ -32,6 +35,8 @@ class Need(StrEnum):
     """The pack's attribute network, and how attributes answer to codes."""
     GRADIENT = "gradient"
     """The pack's attribute network, one that gradients go through."""
+    TEXT = "text"
+    """The pack's image-text pair, and a prompt."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class FinderInput:
         controls: how they answer to codes, where it is known.
         labelled: samples and what they are labelled with, where the finder needs labels.
         code: of the image that directions are to be of, float32 [L, D]; None where there is none.
+        text: what the pack knows of texts; None where it has no image-text pair.
+        prompt: what directions are to lead to; empty where there is none.
+        neutral: what they start from.
+        beta: least relevance of a channel that counts; None for the pack's.
+        work: a folder that keeps what is under way, for a run that goes on after another.
     """
 
     networks: Networks
@@ -61,9 +71,46 @@ class FinderInput:
     controls: Controls | None = None
     labelled: Labelled | None = None
     code: Floats | None = None
+    text: TextModel | None = None
+    prompt: str = ""
+    neutral: str = ""
+    beta: float | None = None
+    work: Path | None = None
 
 
-Find: TypeAlias = Callable[[FinderInput], list[Direction]]
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A direction that a network moves codes along.
+
+    Attributes:
+        direction: its vector is zero.
+        network: codes float32 [B, L, D] and strengths [B, 1] to codes.
+    """
+
+    direction: Direction
+    network: nn.Module
+
+    @classmethod
+    def of(cls, given: FinderInput, name: str, network: nn.Module, reach: float) -> Learned:
+        """One that makes sense for strengths up to `reach` either way."""
+        config = given.networks.generator.config
+        direction = Direction(
+            name=name,
+            vector=np.zeros((config.layers, config.latent_width), np.float32),
+            bias=0.0,
+            attribute="",
+            first_layer=0,
+            last_layer=config.layers - 1,
+            calibration=0.0,
+            min_strength=-reach,
+            max_strength=reach,
+            space=given.space,
+            learned=True,
+        )
+        return cls(direction, network)
+
+
+Find: TypeAlias = Callable[[FinderInput], Sequence[Direction | Learned]]
 """Directions, not calibrated; their `attribute` is empty where a finder does not know what they move."""
 
 

@@ -10,6 +10,7 @@ from relatent_export.directions.finders.mean_jacobian import find_by_jacobian
 from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
 from relatent_export.directions.finders.style_space import find_channels
+from relatent_export.directions.finders.text import find_global, find_mapper
 
 FINDERS = {
     "boundary": Finder(
@@ -34,6 +35,20 @@ FINDERS = {
         Need.GRADIENT,
         (Space.STYLE,),
         samples=4_096,
+    ),
+    "text": Finder(
+        find_global,
+        "StyleCLIP's global direction (Patashnik et al. 2021)",
+        Need.TEXT,
+        (Space.STYLE,),
+        reach=5,
+    ),
+    "text_mapper": Finder(
+        find_mapper,
+        "StyleCLIP's latent mapper (Patashnik et al. 2021)",
+        Need.TEXT,
+        (Space.W_PLUS,),
+        samples=200,
     ),
     "orthogonal_jacobian": Finder(
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE

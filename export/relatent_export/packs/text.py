@@ -1,0 +1,70 @@
+"""Giving a pack an image-text pair, for edits by texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors.numpy import save
+
+from relatent.core.manifest import MANIFEST, read_manifest
+from relatent.core.pack import Pack, read_pack
+from relatent.core.spaces import Space, code_parts_table
+from relatent.core.text import DEVIATION, RELEVANCE, TEXT, TextModel, text_table
+from relatent_export.nets.image_text import ImageText
+from relatent_export.objectives.spaces import SPACES
+from relatent_export.packs.pair import pair_files
+from relatent_export.packs.sealing import reseal
+from relatent_export.packs.weights import load_networks
+from relatent_export.text.encoding import embed_texts
+from relatent_export.text.relevance import measure_relevance
+
+NEUTRAL, BETA, STRENGTH = "a person", 0.15, 3.0
+"""Of edits by texts unless told otherwise."""
+
+
+def set_text(
+    folder: Path, pair: ImageText, neutral: str = NEUTRAL, beta: float = BETA, strength: float = STRENGTH
+) -> Pack:
+    """Give a pack a pair, in place of one before, and codes of S, which texts move.
+
+    Args:
+        folder: the pack's.
+        pair: of networks.
+        neutral: what the pack's images show in general.
+        beta: the least relevance of a channel that counts unless an edit says otherwise, above 0, below 1.
+        strength: how far an edit goes unless it says so, above 0.
+
+    Returns:
+        The pack as it is now. Its graphs are to be exported anew.
+
+    Raises:
+        PackError: it is no pack that can be read.
+        ValueError: a number is out of its range, or the text is empty or too long.
+        OSError: a file cannot be read or written; names it.
+    """
+    if not 0 < beta < 1:
+        raise ValueError(f"--beta: expected a relevance above 0 and below 1, got {beta:g}")
+    if not strength > 0:
+        raise ValueError(f"--strength: expected a number above 0, got {strength:g}")
+    pack = read_pack(folder)
+    networks = load_networks(folder, pack.compare_size)
+    embed_texts(pair, [neutral])
+    found = measure_relevance(networks, pair)
+    model = TextModel(
+        pair.tokenizer,
+        pair.context,
+        pair.pad,
+        pair.width,
+        neutral,
+        beta,
+        strength,
+        found.relevance,
+        found.deviation,
+    )
+    tensors = save({RELEVANCE: found.relevance, DEVIATION: found.deviation})
+    spaces = {**read_manifest(folder / MANIFEST).get("spaces", {})}
+    spaces[str(Space.STYLE)] = code_parts_table(SPACES[Space.STYLE](replace(networks, image_text=pair)))
+    entries = {"text": text_table(model), "spaces": spaces}
+    reseal(folder, "text", {TEXT: tensors, **pair_files(pair)}, entries)
+    return read_pack(folder)
