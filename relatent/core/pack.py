@@ -33,7 +33,7 @@ from relatent.core.graphs import Role, graph_name
 from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, finite, read_method
 from relatent.core.presets import Preset, PresetChoice, read_presets
-from relatent.core.spaces import CODE, PLAIN, CodePart, CodeParts, Space, read_code_parts
+from relatent.core.spaces import CODE, PLAIN, WITHOUT_CODES, CodePart, CodeParts, Space, read_code_parts
 
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -275,7 +275,7 @@ def _spaces(manifest: Mapping[str, Any], shape: tuple[int, int]) -> dict[Space, 
     more = {
         Space(name): read_code_parts(Space(name), table) for name, table in manifest.get("spaces", {}).items()
     }
-    if clash := [space for space in more if space in (*PLAIN, Space.Z)]:
+    if clash := [space for space in more if space in (*PLAIN, *WITHOUT_CODES)]:
         raise ValueError(f"spaces.{clash[0]}: every pack's codes of this space are alike")
     spaces = plain | more
     for name, method in manifest["methods"].items():

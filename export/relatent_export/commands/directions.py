@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relatent.core.directions import Direction
 from relatent.core.pack import read_pack
-from relatent.core.spaces import PLAIN, Space
+from relatent.core.spaces import OF_DIRECTIONS, Space
 from relatent_export.directions.wanted import COUNT, SEED, Wanted
 
 
@@ -23,7 +23,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     fit.add_argument("pack", type=Path, help="the pack's folder")
     fit.add_argument("--method", required=True, metavar="FINDER", help="boundary, jacobian, pca, …")
-    fit.add_argument("--space", choices=[str(each) for each in (Space.Z, *PLAIN)], help="to find them in")
+    fit.add_argument("--space", choices=[str(each) for each in OF_DIRECTIONS], help="to find them in")
     fit.add_argument("--layers", type=_layers, metavar="FIRST-LAST", help="to move (default: all)")
     fit.add_argument(
         "--count",

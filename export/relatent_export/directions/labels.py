@@ -128,7 +128,7 @@ def read_by_hand(path: Path, generator: AnyGenerator, space: Space, truncation: 
 
 
 def draw_points(generator: AnyGenerator, space: Space, count: int, seed: int) -> Floats:
-    """Random points of a space: [N, 1, Z] of Z, else codes [N, L, D]."""
+    """Random points of a space: [N, 1, Z] of Z, else codes [N, L, D], those of P as they are in W."""
     random = torch.Generator().manual_seed(seed)
     z = torch.randn(count, generator.config.z_width, generator=random)
     if space is Space.Z:

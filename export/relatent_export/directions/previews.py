@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove
-from relatent_export.directions.labels import Floats, codes_of, draw_points
+from relatent.core.p_space import to_p
+from relatent.core.spaces import Space
+from relatent_export.directions.labels import codes_of, draw_points
 from relatent_export.nets.networks import AnyGenerator
 from relatent_export.nets.pixels import to_bytes
 from relatent_export.writing import whole_file
@@ -45,9 +49,11 @@ def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> N
         Image.fromarray(np.concatenate(strips)).save(partial, "png")
 
 
-def _most(direction: Direction, points: Floats) -> float:
+def _most(direction: Direction, points: NDArray[Any]) -> float:
     """The largest strength to draw."""
     layers = slice(direction.first_layer, direction.last_layer + 1)
+    if direction.space is Space.P:
+        points = to_p(points)
     step = (np.array(direction.lengths)[:, None] * direction.vector)[layers]
     along = np.einsum("nld,ld->n", points[:, layers], step) / max(float(np.square(step).sum()), 1e-12)
     spread = _DEVIATIONS * float(along.std())

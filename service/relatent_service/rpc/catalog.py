@@ -19,6 +19,7 @@ _SPACES = {
     Space.W: catalog_pb2.DIRECTION_SPACE_W,
     Space.W_PLUS: catalog_pb2.DIRECTION_SPACE_W_PLUS,
     Space.Z: catalog_pb2.DIRECTION_SPACE_Z,
+    Space.P: catalog_pb2.DIRECTION_SPACE_P,
 }
 
 

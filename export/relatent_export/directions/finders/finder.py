@@ -39,7 +39,7 @@ class FinderInput:
     Attributes:
         networks: the pack's.
         space: to find them in.
-        layers: that they are to move, of W and W+.
+        layers: that they are to move, but in Z.
         count: how many, of finders that find as many as they are asked for.
         seed: of samples.
         samples: how many to draw.

@@ -27,7 +27,7 @@ def direction_of(
     Args:
         given: the space and the layers.
         name: of the direction.
-        vector: of unit norm, [D] in W and [Z] in Z; of unit norm in each layer, [L, D], in W+.
+        vector: of unit norm, [D] in W and P, [Z] in Z; of unit norm in each layer, [L, D], in W+.
         attribute: that it moves; empty where that is not known.
         bias: of its boundary.
         lengths: how far one unit of strength moves each layer; 1 each if left out.

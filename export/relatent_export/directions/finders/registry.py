@@ -25,7 +25,13 @@ FINDERS = {
         Need.CONTROLS,
         (Space.W_PLUS,),
     ),
-    "pca": Finder(find_components, "GANSpace (Härkönen et al. 2020)", samples=100_000, reach=10),
+    "pca": Finder(
+        find_components,
+        "GANSpace (Härkönen et al. 2020)",
+        spaces=(Space.W, Space.P),
+        samples=100_000,
+        reach=10,
+    ),
     "closed_form": Finder(find_closed_form, "SeFa (Shen and Zhou 2021)", reach=3),
     "orthogonal_jacobian": Finder(
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE
