@@ -69,13 +69,12 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         controls=controls,
         labelled=labelled,
         code=None if wanted.image is None else _code(networks, wanted.image),
+        work=wanted.work,
     )
     drawn = finder.samples > 0 and wanted.labels is None
     found = [
         replace(
             each,
-            min_strength=-finder.reach,
-            max_strength=finder.reach,
             licence=pack.licence,
             source=finder.source,
             method=wanted.method,
@@ -84,14 +83,23 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         )
         for each in finder.find(given)
     ]
-    if attributes:
-        ruler = ruler_of(networks, attributes, space)
-        found = [ruler.measured(each) for each in progress(found, "measuring", unit="direction", leave=False)]
+    ruler = ruler_of(networks, attributes, space) if attributes else None
+    found = [
+        _ranged(each, finder, ruler) for each in progress(found, "measuring", unit="direction", leave=False)
+    ]
     for direction in found if wanted.previews else []:
         assert wanted.previews is not None
         save_preview(direction, networks.generator, wanted.previews / f"{direction.name}.png")
     put_directions(folder, found)
     return found
+
+
+def _ranged(direction: Direction, finder: Finder, ruler: Ruler | None) -> Direction:
+    """With what strengths make sense: as the finder told of it, or else as measured, or else as published."""
+    if direction.min_strength < direction.max_strength:
+        return direction
+    reaching = replace(direction, min_strength=-finder.reach, max_strength=finder.reach)
+    return reaching if ruler is None else ruler.measured(reaching)
 
 
 def _finder(name: str) -> Finder:

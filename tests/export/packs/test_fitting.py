@@ -160,7 +160,7 @@ def test_a_pack_without_attributes_has_what_needs_none_with_the_strengths_that_w
         ),
         (
             "jacobian",
-            "without one there are pca, closed_form, orthogonal_jacobian, and boundary with --labels",
+            "without one there are pca, closed_form, orthogonal_jacobian, walk, discover, and boundary with",
         ),
     ],
 )
@@ -233,7 +233,7 @@ def test_errors_in_labels_are_named_by_line_and_column(
     [
         (
             ["--method", "magic"],
-            "--method: expected one of boundary, jacobian, pca, closed_form, orthogonal_jacobian, got",
+            "--method: expected one of boundary, jacobian, pca, closed_form, orthogonal_jacobian, walk, discover",
         ),
         (["--method", "pca", "--space", "z"], "--space: expected one of w, p for pca, got z"),
         (["--method", "pca", "--layers", "2-9"], "--layers: expected some of 0-7, got 2-9"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -47,6 +48,7 @@ class FinderInput:
         controls: how they answer to codes, where it is known.
         labelled: samples and what they are labelled with, where the finder needs labels.
         code: of the image that directions are to be of, float32 [L, D]; None where there is none.
+        work: a folder that keeps what takes long, for a run that goes on where this one stopped.
     """
 
     networks: Networks
@@ -59,10 +61,12 @@ class FinderInput:
     controls: Controls | None = None
     labelled: Labelled | None = None
     code: Floats | None = None
+    work: Path | None = None
 
 
 Find: TypeAlias = Callable[[FinderInput], list[Direction]]
-"""Directions, not calibrated; their `attribute` is empty where a finder does not know what they move."""
+"""Directions, not calibrated; their `attribute` is empty where a finder does not know what they move. One
+that tells a range of strengths means something by a unit of them: it is not measured in attributes."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Finder:
         spaces: that it finds them in, the default first.
         samples: how many it draws unless told otherwise; 0 for none.
         reach: how far its publication goes along a direction, either way; 0 where it does not say. It is
-            what strengths a pack tells where nothing can be measured.
+            what strengths a pack tells where nothing can be measured, and a direction tells none itself.
     """
 
     find: Find

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from relatent.core.spaces import Space
+from relatent_export.directions.discovery import MOST
 from relatent_export.directions.finders.boundary import find_boundaries
 from relatent_export.directions.finders.closed_form import find_closed_form
+from relatent_export.directions.finders.discover import find_told_apart
 from relatent_export.directions.finders.finder import Finder, Need
 from relatent_export.directions.finders.mean_jacobian import find_by_jacobian
 from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
+from relatent_export.directions.finders.walk import find_walks
 
 FINDERS = {
     "boundary": Finder(
@@ -35,5 +38,9 @@ FINDERS = {
     "closed_form": Finder(find_closed_form, "SeFa (Shen and Zhou 2021)", reach=3),
     "orthogonal_jacobian": Finder(
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE
+    ),
+    "walk": Finder(find_walks, "linear walks (Jahanian et al. 2020)", samples=800),
+    "discover": Finder(
+        find_told_apart, "told apart by a network (Voynov and Babenko 2020)", samples=9_600, reach=MOST
     ),
 }
