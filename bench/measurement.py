@@ -25,7 +25,9 @@ METHODS, DOMAIN = "methods", "domain"
 """What methods make of drawings, which takes half an hour; how well the in-domain score tells drawings."""
 EDITING, DIRECTIONS = "editing", "directions"
 """Exact edits; directions by every finder. Both take a few minutes."""
-ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS)
+WALKS = "walks"
+"""Walks, linear and not, which are trained first: it takes some minutes."""
+ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS)
 """More, recorded each by itself."""
 
 

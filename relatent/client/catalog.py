@@ -20,7 +20,8 @@ class DirectionInfo:
         first_layer, last_layer: layers it moves unless told otherwise, both included.
         calibration: attribute units per unit of strength; 0 where not measured.
         min_strength, max_strength: the range that makes sense, measured, or as published.
-        space: where it lives; one of Z moves no codes, only what samples are drawn from.
+        space: where it lives; one of Z moves no codes, only what samples are drawn from;
+            one of P moves codes as they are before the mapping network's last leaky ReLU.
         licence: its own, an SPDX identifier or a sentence; empty where not known.
         source: where it comes from; empty where not known.
         method: the finder that found it; empty where not known.

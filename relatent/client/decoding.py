@@ -54,6 +54,7 @@ _SPACES = {
     catalog_pb2.DIRECTION_SPACE_W_PLUS: Space.W_PLUS,
     catalog_pb2.DIRECTION_SPACE_Z: Space.Z,
     catalog_pb2.DIRECTION_SPACE_S: Space.STYLE,
+    catalog_pb2.DIRECTION_SPACE_P: Space.P,
 }
 _ENDS = {
     editing_pb2.TARGET_END_REACHED: End.REACHED,

@@ -52,7 +52,7 @@ class LatentCode:
         values: float32 [D] in W, [N, L, D] in MULTI, else [L, D]: what edits move; finite; read-only.
         pack: name of the pack whose generator it belongs to.
         revision: that pack's revision, SHA-256 in hex over its mapping and synthesis weights.
-        space: any but Z.
+        space: any but Z and P.
         parts: what the code has besides, as the pack's codes of the space do: float16 or float32, finite,
             read-only; none in W and W+.
 

@@ -29,7 +29,7 @@ class Codes:
     """Codes of one space.
 
     Attributes:
-        space: any but Z.
+        space: any but Z and P.
         parts: arrays by name, each with the same leading axis over the codes.
     """
 

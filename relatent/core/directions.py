@@ -12,9 +12,10 @@ al., "GANSpace: Discovering Interpretable GAN Controls", 2020). Absolute arrives
 the boundary <w_l, n_l> + b = 0: InterFaceGAN's convention for codes of Z and of W, and that of the GANSpace
 edits in the e4e family. A layer whose length is 0 stays as it is in either.
 
-In Z there is one normal for all. In W one normal stands for all layers, and W+ has one for each. In S, of
-styles, there is one for the change of all of them, and as a code of W+ has no change it has no distance:
-strengths are relative.
+In Z there is one normal for all. In W one normal stands for all layers, and W+ has one for each. Those of P
+are as those of W: both strengths move p_l, as `relatent.core.p_space` has it, in place of w_l. In S, of
+styles, there is one for the change of all of them; as a code of W+ has no such change it has no distance
+either, and strengths are relative.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent.core.spaces import PLAIN, Space
+from relatent.core.spaces import OF_DIRECTIONS, Space
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,8 @@ def direction_space(entry: Mapping[str, Any]) -> Space:
         ValueError: it names something else.
     """
     space = entry.get("space", Space.W_PLUS)
-    if space not in (spaces := (Space.Z, *PLAIN, Space.STYLE)):
-        known = ", ".join(spaces)
+    if space not in OF_DIRECTIONS:
+        known = ", ".join(OF_DIRECTIONS)
         raise ValueError(f"direction {entry['name']!r}: space: expected one of {known}, got {space!r}")
     return Space(space)
 

@@ -1,7 +1,8 @@
 """Edits as plain values, and their arithmetic: pure functions over float32 codes [N, L, D], N at a time.
 
-In Z, codes are [N, 1, Z]. What strengths mean is `relatent.core.directions`'s to say. Coarse layers come
-first. How codes with more parts are edited, `relatent.core.code_edits` says.
+In Z, codes are [N, 1, Z]; along directions of P, codes are moved there and come back. What strengths mean is
+`relatent.core.directions`'s to say. Coarse layers come first. How codes with more parts are edited,
+`relatent.core.code_edits` says.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relatent.core.directions import Direction
+from relatent.core.p_space import from_p, to_p
+from relatent.core.spaces import Space
 
 Floats = NDArray[np.float32]
 
@@ -32,7 +36,8 @@ class DirectionMove:
         strengths: how far, one for each code; or several for one code, which make a strip.
         layers: first and last to move, both included; None: the direction's own.
         absolute: whether strengths are signed distances to the direction's boundary, to arrive at.
-        conditions: directions whose boundaries the codes move along, so that what they tell stays.
+        conditions: directions whose boundaries the codes move along, so that what they tell stays; of P if
+            the direction is, and else not.
     """
 
     direction: Direction
@@ -84,13 +89,20 @@ class DirectionMove:
         """Codes [N, L, D] to [N, L, D], or one code to [S, L, D], one for each strength."""
         strengths = np.array(self.strengths, np.float32)
         result = np.repeat(codes, len(strengths), axis=0) if len(codes) == 1 else codes.copy()
-        if self.absolute:
-            result[:, self.span] += self._ways(result, strengths)
+        if self.direction.space is Space.P:
+            moved = to_p(result[:, self.span])
+            result[:, self.span] = from_p(moved + self._ways(moved, strengths))
         else:
-            result[:, self.span] += strengths[:, None, None] * self._unit[self.span]
+            result[:, self.span] += self._ways(result[:, self.span], strengths)
         return result
 
-    def _ways(self, codes: Floats, strengths: Floats) -> Floats:
+    def _ways(self, layers: NDArray[Any], strengths: Floats) -> Floats:
+        """What is added to the layers that move, [N, l, D], by each strength."""
+        if self.absolute:
+            return self._ways_to_boundary(layers, strengths)
+        return strengths[:, None, None] * self._unit[self.span]
+
+    def _ways_to_boundary(self, layers: NDArray[Any], strengths: Floats) -> Floats:
         """The way of each code to its distance from the boundary.
 
         Along the direction's own normal n the way is strength * length - (<w, n> + b); along one made
@@ -98,7 +110,7 @@ class DirectionMove:
         """
         own, along = self.direction.vector[self.span], self.normals[self.span]
         lengths = np.array(self.direction.lengths, np.float32)[self.span]
-        distance = np.einsum("nld,ld->nl", codes[:, self.span], own) + self.direction.bias
+        distance = np.einsum("nld,ld->nl", layers, own) + self.direction.bias
         gain = np.einsum("ld,ld->l", along, own)
         moving = (np.abs(gain) > NOTHING_LEFT) & (lengths > 0)
         wanted = strengths[:, None] * lengths

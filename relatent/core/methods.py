@@ -48,7 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relatent.core.graphs import Role
-from relatent.core.spaces import CODE, Space
+from relatent.core.spaces import CODE, WITHOUT_CODES, Space
 
 NAME = r"[a-z][a-z0-9_]*"
 """What packs, methods and graphs' roles may be called."""
@@ -168,7 +168,7 @@ def read_method(name: str, table: Mapping[str, Any]) -> Method:
     graph = table.get("graph")
     if graph is not None and (graph in list(Role) or not re.fullmatch(NAME, graph)):
         raise ValueError(f"{what}.graph: expected the role of a refinement graph, got {graph!r}")
-    if (space := table["space"]) not in set(Space) - {Space.Z}:
+    if (space := table["space"]) not in set(Space) - set(WITHOUT_CODES):
         raise ValueError(f"{what}.space: expected a space that codes are of, got {space!r}")
     starts = list(table["rates"])
     if not starts or not set(starts) <= set(StartRule):

@@ -34,7 +34,16 @@ from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, read_method
 from relatent.core.pack_tensors import check_shape, read_directions, read_tensors, vector_shapes
 from relatent.core.presets import Preset, PresetChoice, read_presets
-from relatent.core.spaces import CODE, PLAIN, STYLES, CodePart, CodeParts, Space, read_code_parts
+from relatent.core.spaces import (
+    CODE,
+    PLAIN,
+    STYLES,
+    WITHOUT_CODES,
+    CodePart,
+    CodeParts,
+    Space,
+    read_code_parts,
+)
 from relatent.core.text import DEVIATION, TEXT, TOKENIZER, TextModel, read_text_model
 
 LATENTS = "latents.safetensors"
@@ -286,7 +295,7 @@ def _spaces(manifest: Mapping[str, Any], shape: tuple[int, int]) -> dict[Space, 
     more = {
         Space(name): read_code_parts(Space(name), table) for name, table in manifest.get("spaces", {}).items()
     }
-    if clash := [space for space in more if space in (*PLAIN, Space.Z)]:
+    if clash := [space for space in more if space in (*PLAIN, *WITHOUT_CODES)]:
         raise ValueError(f"spaces.{clash[0]}: every pack's codes of this space are alike")
     if Space.STYLE in more and STYLES not in more[Space.STYLE].parts:
         raise ValueError(f"spaces.{Space.STYLE}.parts: expected a part {STYLES}")

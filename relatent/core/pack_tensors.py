@@ -51,7 +51,7 @@ def vector_shapes(
         z_width: of what samples are drawn from.
         spaces: what the pack's codes are made of.
     """
-    shapes: dict[Space, tuple[int, ...]] = {Space.Z: (1, z_width), **dict.fromkeys(PLAIN, shape)}
+    shapes: dict[Space, tuple[int, ...]] = {Space.Z: (1, z_width), **dict.fromkeys((*PLAIN, Space.P), shape)}
     if Space.STYLE in spaces:
         shapes[Space.STYLE] = (1, *spaces[Space.STYLE].parts[STYLES].shape)
     return shapes

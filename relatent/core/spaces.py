@@ -41,10 +41,16 @@ class Space(StrEnum):
     MULTI = "multi"
     """N codes of W+, float32 [N, L, D], whose features are blended by weights for each channel (Gu et al.,
     "Image Processing Using Multi-Code GAN Prior", 2020)."""
+    P = "p"
+    """W before the mapping network's last leaky ReLU (`relatent.core.p_space`), of directions alone."""
 
 
 PLAIN = (Space.W, Space.W_PLUS)
 """Spaces whose codes are their part `w` and nothing else."""
+OF_DIRECTIONS = (Space.Z, *PLAIN, Space.P, Space.STYLE)
+"""Spaces that directions may be of."""
+WITHOUT_CODES = (Space.Z, Space.P)
+"""Spaces that directions alone are of: a pack's codes are of none of them."""
 
 
 @dataclass(frozen=True)

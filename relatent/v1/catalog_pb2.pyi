@@ -34,6 +34,10 @@ class _DirectionSpaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direct
     """A normal for each layer of a code."""
     DIRECTION_SPACE_Z: _DirectionSpace.ValueType  # 3
     """Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
+    DIRECTION_SPACE_P: _DirectionSpace.ValueType  # 4
+    """A normal for each layer of a code as it is before the mapping network's last leaky ReLU: layer l is moved
+    as p_l, which is w_l where that is 0 or more, and 5 w_l where it is less.
+    """
     DIRECTION_SPACE_S: _DirectionSpace.ValueType  # 5
     """Styles, the channels of all layers (StyleSpace). It moves codes of W, W+ and S, and makes them of S."""
 
@@ -48,6 +52,10 @@ DIRECTION_SPACE_W_PLUS: DirectionSpace.ValueType  # 2
 """A normal for each layer of a code."""
 DIRECTION_SPACE_Z: DirectionSpace.ValueType  # 3
 """Before the mapping network. It moves no code: for SampleRequest.z_moves only."""
+DIRECTION_SPACE_P: DirectionSpace.ValueType  # 4
+"""A normal for each layer of a code as it is before the mapping network's last leaky ReLU: layer l is moved
+as p_l, which is w_l where that is 0 or more, and 5 w_l where it is less.
+"""
 DIRECTION_SPACE_S: DirectionSpace.ValueType  # 5
 """Styles, the channels of all layers (StyleSpace). It moves codes of W, W+ and S, and makes them of S."""
 Global___DirectionSpace: _TypeAlias = DirectionSpace  # noqa: Y015

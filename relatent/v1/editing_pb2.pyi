@@ -42,7 +42,8 @@ class _StrengthModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strength
 class StrengthMode(_StrengthMode, metaclass=_StrengthModeEnumTypeWrapper):
     """What a direction's strength means. w_l is layer l of the code; n_l is the direction there, of unit
     norm; length_l how far one unit of strength moves that layer, 1 but for some imported directions, and a
-    layer of length 0 stays; b is the bias of the direction's boundary <w_l, n_l> + b = 0.
+    layer of length 0 stays; b is the bias of the direction's boundary <w_l, n_l> + b = 0. For a direction of
+    DIRECTION_SPACE_P, w_l is the layer in P.
     """
 
 STRENGTH_MODE_UNSPECIFIED: StrengthMode.ValueType  # 0
@@ -153,9 +154,9 @@ Global___LayerRange: _TypeAlias = LayerRange  # noqa: Y015
 
 @_typing.final
 class DirectionMove(_message.Message):
-    """Moves the code along a direction of the pack. In an edit its directions are of W, W+ or S; in
-    SampleRequest.z_moves, of Z. Along a learned one, and one of S, there are no layers and strengths are
-    relative; a learned one has no conditions and is none.
+    """Moves the code along a direction of the pack. In an edit its directions are of W or W+, or else all of P or
+    all of S; in SampleRequest.z_moves, of Z. Along a learned one, and one of S, there are no layers and strengths
+    are relative; a learned one has no conditions and is none.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relatent.core.directions import Direction
 from relatent.core.pack import read_pack
-from relatent.core.spaces import PLAIN, Space
+from relatent.core.spaces import OF_DIRECTIONS, Space
 from relatent_export.directions.wanted import COUNT, SEED, Wanted
 
 
@@ -23,9 +23,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     fit.add_argument("pack", type=Path, help="the pack's folder")
     fit.add_argument("--method", required=True, metavar="FINDER", help="boundary, jacobian, pca, …")
-    fit.add_argument(
-        "--space", choices=[str(each) for each in (Space.Z, *PLAIN, Space.STYLE)], help="to find them in"
-    )
+    fit.add_argument("--space", choices=[str(each) for each in OF_DIRECTIONS], help="to find them in")
     fit.add_argument("--layers", type=_layers, metavar="FIRST-LAST", help="to move (default: all)")
     fit.add_argument(
         "--count",
@@ -48,6 +46,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="of the pictures that --labels is about (default: %(default)s, as relatent sample has it)",
     )
     fit.add_argument("--image", type=Path, metavar="FILE", help="that orthogonal_jacobian's are to be of")
+    fit.add_argument("--prompt", default="", metavar="TEXT", help="what text's are to lead to")
+    fit.add_argument(
+        "--neutral", default="", metavar="TEXT", help="what they start from (default: the pack's)"
+    )
+    fit.add_argument(
+        "--beta",
+        type=float,
+        metavar="RELEVANCE",
+        help="of style channels that count (default: the pack's)",
+    )
     fit.add_argument(
         "--work", type=Path, metavar="FOLDER", help="keep what is read, for a run that goes on after another"
     )
@@ -75,6 +83,9 @@ def run(options: argparse.Namespace) -> Iterator[str]:
         image=options.image,
         work=options.work,
         previews=options.previews,
+        prompt=options.prompt,
+        neutral=options.neutral,
+        beta=options.beta,
     )
     found = fit_into(options.pack, wanted)
     scales = {attribute.name: attribute.scale for attribute in read_pack(options.pack).attributes}
@@ -85,12 +96,18 @@ def run(options: argparse.Namespace) -> Iterator[str]:
 
 def _told(direction: Direction, scale: float) -> str:
     if not direction.calibration:
-        return f"{direction.name}: layers {direction.first_layer}-{direction.last_layer}, not measured"
+        return f"{direction.name}: {_where(direction)}, not measured"
     leak = "" if direction.leak is None else f", leaks {direction.leak:.1f} %"
     return (
         f"{direction.name}: {direction.attribute}, {direction.calibration * scale:+.3g} a unit of strength, "
         f"{direction.min_strength:.3g} to {direction.max_strength:.3g}{leak}"
     )
+
+
+def _where(direction: Direction) -> str:
+    if direction.space in (Space.Z, Space.STYLE):
+        return f"of {direction.space.upper()}"
+    return f"layers {direction.first_layer}-{direction.last_layer}"
 
 
 def _layers(text: str) -> tuple[int, int]:

@@ -60,15 +60,14 @@ class Ruler:
             return torch.from_numpy(self._readings(points.numpy())[:, place])
 
         found = calibrated(direction, torch.from_numpy(self.points), measure, width, self.move)
-        if direction.learned:  # it was trained for a range, beyond which nothing is known of it
-            limits = {"min_strength": direction.min_strength, "max_strength": direction.max_strength}
-            found = replace(found, **limits)
+        if _tells_range(direction):
+            found = replace(found, min_strength=direction.min_strength, max_strength=direction.max_strength)
         if found.calibration == 0:
             return found
         return replace(found, leak=round(self._leak(found, place), 4))
 
     def _named(self, direction: Direction) -> Direction:
-        """By what it moves most; it has no side of its own, so it points to more of that."""
+        """By what it moves most; one that has no side of its own comes to point to more of that."""
         strength = 1.0
         for _ in range(2):  # the first strength is a guess
             changes = (self._change(direction, strength) - self._change(direction, -strength)) / 2
@@ -76,7 +75,7 @@ class Ruler:
             place = int(np.abs(shares).argmax())
             strength *= _SMALL / max(abs(float(shares[place])), 1e-6)
         direction = replace(direction, attribute=self.attributes[place].name)
-        if direction.learned or shares[place] * self.attributes[place].scale >= 0:
+        if _tells_range(direction) or shares[place] * self.attributes[place].scale >= 0:
             return direction
         return replace(direction, vector=-direction.vector, bias=-direction.bias)
 
@@ -100,3 +99,8 @@ class Ruler:
     @property
     def _widths(self) -> NDArray[np.float64]:
         return np.array([attribute.width for attribute in self.attributes])
+
+
+def _tells_range(direction: Direction) -> bool:
+    """Whether its finder says how far strengths go, and so which way."""
+    return direction.min_strength < direction.max_strength

@@ -23,7 +23,7 @@ def along(direction: Direction, strength: float, points: Floats) -> Floats:
     return DirectionMove(direction, (float(strength),) * len(points)).apply(points)
 
 
-def learned(network: nn.Module) -> Mover:
+def by_network(network: nn.Module) -> Mover:
     """Moved by a network: codes float32 [N, L, D] and strengths [N, 1] to codes."""
 
     @torch.no_grad()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from relatent.core.directions import Direction
-from relatent.core.edits import DirectionMove
-from relatent_export.directions.points import Floats, draw_points, synthesis_of
+from relatent.core.p_space import to_p
+from relatent.core.spaces import Space
+from relatent_export.directions.moving import Mover, along
+from relatent_export.directions.points import draw_points, synthesis_of
 from relatent_export.nets.networks import AnyGenerator
 from relatent_export.nets.pixels import to_bytes
 from relatent_export.writing import whole_file
@@ -24,7 +28,7 @@ _DEVIATIONS = 3.0
 
 
 @torch.no_grad()
-def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> None:
+def save_preview(direction: Direction, generator: AnyGenerator, path: Path, move: Mover = along) -> None:
     """Write a sheet of three samples, moved along a direction either way.
 
     They are moved as far as it was measured to make sense, and no further than codes go.
@@ -36,19 +40,22 @@ def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> N
     synthesis, most = synthesis_of(generator, direction.space), _most(direction, points)
     strips = []
     for point in points[:_ROWS]:
-        strip = np.repeat(point[None], len(_SHARES), axis=0)
-        move = DirectionMove(direction, tuple(share * most for share in _SHARES))
-        images = to_bytes(synthesis(torch.from_numpy(move.apply(strip))))
+        strip = np.concatenate([move(direction, share * most, point[None]) for share in _SHARES])
+        images = to_bytes(synthesis(torch.from_numpy(strip)))
         strips.append(np.concatenate(list(images.numpy()), axis=1))
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as partial:
         Image.fromarray(np.concatenate(strips)).save(partial, "png")
 
 
-def _most(direction: Direction, points: Floats) -> float:
+def _most(direction: Direction, points: NDArray[Any]) -> float:
     """The largest strength to draw."""
+    if direction.learned:
+        return direction.max_strength
     layers = slice(direction.first_layer, direction.last_layer + 1)
+    if direction.space is Space.P:
+        points = to_p(points)
     step = (np.array(direction.lengths)[:, None] * direction.vector)[layers]
-    along = np.einsum("nld,ld->n", points[:, layers], step) / max(float(np.square(step).sum()), 1e-12)
-    spread = _DEVIATIONS * float(along.std())
+    ways = np.einsum("nld,ld->n", points[:, layers], step) / max(float(np.square(step).sum()), 1e-12)
+    spread = _DEVIATIONS * float(ways.std())
     return min(direction.max_strength, spread) if direction.calibration else spread

@@ -27,6 +27,9 @@ class Wanted:
         image: that directions are to be of, for finders of local ones.
         work: a folder that keeps what was read off samples.
         previews: a folder for pictures of what each does.
+        prompt: what directions are to lead to, for finders that take a text.
+        neutral: what they start from; the pack's if empty.
+        beta: least relevance of a style channel that counts.
     """
 
     method: str
@@ -40,3 +43,6 @@ class Wanted:
     image: Path | None = None
     work: Path | None = None
     previews: Path | None = None
+    prompt: str = ""
+    neutral: str = ""
+    beta: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,15 @@ from relatent.core.pack import DIRECTIONS, read_pack
 from relatent_export.packs.sealing import reseal
 
 
-def write_directions(folder: Path, directions: Sequence[Direction]) -> None:
+def write_directions(
+    folder: Path, directions: Sequence[Direction], files: Mapping[str, bytes] | None = None
+) -> None:
     """Write directions into a pack.
 
     Args:
         folder: the pack's.
         directions: at least one.
+        files: of learned ones, by name.
 
     Raises:
         PackError: it is no pack that can be read.
@@ -26,19 +29,22 @@ def write_directions(folder: Path, directions: Sequence[Direction]) -> None:
     """
     vectors = save({each.name: np.ascontiguousarray(each.vector) for each in directions})
     entries = {"directions": [direction_entry(direction) for direction in directions]}
-    reseal(folder, "directions", {DIRECTIONS: vectors}, entries)
+    reseal(folder, "directions", {DIRECTIONS: vectors, **(files or {})}, entries)
 
 
-def put_directions(folder: Path, directions: Sequence[Direction]) -> None:
+def put_directions(
+    folder: Path, directions: Sequence[Direction], files: Mapping[str, bytes] | None = None
+) -> None:
     """Write directions into a pack beside those it has, in place of those of the same names.
 
     Args:
         folder: the pack's.
         directions: at least one.
+        files: of learned ones, by name.
 
     Raises:
         PackError: it is no pack that can be read.
         OSError: it cannot be written; names the file.
     """
     kept = {direction.name: direction for direction in read_pack(folder).directions.values()}
-    write_directions(folder, [*{**kept, **{each.name: each for each in directions}}.values()])
+    write_directions(folder, [*{**kept, **{each.name: each for each in directions}}.values()], files)

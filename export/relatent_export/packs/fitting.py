@@ -8,14 +8,12 @@ from pathlib import Path
 import torch
 
 from relatent.core.attributes import Attribute
-from relatent.core.controls import Controls
 from relatent.core.directions import Direction
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export.analysis.pictures import read_picture
 from relatent_export.directions.controls import Floats, measure_controls, measure_ranges, reader_of
-from relatent_export.directions.finders.finder import Finder, FinderInput, Need
-from relatent_export.directions.finders.registry import FINDERS
+from relatent_export.directions.finders.finder import Finder, FinderInput, Found, Need
 from relatent_export.directions.labels import Labelled, read_by_hand, read_by_network
 from relatent_export.directions.measuring import Ruler
 from relatent_export.directions.points import draw_points
@@ -24,6 +22,8 @@ from relatent_export.directions.wanted import SEED, Wanted
 from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
 from relatent_export.packs.directions import put_directions
+from relatent_export.packs.fit_checks import Asked, check_asked
+from relatent_export.packs.moves import move_file, move_graph
 from relatent_export.packs.styles import add_styles
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
@@ -43,131 +43,89 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         ValueError: there is no such finder, or it cannot do what is asked of this pack; names the option.
         OSError: a file cannot be read or written; names it.
     """
-    pack, finder = read_pack(folder), _finder(wanted.method)
-    space = _space(wanted, finder)
-    layers = _layers(wanted, finder, space, pack)
-    _check_numbers(wanted, finder)
-    _check_needs(folder, wanted, finder, pack)
-    samples = finder.samples if wanted.samples is None else wanted.samples
+    pack = read_pack(folder)
+    asked = check_asked(folder, wanted, pack)
     networks = load_networks(folder, pack.compare_size)
-    if finder.need is Need.GRADIENT and networks.attributes is None:
-        raise ValueError(
-            f"{folder}: expected a pack that was trained with its attribute network; {wanted.method} takes "
-            "gradients, which do not go through a graph in ONNX"
-        )
-    attributes, controls = _measured(networks, pack, finder)
-    labelled = None
+    found = [_stated(each, asked, wanted, pack) for each in _find(networks, pack, asked, wanted)]
+    attributes = _attributes(networks, pack)
+    ruler = ruler_of(networks, attributes, asked.space) if attributes else None
+    bar = progress(found, "measuring", unit="direction", leave=False)
+    found = [replace(each, direction=_measured(each, asked.finder, ruler)) for each in bar]
+    for each in found if wanted.previews else []:
+        assert wanted.previews is not None
+        path = wanted.previews / f"{each.direction.name}.png"
+        save_preview(each.direction, networks.generator, path, each.move)
+    if asked.space is Space.STYLE:
+        add_styles(folder, networks)
+    put_directions(folder, [each.direction for each in found], _graphs(found))
+    return [each.direction for each in found]
+
+
+def _find(networks: Networks, pack: Pack, asked: Asked, wanted: Wanted) -> list[Found]:
+    finder = asked.finder
+    attributes, controls, labelled = _attributes(networks, pack), pack.controls, None
+    if finder.need is Need.CONTROLS and controls is None:
+        # The pack stays without: with controls it would want graphs that nobody has exported.
+        measured = measure_controls(networks, pack.attributes)
+        attributes, controls = measured.attributes, measured.controls
     if finder.need is Need.LABELS:
-        labelled = _labelled(networks, attributes, space, samples, wanted)
+        labelled = _labelled(networks, attributes, asked, wanted)
     given = FinderInput(
         networks=networks,
-        space=space,
-        layers=layers,
+        space=asked.space,
+        layers=asked.layers,
         count=wanted.count,
         seed=wanted.seed,
-        samples=samples,
+        samples=asked.samples,
         attributes=attributes,
         controls=controls,
         labelled=labelled,
         code=None if wanted.image is None else _code(networks, wanted.image),
+        text=pack.text,
+        prompt=wanted.prompt,
+        neutral=wanted.neutral or ("" if pack.text is None else pack.text.neutral),
+        beta=wanted.beta,
+        work=wanted.work,
     )
-    drawn = finder.samples > 0 and wanted.labels is None
-    found = [
-        replace(
-            each,
-            min_strength=-finder.reach,
-            max_strength=finder.reach,
-            licence=pack.licence,
-            source=finder.source,
-            method=wanted.method,
-            seed=wanted.seed if drawn else None,
-            samples=each.samples or samples or None,
-        )
-        for each in finder.find(given)
-    ]
-    if attributes:
-        ruler = ruler_of(networks, attributes, space)
-        found = [ruler.measured(each) for each in progress(found, "measuring", unit="direction", leave=False)]
-    for direction in found if wanted.previews else []:
-        assert wanted.previews is not None
-        save_preview(direction, networks.generator, wanted.previews / f"{direction.name}.png")
-    if space is Space.STYLE:
-        add_styles(folder, networks)
-    put_directions(folder, found)
-    return found
+    return [each if isinstance(each, Found) else Found(each) for each in finder.find(given)]
 
 
-def _finder(name: str) -> Finder:
-    if name not in FINDERS:
-        raise ValueError(f"--method: expected one of {', '.join(FINDERS)}, got {name!r}")
-    return FINDERS[name]
+def _stated(found: Found, asked: Asked, wanted: Wanted, pack: Pack) -> Found:
+    """With what is known of where the direction comes from."""
+    drawn = asked.finder.samples > 0 and wanted.labels is None
+    direction = replace(
+        found.direction,
+        licence=pack.licence,
+        source=asked.finder.source,
+        method=wanted.method,
+        seed=wanted.seed if drawn else None,
+        samples=found.direction.samples or asked.samples or None,
+    )
+    return replace(found, direction=direction)
 
 
-def _space(wanted: Wanted, finder: Finder) -> Space:
-    space = wanted.space or finder.spaces[0]
-    if space not in finder.spaces:
-        known = ", ".join(finder.spaces)
-        raise ValueError(f"--space: expected one of {known} for {wanted.method}, got {space}")
-    return space
+def _measured(found: Found, finder: Finder, ruler: Ruler | None) -> Direction:
+    """With what it moves and leaks, and with strengths as its finder told, as measured, or as published."""
+    told = found.direction
+    if ruler is None:
+        if told.min_strength < told.max_strength:
+            return told
+        return replace(told, min_strength=-finder.reach, max_strength=finder.reach)
+    return replace(ruler, move=found.move).measured(told)
 
 
-def _layers(wanted: Wanted, finder: Finder, space: Space, pack: Pack) -> range:
-    if wanted.layers is None:
-        return range(pack.layers)
-    if space in (Space.Z, Space.STYLE) or finder.need is Need.CONTROLS:
-        raise ValueError(f"--layers: expected none for {wanted.method} in {space}")
-    first, last = wanted.layers
-    if not 0 <= first <= last < pack.layers:
-        raise ValueError(f"--layers: expected some of 0-{pack.layers - 1}, got {first}-{last}")
-    return range(first, last + 1)
+def _graphs(found: list[Found]) -> dict[str, bytes]:
+    """The files of learned directions' networks."""
+    graphs = {}
+    for each in found:
+        if each.network is not None:
+            graphs[move_file(each.direction.name)] = move_graph(each.network, each.direction.vector.shape)
+    return graphs
 
 
-def _check_numbers(wanted: Wanted, finder: Finder) -> None:
-    if wanted.count < 1:
-        raise ValueError(f"--count: expected 1 or more, got {wanted.count}")
-    if not 0 <= wanted.seed < 2**32:
-        raise ValueError(f"--seed: expected 0 to {2**32 - 1}, got {wanted.seed}")
-    if wanted.samples is None:
-        return
-    if not finder.samples or wanted.labels is not None:
-        which = wanted.method if wanted.labels is None else "--labels"
-        raise ValueError(f"--samples: expected none for {which}, which draws none")
-    if wanted.samples < 1:
-        raise ValueError(f"--samples: expected 1 or more, got {wanted.samples}")
-
-
-def _check_needs(folder: Path, wanted: Wanted, finder: Finder, pack: Pack) -> None:
-    needless = [name for name, each in FINDERS.items() if each.need in (Need.NOTHING, Need.IMAGE)]
-    without = ", ".join(needless)
-    if finder.need is Need.LABELS and wanted.labels is None and not pack.attributes:
-        raise ValueError(
-            f"{folder}: expected --labels, or a pack that has an attribute network; "
-            f"without either there are {without}"
-        )
-    if finder.need in (Need.CONTROLS, Need.GRADIENT) and not pack.attributes:
-        raise ValueError(
-            f"{folder}: expected a pack that has an attribute network; without one there are {without}, "
-            "and boundary with --labels"
-        )
-    if wanted.labels is not None and finder.need is not Need.LABELS:
-        raise ValueError(f"--labels: expected none for {wanted.method}, which takes no labels")
-    if wanted.image is not None and finder.need is not Need.IMAGE:
-        raise ValueError(f"--image: expected none for {wanted.method}, which is of no image")
-
-
-def _measured(
-    networks: Networks, pack: Pack, finder: Finder
-) -> tuple[tuple[Attribute, ...], Controls | None]:
-    """The pack's attributes with ranges, and how they answer to codes where that is known or needed.
-
-    The pack stays without what it lacks: with controls it would want graphs that nobody has exported.
-    """
-    if not pack.attributes:
-        return (), None
-    if finder.need is Need.CONTROLS and pack.controls is None:
-        found = measure_controls(networks, pack.attributes)
-        return found.attributes, found.controls
-    return measure_ranges(networks, pack.attributes), pack.controls
+def _attributes(networks: Networks, pack: Pack) -> tuple[Attribute, ...]:
+    """The pack's attributes, with ranges."""
+    return measure_ranges(networks, pack.attributes) if pack.attributes else ()
 
 
 def _code(networks: Networks, image: Path) -> Floats:
@@ -182,12 +140,12 @@ def _code(networks: Networks, image: Path) -> Floats:
 
 
 def _labelled(
-    networks: Networks, attributes: tuple[Attribute, ...], space: Space, samples: int, wanted: Wanted
+    networks: Networks, attributes: tuple[Attribute, ...], asked: Asked, wanted: Wanted
 ) -> Labelled:
     if wanted.labels is not None:
-        return read_by_hand(wanted.labels, networks.generator, space, wanted.truncation)
-    read = reader_of(networks, space)
-    return read_by_network(networks, read, attributes, space, samples, wanted.seed, wanted.work)
+        return read_by_hand(wanted.labels, networks.generator, asked.space, wanted.truncation)
+    read = reader_of(networks, asked.space)
+    return read_by_network(networks, read, attributes, asked.space, asked.samples, wanted.seed, wanted.work)
 
 
 def ruler_of(networks: Networks, attributes: tuple[Attribute, ...], space: Space) -> Ruler:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from relatent.core.text import TOKENIZER
 from relatent_export.nets.image_text import ImageText
@@ -44,7 +45,8 @@ def load_pair(folder: Path) -> ImageText | None:
         return None
     try:
         facts = json.loads(path.read_text())
-        known = {name: tuple(facts[name]) if name in ("mean", "std") else facts[name] for name in _FACTS}
+        known: dict[str, Any] = {name: facts[name] for name in _FACTS}
+        known |= {name: tuple(map(float, known[name])) for name in ("mean", "std")}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected {', '.join(_FACTS)}: {error}") from error
     with named(folder):

@@ -11,13 +11,13 @@ from relatent.core.manifest import MANIFEST, read_manifest
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space, code_parts_table
 from relatent.core.text import DEVIATION, RELEVANCE, TEXT, TextModel, text_table
+from relatent_export.directions.relevance import measure_relevance
 from relatent_export.nets.image_text import ImageText
 from relatent_export.objectives.spaces import SPACES
 from relatent_export.packs.pair import pair_files
 from relatent_export.packs.sealing import reseal
 from relatent_export.packs.weights import load_networks
 from relatent_export.text.encoding import embed_texts
-from relatent_export.text.relevance import measure_relevance
 
 NEUTRAL, BETA, STRENGTH = "a person", 0.15, 3.0
 """Of edits by texts unless told otherwise."""

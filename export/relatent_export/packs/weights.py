@@ -5,6 +5,7 @@ identity.safetensors   the networks' weights; but for the generator's, those tha
 attributes.onnx   in place of attributes.safetensors, somebody else's network as a graph
 (`relatent_export.attributes`)
 identity.onnx   in place of identity.safetensors, likewise
+image_encoder.onnx and others   an image-text pair, where there is one (`relatent_export.packs.pair`)
 forced_encoder.safetensors   a second encoder, whose codes are like random ones', where there is one
 coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
 """
@@ -33,6 +34,7 @@ from relatent_export.nets.networks import AnyEncoder, AnyGenerator, Networks
 from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
+from relatent_export.packs.pair import PAIR_FILES, load_pair, pair_files
 from relatent_export.packs.tensors import Header, fitting, load_network, save_network, save_tensors
 from relatent_export.writing import named
 
@@ -45,7 +47,7 @@ COORDINATES = "coordinates.safetensors"
 FORCED_ENCODER = "forced_encoder.safetensors"
 FILES = (
     *(GENERATOR, ENCODER, ATTRIBUTES, LPIPS, IDENTITY, COORDINATES, FORCED_ENCODER),
-    *(ATTRIBUTE_GRAPH, IDENTITY_GRAPH),
+    *(ATTRIBUTE_GRAPH, IDENTITY_GRAPH, *PAIR_FILES),
 )
 
 JUDGE = "judge.safetensors"
@@ -100,10 +102,11 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
         save_tensors(folder / COORDINATES, {"basis": networks.basis}, {})
         written.append(COORDINATES)
     graphs = {ATTRIBUTE_GRAPH: networks.attribute_graph, IDENTITY_GRAPH: networks.identity_graph}
-    for name, graph in graphs.items():
-        if graph is not None:
+    pair = {} if networks.image_text is None else pair_files(networks.image_text)
+    for name, data in {**graphs, **pair}.items():
+        if data is not None:
             with named(folder / name):
-                (folder / name).write_bytes(graph)
+                (folder / name).write_bytes(data)
             written.append(name)
     return written
 
@@ -149,7 +152,18 @@ def load_networks(folder: Path, compare_size: int = 0) -> Networks:
     if (folder / IDENTITY_GRAPH).exists():
         likeness = read_graph(folder / IDENTITY_GRAPH).SerializeToString(deterministic=True)
     return Networks(
-        generator, encoder, attributes, names, basis, lpips, identity, compare_size, forced, graph, likeness
+        generator=generator,
+        encoder=encoder,
+        attributes=attributes,
+        attribute_names=names,
+        basis=basis,
+        lpips=lpips,
+        identity=identity,
+        compare_size=compare_size,
+        forced_encoder=forced,
+        attribute_graph=graph,
+        identity_graph=likeness,
+        image_text=load_pair(folder),
     )
 
 

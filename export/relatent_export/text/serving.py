@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx
 from onnx import TensorProto, helper
 
-from relatent_export.compile.onnx import BATCH, clean
+from relatent_export.attributes.adapting import BATCH
+from relatent_export.compile.onnx import clean
 from relatent_export.nets.image_text import IDS, MASK, TEXT_EMBEDS, ImageText
 
 _GIVEN = {IDS: "ids", MASK: "mask"}

@@ -35,6 +35,7 @@ from relatent_export.objectives.methods import (
     code_parts,
 )
 from relatent_export.objectives.spaces import example_parts, synthesis_module
+from relatent_export.text.serving import text_graph
 from relatent_export.triton.targets import Target, graph_precision
 from relatent_export.triton.tensorrt import fit
 
@@ -153,11 +154,14 @@ def _recipes(networks: Networks, methods: Sequence[str], spaces: Sequence[Space]
     return recipes
 
 
-def _given(networks: Networks) -> dict[str, onnx.ModelProto]:
+def _given(networks: Networks) -> dict[Role, onnx.ModelProto]:
     """The graphs that are somebody else's, as the pack has them."""
-    if networks.attribute_graph is None:
-        return {}
-    return {Role.ATTRIBUTES: onnx.ModelProto.FromString(networks.attribute_graph)}
+    given = {}
+    if networks.attribute_graph is not None:
+        given[Role.ATTRIBUTES] = onnx.ModelProto.FromString(networks.attribute_graph)
+    if networks.image_text is not None:
+        given[Role.TEXT] = text_graph(networks.image_text)
+    return given
 
 
 def _encoding(encoder: AnyEncoder) -> _Recipe:

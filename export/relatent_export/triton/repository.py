@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import onnx
 from tritonclient.grpc import model_config_pb2
 
-from relatent.core.graphs import PACK, REVISION, Role, graph_name, is_refinement
+from relatent.core.graphs import MOVE, PACK, REVISION, Role, graph_name, is_refinement
 from relatent.core.pack import read_pack
 from relatent.core.spaces import Space
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.precision import Precision
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import LIGHT
+from relatent_export.packs.moves import move_graphs
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
 from relatent_export.triton.config import Ensemble, ModelConfig, parse_config, tensors
@@ -64,7 +66,14 @@ def write_repository(
             f"{pack}: revision: the manifest says {manifest.revision}, the weights have {networks.revision}"
         )
     return write_models(
-        manifest.name, networks, into, target, precision, tuple(manifest.methods), tuple(manifest.spaces)
+        manifest.name,
+        networks,
+        into,
+        target,
+        precision,
+        methods=tuple(manifest.methods),
+        spaces=tuple(manifest.spaces),
+        moves=dict(move_graphs(pack, manifest)),
     )
 
 
@@ -76,18 +85,34 @@ def write_models(
     precision: Precision = Precision.FLOAT32,
     methods: Sequence[str] = LIGHT,
     spaces: Sequence[Space] = (),
+    moves: Mapping[str, onnx.ModelProto] | None = None,
 ) -> list[Path]:
     """Export networks as the models of a pack called `name`, in place of an earlier pack's of that name.
 
     The earlier models stay until all new ones are written, and then go at once.
 
+    Args:
+        name: of the pack.
+        networks: its own.
+        into: the model repository.
+        target: what Triton runs them on.
+        precision: of feature maps and convolutions.
+        methods: ways of inverting, by name.
+        spaces: of codes, besides those that methods find codes in.
+        moves: the graphs of learned directions, by their roles.
+
     Raises:
         OSError: they cannot be written; names the file.
     """
     models, revision, most = [], networks.revision, _max_batch(networks.generator.config.resolution)
-    graphs = build_graphs(networks, target=target, precision=precision, methods=methods, spaces=spaces)
+    moves = moves or {}
+    graphs = chain(
+        build_graphs(networks, target=target, precision=precision, methods=methods, spaces=spaces),
+        moves.items(),
+    )
     earlier = [graph_name(name, role) for role in all_roles()]
-    count = len(roles(networks, methods, spaces))
+    earlier += [folder.name for folder in into.glob(f"{graph_name(name, MOVE)}*")]
+    count = len(roles(networks, methods, spaces)) + len(moves)
     with whole_folder(into, name, stale=earlier) as partial:
         for role, model in progress(graphs, f"exporting {name}", total=count, unit="graph"):
             models.append(graph_name(name, role))

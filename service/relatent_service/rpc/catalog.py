@@ -21,6 +21,7 @@ _SPACES = {
     Space.W_PLUS: catalog_pb2.DIRECTION_SPACE_W_PLUS,
     Space.Z: catalog_pb2.DIRECTION_SPACE_Z,
     Space.STYLE: catalog_pb2.DIRECTION_SPACE_S,
+    Space.P: catalog_pb2.DIRECTION_SPACE_P,
 }
 
 

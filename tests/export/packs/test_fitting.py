@@ -160,7 +160,7 @@ def test_a_pack_without_attributes_has_what_needs_none_with_the_strengths_that_w
         ),
         (
             "jacobian",
-            "without one there are pca, closed_form, orthogonal_jacobian, and boundary with --labels",
+            "without one there are pca, closed_form, orthogonal_jacobian, walk, discover, and boundary with",
         ),
     ],
 )
@@ -233,9 +233,9 @@ def test_errors_in_labels_are_named_by_line_and_column(
     [
         (
             ["--method", "magic"],
-            "--method: expected one of boundary, jacobian, pca, closed_form, orthogonal_jacobian, got",
+            "--method: expected one of boundary, jacobian, pca, closed_form, style_space, text, text_mapper",
         ),
-        (["--method", "pca", "--space", "z"], "--space: expected one of w for pca, got z"),
+        (["--method", "pca", "--space", "z"], "--space: expected one of w, p for pca, got z"),
         (["--method", "pca", "--layers", "2-9"], "--layers: expected some of 0-7, got 2-9"),
         (["--method", "jacobian", "--layers", "2-3"], "--layers: expected none for jacobian"),
         (["--method", "pca", "--samples", "0"], "--samples: expected 1 or more, got 0"),
@@ -311,3 +311,15 @@ def test_what_one_network_has_read_is_not_taken_for_what_another_reads(
     np.testing.assert_array_equal(readings(other, tmp_path), readings(other, None))
     np.testing.assert_array_equal(readings(small, tmp_path), kept)
     assert not np.array_equal(readings(other, None), kept)
+
+
+def test_components_of_p_are_measured_drawn_and_kept_as_such(packs: Path) -> None:
+    words = ["--method", "pca", "--space", "p", "--samples", "200", "--count", "1"]
+    (found,) = [
+        each
+        for each in fit(packs / "small", *words, "--previews", str(packs)).directions.values()
+        if each.method == "pca"
+    ]
+    assert (found.name, found.space) == ("pca_0", Space.P)
+    assert found.calibration > 0
+    assert (packs / "pca_0.png").is_file()

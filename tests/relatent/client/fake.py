@@ -281,6 +281,7 @@ def _pack() -> catalog_pb2.Pack:
                 licence="MIT",
                 source="InterFaceGAN",
             ),
+            catalog_pb2.Direction(name="depth", last_layer=1, space=catalog_pb2.DIRECTION_SPACE_P),
         ],
         losses=[catalog_pb2.LossTerm(name="pixel", default_weight=1.0)],
         default_steps=20,

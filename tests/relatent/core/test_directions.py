@@ -60,16 +60,17 @@ def test_what_is_written_of_directions_is_read_again(pack: Path) -> None:
     flat = np.eye(1, tiny.Z_WIDTH, dtype=np.float32)
     steep = direction(lengths=(0.25, 3.5), space=Space.W, licence="MIT", source="e4e")
     before = direction(name="age", vector=flat, space=Space.Z, last_layer=0)
-    add_directions(pack, [steep, before])
+    depth = direction(name="depth", space=Space.P, licence="MIT")
+    add_directions(pack, [steep, before, depth])
     found = read_pack(pack).directions
-    for written in (steep, before):
+    for written in (steep, before, depth):
         read = found[written.name]
         np.testing.assert_array_equal(read.vector, written.vector)
         for name in ("lengths", "space", "licence", "source", "bias", "min_strength", "last_layer"):
             assert getattr(read, name) == getattr(written, name)
     assert found["age"].lengths == (1.0,)
     text = (pack / MANIFEST).read_text()
-    assert text.count("lengths = ") == text.count("licence = ") - 1 == 1
+    assert text.count("lengths = ") == text.count("licence = ") - 2 == 1
 
 
 def test_a_direction_of_z_is_as_wide_as_what_the_mapping_takes(pack: Path) -> None:
@@ -90,8 +91,8 @@ def test_a_direction_of_z_is_as_wide_as_what_the_mapping_takes(pack: Path) -> No
         ({"lengths": [float("nan"), 1.0]}, "lengths[0]: expected a finite number of at least 0, got nan"),
         ({"lengths": [1.0, float("inf")]}, "lengths[1]: expected a finite number of at least 0, got inf"),
         ({"lengths": [1.0, 1e39]}, "lengths[1]: expected a finite number of at least 0, got 1e+39"),
-        ({"space": "s"}, "space: expected one of z, w, w+, got 's'"),
-        ({"space": 1}, "space: expected one of z, w, w+, got 1"),
+        ({"space": "s"}, "space: expected one of z, w, w+, p, got 's'"),
+        ({"space": 1}, "space: expected one of z, w, w+, p, got 1"),
         ({"colour": "red"}, "colour"),
     ],
 )

@@ -57,6 +57,7 @@ def test_its_first_start_is_the_default() -> None:
         ("graph", "synthesize", "graph: expected the role of a refinement graph"),
         ("graph", "../x", "graph: expected the role"),
         ("space", "z", "space: expected a space that codes are of, got 'z'"),
+        ("space", "p", "space: expected a space that codes are of, got 'p'"),
         ("max_steps", 0, "max_steps of at least 1"),
         ("rates", {}, "rates: expected one or more of encoder, mean, latent"),
         ("rates", {"middle": 1.0}, "rates: expected one or more"),

@@ -18,6 +18,7 @@ from relatent.core.directions import Direction
 from relatent.core.spaces import Space
 from relatent.core.text import TextModel
 from relatent_export.directions.labels import Labelled
+from relatent_export.directions.moving import Mover, along, by_network
 from relatent_export.nets.networks import Networks
 
 Floats = NDArray[np.float32]
@@ -46,7 +47,7 @@ class FinderInput:
     Attributes:
         networks: the pack's.
         space: to find them in.
-        layers: that they are to move, of W and W+.
+        layers: that they are to move, but in Z.
         count: how many, of finders that find as many as they are asked for.
         seed: of samples.
         samples: how many to draw.
@@ -58,7 +59,7 @@ class FinderInput:
         prompt: what directions are to lead to; empty where there is none.
         neutral: what they start from.
         beta: least relevance of a channel that counts; None for the pack's.
-        work: a folder that keeps what is under way, for a run that goes on after another.
+        work: a folder that keeps what takes long, for a run that goes on where this one stopped.
     """
 
     networks: Networks
@@ -79,20 +80,25 @@ class FinderInput:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """A direction that a network moves codes along.
+class Found:
+    """A direction that was found.
 
     Attributes:
-        direction: its vector is zero.
-        network: codes float32 [B, L, D] and strengths [B, 1] to codes.
+        direction: its vector is zero where a network moves codes along it.
+        network: that does, codes float32 [B, L, D] and strengths [B, 1] to codes; None where the vector does.
     """
 
     direction: Direction
-    network: nn.Module
+    network: nn.Module | None = None
+
+    @property
+    def move(self) -> Mover:
+        """What moves points along it."""
+        return along if self.network is None else by_network(self.network)
 
     @classmethod
-    def of(cls, given: FinderInput, name: str, network: nn.Module, reach: float) -> Learned:
-        """One that makes sense for strengths up to `reach` either way."""
+    def learned(cls, given: FinderInput, name: str, network: nn.Module, reach: float) -> Found:
+        """A direction of a network that makes sense for strengths up to `reach` either way."""
         config = given.networks.generator.config
         direction = Direction(
             name=name,
@@ -110,8 +116,9 @@ class Learned:
         return cls(direction, network)
 
 
-Find: TypeAlias = Callable[[FinderInput], Sequence[Direction | Learned]]
-"""Directions, not calibrated; their `attribute` is empty where a finder does not know what they move."""
+Find: TypeAlias = Callable[[FinderInput], Sequence[Direction | Found]]
+"""Directions, not calibrated; their `attribute` is empty where a finder does not know what they move. One
+that tells a range of strengths means something by a unit of them, and keeps its range and its side."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ class Finder:
         spaces: that it finds them in, the default first.
         samples: how many it draws unless told otherwise; 0 for none.
         reach: how far its publication goes along a direction, either way; 0 where it does not say. It is
-            what strengths a pack tells where nothing can be measured.
+            what strengths a pack tells where nothing can be measured, and a direction tells none itself.
     """
 
     find: Find

@@ -27,7 +27,8 @@ def direction_of(
     Args:
         given: the space and the layers.
         name: of the direction.
-        vector: of unit norm, [D] in W, [Z] in Z and [1, S] in S; of unit norm in each layer, [L, D], in W+.
+        vector: of unit norm, [D] in W and P, [Z] in Z and [1, S] in S; of unit norm in each layer, [L, D],
+            in W+.
         attribute: that it moves; empty where that is not known.
         bias: of its boundary.
         lengths: how far one unit of strength moves each layer; 1 each if left out.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from relatent.core.spaces import Space
+from relatent_export.directions.discovery import MOST
 from relatent_export.directions.finders.boundary import find_boundaries
 from relatent_export.directions.finders.closed_form import find_closed_form
+from relatent_export.directions.finders.discover import find_told_apart
 from relatent_export.directions.finders.finder import Finder, Need
 from relatent_export.directions.finders.mean_jacobian import find_by_jacobian
 from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
 from relatent_export.directions.finders.style_space import find_channels
 from relatent_export.directions.finders.text import find_global, find_mapper
+from relatent_export.directions.finders.walk import find_walks
 
 FINDERS = {
     "boundary": Finder(
@@ -27,7 +30,13 @@ FINDERS = {
         Need.CONTROLS,
         (Space.W_PLUS,),
     ),
-    "pca": Finder(find_components, "GANSpace (Härkönen et al. 2020)", samples=100_000, reach=10),
+    "pca": Finder(
+        find_components,
+        "GANSpace (Härkönen et al. 2020)",
+        spaces=(Space.W, Space.P),
+        samples=100_000,
+        reach=10,
+    ),
     "closed_form": Finder(find_closed_form, "SeFa (Shen and Zhou 2021)", reach=3),
     "style_space": Finder(
         find_channels,
@@ -52,5 +61,9 @@ FINDERS = {
     ),
     "orthogonal_jacobian": Finder(
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE
+    ),
+    "walk": Finder(find_walks, "linear walks (Jahanian et al. 2020)", samples=800),
+    "discover": Finder(
+        find_told_apart, "told apart by a network (Voynov and Babenko 2020)", samples=9_600, reach=MOST
     ),
 }

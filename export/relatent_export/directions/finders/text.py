@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from relatent.core.directions import Direction
-from relatent_export.directions.finders.finder import FinderInput, Learned
+from relatent_export.directions.finders.finder import FinderInput, Found
 from relatent_export.directions.finders.making import direction_of
 from relatent_export.text.encoding import embed_texts
 from relatent_export.text.mapper import train_mapper
@@ -23,12 +23,13 @@ _LETTERS = 40
 
 
 def find_global(given: FinderInput) -> list[Direction]:
-    """One direction of S, `PROMPT_text`: a strength of 1 is that of an edit by the text (`relatent.core.text`).
+    """One direction of S, `PROMPT_text`; its strengths are those of an edit by the text.
 
     Raises:
         ValueError: no channel is relevant to the prompt.
     """
-    assert given.text is not None and given.networks.image_text is not None
+    assert given.text is not None
+    assert given.networks.image_text is not None
     neutral, prompt = embed_texts(given.networks.image_text, [given.neutral, given.prompt])
     beta = given.text.beta if given.beta is None else given.beta
     change = given.text.change(neutral, prompt, beta)
@@ -38,7 +39,7 @@ def find_global(given: FinderInput) -> list[Direction]:
     return [direction_of(given, f"{_slug(given.prompt)}_text", change[None] / length, lengths=[length])]
 
 
-def find_mapper(given: FinderInput) -> list[Learned]:
+def find_mapper(given: FinderInput) -> list[Found]:
     """One learned direction, `PROMPT_mapper`: a strength of 1 is what the mapper was trained for."""
     assert given.networks.image_text is not None
     with TemporaryDirectory() as scratch:
@@ -47,7 +48,7 @@ def find_mapper(given: FinderInput) -> list[Learned]:
             *(given.networks, given.networks.image_text, given.prompt, given.neutral),
             *(given.samples, given.seed, work),
         )
-    return [Learned.of(given, f"{_slug(given.prompt)}_mapper", mapper, reach=2.0)]
+    return [Found.learned(given, f"{_slug(given.prompt)}_mapper", mapper, reach=2.0)]
 
 
 def _slug(prompt: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove, LearnedMove
 from relatent.core.pack import Pack
-from relatent.core.spaces import Space
+from relatent.core.spaces import PLAIN, Space
 from relatent.v1 import editing_pb2
 from relatent_service.catalog import find_direction
 from relatent_service.errors import InvalidField
@@ -20,18 +20,20 @@ _MODES = {
     editing_pb2.STRENGTH_MODE_ABSOLUTE: True,
 }
 """Whether strengths are absolute."""
+_OF_CODES = (*PLAIN, Space.P, Space.STYLE)
+"""Spaces whose directions move codes."""
 
 
 def read_move(
     pack: Pack, move: editing_pb2.DirectionMove, max_images: int, field: str
 ) -> DirectionMove | LearnedMove:
-    """A move of codes.
+    """A move of codes, by a direction of any space but Z.
 
     Raises:
-        InvalidField: a field is not what it must be, or a direction is of Z.
+        InvalidField: a field is not what it must be, or a direction is of another space.
         UnknownName: a direction is not there.
     """
-    direction = _find(pack, move.direction, f"{field}.direction", of_z=False)
+    direction = _find(pack, move.direction, f"{field}.direction", _OF_CODES)
     strengths = read_numbers(move.strengths, max_images, f"{field}.strengths")
     if direction.learned or direction.space is Space.STYLE:
         _check_bare(direction, move, field)
@@ -55,7 +57,7 @@ def read_z_move(pack: Pack, move: editing_pb2.DirectionMove, field: str) -> Dire
         InvalidField: a field is not what it must be, or a direction is not of Z.
         UnknownName: a direction is not there.
     """
-    direction = _find(pack, move.direction, f"{field}.direction", of_z=True)
+    direction = _find(pack, move.direction, f"{field}.direction", (Space.Z,))
     strengths = read_numbers(move.strengths, 1, f"{field}.strengths")
     if move.HasField("layers"):
         raise InvalidField(f"{field}.layers", "expected none: a direction of Z has no layers")
@@ -101,20 +103,18 @@ def _check_bare(direction: Direction, move: editing_pb2.DirectionMove, field: st
         raise InvalidField(f"{field}.conditions", f"expected none: {what} has no vector to take others from")
 
 
-def _find(pack: Pack, name: str, field: str, *, of_z: bool) -> Direction:
+def _find(pack: Pack, name: str, field: str, spaces: Sequence[Space]) -> Direction:
     direction = find_direction(pack, name, field)
-    if of_z and direction.space is not Space.Z:
-        raise InvalidField(
-            field,
-            f"expected a direction of Z; {name!r} is of {direction.space.upper()} and moves codes: use Edit",
-        )
-    if not of_z and direction.space is Space.Z:
-        raise InvalidField(
-            field,
-            f"expected a direction of W, W+ or S; {name!r} is of Z, before the mapping network, and moves no "
-            "code: use Sample with z_moves",
-        )
-    return direction
+    if direction.space in spaces:
+        return direction
+    expected = f"expected a direction of {' or '.join(space.upper() for space in spaces)}; "
+    if Space.Z in spaces:
+        why = f"{name!r} is of {direction.space.upper()} and moves codes: use Edit"
+    elif direction.space is Space.Z:
+        why = f"{name!r} is of Z, before the mapping network, and moves no code: use Sample with z_moves"
+    else:
+        why = f"{name!r} is of {direction.space.upper()}, and conditions are of the space that codes move in"
+    raise InvalidField(field, expected + why)
 
 
 def _complete(pack: Pack, plain: DirectionMove, move: editing_pb2.DirectionMove, field: str) -> DirectionMove:
@@ -127,23 +127,17 @@ def _complete(pack: Pack, plain: DirectionMove, move: editing_pb2.DirectionMove,
             f"expected each of the pack's {len(pack.directions)} directions once at most, "
             f"got {len(move.conditions)} names",
         )
-    of_z = plain.direction.space is Space.Z
+    space = plain.direction.space
+    spaces = PLAIN if space in PLAIN else (space,)  # one normal of W stands for all layers of W+
     conditions = tuple(
-        _find(pack, name, f"{field}.conditions[{index}]", of_z=of_z)
+        _find(pack, name, f"{field}.conditions[{index}]", spaces)
         for index, name in enumerate(move.conditions)
     )
-    of_styles = plain.direction.space is Space.STYLE
     for index, condition in enumerate(conditions):
         if condition.learned:
             raise InvalidField(
                 f"{field}.conditions[{index}]",
                 f"expected a direction that has a vector; {condition.name!r} is a learned one",
-            )
-        if (condition.space is Space.STYLE) is not of_styles:
-            raise InvalidField(
-                f"{field}.conditions[{index}]",
-                f"expected a direction that moves what {plain.direction.name!r} of "
-                f"{plain.direction.space.upper()} moves; {condition.name!r} is of {condition.space.upper()}",
             )
     complete = replace(plain, absolute=_MODES[move.mode], conditions=conditions)
     if conditions and not complete.moves:

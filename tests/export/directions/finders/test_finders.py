@@ -126,6 +126,23 @@ def test_components_are_those_of_a_singular_value_decomposition(small: Networks)
         )
 
 
+def test_components_of_p_are_those_of_what_the_last_leaky_relu_is_given(small: Networks) -> None:
+    found = find_components(given(small, space=Space.P))
+    z = torch.randn(500, SMALL.z_width, generator=torch.Generator().manual_seed(4))
+    before = []
+    last = small.generator.mapping.get_submodule("layers.1")
+    hook = last.register_forward_hook(lambda layer, inputs, output: before.append(output))
+    with torch.no_grad():
+        small.generator.mapping(z)
+    hook.remove()
+    points = (before[0] * np.sqrt(2)).double().numpy()
+    _, spread, vectors = np.linalg.svd(points - points.mean(0), full_matrices=False)
+    for index, direction in enumerate(found):
+        assert (direction.space, direction.vector.shape) == (Space.P, (SMALL.layers, SMALL.latent_width))
+        assert abs(cosine(direction.vector[0], vectors[index])) == pytest.approx(1, abs=1e-5)
+        assert direction.lengths[0] == pytest.approx(spread[index] / np.sqrt(500), rel=1e-4)
+
+
 @pytest.mark.parametrize("layers", [range(3), range(2, SMALL.layers)])
 def test_closed_form_directions_are_sefas(small: Networks, layers: range) -> None:
     assert isinstance(small.generator, Generator)

@@ -6,6 +6,7 @@ import pytest
 
 from relatent.core.directions import Direction
 from relatent.core.noise import noise
+from relatent.core.p_space import to_p
 from relatent.core.spaces import Space
 from relatent.v1 import catalog_pb2, synthesis_pb2
 from relatent.v1 import editing_pb2 as v1
@@ -34,6 +35,8 @@ def published():
         Direction("steep", STEEP, STEEP_BIAS, *every[1:], tuple(STEEP_LENGTHS.tolist())),
         Direction("half", STEEP, *every, (0.0, 1.0)),
         Direction("component", tiled, middle, *every[1:], (DEVIATION,) * 2, Space.W),
+        Direction("depth", tiled, STEEP_BIAS, *every[1:], (DEVIATION,) * 2, Space.P),
+        Direction("width", STEEP, *every, (), Space.P),
         Direction("age", AGE, AGE_BIAS, *of_z[1:], (), Space.Z, "MIT", "InterFaceGAN"),
         Direction("glasses", GLASSES, *of_z, (2.0,), Space.Z),
     ]
@@ -161,6 +164,42 @@ async def test_no_code_is_moved_along_a_direction_of_z(running):
         assert not running.engine.calls
 
 
+async def test_a_direction_of_p_moves_codes_there_and_they_come_back(running):
+    (moved,) = await edited(running, move("depth", 2))
+    np.testing.assert_allclose(to_p(moved), to_p(code(1)) + 2 * DEVIATION * COMPONENT, atol=1e-6)
+    (there,) = await edited(running, move("depth", 0.5, mode=ABSOLUTE))
+    np.testing.assert_allclose(to_p(there) @ COMPONENT + STEEP_BIAS, 0.5 * DEVIATION, atol=1e-6)
+    fields = {"layers": v1.LayerRange(first=1, last=1), "conditions": ["width"]}
+    (some,) = await edited(running, move("depth", 2, **fields))
+    np.testing.assert_array_equal(some[0], code(1)[0])
+    np.testing.assert_allclose((to_p(some[1]) - to_p(code(1)[1])) @ STEEP[1], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field", "says"),
+    [
+        (
+            move("steep", 1, conditions=["component", "depth"]),
+            "conditions[1]",
+            "expected a direction of W or W+; 'depth' is of P",
+        ),
+        (
+            move("depth", 1, conditions=["steep"]),
+            "conditions[0]",
+            "expected a direction of P; 'steep' is of W+",
+        ),
+        (move("depth", 1, conditions=["age"]), "conditions[0]", "expected a direction of P; 'age' is of Z"),
+        (move("depth", 1, conditions=["depth"]), "conditions", "it lies within the span of depth"),
+    ],
+)
+async def test_conditions_are_of_the_space_that_codes_move_in(running, wanted, field, says):
+    request = v1.EditRequest(latent=latent(code(1)), operations=[v1.Operation(direction=wanted)])
+    error = await refused(running.editing.Edit, request)
+    assert violated(error) == f"operations[0].direction.{field}"
+    assert says in error.details()
+    assert not running.engine.calls
+
+
 async def test_samples_move_in_z_before_they_are_mapped(running):
     np.testing.assert_allclose(await sampled(running), mapped(drawn(7, 8)), atol=1e-6)
     found = await sampled(running, move("age", 1.5))
@@ -195,6 +234,7 @@ async def test_a_move_of_samples_keeps_what_its_conditions_name(running):
     [
         (move("steep", 1), "direction", "'steep' is of W+ and moves codes: use Edit"),
         (move("component", 1), "direction", "'component' is of W and moves codes: use Edit"),
+        (move("depth", 1), "direction", "'depth' is of P and moves codes: use Edit"),
         (move("age", 1, conditions=["glasses", "steep"]), "conditions[1]", "expected a direction of Z"),
         (move("age"), "strengths", "expected one number, got 0"),
         (move("age", 1, 2), "strengths", "expected one number, got 2"),
@@ -225,5 +265,6 @@ async def test_the_catalog_tells_where_a_direction_lives_and_whose_it_is(running
     assert found["age"].space == catalog_pb2.DIRECTION_SPACE_Z
     assert (found["age"].licence, found["age"].source) == ("MIT", "InterFaceGAN")
     assert found["component"].space == catalog_pb2.DIRECTION_SPACE_W
+    assert found["depth"].space == catalog_pb2.DIRECTION_SPACE_P
     assert found["brightness"].space == catalog_pb2.DIRECTION_SPACE_W_PLUS
     assert found["brightness"].licence == ""
