@@ -10,7 +10,7 @@ from PIL import Image
 
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove
-from relatent_export.directions.labels import Floats, codes_of, draw_points
+from relatent_export.directions.points import Floats, codes_of, draw_points
 from relatent_export.nets.networks import AnyGenerator
 from relatent_export.nets.pixels import to_bytes
 from relatent_export.writing import whole_file

@@ -16,14 +16,9 @@ from relatent_export.analysis.pictures import read_picture
 from relatent_export.directions.controls import Floats, measure_controls, measure_ranges, reader_of
 from relatent_export.directions.finders.finder import Finder, FinderInput, Need
 from relatent_export.directions.finders.registry import FINDERS
-from relatent_export.directions.labels import (
-    Labelled,
-    codes_of,
-    draw_points,
-    read_by_hand,
-    read_by_network,
-)
+from relatent_export.directions.labels import Labelled, read_by_hand, read_by_network
 from relatent_export.directions.measuring import Ruler
+from relatent_export.directions.points import codes_of, draw_points
 from relatent_export.directions.previews import save_preview
 from relatent_export.directions.wanted import SEED, Wanted
 from relatent_export.nets.networks import Networks, encode

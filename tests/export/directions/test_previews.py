@@ -13,7 +13,7 @@ from PIL import Image
 from relatent.core.directions import Direction
 from relatent.core.edits import DirectionMove
 from relatent.core.spaces import Space
-from relatent_export.directions.labels import draw_points
+from relatent_export.directions.points import draw_points
 from relatent_export.directions.previews import save_preview
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.pixels import to_bytes

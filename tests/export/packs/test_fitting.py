@@ -18,7 +18,7 @@ from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export import cli
 from relatent_export.directions.controls import Floats, Measured, Read, reader_of
-from relatent_export.directions.labels import codes_of, draw_points, read_by_network
+from relatent_export.directions.labels import read_by_network
 from relatent_export.nets.networks import Networks
 from relatent_export.packs import fitting
 from relatent_export.packs.controls import write_controls
@@ -311,14 +311,3 @@ def test_what_one_network_has_read_is_not_taken_for_what_another_reads(
     np.testing.assert_array_equal(readings(other, tmp_path), readings(other, None))
     np.testing.assert_array_equal(readings(small, tmp_path), kept)
     assert not np.array_equal(readings(other, None), kept)
-
-
-def test_points_of_w_plus_mix_two_styles_and_those_of_z_are_mapped(small: Networks) -> None:
-    plain = draw_points(small.generator, Space.W, 20, seed=1)
-    mixed = draw_points(small.generator, Space.W_PLUS, 20, seed=1)
-    np.testing.assert_array_equal(mixed[:, 0], plain[:, 0])
-    crossed = (mixed[:, -1] != plain[:, -1]).any(1)
-    assert crossed.any()
-    np.testing.assert_array_equal(mixed[crossed, -1], np.roll(plain, 1, 0)[crossed, -1])
-    noise_points = draw_points(small.generator, Space.Z, 20, seed=1)
-    np.testing.assert_allclose(codes_of(small.generator, Space.Z)(noise_points), plain, atol=1e-6)

@@ -17,7 +17,8 @@ from relatent_export.directions.finders.closed_form import find_closed_form
 from relatent_export.directions.finders.finder import FinderInput
 from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
-from relatent_export.directions.labels import Labelled, draw_points
+from relatent_export.directions.labels import Labelled
+from relatent_export.directions.points import draw_points
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator
