@@ -22,9 +22,9 @@ OVERLOAD = "overload"
 QUALITY = "quality"
 """It takes a quarter of an hour."""
 METHODS, DOMAIN = "methods", "domain"
-"""What methods make of drawings, which takes half an hour; how well the in-domain score tells drawings."""
+"""What methods make of drawings, which takes twenty minutes; how well the in-domain score tells drawings."""
 EDITING, DIRECTIONS = "editing", "directions"
-"""Exact edits; directions by every finder. Both take a few minutes."""
+"""Exact edits, a quarter of an hour; directions by every finder, a few minutes."""
 ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS)
 """More, recorded each by itself."""
 
