@@ -155,7 +155,7 @@ def test_the_catalog_serves_licence_and_provenance_of_each_pack_and_direction(
     packs = client.catalog().packs
     assert set(packs) == set(PACKS.values())
     assert packs["faces"].licence == "CC-BY-NC-4.0"
-    assert packs["faces"].compare_side == OWN_SIDE
+    assert (packs["faces"].compare_side, packs["psp"].compare_side) == (32, OWN_SIDE)
     assert re.search(r"psp\.pt \(pSp, SHA-256 [0-9a-f]{64}\)", packs["psp"].provenance)
     (age,) = packs["psp"].directions
     assert "MIT" in age.licence
