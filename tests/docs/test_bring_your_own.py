@@ -161,6 +161,12 @@ def test_the_catalog_serves_licence_and_provenance_of_each_pack_and_direction(
     assert "MIT" in age.licence
 
 
+def test_three_layouts_of_the_same_network_are_the_same_network(folder: Path) -> None:
+    packs = folder / "packs"
+    layouts = {name: read_pack(packs / name).revision for name in ("rosinality", "nvlabs", "genforce")}
+    assert len(set(layouts.values())) == 1, layouts
+
+
 def test_every_kind_of_direction_is_taken_together(folder: Path) -> None:
     directions = read_pack(folder / "drafts" / "edits").directions
     assert set(directions) == {"age", "smile_w_boundary", *(f"ganspace_{i:02d}" for i in range(4))}
