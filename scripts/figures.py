@@ -14,6 +14,14 @@ QUALITY = ROOT / "packs" / "demo" / "report.json"
 
 Report = dict[str, Any]
 
+ELSEWHERE = {
+    "methods": ("what every method of inverting makes of held-out drawings", "methods.md"),
+    "domain": ("how well the in-domain score tells drawings from other images", "methods.md"),
+    "editing": ("how near edits come to drawings redrawn, and their latency", "editing.md"),
+    "directions": ("what directions of every finder come to", "directions.md"),
+}
+"""Measurements whose figures stand on other pages than bench.md: what each asks, and the page."""
+
 STEP_BAR = 1.3
 """What a step is meant to be faster by."""
 
@@ -51,6 +59,20 @@ def numbers() -> str:
     }
     table = ["| | |", "|---|---|", *(f"| {text} | {figure} |" for text, figure in rows.items())]
     return "\n".join([*table, "", _where(step["environment"])])
+
+
+def benches() -> str:
+    """The table of the measurements whose figures stand on other pages than their own."""
+    rows = ["| `python -m bench` | Asks | Figures | Takes |", "|---|---|---|---|"]
+    for name, (asks, page) in ELSEWHERE.items():
+        seconds = recorded(name).get("seconds")
+        taken = "not recorded" if seconds is None else _taken(seconds)
+        rows.append(f"| `{name}` | {asks} | [{page}]({page}) | {taken} |")
+    return "\n".join(rows)
+
+
+def _taken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def quality() -> str:

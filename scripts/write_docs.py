@@ -16,7 +16,7 @@ from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.errors import InvalidField, ServiceError, TryLater
 from relatent_service.rpc.status import code_of, reason_of
 from relatent_service.settings import PREFIX, ServerSettings
-from scripts.figures import ROOT, fullsize, numbers, overload, quality, seconds_to_quality
+from scripts.figures import ROOT, benches, fullsize, numbers, overload, quality, seconds_to_quality
 from scripts.figures_of_directions import finders
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
@@ -80,6 +80,7 @@ def _leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 PARTS = {
+    "benches": benches,
     "edits": edits,
     "age_and_glasses": age_and_glasses,
     "edit_latency": edit_latency,

@@ -103,15 +103,6 @@ def run_directions(args: argparse.Namespace) -> int:
         )
         for each in pack.directions
     ]
-    header = (
-        "DIRECTION",
-        "ATTRIBUTE",
-        "SPACE",
-        "LAYERS",
-        "STRENGTHS",
-        "ATTRIBUTE PER UNIT",
-        "LEAK",
-        "METHOD",
-    )
-    say(output.table((*header, "LICENCE"), rows))
+    about = ("DIRECTION", "ATTRIBUTE", "SPACE", "LAYERS", "STRENGTHS")
+    say(output.table((*about, "ATTRIBUTE PER UNIT", "LEAK", "METHOD", "LICENCE"), rows))
     return 0

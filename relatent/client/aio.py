@@ -27,7 +27,7 @@ from relatent.client.flows import (
     ClientSettings,
     Flows,
 )
-from relatent.client.forks import check_fork
+from relatent.client.forks import check_fork, keep_for_good
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
@@ -159,12 +159,15 @@ class AsyncClient:
 
 _open_channels: WeakSet[aio.Channel] = WeakSet()
 """All there are, of every client of this process."""
-_inherited: list[aio.Channel] = []
-"""Those of the process that this one was forked from. Kept, as gRPC would hang when the last one goes."""
+_forked_while_open = False
+"""Whether there were any in the process that this one was forked from."""
 
 
 def _after_fork() -> None:
-    _inherited.extend(_open_channels)
+    global _forked_while_open
+    for channel in _open_channels:
+        keep_for_good(channel)
+        _forked_while_open = True
     _open_channels.clear()
 
 
@@ -273,7 +276,7 @@ class _AsyncTransport:
         return method(effect.request, timeout=effect.timeout)
 
     def _channel(self, address: str) -> aio.Channel:
-        if _inherited:  # gRPC's asyncio half keeps its state through a fork, and crashes with it
+        if _forked_while_open:  # gRPC's asyncio half keeps its state through a fork, and crashes with it
             raise ClientStateError(
                 "this process was forked while an AsyncClient was open, and can use none: close it before, "
                 "start processes by 'spawn' or 'forkserver', or use Client here"

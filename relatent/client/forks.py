@@ -1,11 +1,14 @@
 """Whether gRPC runs in a forked process.
 
 It does where it was idle when the process was forked. Forked amid a call, gRPC may crash the new process at
-its next call; and where its support for forks is off, a call hangs, its timeout too.
+its next call; and where its support for forks is off, a call hangs, its timeout too. On a busy machine gRPC's
+own handlers may hang within fork() itself (seen with 1.81, rarely), before any line of ours runs in the new
+process: only 'spawn' and 'forkserver' keep clear of that.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Iterator
@@ -19,8 +22,6 @@ _unchecked = False
 _forked_amid_a_call = False
 _under_way = 0
 _lock = threading.Lock()
-_kept: list[object] = []
-"""Of probes that failed: what gRPC must not be made to clean up where it does not run."""
 
 
 def check_fork() -> None:
@@ -45,13 +46,6 @@ def check_fork() -> None:
     _unchecked = False
 
 
-_forked_amid_a_call = False
-
-
-_under_way = 0
-_lock = threading.Lock()
-
-
 @contextmanager
 def call_under_way() -> Iterator[None]:
     """Count a call, so that a process forked amid it knows."""
@@ -65,21 +59,28 @@ def call_under_way() -> Iterator[None]:
             _under_way = max(0, _under_way - 1)  # in a process forked from within a call there is none
 
 
+def keep_for_good(inherited: object) -> None:
+    """Never let go of an object, not even as Python ends: gRPC would clean up behind it, and may hang."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+
+
 def _grpc_runs() -> bool:
     """Whether a call that can only time out does so; waited for in a thread, as it may never come back."""
     ended = threading.Event()
+    made: list[object] = []
 
     def call() -> None:
         channel = open_channel("unix:/nonexistent", _PROBE_BYTES)
-        _kept.append(channel)
+        made.append(channel)
         future = channel.unary_unary("/none/none").future(b"", timeout=_PROBE_SECONDS, wait_for_ready=True)
-        _kept.append(future)
+        made.append(future)
         future.add_done_callback(lambda _: ended.set())
 
     threading.Thread(target=call, daemon=True).start()
-    if runs := ended.wait(_PATIENCE_SECONDS):
-        _kept.clear()
-    return runs
+    if not ended.wait(_PATIENCE_SECONDS):
+        keep_for_good(made)
+        return False
+    return True
 
 
 def _after_fork() -> None:

@@ -155,10 +155,16 @@ def test_the_catalog_serves_licence_and_provenance_of_each_pack_and_direction(
     packs = client.catalog().packs
     assert set(packs) == set(PACKS.values())
     assert packs["faces"].licence == "CC-BY-NC-4.0"
-    assert packs["faces"].compare_side == OWN_SIDE
+    assert (packs["faces"].compare_side, packs["psp"].compare_side) == (32, OWN_SIDE)
     assert re.search(r"psp\.pt \(pSp, SHA-256 [0-9a-f]{64}\)", packs["psp"].provenance)
     (age,) = packs["psp"].directions
     assert "MIT" in age.licence
+
+
+def test_three_layouts_of_the_same_network_are_the_same_network(folder: Path) -> None:
+    packs = folder / "packs"
+    layouts = {name: read_pack(packs / name).revision for name in ("rosinality", "nvlabs", "genforce")}
+    assert len(set(layouts.values())) == 1, layouts
 
 
 def test_every_kind_of_direction_is_taken_together(folder: Path) -> None:

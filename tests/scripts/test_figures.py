@@ -39,6 +39,20 @@ def reports() -> Reports:
     return {name: report | same for name, report in own.items()}
 
 
+def test_how_long_a_measurement_takes_is_told_as_it_was_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
+    figures.BENCH.write_text(json.dumps({"methods": {"seconds": 1277}, "domain": {"seconds": 9.7}}))
+    told = [line.split(" | ") for line in figures.benches().splitlines()]
+    assert {row[0]: row[-1] for row in told[2:]} == {
+        "| `methods`": "21 min |",
+        "| `domain`": "10 s |",
+        "| `editing`": "not recorded |",
+        "| `directions`": "not recorded |",
+    }
+
+
 def test_every_recorded_figure_is_told(
     reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,8 +19,8 @@ from relatent_export.nets.modulation import ModulatedConv
 from relatent_export.nets.perceptual import perceptual_distance
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 
-SIDE, BATCH, RATE = 32, 2, 0.1
-CONFIG = GeneratorConfig(SIDE, latent_width=8, mapping_layers=2, channels=(12, 12, 8, 8), noise=True)
+SIDE, BATCH, RATE = 16, 2, 0.1
+CONFIG = GeneratorConfig(SIDE, latent_width=8, mapping_layers=2, channels=(12, 12, 8), noise=True)
 HALF = Precision.FLOAT16
 
 

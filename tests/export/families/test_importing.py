@@ -22,6 +22,7 @@ from relatent_export.packs.weights import load_networks
 from tests.export.conftest import ROOT
 from tests.fixtures.checkpoints.encoders import ir_se_encoder_tensors
 from tests.fixtures.checkpoints.families import FAMILIES, WIDTH, write_directions
+from tests.fixtures.checkpoints.idinvert import idinvert_encoder_tensors
 from tests.fixtures.checkpoints.nvidia import save_nvidia_pickle
 from tests.fixtures.checkpoints.perceptual import idinvert_vgg16_tensors
 from tests.fixtures.checkpoints.stylegan2 import nvlabs_tensors, rosinality_tensors
@@ -134,8 +135,8 @@ def test_files_that_make_no_family_are_refused(here: Path, capsys: pytest.Captur
     (direction, *_) = write_directions(here)
     assert "expected one file with a generator, got none" in refusal(capsys, str(direction))
     assert "expected one file with a generator, got 2" in refusal(capsys, str(one), str(other))
-    _, encoder = FAMILIES["idinvert"](here)
-    told = refusal(capsys, str(one), str(encoder))
+    torch.save(idinvert_encoder_tensors(32, WIDTH), "encoder.pth")
+    told = refusal(capsys, str(one), "encoder.pth")
     assert "encoder: expected a side of 16 pixels or a whole fraction of it, got 32" in told
 
 
@@ -274,7 +275,7 @@ def test_what_lies_in_a_state_dict_without_an_encoder_is_told_by_its_names(
 def test_parts_that_do_not_fit_each_other_are_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator, encoder = FAMILIES["idinvert"](here)
     torch.save({"g_ema": rosinality_tensors((8, 8, 6, 6, 4), WIDTH)}, "larger.pt")
-    assert "encoder: expected codes of 10 x 8, got 8 x 8" in refusal(capsys, "larger.pt", str(encoder))
+    assert "encoder: expected codes of 10 x 8, got 6 x 8" in refusal(capsys, "larger.pt", str(encoder))
     torch.save({"g_ema": rosinality_tensors((8, 6), WIDTH)}, "small.pt")
     assert "generator: expected 16 pixels or more, got 8" in refusal(capsys, "small.pt")
     _, _, vgg, _ = FAMILIES["psp"](here)

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from relatent_export.checkpoints.errors import DamagedFile, UnsupportedFile
-from relatent_export.families import nvlabs, rosinality
+from relatent_export.families import genforce_stylegan2, nvlabs, rosinality
 from relatent_export.families.family import Part
 from relatent_export.nets.stylegan2 import Generator
 from tests.export.families import plain_stylegan2 as plain
+from tests.fixtures.checkpoints.genforce import genforce_layout
 from tests.fixtures.checkpoints.stylegan2 import nvlabs_tensors, rosinality_tensors
 
 
@@ -37,13 +38,16 @@ def test_a_generator_of_any_widths_draws_what_the_equations_draw(channels: tuple
     assert relative(generator.synthesis(codes), plain.synthesis(tensors, codes)) < 1e-4
 
 
-def test_both_layouts_are_the_same_generator() -> None:
+def test_three_layouts_of_the_same_generator_are_the_same_generator() -> None:
     tensors, mean = rosinality_tensors(), torch.randn(8)
     one = from_rosinality(tensors, mean).state_dict()
-    other = from_nvlabs(nvlabs_tensors(tensors, mean)).state_dict()
-    assert one.keys() == other.keys()
-    for name, tensor in one.items():
-        assert torch.equal(tensor, other[name]), name
+    for other in (
+        from_nvlabs(nvlabs_tensors(tensors, mean)).state_dict(),
+        genforce_stylegan2.build(Part("file", genforce_layout(tensors, mean))).state_dict(),
+    ):
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert torch.equal(tensor, other[name]), name
 
 
 def test_a_missing_mean_latent_is_that_of_the_mapping_network() -> None:

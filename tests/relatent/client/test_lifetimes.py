@@ -3,96 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
 import pickle
-import re
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import relatent
-from relatent.cli.local_service import LocalService
 from relatent.client.aio import _Connections
-from tests.fixtures import tiny
+from tests.relatent.client.programs import SECONDS, packs, run
 
-ROOT = Path(__file__).parents[3]
-SECONDS = 60
-FORK = "ignore:This process:DeprecationWarning"
 PIXELS = np.zeros((8, 8, 3), np.uint8)
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real service, in a process of its own."""
-    packs, repository = tiny.write_tiny(tmp_path_factory.mktemp("tiny"))
-    flags = ["--engine", "local", "--packs", str(packs), "--repository", str(repository)]
-    with LocalService(flags, tmp_path_factory.mktemp("log") / "service.log") as service:
-        yield service.address
-
-
-def packs(client: relatent.Client) -> int:
-    return len(client.catalog(timeout=20.0).packs)
-
-
-PROGRAM = """
-import asyncio, gc, os, signal, sys, threading
-import numpy as np
-import relatent
-
-address = sys.argv[1]
-
-
-async def packs(client):
-    return len((await client.catalog(timeout=20.0)).packs)
-
-
-def blocking_packs(client):
-    return len(client.catalog(timeout=20.0).packs)
-
-
-def in_a_fork(work, leave=sys.exit):
-    "Prints what came of it in a forked process, and its exit status: by Python's own way out unless told."
-    sys.stdout.flush()
-    if (child := os.fork()) == 0:
-        signal.alarm(30)  # nothing may hang
-        try:
-            print(work())
-        except relatent.ClientStateError as error:
-            print(error)
-        sys.stdout.flush()
-        leave(0)
-    print("status", os.waitpid(child, 0)[1])
-"""
-
-
-def run(program: str, address: str, **environment: str) -> str:
-    """Run a program with every warning shown but one; what it printed, nothing else having been said.
-
-    From 3.12 on Python warns of every fork of a process with threads, such as gRPC's.
-    """
-    inherited = {name: value for name, value in os.environ.items() if name != "GRPC_ENABLE_FORK_SUPPORT"}
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "always", "-W", FORK, "-c", PROGRAM + program, address],
-        cwd=ROOT,
-        env={**inherited, "GRPC_VERBOSITY": "NONE", **environment},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    said = [line for line in done.stderr.splitlines() if "took " not in line]  # asyncio's of a busy machine
-    assert (done.returncode, said) == (0, []), done.stderr
-    return done.stdout
 
 
 def test_an_async_client_is_used_in_one_loop_after_another(address: str) -> None:
@@ -139,107 +63,6 @@ async def main():
 asyncio.run(main())
 """
     assert run(program, address) == "1 1\n"
-
-
-@needs_fork
-def test_a_client_is_used_before_a_fork_after_it_and_by_both(address: str) -> None:
-    program = """
-client = relatent.Client(address)
-print(blocking_packs(client))
-in_a_fork(lambda: blocking_packs(client))
-print(blocking_packs(client))
-in_a_fork(lambda: client.close())
-print(blocking_packs(client))
-client.close()
-in_a_fork(lambda: blocking_packs(client))
-"""
-    assert run(program, address) == "1\n1\nstatus 0\n1\nNone\nstatus 0\n1\nthe client is closed\nstatus 0\n"
-
-
-@needs_fork
-def test_a_fork_amid_a_call_is_told_what_to_do_instead_and_leaves_the_call_alone(address: str) -> None:
-    program = """
-client = relatent.Client(address)
-begun = threading.Event()
-done = []
-
-
-def invert():
-    image = np.zeros((8, 8, 3), np.uint8)
-    done.append(client.invert(image, steps=400, timeout=60, progress=lambda report: begun.set()).steps)
-
-
-thread = threading.Thread(target=invert)
-thread.start()
-begun.wait()
-in_a_fork(lambda: blocking_packs(client))
-thread.join()
-print(done)
-in_a_fork(lambda: blocking_packs(client))
-"""
-    told = run(program, address)
-    assert re.fullmatch(r"this process was forked while a call .*\nstatus 0\n\[400\]\n1\nstatus 0\n", told), (
-        told
-    )
-
-
-@needs_fork
-def test_a_fork_while_an_async_client_is_open_is_told_what_to_do_instead(address: str) -> None:
-    program = """
-client = relatent.AsyncClient(address)
-print(asyncio.run(packs(client)))
-in_a_fork(lambda: asyncio.run(packs(client)))
-in_a_fork(lambda: asyncio.run(packs(relatent.AsyncClient(address))))
-in_a_fork(lambda: blocking_packs(relatent.Client(address)))
-
-
-def drop():
-    global client
-    del client
-    return gc.collect() >= 0
-
-
-in_a_fork(drop)
-asyncio.run(client.close())
-in_a_fork(lambda: asyncio.run(packs(relatent.AsyncClient(address))))
-"""
-    refused = (
-        "this process was forked while an AsyncClient was open, and can use none: close it before, "
-        "start processes by 'spawn' or 'forkserver', or use Client here"
-    )
-    assert run(program, address).splitlines() == [
-        *("1", refused, "status 0", refused, "status 0", "1", "status 0", "True", "status 0", "1", "status 0")
-    ]
-
-
-@needs_fork
-def test_a_fork_that_grpc_does_not_survive_is_told_rather_than_left_to_hang(address: str) -> None:
-    program = """
-import relatent.client.forks
-relatent.client.forks._PATIENCE_SECONDS = 0.5
-client = relatent.Client(address)
-print(blocking_packs(client))
-# They leave as multiprocessing's children do: where gRPC does not run, Python's own way out may abort in it.
-in_a_fork(lambda: blocking_packs(client), os._exit)
-in_a_fork(lambda: asyncio.run(packs(relatent.AsyncClient(address))), os._exit)
-print(blocking_packs(client))
-"""
-    refused = (
-        "gRPC does not run in this process, which was forked from one that had used it: leave "
-        "GRPC_ENABLE_FORK_SUPPORT unset, or start processes by 'spawn' or 'forkserver'"
-    )
-    said = run(program, address, GRPC_ENABLE_FORK_SUPPORT="0").splitlines()
-    assert said == ["1", refused, "status 0", refused, "status 0", "1"]
-
-
-@needs_fork
-@pytest.mark.filterwarnings(FORK)
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_client_goes_along_to_worker_processes(address: str, method: str) -> None:
-    with relatent.Client(address) as client:
-        assert packs(client) == 1
-        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
-            assert list(pool.map(packs, [client] * 4, timeout=SECONDS)) == [1] * 4
 
 
 def test_a_loop_that_begins_while_another_looks_for_its_connections_disturbs_nothing() -> None:

@@ -91,8 +91,8 @@ def test_a_direction_of_z_is_as_wide_as_what_the_mapping_takes(pack: Path) -> No
         ({"lengths": [float("nan"), 1.0]}, "lengths[0]: expected a finite number of at least 0, got nan"),
         ({"lengths": [1.0, float("inf")]}, "lengths[1]: expected a finite number of at least 0, got inf"),
         ({"lengths": [1.0, 1e39]}, "lengths[1]: expected a finite number of at least 0, got 1e+39"),
-        ({"space": "s"}, "space: expected one of z, w, w+, p, got 's'"),
-        ({"space": 1}, "space: expected one of z, w, w+, p, got 1"),
+        ({"space": "x"}, "space: expected one of z, w, w+, p, s, got 'x'"),
+        ({"space": 1}, "space: expected one of z, w, w+, p, s, got 1"),
         ({"colour": "red"}, "colour"),
     ],
 )
