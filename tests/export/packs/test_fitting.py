@@ -233,7 +233,7 @@ def test_errors_in_labels_are_named_by_line_and_column(
     [
         (
             ["--method", "magic"],
-            "--method: expected one of boundary, jacobian, pca, closed_form, orthogonal_jacobian, walk, discover",
+            "expected one of boundary, jacobian, pca, closed_form, orthogonal_jacobian, walk, discover, got",
         ),
         (["--method", "pca", "--space", "z"], "--space: expected one of w, p for pca, got z"),
         (["--method", "pca", "--layers", "2-9"], "--layers: expected some of 0-7, got 2-9"),
