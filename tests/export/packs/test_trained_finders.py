@@ -85,7 +85,10 @@ def test_an_interrupted_walk_goes_on_and_the_pack_comes_to_the_same_bytes(
         (["--method", "walk", "--samples", "3"], "--samples: expected 4 or more, got 3"),
         (["--method", "walk", "--layers", "2-9"], "--layers: expected some of 0-7, got 2-9"),
         (["--method", "walk", "--image", "a.png"], "--image: expected none for walk, which is of no image"),
-        (["--method", "discover", "--count", "2", "--samples", "15"], "--samples: expected 16 or more, got 15"),
+        (
+            ["--method", "discover", "--count", "2", "--samples", "15"],
+            "--samples: expected 16 or more, got 15",
+        ),
         (["--method", "discover", "--count", "9"], "--count: expected 2 to the 8 numbers of a code, got 9"),
         (["--method", "discover", "--labels", "a"], "--labels: expected none for discover, which takes no"),
     ],
