@@ -41,7 +41,7 @@ SIDE = 128
 TRAINED_STEPS, UNROLLED_STEPS = 5, 10
 """Steps of a non-linear walk either way: those that go as far as it is trained, and all that it can take."""
 
-_WAY_RATE, _BENT_RATE = 0.5, 0.005
+_WAY_RATE, _BENT_RATE = 0.5, 0.002
 _WARM = 0.05
 """Share of the run in which the step size rises."""
 _PIXELS = 8 * 256 * 256
@@ -202,9 +202,8 @@ class _WalkRun:
 
     def step(self, progress: float) -> None:
         """See a batch."""
-        self.adam.param_groups[0]["lr"] = (
-            self.walk.RATE * warm_up(progress + _WARM / 10, _WARM) * cosine(progress)
-        )
+        for group in self.adam.param_groups:
+            group["lr"] = group["rate"] * warm_up(progress + _WARM / 10, _WARM) * cosine(progress)
         z = torch.randn(BATCH, self.generator.config.z_width, generator=self.random)
         amounts = (2 * torch.rand(BATCH, 1, generator=self.random) - 1) * self.transform.reach
         with torch.no_grad():

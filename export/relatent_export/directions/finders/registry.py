@@ -64,6 +64,6 @@ FINDERS = {
     ),
     "walk": Finder(find_walks, "linear walks (Jahanian et al. 2020)", samples=800),
     "discover": Finder(
-        find_told_apart, "told apart by a network (Voynov and Babenko 2020)", samples=9_600, reach=MOST
+        find_told_apart, "told apart by a network (Voynov and Babenko 2020)", samples=8_000, reach=MOST
     ),
 }

@@ -12,13 +12,20 @@ from sklearn.svm import SVC
 
 from relatent.core.edits import DirectionMove
 from relatent.core.spaces import Space
+from relatent_export.directions.discovery import BATCH as PAIRS
+from relatent_export.directions.discovery import discover
 from relatent_export.directions.finders.boundary import FEWEST, find_boundaries, separate
 from relatent_export.directions.finders.closed_form import find_closed_form
+from relatent_export.directions.finders.discover import find_told_apart
 from relatent_export.directions.finders.finder import FinderInput
 from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
+from relatent_export.directions.finders.walk import find_walks
 from relatent_export.directions.labels import Labelled
 from relatent_export.directions.points import draw_points
+from relatent_export.directions.transforms import TRANSFORMS
+from relatent_export.directions.walks import BATCH as WALK_BATCH
+from relatent_export.directions.walks import WalkKind, train_walk
 from relatent_export.nets.networks import Networks
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator
@@ -202,3 +209,43 @@ def test_local_directions_are_the_right_singular_vectors_of_finite_differences(s
 def test_local_directions_want_an_image(small: Networks) -> None:
     with pytest.raises(ValueError, match="--image: expected the image"):
         find_locally(given(small))
+
+
+def test_walks_are_named_and_reach_as_far_as_they_were_trained(small: Networks) -> None:
+    found = find_walks(given(small, samples=2 * WALK_BATCH, layers=range(2, 5)))
+    names = ("zoom", "shift_x", "shift_y", "rotate", "brightness", "red", "green", "blue")
+    assert [direction.name for direction in found] == [f"walk_{name}" for name in names]
+    for direction, transform in zip(found, TRANSFORMS.values(), strict=True):
+        assert (direction.first_layer, direction.last_layer, direction.space) == (2, 4, Space.W)
+        assert (direction.min_strength, direction.max_strength) == (-transform.reach, transform.reach)
+        np.testing.assert_allclose(np.linalg.norm(direction.vector, axis=1), 1, rtol=1e-5)
+        # A unit of strength is a unit of the transformation, as the walk itself has it.
+        walk = train_walk(small, transform, WalkKind.LINEAR, range(2, 5), 2 * WALK_BATCH, 4)
+        codes = draw_points(small.generator, Space.W, 3, seed=1)
+        moved = DirectionMove(direction, (-0.5, 0.25, 1.0)).apply(codes)
+        walked = walk(torch.from_numpy(codes), torch.tensor([[-0.5], [0.25], [1.0]]))
+        np.testing.assert_allclose(moved, walked.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_discovered_directions_are_of_w_by_deviations_of_codes(small: Networks) -> None:
+    found = find_told_apart(given(small, samples=2 * PAIRS))
+    expected = discover(small, range(SMALL.layers), 3, 2 * PAIRS, 4)
+    for index, direction in enumerate(found):
+        assert (direction.name, direction.space) == (f"discovered_{index}", Space.W)
+        np.testing.assert_array_equal(direction.vector[0], expected.vectors[index].numpy())
+        assert direction.lengths[0] == pytest.approx(expected.deviation)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"count": 1}, "--count: expected 2 to the 8 numbers of a code, got 1"),
+        ({"count": 9}, "--count: expected 2 to the 8 numbers of a code, got 9"),
+        ({"samples": PAIRS - 1}, "--samples: expected 16 or more, got 15"),
+    ],
+)
+def test_what_nothing_can_be_told_apart_from_is_refused(
+    small: Networks, changes: dict[str, int], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        find_told_apart(given(small, **changes))
