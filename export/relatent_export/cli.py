@@ -157,15 +157,21 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demo = commands.add_parser("demo", help="make the demo pack")
     demo.add_argument(
         "step",
-        choices=("train", "fit", "directions", "forced-encoder", "export", "judge", "report"),
+        choices=("train", "fit", "directions", "forced-encoder", "export", "judge", "text", "report"),
         help="train the networks; fit the directions and write the pack; fit its directions alone; train its "
         "encoder on for codes that are like random ones; export its graphs; train what judges images in "
-        "reports; measure it",
+        "reports; train what tells images by texts; measure it",
     )
     demo.add_argument(
         "--work", type=Path, default=Path("out/training"), help="checkpoints (default: %(default)s)"
     )
     demo.add_argument("--pack", type=Path, default=Path("packs/demo"), help="the pack (default: %(default)s)")
+    demo.add_argument(
+        "--model",
+        type=Path,
+        default=Path("packs/demo/text"),
+        help="folder of the image-text model (default: %(default)s)",
+    )
     demo.add_argument(
         "--repository", type=Path, default=Path("model_repository"), help="default: %(default)s"
     )
@@ -275,6 +281,8 @@ def _run_demo(options: argparse.Namespace) -> None:
         print(commands.forced_encoder(options.work, options.pack))
     elif options.step == "judge":
         print(commands.judge(options.work, options.pack))
+    elif options.step == "text":
+        print(commands.text(options.work, options.model))
     elif options.step == "export":
         commands.export(options.pack, options.repository)
     else:

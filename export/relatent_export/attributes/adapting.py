@@ -113,6 +113,8 @@ def _input(network: ImageNetwork, graph: onnx.GraphProto) -> NetworkInput:
         raise ValueError(f"{network.file}: expected one input, images, got {names}")
     (value,) = graph.input
     kind = value.type.tensor_type.elem_type
+    if kind == TensorProto.UINT8:
+        return _bytes_input(network, value)
     if kind not in _FLOATS:
         got = TensorProto.DataType.Name(kind)
         raise ValueError(f"{network.file}: {_own(value.name)}: expected an input of floats, got {got}")
@@ -134,6 +136,19 @@ def _input(network: ImageNetwork, graph: onnx.GraphProto) -> NetworkInput:
     if any(fixed not in (0, side) for fixed, side in zip(sides, size, strict=True)):
         raise network.wrong("size", f"{sides}, as the graph fixes it", list(size))
     return NetworkInput(value.name, kind, layout, size)
+
+
+def _bytes_input(network: ImageNetwork, value: onnx.ValueInfoProto) -> NetworkInput:
+    """Of a network that takes a generator's bytes as they are, as a pack's own graphs do."""
+    plain = ImageNetwork(network.file)
+    for key in ("colour", "low", "high", "mean", "std"):
+        if getattr(network, key) != getattr(plain, key):
+            said = {"low": "range", "high": "range"}.get(key, key)
+            raise network.wrong(said, "none of a network that takes bytes", getattr(network, key))
+    dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+    if len(dims) != 4 or dims[3] != 3 or 0 in dims[1:]:
+        raise ValueError(f"{network.file}: {_own(value.name)}: expected bytes [B, R, R, 3], got {dims}")
+    return NetworkInput(value.name, TensorProto.UINT8, Layout.NHWC, (dims[1], dims[2]))
 
 
 def _output(network: ImageNetwork, graph: onnx.GraphProto) -> str:
@@ -172,6 +187,12 @@ class _Parts:
 
 def _before(parts: _Parts, network: ImageNetwork, taken: NetworkInput, resolution: int) -> None:
     """From bytes to what the network takes."""
+    if taken.kind == TensorProto.UINT8:
+        if taken.size != (resolution, resolution):
+            sides = [resolution, resolution]
+            raise network.wrong("size", f"{sides}, as the generator's images have it", list(taken.size))
+        parts.add("Identity", into=taken.name)
+        return
     parts.add("Cast", to=TensorProto.FLOAT)
     if network.colour is Colour.BGR:
         parts.add("Gather", np.array([2, 1, 0]), axis=3)

@@ -17,11 +17,13 @@ from relatent_export.demo.fit import fit_basis, fit_directions
 from relatent_export.demo.judge import measure_judge, save_judge
 from relatent_export.demo.pictures import save_picture
 from relatent_export.demo.report import REPORT, write_report
+from relatent_export.demo.text_report import measure_text
 from relatent_export.demo.train_attributes import train_attributes
 from relatent_export.demo.train_encoder import train_encoder
 from relatent_export.demo.train_forced_encoder import train_forced_encoder
 from relatent_export.demo.train_gan import train_gan
 from relatent_export.demo.train_judge import train_judge
+from relatent_export.demo.train_text import train_text, write_image_text
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.directions.controls import measure_controls
 from relatent_export.nets.networks import Networks
@@ -30,6 +32,7 @@ from relatent_export.packs.controls import write_controls
 from relatent_export.packs.directions import write_directions
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import FORCED_ENCODER, load_networks, save_encoder
+from relatent_export.text.image_text import read_image_text
 from relatent_export.training.checkpoint import load_state
 from relatent_export.triton.repository import write_repository
 from relatent_export.writing import whole_file
@@ -86,6 +89,19 @@ def judge(work: Path, pack: Path) -> str:
     return (
         f"{path}: mean absolute error {found.mean_error:.2f} % of a factor's range, "
         f"R2 at least {min(found.r2.values()):.3f}, {seconds:.0f} s of training"
+    )
+
+
+def text(work: Path, model: Path) -> str:
+    """Train the image-text model, or go on where a run stopped, and write it; says how well it reads."""
+    trained, seconds = train_text(work)
+    write_image_text(trained, model)
+    found = measure_text(read_image_text(model))
+    told = sorted(found.correlations.values())
+    return (
+        f"{model}: scores of prompts correlate with their factors at {told[0]:.2f} to {told[-1]:.2f}, "
+        f"{100 * found.retrieved:.0f} % of texts found their drawing among {found.candidates}, "
+        f"{seconds:.0f} s of training"
     )
 
 

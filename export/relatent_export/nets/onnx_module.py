@@ -6,7 +6,7 @@ which a runtime of graphs does not give.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ REFUSALS = (
     *(runtime.NotImplemented, runtime.RuntimeException),
 )
 """What ONNX Runtime raises of graphs that it cannot load or run."""
-_OWN = ("Constant", "Shape")
+_OWN = ("Constant", "If", "Shape")
 """Operators that the module itself runs."""
 
 
@@ -49,6 +49,19 @@ class OnnxNode:
     operator: str
     attributes: Attributes
     inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OnnxBranch:
+    """One of an If's two graphs, read; it sees what is outside of it.
+
+    Attributes:
+        nodes: in order.
+        outputs: names.
+    """
+
+    nodes: tuple[OnnxNode, ...]
     outputs: tuple[str, ...]
 
 
@@ -73,7 +86,7 @@ class OnnxModule(nn.Module):
             self._keep(weight.name, numpy_helper.to_array(weight))
         opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
         self._nodes = _needed([_read(node, opset) for node in model.graph.node], output)
-        for node in self._nodes:
+        for node in _all(self._nodes):
             if node.operator == "Constant":
                 self._keep(node.outputs[0], _constant(node.attributes))
             elif node.operator not in (*OPERATORS, *HOST, *_OWN):
@@ -101,10 +114,26 @@ class OnnxModule(nn.Module):
         values: dict[str, Value] = dict(zip(self.inputs, inputs, strict=True))
         values |= self._constants
         values |= {name: self.get_buffer(kept) for name, kept in self._buffers_of.items()}
-        for node in self._nodes:
-            if node.operator != "Constant":
-                _run(node, values)
+        _run_all(self._nodes, values)
         return tensor(values[self.output])
+
+
+def _run_all(nodes: Sequence[OnnxNode], values: dict[str, Value]) -> None:
+    """Add what nodes compute to what is known."""
+    for node in nodes:
+        if node.operator == "If":
+            branch = _branch(node, values[node.inputs[0]])
+            _run_all(branch.nodes, values)
+            values |= {name: values[own] for name, own in zip(node.outputs, branch.outputs, strict=True)}
+        elif node.operator != "Constant":
+            _run(node, values)
+
+
+def _branch(node: OnnxNode, chosen: Value) -> OnnxBranch:
+    if not isinstance(chosen, Tensor):
+        branch: OnnxBranch = node.attributes["then_branch" if chosen.item() else "else_branch"]
+        return branch
+    raise ValueError(f"node {node.name}: If: expected a condition that does not depend on images")
 
 
 def _run(node: OnnxNode, values: dict[str, Value]) -> None:
@@ -169,12 +198,32 @@ def _read(node: onnx.NodeProto, opset: int) -> OnnxNode:
     attributes: dict[str, Any] = {"opset": opset, "outputs": len(node.output)}
     for attribute in node.attribute:
         value = helper.get_attribute_value(attribute)
-        attributes[attribute.name] = (
-            numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
-        )
+        if isinstance(value, onnx.TensorProto):
+            value = numpy_helper.to_array(value)
+        elif isinstance(value, onnx.GraphProto):
+            value = _read_branch(value, opset)
+        attributes[attribute.name] = value
     own = node.domain in ("", "ai.onnx")
     operator = node.op_type if own else f"{node.domain}::{node.op_type}"
     return OnnxNode(node.name or node.output[0], operator, attributes, tuple(node.input), tuple(node.output))
+
+
+def _read_branch(graph: onnx.GraphProto, opset: int) -> OnnxBranch:
+    weights = [
+        OnnxNode(each.name, "Constant", {"value": numpy_helper.to_array(each)}, (), (each.name,))
+        for each in graph.initializer
+    ]
+    nodes = (*weights, *(_read(node, opset) for node in graph.node))
+    return OnnxBranch(nodes, tuple(value.name for value in graph.output))
+
+
+def _all(nodes: Sequence[OnnxNode]) -> Iterator[OnnxNode]:
+    """Nodes, and those in their branches."""
+    for node in nodes:
+        yield node
+        for branch in node.attributes.values():
+            if isinstance(branch, OnnxBranch):
+                yield from _all(branch.nodes)
 
 
 def _needed(nodes: Sequence[OnnxNode], output: str) -> list[OnnxNode]:
@@ -182,9 +231,13 @@ def _needed(nodes: Sequence[OnnxNode], output: str) -> list[OnnxNode]:
     wanted, kept = {output}, []
     for node in reversed(nodes):
         if wanted.intersection(node.outputs):
-            wanted.update(node.inputs)
+            wanted.update(*(each.inputs for each in _all([node])), *_outputs_of_branches(node))
             kept.append(node)
     return kept[::-1]
+
+
+def _outputs_of_branches(node: OnnxNode) -> list[tuple[str, ...]]:
+    return [branch.outputs for branch in node.attributes.values() if isinstance(branch, OnnxBranch)]
 
 
 def _constant(attributes: Mapping[str, Any]) -> Host:

@@ -90,7 +90,7 @@ def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor | None = None)
     if c is not None and c.ndim == 1 and alpha == beta == 1:
         return F.linear(a, b, c)
     product = F.linear(a, b) * alpha
-    return product if c is None else product + (c if beta == 1 else c * beta)
+    return product if c is None else torch.add(product, c, alpha=beta)
 
 
 def _layer_norm(attributes: Attributes, x: Tensor, scale: Tensor, bias: Value | None = None) -> Tensor:
@@ -255,7 +255,7 @@ OPERATORS: Mapping[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "Squeeze": _squeeze,
     "Sub": _both(operator.sub),
     "Tanh": _each(torch.tanh),
-    "Transpose": lambda attributes, x: x.permute(attributes.get("perm", range(x.ndim)[::-1])),
+    "Transpose": lambda attributes, x: x.permute(*attributes.get("perm", range(x.ndim)[::-1])),
     "Unsqueeze": lambda attributes, x, axes=None: _unsqueeze(attributes, tensor(x), axes),
     "Where": _where,
 }

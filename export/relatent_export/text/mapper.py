@@ -139,7 +139,8 @@ class MapperTraining:
         return torch.cat([encoded, codes[1::2]])
 
     def _images(self, w: Tensor) -> Tensor:
-        return self.networks.generator.synthesis(w)
+        images: Tensor = self.networks.generator.synthesis(w)
+        return images
 
 
 def train_mapper(
