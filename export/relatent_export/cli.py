@@ -11,6 +11,7 @@ from pathlib import Path
 from relatent_export.attributes import options as attribute_options
 from relatent_export.commands import attributes as attribute_commands
 from relatent_export.commands import directions as direction_commands
+from relatent_export.commands import text as text_commands
 from relatent_export.families.gathering import told
 from relatent_export.progress import tell
 
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     methods.add_argument("names", nargs="*", metavar="METHOD", help="default: all there are")
     attribute_commands.add_commands(commands)
     direction_commands.add_commands(commands)
+    text_commands.add_commands(commands)
     evaluate = commands.add_parser(
         "evaluate",
         help="measure what a pack's methods make of images",
@@ -201,6 +203,8 @@ def _run(options: argparse.Namespace) -> bool:
             print(f"{options.pack}: {', '.join(set_methods(options.pack, options.names or [*METHODS]))}")
         case "controls" | "attributes" | "identity":
             print(attribute_commands.run(options))
+        case "text" | "scores":
+            print(text_commands.run(options))
         case "directions":
             for line in direction_commands.run(options):
                 print(line)

@@ -104,6 +104,7 @@ class ExportedRefinement:
         targets: [B, R, R, 3].
         learning_rate: Adam's step size.
         method: the way of inverting.
+        further: what the method's further inputs hold, by name, [B, ...].
 
     Attributes:
         state: the optimiser's, by name; replaced by every step, never changed in place, so that
@@ -117,12 +118,13 @@ class ExportedRefinement:
         targets: Bytes,
         learning_rate: float,
         method: Method | None = None,
+        further: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         self._exported, self._batch = exported, len(codes)
         self._losses: list[Floats] = []
         self._method = method or exported.pack.default_method
         self.state = initial_state(self._method, codes, self._drawn())
-        self._inputs = graph_inputs(self._method, targets, learning_rate, self._method.terms, {})
+        self._inputs = graph_inputs(self._method, targets, learning_rate, self._method.terms, further or {})
 
     @property
     def codes(self) -> Floats:

@@ -51,4 +51,4 @@ def measure_relevance(networks: Networks, pair: ImageText, codes: int = CODES) -
     changes = found[:, 0].t().double().numpy()
     lengths = np.linalg.norm(changes, axis=1, keepdims=True)
     unit = np.divide(changes, lengths, out=np.zeros_like(changes), where=lengths > 1e-12)
-    return Relevance(np.asarray(unit, np.float32), np.asarray(points[:, 0].std(0), np.float32))
+    return Relevance(np.ascontiguousarray(unit, np.float32), np.asarray(points[:, 0].std(0), np.float32))

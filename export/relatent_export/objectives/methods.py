@@ -53,6 +53,7 @@ class MethodRecipe:
         bases: the coordinates that its variables are stepped in.
         encoder: role of the graph that it takes the encoder's code from.
         needs: names of the networks that it cannot do without.
+        own_weights: whether the objective's weights count and not those that a pack has for all its methods.
     """
 
     graph: str | None
@@ -64,6 +65,7 @@ class MethodRecipe:
     bases: Callable[[Networks], Bases] = _own_coordinates
     encoder: Role = Role.ENCODE
     needs: tuple[str, ...] = ()
+    own_weights: bool = False
 
 
 METHODS: Mapping[str, MethodRecipe] = {
@@ -94,7 +96,9 @@ METHODS: Mapping[str, MethodRecipe] = {
     "multi_code": MethodRecipe("refine_multi", multi_code_objective, default_steps=100, space=Space.MULTI),
     "layered": MethodRecipe("refine_layered", layered_objective, default_steps=100, space=Space.LAYERED),
     "feature": MethodRecipe("refine_feature", feature_objective, default_steps=100, space=Space.FEATURE),
-    "text": MethodRecipe("refine_text", text_objective, default_steps=60, needs=("image_text",)),
+    "text": MethodRecipe(
+        "refine_text", text_objective, default_steps=60, needs=("image_text",), own_weights=True
+    ),
 }
 """By name, the default first."""
 
@@ -134,7 +138,7 @@ def describe(
         state = {CODE: StateTensor(code, Initial.CODE)}
         return Method(name, None, recipe.space, MAX_STEPS, 0, stepped, {}, state, {CODE: CODE})
     objective = recipe.objective(networks, Precision.FLOAT32)
-    terms = {**objective.weights, **weights, **recipe.weights}
+    terms = {**objective.weights, **({} if recipe.own_weights else weights), **recipe.weights}
     return Method(
         name=name,
         graph=recipe.graph,

@@ -22,7 +22,7 @@ from relatent_export.writing import named, whole_file
 def set_methods(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
     """Write a pack's manifest with these methods, and with what its domain measures.
 
-    The default's step sizes and weights hold for all.
+    The default's step sizes and weights hold for all, and what was measured of a method that it has stays.
 
     Args:
         folder: the pack's.
@@ -45,7 +45,11 @@ def set_methods(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
         raise ValueError(f"methods: the networks of {folder} allow none of {', '.join(names)}")
     manifest = read_manifest(folder / MANIFEST)
     kept = [Space.STYLE] if Space.STYLE in pack.spaces else []
-    manifest |= method_tables(networks, found, _rates(pack), pack.default_method.terms, kept)
+    tables = method_tables(networks, found, _rates(pack), pack.default_method.terms, kept)
+    for name, table in tables["methods"].items():
+        if name in pack.methods and pack.methods[name].measured:
+            table["measured"] = dict(pack.methods[name].measured)
+    manifest |= tables
     if (domain := measure_domain(networks)) is not None:
         manifest["domain"] = domain_table(domain)
     with named(folder / MANIFEST), whole_file(folder / MANIFEST) as partial:

@@ -110,7 +110,11 @@ def without(key: str) -> dict[str, str]:
     [
         ({"latent": VALUES}, None, "not a latent code of Relatent: no pack, revision, space"),
         ({"latent": VALUES}, without("revision"), "no revision in its metadata"),
-        ({"latent": VALUES}, METADATA | {"relatent.space": "z"}, r"expected one of w, w\+, s, feature, .*'z'"),
+        (
+            {"latent": VALUES},
+            METADATA | {"relatent.space": "z"},
+            r"expected one of w, w\+, s, .*'z'",
+        ),
         (
             {"latent": VALUES},
             METADATA | {"relatent.format": "9"},
