@@ -94,7 +94,7 @@ METHODS: Mapping[str, MethodRecipe] = {
     "multi_code": MethodRecipe("refine_multi", multi_code_objective, default_steps=100, space=Space.MULTI),
     "layered": MethodRecipe("refine_layered", layered_objective, default_steps=100, space=Space.LAYERED),
     "feature": MethodRecipe("refine_feature", feature_objective, default_steps=100, space=Space.FEATURE),
-    "text": MethodRecipe("refine_text", text_objective, default_steps=60, needs=("image_text",)),
+    "text": MethodRecipe("refine_text", text_objective, default_steps=40, needs=("image_text",)),
 }
 """By name, the default first."""
 
