@@ -97,7 +97,7 @@ METHODS: Mapping[str, MethodRecipe] = {
     "layered": MethodRecipe("refine_layered", layered_objective, default_steps=100, space=Space.LAYERED),
     "feature": MethodRecipe("refine_feature", feature_objective, default_steps=100, space=Space.FEATURE),
     "text": MethodRecipe(
-        "refine_text", text_objective, default_steps=60, needs=("image_text",), own_weights=True
+        "refine_text", text_objective, default_steps=40, needs=("image_text",), own_weights=True
     ),
 }
 """By name, the default first."""

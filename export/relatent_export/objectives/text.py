@@ -1,10 +1,12 @@
 """Text-driven refinement: make an image what a text says, and leave the rest of it.
 
-  ... + weight.text · 1 - cos(E(G(w)), t)
+  ... + weight.text · 1 - cos(E(G(w)), t),   t = E(x) + text
 
-E embeds images, t is a text's embedding, or that of the image moved along a difference of two texts'. The
-anchor holds the code, as StyleCLIP does (Patashnik et al., "StyleCLIP: Text-Driven Manipulation of StyleGAN
-Imagery", 2021, section 4).
+E embeds images, x is the given one, and `text` the difference of two texts' embeddings, "an old person" less
+"a person": t is where the image would be embedded if that alone were different. Its length says how far. The
+anchor holds the code, as StyleCLIP has it (Patashnik et al., "StyleCLIP: Text-Driven Manipulation of StyleGAN
+Imagery", 2021, section 4). StyleCLIP's own t, a text's embedding alone, comes of one that is made many times
+as long; it also draws all that the text does not name to the middle.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from torch import Tensor
 from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.precision import Precision, synthesis_in
 from relatent_export.nets.networks import Networks
+from relatent_export.nets.pixels import to_float
 from relatent_export.objectives.reconstruction import Compared, Reconstruction
 from relatent_export.text.encoding import ImageEmbedding
 
 TEXT = "text"
-STYLECLIP_ANCHOR = 0.008
-"""StyleCLIP's weight of the sum of squares that a code moves by."""
+ANCHOR_WEIGHT = 0.002
+"""Of the sum of squares that a code moves by: a quarter of StyleCLIP's, chosen on drawings for choices."""
 
 _TINY = 1e-12
 
@@ -46,23 +49,23 @@ class TextObjective(Reconstruction):
         )
         numbers = config.layers * config.latent_width
         looks = {name: 0.0 for name in ("pixel", "perceptual") if name in self.weights}
-        self.weights = {**self.weights, **looks, "anchor": STYLECLIP_ANCHOR * numbers}
+        self.weights = {**self.weights, **looks, "anchor": ANCHOR_WEIGHT * numbers}
         self.embedding = ImageEmbedding(networks.image_text, config.resolution)
         self.width = networks.image_text.width
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
-        """Reconstruction's, and `text` [E]: what the image is to be like, of any length."""
+        """Reconstruction's, and `text` [E]: what the image's embedding is moved by."""
         return {**super().conditions, TEXT: Condition(torch.float32, (self.width,))}
 
     def prepare(self, conditions: Tensors) -> dict[str, Tensor]:
-        """Reconstruction's, and the text at unit length; nothing where none is given."""
-        text = conditions[TEXT]
-        length = (text * text).sum(1, keepdim=True).add(_TINY).sqrt()
-        return {**super().prepare(conditions), TEXT: text / length}
+        """Reconstruction's, and t at unit length."""
+        goal = self.embedding(to_float(conditions["target"])) + conditions[TEXT]
+        length = (goal * goal).sum(1, keepdim=True).add(_TINY).sqrt()
+        return {**super().prepare(conditions), TEXT: goal / length}
 
     def further_terms(self, image: Tensor, prepared: Tensors) -> dict[str, Tensor]:
-        """`text`: 1 - the cosine of the image's embedding and the text's."""
+        """`text`: 1 - the cosine of the image's embedding and t."""
         return {TEXT: 1 - (self.embedding(image) * prepared[TEXT]).sum(1)}
 
 

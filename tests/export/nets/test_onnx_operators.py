@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -273,16 +274,15 @@ def test_shapes_are_reckoned_as_onnx_runtime_does(name: str, batch: int) -> None
 
 
 def test_all_operators_have_been_tried() -> None:
-    tried = {each.op_type for nodes, *_ in (*CASES.values(), *SHAPES.values()) for each in nodes}
+    nodes = [case[0] for case in CASES.values()] + [case[0] for case in SHAPES.values()]
+    tried = {each.op_type for each in itertools.chain(*nodes)}
     assert OPERATORS.keys() - tried == {"Split", "ConstantOfShape", "Range"} - tried
     assert HOST.keys() - OPERATORS.keys() == {"Max", "Min", "Mod", "ReduceProd"}
 
 
 def test_a_constant_is_of_any_kind() -> None:
-    made = [
-        onnx.helper.make_node("Constant", [], [name], **{f"value_{name}": value})
-        for name, value in (("int", 1), ("ints", [0, 2]), ("float", 0.5), ("floats", [1.0, 2.0]))
-    ]
+    values: dict[str, Any] = {"int": 1, "ints": [0, 2], "float": 0.5, "floats": [1.0, 2.0]}
+    made = [node("Constant", [], name, **{f"value_{name}": value}) for name, value in values.items()]
     nodes = [
         *made,
         node("Gather", ["x", "ints"], "picked", axis=2),

@@ -18,6 +18,7 @@ from relatent_export.compile.precision import Precision
 from relatent_export.compile.step import Bases, trace_step
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import METHODS, describe
+from tests.export.text.pairs import small_pair
 
 RATES = {"encoder": 0.01, "mean": 0.02}
 MAX_STEPS = 3
@@ -40,12 +41,13 @@ class Traced:
 
 
 @pytest.fixture(scope="session")
-def networks(small: Networks) -> Networks:
+def networks(small: Networks, tmp_path_factory: pytest.TempPathFactory) -> Networks:
     """Networks for every method.
 
     The second encoder is the first one, so that its graph is traced once.
     """
-    return replace(small, forced_encoder=small.encoder)
+    pair = small_pair(tmp_path_factory.mktemp("pair"))
+    return replace(small, forced_encoder=small.encoder, image_text=pair)
 
 
 @pytest.fixture(scope="session")

@@ -51,8 +51,8 @@ def test_other_names_of_files_inputs_and_outputs_do(tmp_path: Path, image: str, 
     write_text(folder / f"{text}.onnx", ids="tokens", output="features")
     found = read_image_text(folder)
     pixels = weights(2, 3, SIDE, SIDE)
-    given = [run_images(onnx.ModelProto.FromString(each.image), pixels) for each in (found, expected)]
-    np.testing.assert_array_equal(*given)
+    one, other = (run_images(onnx.ModelProto.FromString(each.image), pixels) for each in (found, expected))
+    np.testing.assert_array_equal(one, other)
     texts = ["a person", "old"]
     np.testing.assert_array_equal(embed_texts(found, texts), embed_texts(expected, texts))
 
