@@ -28,16 +28,18 @@ _DEVIATIONS = 3.0
 
 
 @torch.no_grad()
-def save_preview(direction: Direction, generator: AnyGenerator, path: Path) -> None:
+def save_preview(direction: Direction, generator: AnyGenerator, path: Path, *, as_told: bool = False) -> None:
     """Write a sheet of three samples, moved along a direction either way.
 
-    They are moved as far as it was measured to make sense, and no further than codes go.
+    They are moved as far as it was measured to make sense, and no further than codes go; or as far as the
+    direction's strengths do, where its finder told these.
 
     Raises:
         OSError: it cannot be written; names the file.
     """
     points = draw_points(generator, direction.space, _SPREAD, _SEED)
-    codes, most = codes_of(generator, direction.space), _most(direction, points)
+    codes = codes_of(generator, direction.space)
+    most = direction.max_strength if as_told else _most(direction, points)
     strips = []
     for point in points[:_ROWS]:
         strip = np.repeat(point[None], len(_SHARES), axis=0)

@@ -72,6 +72,8 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         work=wanted.work,
     )
     drawn = finder.samples > 0 and wanted.labels is None
+    as_found = finder.find(given)
+    told = {each.name for each in as_found if each.min_strength < each.max_strength}
     found = [
         replace(
             each,
@@ -81,23 +83,23 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
             seed=wanted.seed if drawn else None,
             samples=each.samples or samples or None,
         )
-        for each in finder.find(given)
+        for each in as_found
     ]
     ruler = ruler_of(networks, attributes, space) if attributes else None
     found = [
-        _ranged(each, finder, ruler) for each in progress(found, "measuring", unit="direction", leave=False)
+        each if each.name in told else _ranged(each, finder, ruler)
+        for each in progress(found, "measuring", unit="direction", leave=False)
     ]
     for direction in found if wanted.previews else []:
         assert wanted.previews is not None
-        save_preview(direction, networks.generator, wanted.previews / f"{direction.name}.png")
+        path = wanted.previews / f"{direction.name}.png"
+        save_preview(direction, networks.generator, path, as_told=direction.name in told)
     put_directions(folder, found)
     return found
 
 
 def _ranged(direction: Direction, finder: Finder, ruler: Ruler | None) -> Direction:
-    """With what strengths make sense: as the finder told of it, or else as measured, or else as published."""
-    if direction.min_strength < direction.max_strength:
-        return direction
+    """With what strengths make sense: as measured, or as published where nothing can be."""
     reaching = replace(direction, min_strength=-finder.reach, max_strength=finder.reach)
     return reaching if ruler is None else ruler.measured(reaching)
 
