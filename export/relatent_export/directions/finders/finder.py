@@ -92,6 +92,11 @@ class Found:
     network: nn.Module | None = None
 
     @property
+    def tells_range(self) -> bool:
+        """Whether its finder says how far strengths go, and so which way."""
+        return self.direction.min_strength < self.direction.max_strength
+
+    @property
     def move(self) -> Mover:
         """What moves points along it."""
         return along if self.network is None else by_network(self.network)
