@@ -39,7 +39,7 @@ def test_all_are_given_that_the_networks_allow_where_none_is_named(small: Networ
     write_pack(tmp_path, INFO, replace(small, encoder=None), [])
     assert main(["methods", str(tmp_path)]) == 0
     pack = read_pack(tmp_path)
-    assert set(METHODS) - set(pack.methods) == {"encoder", "in_domain", "force_in_domain"}
+    assert set(METHODS) - set(pack.methods) == {"encoder", "in_domain", "force_in_domain", "text"}
     assert pack.domain is None
 
 
