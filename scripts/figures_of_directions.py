@@ -10,7 +10,8 @@ def texts() -> str:
     if not (report := recorded("texts")):
         return unmeasured("python -m bench texts")
     named = {"global": "global direction", "optimise": "refinement towards a text", "mapper": "mapper"}
-    rows = ["| Way | Right % (judge) | Change % (judge) | Leak % (judge) | Seconds |", "|---|---|---|---|---|"]
+    head = "| Way | Right % (judge) | Change % (judge) | Leak % (judge) | Seconds |"
+    rows = [head, "|---|---|---|---|---|"]
     for way, row in report["ways"].items():
         cells = [
             named[way],

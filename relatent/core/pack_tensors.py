@@ -14,6 +14,7 @@ from relatent.core.directions import Direction, direction_space, read_direction
 from relatent.core.manifest import PackError, reading
 from relatent.core.methods import finite
 from relatent.core.spaces import PLAIN, STYLES, CodeParts, Space
+from relatent.core.text import DEVIATION, TEXT, TOKENIZER, TextModel, read_text_model
 
 Array = NDArray[np.float32]
 
@@ -82,3 +83,24 @@ def read_directions(
             finite(f"direction {name!r}: {key}", entry[key])
         directions[name] = read_direction(entry, vectors[name])
     return directions
+
+
+def read_texts(folder: Path, table: Mapping[str, Any], spaces: Mapping[Space, CodeParts]) -> TextModel:
+    """What a pack knows of texts.
+
+    Args:
+        folder: the pack's.
+        table: `text` of its manifest.
+        spaces: what its codes are made of.
+
+    Raises:
+        PackError: a file is missing, unreadable or of another shape than the manifest promises.
+        ValueError, KeyError, TypeError: the table has a field too few or one that is not what it must be.
+    """
+    if Space.STYLE not in spaces:
+        raise ValueError(f"text: expected codes of {Space.STYLE}, which texts move")
+    tensors = read_tensors(folder / TEXT)
+    check_shape(folder / TEXT, DEVIATION, tensors[DEVIATION], spaces[Space.STYLE].parts[STYLES].shape)
+    with reading(folder / TOKENIZER):
+        tokenizer = (folder / TOKENIZER).read_text("utf-8")
+    return read_text_model(table, tokenizer, tensors)
