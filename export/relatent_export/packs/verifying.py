@@ -10,13 +10,12 @@ import numpy as np
 
 from relatent.core.manifest import MANIFEST
 from relatent.core.pack import LATENTS, Pack, file_digest, read_pack
-from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH, read_graph
+from relatent_export.attributes.graphs import read_graph
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import JUDGE, load_networks
 
-_TENSORS = ".safetensors"
-_GRAPHS = (ATTRIBUTE_GRAPH,)
-"""Graphs in ONNX that a pack may have: operators and numbers, without code."""
+_TENSORS, _GRAPHS, _TABLES = ".safetensors", ".onnx", ".json"
+"""What a pack's own files may be: numbers; operators and numbers; and what a tokenizer is made of. No code."""
 _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
 """What may lie beside a pack's own files: it means nothing to any program."""
 
@@ -79,13 +78,12 @@ def _problems(folder: Path, name: str, digest: str) -> list[str]:
     if not path.is_file():
         return [f"{path}: missing"]
     problems = []
-    if path.suffix != _TENSORS and name not in _GRAPHS:
-        problems.append(
-            f"{path}: expected a {_TENSORS} file or {' or '.join(_GRAPHS)}, which alone hold no code"
-        )
+    if path.suffix not in (_TENSORS, _GRAPHS, _TABLES):
+        kinds = f"{_TENSORS}, {_GRAPHS} or {_TABLES}"
+        problems.append(f"{path}: expected a {kinds} file, which alone hold no code")
     if file_digest(path) != digest:
         problems.append(f"{path}: SHA-256 differs from the manifest's")
-    elif name in _GRAPHS:
+    elif path.suffix == _GRAPHS:
         try:
             read_graph(path)
         except ValueError as error:
