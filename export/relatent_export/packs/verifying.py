@@ -15,7 +15,7 @@ from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import JUDGE, load_networks
 
 _TENSORS, _GRAPHS, _TABLES = ".safetensors", ".onnx", ".json"
-"""What a pack's own files may be: numbers; operators and numbers; and what a tokenizer is made of. No code."""
+"""What a pack's own files may be: numbers, operators and numbers, what a tokenizer is made of. No code."""
 _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
 """What may lie beside a pack's own files: it means nothing to any program."""
 
