@@ -25,7 +25,7 @@ from bench.measurement import BenchSettings
 from bench.timing import seconds, significant
 from relatent.core.codes import Codes
 from relatent.core.pack import Pack, read_pack
-from relatent.core.text import TextModel
+from relatent.core.text import AIM, TextModel
 from relatent_export.analysis.editing import Reader
 from relatent_export.analysis.evaluation import BATCH, attribute_reader
 from relatent_export.analysis.refining import ExportedRefinement
@@ -132,7 +132,7 @@ def optimised(graphs: Graphs, pair: ImageText, codes: Floats, images: Any, promp
     found = []
     for at in range(0, len(codes), BATCH):
         part = codes[at : at + BATCH]
-        given = {"text": np.repeat((asked - neutral)[None], len(part), axis=0)}
+        given = {"text": np.repeat(np.float32(AIM) * (asked - neutral)[None], len(part), axis=0)}
         rate = method.rates[method.default_start]
         refinement = ExportedRefinement(graphs, part, images[at : at + BATCH], rate, method, given)
         refinement.advance(method.default_steps)

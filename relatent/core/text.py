@@ -29,6 +29,10 @@ TEXT = "text.safetensors"
 """The file that holds `relevance`, float32 [S, E], and `deviation`, float32 [S]."""
 RELEVANCE, DEVIATION = "relevance", "deviation"
 
+AIM = 2.0
+"""How far refinement towards a text aims, in lengths of the way from what the neutral text means to what the
+prompt means: the image's vector, moved by so much of it, is where the new image's shall be."""
+
 Floats = NDArray[np.float32]
 
 

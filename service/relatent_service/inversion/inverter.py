@@ -18,6 +18,7 @@ from relatent.core.noise import noise
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
 from relatent.core.stopping import StopReason
+from relatent.core.text import AIM
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.engine.models import Models
 from relatent_service.inversion.finish import finish
@@ -136,7 +137,7 @@ class Inverter:
             return job
         shown, wanted = await self._models.embed(job.plan.pack, job.plan.text, call)
         self._admission.advance(slot, job.plan.pack.graph(Role.TEXT), len(job.plan.text))
-        return replace(job, inputs={**job.inputs, TEXT_INPUT: wanted - shown})
+        return replace(job, inputs={**job.inputs, TEXT_INPUT: np.float32(AIM) * (wanted - shown)})
 
     async def _judge(self, job: Job, encoded: Mapping[str, Floats], call: Call) -> Plausibility | None:
         plan, domain = job.plan, job.plan.pack.domain
