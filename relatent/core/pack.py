@@ -32,7 +32,7 @@ from relatent.core.domain import Domain, read_domain
 from relatent.core.graphs import Role, graph_name, move_role
 from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, read_method
-from relatent.core.pack_tensors import check_shape, read_directions, read_tensors, vector_shapes
+from relatent.core.pack_tensors import check_shape, read_directions, read_tensors, read_texts, vector_shapes
 from relatent.core.presets import Preset, PresetChoice, read_presets
 from relatent.core.spaces import (
     CODE,
@@ -44,7 +44,7 @@ from relatent.core.spaces import (
     Space,
     read_code_parts,
 )
-from relatent.core.text import DEVIATION, TEXT, TOKENIZER, TextModel, read_text_model
+from relatent.core.text import TEXT, TOKENIZER, TextModel
 
 LATENTS = "latents.safetensors"
 DIRECTIONS = "directions.safetensors"
@@ -182,7 +182,7 @@ def read_pack(folder: Path) -> Pack:
             presets=read_presets(manifest.get("presets", {}), manifest["methods"]),
             domain=read_domain(manifest["domain"]) if "domain" in manifest else None,
             controls=_controls(folder, manifest, attributes, shape),
-            text=_text(folder, manifest, spaces),
+            text=read_texts(folder, manifest["text"], spaces) if "text" in manifest else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, PackError):
@@ -262,18 +262,6 @@ def _controls(
     jacobian = read_tensors(folder / CONTROLS)[JACOBIAN]
     check_shape(folder / CONTROLS, JACOBIAN, jacobian, (len(attributes), *shape))
     return read_controls(manifest["controls"], jacobian)
-
-
-def _text(folder: Path, manifest: Mapping[str, Any], spaces: Mapping[Space, CodeParts]) -> TextModel | None:
-    if "text" not in manifest:
-        return None
-    if Space.STYLE not in spaces:
-        raise ValueError(f"text: expected codes of {Space.STYLE}, which texts move")
-    tensors = read_tensors(folder / TEXT)
-    check_shape(folder / TEXT, DEVIATION, tensors[DEVIATION], spaces[Space.STYLE].parts[STYLES].shape)
-    with reading(folder / TOKENIZER):
-        tokenizer = (folder / TOKENIZER).read_text("utf-8")
-    return read_text_model(manifest["text"], tokenizer, tensors)
 
 
 def _methods(manifest: Mapping[str, Any]) -> dict[str, Method]:

@@ -138,4 +138,3 @@ def assert_as_good_as(image: Tensor, expected: Tensor) -> None:
     assert image.dtype is torch.uint8
     assert image.shape == expected.shape
     assert (image.int() - expected.int()).abs().max() <= 1
-

@@ -21,9 +21,7 @@ FEATURE = CodeParts(
 MULTI = CodeParts(
     "synthesize_multi", {"w": CodePart("float32", (6, L, D)), "weights": CodePart("float32", (6, 2))}
 )
-STYLE = CodeParts(
-    "synthesize_style", {"w": CodePart("float32", (L, D)), "styles": CodePart("float32", (7,))}
-)
+STYLE = CodeParts("synthesize_style", {"w": CodePart("float32", (L, D)), "styles": CodePart("float32", (7,))})
 SHAPES = {Space.FEATURE: FEATURE, Space.MULTI: MULTI, Space.STYLE: STYLE}
 
 

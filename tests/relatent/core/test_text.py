@@ -118,20 +118,6 @@ def test_a_number_that_is_none_is_refused_by_its_field(name: str) -> None:
         read_text_model(TABLE | {name: float("nan")}, "{}", TENSORS)
 
 
-@pytest.mark.parametrize("shape", [(S, E + 1), (S + 1, E), (S,)])
-def test_relevance_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=rf"text: relevance: expected \[{S}, {E}\], got \["):
-        read_text_model(TABLE, "{}", TENSORS | {"relevance": np.zeros(shape, np.float32)})
-
-
-def test_relevance_that_is_no_number_is_refused() -> None:
-    for name, array in TENSORS.items():
-        broken = array.copy()
-        broken.flat[0] = np.nan
-        with pytest.raises(ValueError, match=f"text: {name}: expected finite numbers"):
-            read_text_model(TABLE, "{}", TENSORS | {name: broken})
-
-
 @pytest.mark.parametrize("missing", [*TABLE, *TENSORS])
 def test_what_is_missing_is_named(missing: str) -> None:
     table = {name: value for name, value in TABLE.items() if name != missing}
