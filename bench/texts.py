@@ -128,11 +128,11 @@ def moved(model: TextModel | None, pair: ImageText, codes: Floats, prompt: Promp
 def optimised(graphs: Graphs, pair: ImageText, codes: Floats, images: Any, prompt: Prompt) -> Codes:
     """By the method `text`, in its default steps."""
     method = graphs.pack.methods["text"]
-    meaning = embed_texts(pair, [prompt.text])[0]
+    neutral, asked = embed_texts(pair, [prompt.neutral, prompt.text])
     found = []
     for at in range(0, len(codes), BATCH):
         part = codes[at : at + BATCH]
-        given = {"text": np.repeat(meaning[None], len(part), axis=0)}
+        given = {"text": np.repeat((asked - neutral)[None], len(part), axis=0)}
         rate = method.rates[method.default_start]
         refinement = ExportedRefinement(graphs, part, images[at : at + BATCH], rate, method, given)
         refinement.advance(method.default_steps)

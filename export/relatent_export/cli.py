@@ -286,7 +286,7 @@ def _run_demo(options: argparse.Namespace) -> None:
     elif options.step == "judge":
         print(commands.judge(options.work, options.pack))
     elif options.step == "text":
-        print(commands.text(options.work, options.model))
+        print(commands.text(options.work, options.model, options.pack))
     elif options.step == "export":
         commands.export(options.pack, options.repository)
     else:

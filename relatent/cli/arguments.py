@@ -95,6 +95,9 @@ def add_inversion(parser: argparse.ArgumentParser) -> None:
         "--prompt", metavar="TEXT", help="what images shall show, for methods that take a text"
     )
     group.add_argument(
+        "--neutral", metavar="TEXT", help="what they show now, told alike (default: the pack's)"
+    )
+    group.add_argument(
         "--steps", type=whole_or_none, metavar="N", help="refinement steps; 0: the encoder alone"
     )
     group.add_argument(
@@ -168,6 +171,8 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
         options["min_in_domain"] = args.min_in_domain
     if args.prompt is not None:
         options["text"] = args.prompt
+        if args.neutral is not None:
+            options["neutral"] = args.neutral
     if args.steps is not None:
         options["steps"] = args.steps
     if args.learning_rate is not None:

@@ -69,9 +69,6 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
         help='move towards what a text says, such as "an old person with glasses"',
     )
     group.add_argument(
-        "--neutral", default="", metavar="TEXT", help="what a --text starts from (default: the pack's)"
-    )
-    group.add_argument(
         "--beta",
         type=words.norm,
         metavar="RELEVANCE",
@@ -147,7 +144,7 @@ def operations(args: argparse.Namespace, read: Read | None = None) -> list[Opera
         if isinstance(operation, Transfer):
             operation = replace(operation, threshold=args.threshold)
         if isinstance(operation, Text):
-            operation = replace(operation, neutral=args.neutral, beta=args.beta)
+            operation = replace(operation, neutral=args.neutral or "", beta=args.beta)
         wanted.append(operation)
     return list(targets.gathered(wanted, args.hold))
 

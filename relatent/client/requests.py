@@ -53,6 +53,8 @@ class InvertOptions(TypedDict, total=False):
     """Weights of the objective's terms by name, as the method's `losses` list them."""
     text: str
     """What the image shall show, for methods with an input `text`, which need it."""
+    neutral: str
+    """What it shows now, told alike; the pack's `PackInfo.text.neutral` unless given."""
     mask: ImageInput
     """Where the image counts: white fully, black not at all. Same proportions as the image."""
     target_loss: float
@@ -239,6 +241,7 @@ def _refinement(options: InvertOptions) -> inversion_pb2.Refinement:
         weights=options.get("weights"),
         best_at_deadline=options.get("best_at_deadline", False),
         text=options.get("text", ""),
+        neutral=options.get("neutral", ""),
     )
     if "steps" in options:
         if not 0 <= options["steps"] < 2**32:

@@ -16,7 +16,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brelatent/v1/inversion.proto\x12\x0brelatent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17relatent/v1/types.proto\"\x0e\n\x0c\x45ncoderStart\"\x0b\n\tMeanStart\"1\n\x07Plateau\x12\r\n\x05steps\x18\x01 \x01(\r\x12\x17\n\x0fmin_improvement\x18\x02 \x01(\x02\":\n\x0bStateTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0e\n\x06values\x18\x03 \x01(\x0c\"\xad\x01\n\nCheckpoint\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x01(\r\x12\'\n\x05state\x18\x04 \x03(\x0b\x32\x18.relatent.v1.StateTensor\x12\x0e\n\x06losses\x18\x05 \x03(\x02\x12\x15\n\rlearning_rate\x18\x06 \x01(\x02\x12\x0e\n\x06method\x18\x07 \x01(\t\x12\x10\n\x08restarts\x18\x08 \x01(\r\"\x8a\x03\n\nRefinement\x12\x12\n\x05steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x02 \x01(\x02H\x01\x88\x01\x01\x12\x35\n\x07weights\x18\x03 \x03(\x0b\x32$.relatent.v1.Refinement.WeightsEntry\x12 \n\x04mask\x18\x04 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x18\n\x0btarget_loss\x18\x05 \x01(\x02H\x02\x88\x01\x01\x12%\n\x07plateau\x18\x06 \x01(\x0b\x32\x14.relatent.v1.Plateau\x12.\n\x0btime_budget\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10\x62\x65st_at_deadline\x18\x08 \x01(\x08\x12\x0c\n\x04text\x18\t \x01(\t\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\x42\x08\n\x06_stepsB\x10\n\x0e_learning_rateB\x0e\n\x0c_target_loss\"\xc7\x03\n\x10InversionOptions\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x1d\n\x03\x66it\x18\x02 \x01(\x0e\x32\x10.relatent.v1.Fit\x12,\n\x07\x65ncoder\x18\x03 \x01(\x0b\x32\x19.relatent.v1.EncoderStartH\x00\x12&\n\x04mean\x18\x04 \x01(\x0b\x32\x16.relatent.v1.MeanStartH\x00\x12%\n\x06latent\x18\x05 \x01(\x0b\x32\x13.relatent.v1.LatentH\x00\x12-\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x17.relatent.v1.CheckpointH\x00\x12+\n\nrefinement\x18\x07 \x01(\x0b\x32\x17.relatent.v1.Refinement\x12/\n\routput_format\x18\x08 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12\x0e\n\x06method\x18\t \x01(\t\x12#\n\x06preset\x18\n \x01(\x0e\x32\x13.relatent.v1.Preset\x12\x10\n\x08restarts\x18\x0b \x01(\r\x12\x1a\n\rmin_in_domain\x18\x0c \x01(\x02H\x01\x88\x01\x01\x42\x07\n\x05startB\x10\n\x0e_min_in_domain\"g\n\x08InDomain\x12\r\n\x05score\x18\x01 \x01(\x02\x12\r\n\x05\x63ycle\x18\x02 \x01(\x02\x12\x15\n\rtypical_cycle\x18\x03 \x01(\x02\x12\x17\n\ncode_cycle\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\r\n\x0b_code_cycle\"\xdb\x02\n\x0fInversionResult\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12*\n\x0ereconstruction\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12%\n\x07quality\x18\x03 \x01(\x0b\x32\x14.relatent.v1.Quality\x12\x0e\n\x06losses\x18\x04 \x03(\x02\x12,\n\x0bstop_reason\x18\x05 \x01(\x0e\x32\x17.relatent.v1.StopReason\x12\r\n\x05steps\x18\x06 \x01(\r\x12%\n\x07timings\x18\x07 \x01(\x0b\x32\x14.relatent.v1.Timings\x12\x0e\n\x06method\x18\x08 \x01(\t\x12(\n\tin_domain\x18\t \x01(\x0b\x32\x15.relatent.v1.InDomain\x12\"\n\x06\x62\x65yond\x18\n \x01(\x0b\x32\x12.relatent.v1.Image\"b\n\rInvertRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\">\n\x0eInvertResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\"\x99\x01\n\x13InvertStreamRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\x12\x15\n\rpreview_every\x18\x03 \x01(\r\x12\x18\n\x10\x63heckpoint_every\x18\x04 \x01(\r\"\xaa\x01\n\x11InversionProgress\x12\r\n\x05steps\x18\x01 \x01(\r\x12\x13\n\x0btotal_steps\x18\x02 \x01(\r\x12\x0c\n\x04loss\x18\x03 \x01(\x02\x12\x11\n\tbest_loss\x18\x04 \x01(\x02\x12#\n\x07preview\x18\x05 \x01(\x0b\x32\x12.relatent.v1.Image\x12+\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x17.relatent.v1.Checkpoint\"\x83\x01\n\x14InvertStreamResponse\x12\x32\n\x08progress\x18\x01 \x01(\x0b\x32\x1e.relatent.v1.InversionProgressH\x00\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResultH\x00\x42\x07\n\x05\x65vent*\xad\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11STOP_REASON_STEPS\x10\x01\x12\x1b\n\x17STOP_REASON_TARGET_LOSS\x10\x02\x12\x17\n\x13STOP_REASON_PLATEAU\x10\x03\x12\x1b\n\x17STOP_REASON_TIME_BUDGET\x10\x04\x12\x18\n\x14STOP_REASON_DEADLINE\x10\x05\x32\xac\x01\n\x10InversionService\x12\x41\n\x06Invert\x12\x1a.relatent.v1.InvertRequest\x1a\x1b.relatent.v1.InvertResponse\x12U\n\x0cInvertStream\x12 .relatent.v1.InvertStreamRequest\x1a!.relatent.v1.InvertStreamResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brelatent/v1/inversion.proto\x12\x0brelatent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17relatent/v1/types.proto\"\x0e\n\x0c\x45ncoderStart\"\x0b\n\tMeanStart\"1\n\x07Plateau\x12\r\n\x05steps\x18\x01 \x01(\r\x12\x17\n\x0fmin_improvement\x18\x02 \x01(\x02\":\n\x0bStateTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0e\n\x06values\x18\x03 \x01(\x0c\"\xad\x01\n\nCheckpoint\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x01(\r\x12\'\n\x05state\x18\x04 \x03(\x0b\x32\x18.relatent.v1.StateTensor\x12\x0e\n\x06losses\x18\x05 \x03(\x02\x12\x15\n\rlearning_rate\x18\x06 \x01(\x02\x12\x0e\n\x06method\x18\x07 \x01(\t\x12\x10\n\x08restarts\x18\x08 \x01(\r\"\x9b\x03\n\nRefinement\x12\x12\n\x05steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x02 \x01(\x02H\x01\x88\x01\x01\x12\x35\n\x07weights\x18\x03 \x03(\x0b\x32$.relatent.v1.Refinement.WeightsEntry\x12 \n\x04mask\x18\x04 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x18\n\x0btarget_loss\x18\x05 \x01(\x02H\x02\x88\x01\x01\x12%\n\x07plateau\x18\x06 \x01(\x0b\x32\x14.relatent.v1.Plateau\x12.\n\x0btime_budget\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10\x62\x65st_at_deadline\x18\x08 \x01(\x08\x12\x0c\n\x04text\x18\t \x01(\t\x12\x0f\n\x07neutral\x18\n \x01(\t\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\x42\x08\n\x06_stepsB\x10\n\x0e_learning_rateB\x0e\n\x0c_target_loss\"\xc7\x03\n\x10InversionOptions\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x1d\n\x03\x66it\x18\x02 \x01(\x0e\x32\x10.relatent.v1.Fit\x12,\n\x07\x65ncoder\x18\x03 \x01(\x0b\x32\x19.relatent.v1.EncoderStartH\x00\x12&\n\x04mean\x18\x04 \x01(\x0b\x32\x16.relatent.v1.MeanStartH\x00\x12%\n\x06latent\x18\x05 \x01(\x0b\x32\x13.relatent.v1.LatentH\x00\x12-\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x17.relatent.v1.CheckpointH\x00\x12+\n\nrefinement\x18\x07 \x01(\x0b\x32\x17.relatent.v1.Refinement\x12/\n\routput_format\x18\x08 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12\x0e\n\x06method\x18\t \x01(\t\x12#\n\x06preset\x18\n \x01(\x0e\x32\x13.relatent.v1.Preset\x12\x10\n\x08restarts\x18\x0b \x01(\r\x12\x1a\n\rmin_in_domain\x18\x0c \x01(\x02H\x01\x88\x01\x01\x42\x07\n\x05startB\x10\n\x0e_min_in_domain\"g\n\x08InDomain\x12\r\n\x05score\x18\x01 \x01(\x02\x12\r\n\x05\x63ycle\x18\x02 \x01(\x02\x12\x15\n\rtypical_cycle\x18\x03 \x01(\x02\x12\x17\n\ncode_cycle\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\r\n\x0b_code_cycle\"\xdb\x02\n\x0fInversionResult\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12*\n\x0ereconstruction\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\x12%\n\x07quality\x18\x03 \x01(\x0b\x32\x14.relatent.v1.Quality\x12\x0e\n\x06losses\x18\x04 \x03(\x02\x12,\n\x0bstop_reason\x18\x05 \x01(\x0e\x32\x17.relatent.v1.StopReason\x12\r\n\x05steps\x18\x06 \x01(\r\x12%\n\x07timings\x18\x07 \x01(\x0b\x32\x14.relatent.v1.Timings\x12\x0e\n\x06method\x18\x08 \x01(\t\x12(\n\tin_domain\x18\t \x01(\x0b\x32\x15.relatent.v1.InDomain\x12\"\n\x06\x62\x65yond\x18\n \x01(\x0b\x32\x12.relatent.v1.Image\"b\n\rInvertRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\">\n\x0eInvertResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\"\x99\x01\n\x13InvertStreamRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x02 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\x12\x15\n\rpreview_every\x18\x03 \x01(\r\x12\x18\n\x10\x63heckpoint_every\x18\x04 \x01(\r\"\xaa\x01\n\x11InversionProgress\x12\r\n\x05steps\x18\x01 \x01(\r\x12\x13\n\x0btotal_steps\x18\x02 \x01(\r\x12\x0c\n\x04loss\x18\x03 \x01(\x02\x12\x11\n\tbest_loss\x18\x04 \x01(\x02\x12#\n\x07preview\x18\x05 \x01(\x0b\x32\x12.relatent.v1.Image\x12+\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x17.relatent.v1.Checkpoint\"\x83\x01\n\x14InvertStreamResponse\x12\x32\n\x08progress\x18\x01 \x01(\x0b\x32\x1e.relatent.v1.InversionProgressH\x00\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResultH\x00\x42\x07\n\x05\x65vent*\xad\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11STOP_REASON_STEPS\x10\x01\x12\x1b\n\x17STOP_REASON_TARGET_LOSS\x10\x02\x12\x17\n\x13STOP_REASON_PLATEAU\x10\x03\x12\x1b\n\x17STOP_REASON_TIME_BUDGET\x10\x04\x12\x18\n\x14STOP_REASON_DEADLINE\x10\x05\x32\xac\x01\n\x10InversionService\x12\x41\n\x06Invert\x12\x1a.relatent.v1.InvertRequest\x1a\x1b.relatent.v1.InvertResponse\x12U\n\x0cInvertStream\x12 .relatent.v1.InvertStreamRequest\x1a!.relatent.v1.InvertStreamResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,8 +25,8 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_REFINEMENT_WEIGHTSENTRY']._options = None
   _globals['_REFINEMENT_WEIGHTSENTRY']._serialized_options = b'8\001'
-  _globals['_STOPREASON']._serialized_start=2355
-  _globals['_STOPREASON']._serialized_end=2528
+  _globals['_STOPREASON']._serialized_start=2372
+  _globals['_STOPREASON']._serialized_end=2545
   _globals['_ENCODERSTART']._serialized_start=101
   _globals['_ENCODERSTART']._serialized_end=115
   _globals['_MEANSTART']._serialized_start=117
@@ -38,25 +38,25 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_CHECKPOINT']._serialized_start=242
   _globals['_CHECKPOINT']._serialized_end=415
   _globals['_REFINEMENT']._serialized_start=418
-  _globals['_REFINEMENT']._serialized_end=812
-  _globals['_REFINEMENT_WEIGHTSENTRY']._serialized_start=722
-  _globals['_REFINEMENT_WEIGHTSENTRY']._serialized_end=768
-  _globals['_INVERSIONOPTIONS']._serialized_start=815
-  _globals['_INVERSIONOPTIONS']._serialized_end=1270
-  _globals['_INDOMAIN']._serialized_start=1272
-  _globals['_INDOMAIN']._serialized_end=1375
-  _globals['_INVERSIONRESULT']._serialized_start=1378
-  _globals['_INVERSIONRESULT']._serialized_end=1725
-  _globals['_INVERTREQUEST']._serialized_start=1727
-  _globals['_INVERTREQUEST']._serialized_end=1825
-  _globals['_INVERTRESPONSE']._serialized_start=1827
-  _globals['_INVERTRESPONSE']._serialized_end=1889
-  _globals['_INVERTSTREAMREQUEST']._serialized_start=1892
-  _globals['_INVERTSTREAMREQUEST']._serialized_end=2045
-  _globals['_INVERSIONPROGRESS']._serialized_start=2048
-  _globals['_INVERSIONPROGRESS']._serialized_end=2218
-  _globals['_INVERTSTREAMRESPONSE']._serialized_start=2221
-  _globals['_INVERTSTREAMRESPONSE']._serialized_end=2352
-  _globals['_INVERSIONSERVICE']._serialized_start=2531
-  _globals['_INVERSIONSERVICE']._serialized_end=2703
+  _globals['_REFINEMENT']._serialized_end=829
+  _globals['_REFINEMENT_WEIGHTSENTRY']._serialized_start=739
+  _globals['_REFINEMENT_WEIGHTSENTRY']._serialized_end=785
+  _globals['_INVERSIONOPTIONS']._serialized_start=832
+  _globals['_INVERSIONOPTIONS']._serialized_end=1287
+  _globals['_INDOMAIN']._serialized_start=1289
+  _globals['_INDOMAIN']._serialized_end=1392
+  _globals['_INVERSIONRESULT']._serialized_start=1395
+  _globals['_INVERSIONRESULT']._serialized_end=1742
+  _globals['_INVERTREQUEST']._serialized_start=1744
+  _globals['_INVERTREQUEST']._serialized_end=1842
+  _globals['_INVERTRESPONSE']._serialized_start=1844
+  _globals['_INVERTRESPONSE']._serialized_end=1906
+  _globals['_INVERTSTREAMREQUEST']._serialized_start=1909
+  _globals['_INVERTSTREAMREQUEST']._serialized_end=2062
+  _globals['_INVERSIONPROGRESS']._serialized_start=2065
+  _globals['_INVERSIONPROGRESS']._serialized_end=2235
+  _globals['_INVERTSTREAMRESPONSE']._serialized_start=2238
+  _globals['_INVERTSTREAMRESPONSE']._serialized_end=2369
+  _globals['_INVERSIONSERVICE']._serialized_start=2548
+  _globals['_INVERSIONSERVICE']._serialized_end=2720
 # @@protoc_insertion_point(module_scope)

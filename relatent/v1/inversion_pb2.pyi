@@ -242,6 +242,7 @@ class Refinement(_message.Message):
     TIME_BUDGET_FIELD_NUMBER: _builtins.int
     BEST_AT_DEADLINE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    NEUTRAL_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     """Steps in all, those of a checkpoint included. Unset: the method's default. 0: none."""
     learning_rate: _builtins.float
@@ -256,6 +257,8 @@ class Refinement(_message.Message):
     """
     text: _builtins.str
     """What the image shall show. For methods with an input `text`, as the catalog says, and required there."""
+    neutral: _builtins.str
+    """What it shows now, told alike. Empty: the catalog's TextModel.neutral."""
     @_builtins.property
     def weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Weights of the objective's terms by name, as the catalog lists them. Terms left out keep the
@@ -288,10 +291,11 @@ class Refinement(_message.Message):
         time_budget: _duration_pb2.Duration | None = ...,
         best_at_deadline: _builtins.bool = ...,
         text: _builtins.str = ...,
+        neutral: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate", "_steps", b"_steps", "_target_loss", b"_target_loss", "learning_rate", b"learning_rate", "mask", b"mask", "plateau", b"plateau", "steps", b"steps", "target_loss", b"target_loss", "time_budget", b"time_budget"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate", "_steps", b"_steps", "_target_loss", b"_target_loss", "best_at_deadline", b"best_at_deadline", "learning_rate", b"learning_rate", "mask", b"mask", "plateau", b"plateau", "steps", b"steps", "target_loss", b"target_loss", "text", b"text", "time_budget", b"time_budget", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate", "_steps", b"_steps", "_target_loss", b"_target_loss", "best_at_deadline", b"best_at_deadline", "learning_rate", b"learning_rate", "mask", b"mask", "neutral", b"neutral", "plateau", b"plateau", "steps", b"steps", "target_loss", b"target_loss", "text", b"text", "time_budget", b"time_budget", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
     _WhichOneofArgType__learning_rate: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate"]  # noqa: Y015

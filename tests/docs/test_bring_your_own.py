@@ -187,14 +187,16 @@ def test_exporting_twice_gives_the_same_bytes(folder: Path) -> None:
 
 
 def test_directions_are_found_as_their_page_says(served: Served) -> None:
-    (without, by_hand) = (code.replace("own", "rosinality") for code in blocks(DIRECTIONS, "sh"))
+    (without, by_hand, trained) = (code.replace("own", "rosinality") for code in blocks(DIRECTIONS, "sh"))
     follow(without, served.folder)
     for line in by_hand.splitlines():
         if line.startswith("relatent-export"):
             follow(line, served.folder)
         else:
             run(["sh", "-eux", "-c", line], served.folder, served.address)
+    follow(trained, served.folder)
     found = served.pack("rosinality").directions
     names = ["dark_boundary", *(f"{name}_{index}" for name in ("pca", "closed_form") for index in range(5))]
-    assert found.keys() >= set(names)
+    assert found.keys() >= {*names, "walk_zoom", "walk_blue", "discovered_3"}
+    assert (found["pca_2"].space, found["pca_3"].space) == (relatent.Space.P, relatent.Space.W)
     assert {path.stem for path in (served.folder / "previews").iterdir()} == set(names[1:])

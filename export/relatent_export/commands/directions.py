@@ -57,7 +57,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="of style channels that count (default: the pack's)",
     )
     fit.add_argument(
-        "--work", type=Path, metavar="FOLDER", help="keep what is read, for a run that goes on after another"
+        "--work",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what is read or trained, for a run that goes on after another",
     )
     fit.add_argument("--previews", type=Path, metavar="FOLDER", help="write a picture of what each does")
 

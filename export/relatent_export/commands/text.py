@@ -13,8 +13,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "text",
         help="give a pack an image-text pair, for edits by texts",
         description="Give a pack any pair of ONNX networks that embed images and texts as CLIP does, in "
-        "place of one before, and measure what style channels change of images' vectors. Export its graphs anew "
-        "afterwards.",
+        "place of one before, and measure what style channels change of images' vectors. Export its graphs "
+        "anew afterwards.",
     )
     text.add_argument("pack", type=Path, help="the pack's folder")
     text.add_argument(

@@ -30,7 +30,9 @@ from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import METHODS
 from relatent_export.packs.controls import write_controls
 from relatent_export.packs.directions import write_directions
+from relatent_export.packs.methods import set_methods
 from relatent_export.packs.pack import PackFacts, write_pack
+from relatent_export.packs.text import set_text
 from relatent_export.packs.weights import FORCED_ENCODER, load_networks, save_encoder
 from relatent_export.text.image_text import read_image_text
 from relatent_export.training.checkpoint import load_state
@@ -92,11 +94,18 @@ def judge(work: Path, pack: Path) -> str:
     )
 
 
-def text(work: Path, model: Path) -> str:
-    """Train the image-text model, or go on where a run stopped, and write it; says how well it reads."""
+def text(work: Path, model: Path, pack: Path) -> str:
+    """Train the image-text model, or go on where a run stopped, write it, and give it to the pack.
+
+    Returns:
+        How well it reads.
+    """
     trained, seconds = train_text(work)
     write_image_text(trained, model)
-    found = measure_text(read_image_text(model))
+    pair = read_image_text(model)
+    set_text(pack, pair)
+    set_methods(pack, [*METHODS])
+    found = measure_text(pair)
     told = sorted(found.correlations.values())
     return (
         f"{model}: scores of prompts correlate with their factors at {told[0]:.2f} to {told[-1]:.2f}, "

@@ -6,7 +6,7 @@ G(w) and G(w + e · A_k) it tells which k and how far:
 
     cross entropy of k  +  0.25 · |e - its guess|
 
-e is in standard deviations of codes (`Spread.deviation`), drawn uniformly from -6 to -0.5 and 0.5 to 6.
+e is in standard deviations of codes (`CodeSpread.deviation`), drawn uniformly from -6 to -0.5 and 0.5 to 6.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class _Discovery:
         self.at_a_time = max(1, min(BATCH, _PIXELS // config.resolution**2))
         self.random = torch.Generator().manual_seed(seed)
         self.matrix = nn.Parameter(torch.randn(config.latent_width, count, generator=self.random))
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.reconstructor = Reconstructor(count, self.side)
         self.adam = torch.optim.Adam(

@@ -28,16 +28,20 @@ _DEVIATIONS = 3.0
 
 
 @torch.no_grad()
-def save_preview(direction: Direction, generator: AnyGenerator, path: Path, move: Mover = along) -> None:
+def save_preview(
+    direction: Direction, generator: AnyGenerator, path: Path, move: Mover = along, *, as_told: bool = False
+) -> None:
     """Write a sheet of three samples, moved along a direction either way.
 
-    They are moved as far as it was measured to make sense, and no further than codes go.
+    They are moved as far as it was measured to make sense, and no further than codes go; or as far as the
+    direction's strengths do, where its finder told these.
 
     Raises:
         OSError: it cannot be written; names the file.
     """
     points = draw_points(generator, direction.space, _SPREAD, _SEED)
-    synthesis, most = synthesis_of(generator, direction.space), _most(direction, points)
+    synthesis = synthesis_of(generator, direction.space)
+    most = direction.max_strength if as_told else _most(direction, points)
     strips = []
     for point in points[:_ROWS]:
         strip = np.concatenate([move(direction, share * most, point[None]) for share in _SHARES])
@@ -50,8 +54,6 @@ def save_preview(direction: Direction, generator: AnyGenerator, path: Path, move
 
 def _most(direction: Direction, points: NDArray[Any]) -> float:
     """The largest strength to draw."""
-    if direction.learned:
-        return direction.max_strength
     layers = slice(direction.first_layer, direction.last_layer + 1)
     if direction.space is Space.P:
         points = to_p(points)

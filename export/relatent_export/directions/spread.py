@@ -13,7 +13,7 @@ _DRAWN, _SEED = 10_000, 0
 
 
 @dataclass(frozen=True)
-class Spread:
+class CodeSpread:
     """Of mapped samples.
 
     Attributes:
@@ -26,9 +26,9 @@ class Spread:
 
 
 @torch.no_grad()
-def spread_of(generator: AnyGenerator) -> Spread:
+def spread_of(generator: AnyGenerator) -> CodeSpread:
     """That of samples without truncation, always the same."""
     z = torch.randn(_DRAWN, generator.config.z_width, generator=torch.Generator().manual_seed(_SEED))
     codes = torch.cat([generator.codes(chunk, 1.0)[:, 0] for chunk in torch.split(z, 1_000)])
     mean = codes.mean(0)
-    return Spread(mean, float((codes - mean).square().mean().sqrt()))
+    return CodeSpread(mean, float((codes - mean).square().mean().sqrt()))

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from relatent_export.directions.spread import Spread, spread_of
+from relatent_export.directions.spread import CodeSpread, spread_of
 from relatent_export.directions.transforms import Transform, masked_error
 from relatent_export.nets.layers import LEAK
 from relatent_export.nets.networks import AnyGenerator, Networks
@@ -66,7 +66,7 @@ class LinearWalk(nn.Module):
 
     moved: Tensor
 
-    def __init__(self, spread: Spread, moved: Tensor, reach: float) -> None:
+    def __init__(self, spread: CodeSpread, moved: Tensor, reach: float) -> None:
         super().__init__()
         self.way = nn.Parameter(torch.zeros_like(spread.mean))
         self.scale = spread.deviation / reach
@@ -103,7 +103,7 @@ class NonLinearWalk(nn.Module):
     moved: Tensor
     mean: Tensor
 
-    def __init__(self, spread: Spread, moved: Tensor, reach: float, seed: int) -> None:
+    def __init__(self, spread: CodeSpread, moved: Tensor, reach: float, seed: int) -> None:
         super().__init__()
         width = len(spread.mean)
         random = torch.Generator().manual_seed(seed)

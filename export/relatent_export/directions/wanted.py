@@ -25,7 +25,7 @@ class Wanted:
         labels: a CSV of labels.
         truncation: of the samples that the CSV labels.
         image: that directions are to be of, for finders of local ones.
-        work: a folder that keeps what was read off samples.
+        work: a folder that keeps what was read off samples, and runs of what is trained.
         previews: a folder for pictures of what each does.
         prompt: what directions are to lead to, for finders that take a text.
         neutral: what they start from; the pack's if empty.

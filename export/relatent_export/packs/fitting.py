@@ -47,6 +47,7 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     asked = check_asked(folder, wanted, pack)
     networks = load_networks(folder, pack.compare_size)
     found = [_stated(each, asked, wanted, pack) for each in _find(networks, pack, asked, wanted)]
+    told = {each.direction.name for each in found if each.tells_range}
     attributes = _attributes(networks, pack)
     ruler = ruler_of(networks, attributes, asked.space) if attributes else None
     bar = progress(found, "measuring", unit="direction", leave=False)
@@ -54,7 +55,8 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     for each in found if wanted.previews else []:
         assert wanted.previews is not None
         path = wanted.previews / f"{each.direction.name}.png"
-        save_preview(each.direction, networks.generator, path, each.move)
+        as_told = each.direction.name in told
+        save_preview(each.direction, networks.generator, path, each.move, as_told=as_told)
     if asked.space is Space.STYLE:
         add_styles(folder, networks)
     put_directions(folder, [each.direction for each in found], _graphs(found))
@@ -108,7 +110,7 @@ def _measured(found: Found, finder: Finder, ruler: Ruler | None) -> Direction:
     """With what it moves and leaks, and with strengths as its finder told, as measured, or as published."""
     told = found.direction
     if ruler is None:
-        if told.min_strength < told.max_strength:
+        if found.tells_range:
             return told
         return replace(told, min_strength=-finder.reach, max_strength=finder.reach)
     return replace(ruler, move=found.move).measured(told)

@@ -134,9 +134,9 @@ class Inverter:
         """The same with what its text means, where it has one."""
         if job.plan.text is None:
             return job
-        meaning = await self._models.embed(job.plan.pack, [job.plan.text], call)
-        self._admission.advance(slot, job.plan.pack.graph(Role.TEXT), 1)
-        return replace(job, inputs={**job.inputs, TEXT_INPUT: meaning[0]})
+        shown, wanted = await self._models.embed(job.plan.pack, job.plan.text, call)
+        self._admission.advance(slot, job.plan.pack.graph(Role.TEXT), len(job.plan.text))
+        return replace(job, inputs={**job.inputs, TEXT_INPUT: wanted - shown})
 
     async def _judge(self, job: Job, encoded: Mapping[str, Floats], call: Call) -> Plausibility | None:
         plan, domain = job.plan, job.plan.pack.domain

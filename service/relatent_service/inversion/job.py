@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 TEXT_INPUT = "text"
-"""The further input of a method that says what the image shall show, float32 [E]."""
+"""The further input of a method that says where the image shall be embedded from where it is, float32 [E]."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Plan:
         preview_every, checkpoint_every: send one with every n-th report; 0 for never.
         images_after: to make of the result before the call is answered, for which time is kept back.
         min_in_domain: the least score of an image that is worth the refinement; None for any.
-        text: what the image shall show, for methods with an input of that name.
+        text: what the image shows and what it shall show, for methods with an input of that name.
     """
 
     pack: Pack
@@ -60,7 +60,7 @@ class Plan:
     images_after: int = 0
     restarts: int = 1
     min_in_domain: float | None = None
-    text: Tokens | None = None
+    text: tuple[Tokens, Tokens] | None = None
 
     @property
     def graph(self) -> str | None:
@@ -92,7 +92,7 @@ class Plan:
         if self.start is StartRule.ENCODER:
             answer[self.pack.graph(self.method.encoder)] += 1
         if self.text is not None:
-            answer[self.pack.graph(Role.TEXT)] = 1
+            answer[self.pack.graph(Role.TEXT)] = len(self.text)
         if self.samples:
             answer[self.pack.graph(Role.MAP)] += self.samples
         if self.pack.domain is not None:

@@ -52,3 +52,17 @@ def test_samples_are_moved_as_far_as_makes_sense_and_no_further_than_codes_go(
     for column, image in zip((0, 2, 4), images, strict=True):
         found = sheet[SIDE : 2 * SIDE, column * SIDE : (column + 1) * SIDE]
         np.testing.assert_allclose(found.astype(int), image.astype(int), atol=1)
+
+
+def test_where_strengths_are_told_samples_are_moved_as_far_as_they_go(
+    small: Networks, tmp_path: Path
+) -> None:
+    direction, spread = along_first(small, 1.0, 0.0, 10.0)
+    direction = replace(direction, min_strength=-5 * spread, max_strength=5 * spread)
+    save_preview(direction, small.generator, tmp_path / "found.png", as_told=True)
+    with Image.open(tmp_path / "found.png") as picture:
+        last = np.asarray(picture)[:SIDE, 4 * SIDE :]
+    moved = DirectionMove(direction, (5 * spread,)).apply(draw_points(small.generator, Space.W, 256, 5)[:1])
+    with torch.no_grad():
+        image = to_bytes(small.generator.synthesis(torch.from_numpy(moved))).numpy()[0]
+    np.testing.assert_allclose(last.astype(int), image.astype(int), atol=1)

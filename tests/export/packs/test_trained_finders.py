@@ -33,10 +33,15 @@ def packs(written: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("pack", ["small", "bare"])
 def test_walks_keep_their_units_and_their_ranges_in_every_pack(packs: Path, pack: str) -> None:
-    found = fit(packs / pack, "--method", "walk", "--samples", "8").directions
+    previews = packs / "previews"
+    words = ["--method", "walk", "--samples", "8", "--previews", str(previews)]
+    found = fit(packs / pack, *words).directions
     rotate = found["walk_rotate"]
     assert (rotate.min_strength, rotate.max_strength, rotate.calibration) == (-45.0, 45.0, 0.0)
     assert (rotate.attribute, rotate.method, rotate.seed, rotate.samples) == ("", "walk", 0, 8)
+    assert {path.stem for path in previews.iterdir()} == {
+        name for name, each in found.items() if each.method == "walk"
+    }
 
 
 def test_discovered_directions_are_measured_where_they_can_be_and_reach_as_far_as_pairs_were_apart(

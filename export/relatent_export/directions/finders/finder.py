@@ -92,6 +92,11 @@ class Found:
     network: nn.Module | None = None
 
     @property
+    def tells_range(self) -> bool:
+        """Whether its finder says how far strengths go, and so which way."""
+        return self.direction.min_strength < self.direction.max_strength
+
+    @property
     def move(self) -> Mover:
         """What moves points along it."""
         return along if self.network is None else by_network(self.network)
@@ -105,8 +110,8 @@ class Found:
             vector=np.zeros((config.layers, config.latent_width), np.float32),
             bias=0.0,
             attribute="",
-            first_layer=0,
-            last_layer=config.layers - 1,
+            first_layer=given.layers.start,
+            last_layer=given.layers.stop - 1,
             calibration=0.0,
             min_strength=-reach,
             max_strength=reach,

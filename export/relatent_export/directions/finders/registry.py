@@ -9,6 +9,7 @@ from relatent_export.directions.finders.closed_form import find_closed_form
 from relatent_export.directions.finders.discover import find_told_apart
 from relatent_export.directions.finders.finder import Finder, Need
 from relatent_export.directions.finders.mean_jacobian import find_by_jacobian
+from relatent_export.directions.finders.nonlinear_walk import find_nonlinear_walks
 from relatent_export.directions.finders.orthogonal_jacobian import find_locally
 from relatent_export.directions.finders.pca import find_components
 from relatent_export.directions.finders.style_space import find_channels
@@ -63,6 +64,9 @@ FINDERS = {
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE
     ),
     "walk": Finder(find_walks, "linear walks (Jahanian et al. 2020)", samples=800),
+    "nonlinear_walk": Finder(
+        find_nonlinear_walks, "non-linear walks (Jahanian et al. 2020)", samples=800
+    ),
     "discover": Finder(
         find_told_apart, "told apart by a network (Voynov and Babenko 2020)", samples=8_000, reach=MOST
     ),

@@ -23,7 +23,7 @@ from relatent_service.inversion.job import TEXT_INPUT, Plan
 from relatent_service.inversion.plausibility import Implausible
 from relatent_service.inversion.refinement import LossNotFinite, SavedState
 from relatent_service.rpc.reading.refining import read_learning_rate, read_rules, read_weights
-from relatent_service.rpc.reading.texts import read_text, text_model
+from relatent_service.rpc.reading.texts import read_change, text_model
 from relatent_service.rpc.reading.values import (
     MAX_RESTARTS,
     read_checkpoint,
@@ -145,7 +145,7 @@ def read_inversion(
         min_in_domain=_read_min_in_domain(pack, options, field),
         learning_rate=read_learning_rate(method, refinement, start, inner),
         weights=read_weights(method, refinement.weights, inner),
-        text=_read_text(pack, method, refinement, f"{inner}.text"),
+        text=_read_texts(pack, method, refinement, inner),
     )
     return ParsedInversion(
         plan=plan,
@@ -253,11 +253,16 @@ def _read_start(
     return rule
 
 
-def _read_text(pack: Pack, method: Method, refinement: inversion_pb2.Refinement, field: str) -> Tokens | None:
+def _read_texts(
+    pack: Pack, method: Method, refinement: inversion_pb2.Refinement, field: str
+) -> tuple[Tokens, Tokens] | None:
+    """What the image shows, and what it shall show."""
     if TEXT_INPUT in method.inputs:
-        return read_text(text_model(pack, field), refinement.text, field)
-    if refinement.text:
-        raise InvalidField(field, f"expected none: method {method.name!r} takes no text")
+        model = text_model(pack, f"{field}.text")
+        return read_change(model, refinement.neutral, refinement.text, f"{field}.neutral", f"{field}.text")
+    for name in ("text", "neutral"):
+        if getattr(refinement, name):
+            raise InvalidField(f"{field}.{name}", f"expected none: method {method.name!r} takes no text")
     return None
 
 

@@ -28,13 +28,7 @@ def read_text_move(pack: Pack, move: editing_pb2.TextMove, max_images: int, fiel
     if not 0 < beta < 1:
         raise InvalidField(f"{field}.beta", f"expected a relevance above 0 and below 1, got {beta:g}")
     strengths = tuple(move.strengths) or (model.strength,)
-    shown = move.neutral or model.neutral
-    prompt, neutral = (
-        read_text(model, text, f"{field}.{name}")
-        for name, text in (("prompt", move.prompt), ("neutral", shown))
-    )
-    if np.array_equal(prompt.ids, neutral.ids):
-        raise InvalidField(f"{field}.prompt", f"expected a text that says another thing than {shown!r}")
+    neutral, prompt = read_change(model, move.neutral, move.prompt, f"{field}.neutral", f"{field}.prompt")
     return TextMove(neutral, prompt, read_numbers(strengths, max_images, f"{field}.strengths"), beta)
 
 
@@ -51,6 +45,21 @@ def text_model(pack: Pack, field: str) -> TextModel:
             reason="NO_TEXT_MODEL",
         )
     return pack.text
+
+
+def read_change(
+    model: TextModel, neutral: str, prompt: str, neutral_field: str, prompt_field: str
+) -> tuple[Tokens, Tokens]:
+    """What an image shows, the model's own where nothing is said of it, and what it shall show.
+
+    Raises:
+        InvalidField: one of them is empty or too long, or they are the same.
+    """
+    shown = neutral or model.neutral
+    read = read_text(model, shown, neutral_field), read_text(model, prompt, prompt_field)
+    if np.array_equal(read[0].ids, read[1].ids):
+        raise InvalidField(prompt_field, f"expected a text that says another thing than {shown!r}")
+    return read
 
 
 def read_text(model: TextModel, text: str, field: str) -> Tokens:
