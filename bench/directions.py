@@ -2,9 +2,10 @@
 
 Each finder runs as `relatent-export directions fit` does, on a copy of the pack. Of those that name nothing
 the direction counts whose projection of codes goes with the factor most, over drawings of the sweep set; all
-else is of held-out drawings, whose factors are known. `correlation` is of the codes' projection with the
-factor, over 256; `gain` and `leak` are of edits of 64 by a quarter of the factor's range, up and down, as
-strong as the direction's calibration says, read by the pack's network and by the judge.
+else is of held-out drawings, whose factors are known. `correlation` is of the projection of codes, as they
+are in the direction's space, with the factor, over 256; `gain` and `leak` are of edits of 64 by a quarter of
+the factor's range, up and down, as strong as the direction's calibration says, read by the pack's network and
+by the judge. Learned directions have no projection: `bench walks` and `bench texts` measure them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from bench.drawings import HeldOut
@@ -31,15 +33,26 @@ from relatent_export.analysis.editing import SHARE, AskedEdit, Reader, measure_e
 from relatent_export.analysis.evaluation import BATCH, attribute_reader
 from relatent_export.demo.judge import judge_beside
 from relatent_export.demo.world import Drawings
-from relatent_export.directions.wanted import Wanted
+from relatent_export.directions.wanted import COUNT, Wanted
+from relatent_export.nets.networks import AnyGenerator
+from relatent_export.nets.styles import StyleSynthesis
 from relatent_export.packs.fitting import fit_into, ruler_of
 from relatent_export.packs.weights import load_networks
 
 Floats = NDArray[np.float32]
 
 FACTORS = ("yaw", "smile", "age", "glasses", "hair_length")
+TEXTS = {
+    "yaw": "a person looking to the left",
+    "smile": "a smiling person",
+    "age": "an old person",
+    "glasses": "a person wearing glasses",
+    "hair_length": "a person with long hair",
+}
 COMPONENTS = 32
 """Directions of finders that name none, to choose among."""
+NAMED = ("boundary", "jacobian", "style_space", "text")
+"""Finders whose directions are each for an attribute, or for a text that is."""
 CORRELATED, EDITED = 256, 64
 
 
@@ -59,34 +72,56 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     swept, held = HeldOut.first(count, Drawings.SWEEP), HeldOut.first(count)
     readers: dict[str, Reader] = {"own": attribute_reader(graphs), "judge": judge}
     networks = load_networks(folder, pack.compare_size)
-    ruler = ruler_of(networks, pack.attributes, Space.W)
-    wanted = [
+    report: dict[str, Any] = {}
+    codes, points = encoded(graphs, held), {}
+    for method, wanted in _wanted(quick, settings).items():
+        found, taken = _found(folder, wanted)
+        space = found[0].space
+        if space not in points:
+            points[space] = [
+                points_of(networks.generator, space, each) for each in (encoded(graphs, swept), codes)
+            ]
+        ruler = ruler_of(networks, pack.attributes, space)
+        figures = {}
+        for name in FACTORS:
+            place = pack.attribute_names.index(name)
+            own = [each for each in found if each.attribute == name and method in NAMED]
+            chosen = own[0] if own else choose(found, name, points[space][0], swept.factors[:, place])
+            direction = ruler.measured(chosen)
+            figures[name] = {
+                "correlation": significant(correlation(direction, points[space][1], held.factors[:, place])),
+                **_edits(pack, graphs, held, codes, direction, readers, 4 if quick else EDITED),
+            }
+        means = {key: _mean(figures, key) for key in next(iter(figures.values()))}
+        report[method] = {**means, "seconds": significant(taken), "factors": figures}
+    return {"finders": report, "drawings": count}
+
+
+def _wanted(quick: bool, settings: BenchSettings) -> dict[str, list[Wanted]]:
+    """What each finder is asked for."""
+    drawing = settings.packs / settings.pack / "drawings" / "portrait-00.png"
+    several = 2 if quick else COMPONENTS
+    asked = [
         Wanted("boundary", samples=200 if quick else None),
         Wanted("jacobian"),
-        Wanted("pca", samples=1_000 if quick else None, count=2 if quick else COMPONENTS),
-        Wanted("closed_form", count=2 if quick else COMPONENTS),
+        Wanted("pca", samples=1_000 if quick else None, count=several),
+        Wanted("closed_form", count=several),
+        Wanted("style_space", samples=40 if quick else None),
+        Wanted("walk", samples=4 if quick else None),
+        Wanted("discover", samples=16 if quick else None, count=2 if quick else COUNT),
+        Wanted("orthogonal_jacobian", count=several, image=drawing),
     ]
-    report: dict[str, Any] = {}
-    codes = {"swept": encoded(graphs, swept), "held": encoded(graphs, held)}
-    for each in wanted:
-        found, taken = _found(folder, each)
-        chosen = {
-            name: ruler.measured(choose(found, name, codes["swept"], swept.factors[:, index]))
-            for index, name in enumerate(pack.attribute_names)
-            if name in FACTORS
-        }
-        figures = {
-            name: {
-                "correlation": significant(
-                    correlation(direction, codes["held"], held.factors[:, pack.attribute_names.index(name)])
-                ),
-                **_edits(pack, graphs, held, codes["held"], direction, readers, 4 if quick else EDITED),
-            }
-            for name, direction in chosen.items()
-        }
-        means = {key: _mean(figures, key) for key in next(iter(figures.values()))}
-        report[each.method] = {**means, "seconds": significant(taken), "factors": figures}
-    return {"finders": report, "drawings": count}
+    texts = [Wanted("text", prompt=text) for text in TEXTS.values()]
+    return {**{each.method: [each] for each in asked}, "text": texts}
+
+
+@torch.no_grad()
+def points_of(generator: AnyGenerator, space: Space, codes: Floats) -> Floats:
+    """Codes of W+ as they are in a direction's space."""
+    if space is Space.STYLE:
+        styles: Floats = StyleSynthesis(generator).styles(torch.from_numpy(codes))[:, None].numpy()
+        return styles
+    return codes
 
 
 def encoded(graphs: Graphs, drawings: HeldOut) -> Floats:
@@ -109,22 +144,24 @@ def correlation(direction: Direction, codes: Floats, factor: Floats) -> float:
 
 
 def choose(found: list[Direction], name: str, codes: Floats, factor: Floats) -> Direction:
-    """A factor's direction: the one that was found for it, or else the one that goes with it most."""
-    for direction in found:
-        if direction.name in (name, f"{name}_boundary"):
-            return direction
+    """Of some directions the one that goes with a factor most, turned its way."""
     best = max(found, key=lambda direction: abs(correlation(direction, codes, factor)))
     sign = np.sign(correlation(best, codes, factor))
     vector = np.asarray(best.vector * sign, np.float32)
     return replace(best, attribute=name, vector=vector, calibration=0.0)
 
 
-def _found(folder: Path, wanted: Wanted) -> tuple[list[Direction], float]:
+def _found(folder: Path, wanted: list[Wanted]) -> tuple[list[Direction], float]:
     """What a finder finds for a copy of a pack, and the seconds that it takes."""
     with tempfile.TemporaryDirectory() as place:
         copy = Path(shutil.copytree(folder, Path(place) / folder.name))
         found: list[Direction] = []
-        taken = seconds(lambda: found.extend(fit_into(copy, wanted)))
+
+        def find() -> None:
+            for each in wanted:
+                found.extend(fit_into(copy, each))
+
+        taken = seconds(find)
     return found, taken
 
 

@@ -27,7 +27,9 @@ EDITING, DIRECTIONS = "editing", "directions"
 """Exact edits, a quarter of an hour; directions by every finder, a few minutes."""
 WALKS = "walks"
 """Walks, linear and not, which are trained first: it takes some minutes."""
-ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS)
+TEXTS = "texts"
+"""Edits by texts; a mapper is trained for each."""
+ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS)
 """More, recorded each by itself."""
 
 

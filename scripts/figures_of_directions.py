@@ -5,6 +5,42 @@ from __future__ import annotations
 from scripts.figures import recorded, unmeasured
 
 
+def texts() -> str:
+    """What edits by texts come to."""
+    if not (report := recorded("texts")):
+        return unmeasured("python -m bench texts")
+    named = {"global": "global direction", "optimise": "refinement towards a text", "mapper": "mapper"}
+    head = "| Way | Right % (judge) | Change % (judge) | Leak % (judge) | Seconds |"
+    rows = [head, "|---|---|---|---|---|"]
+    for way, row in report["ways"].items():
+        cells = [
+            named[way],
+            f"{100 * row['right']:.1f} ({100 * row['judge_right']:.1f})",
+            f"{row['change']:.0f} ({row['judge_change']:.0f})",
+            f"{row['leak']:.1f} ({row['judge_leak']:.1f})",
+            f"{row['seconds']:.1f}",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def walks() -> str:
+    """How far walks go."""
+    if not (report := recorded("walks")):
+        return unmeasured("python -m bench walks")
+    rows = [
+        "| Of the reach | Error, linear | non-linear | Went, linear | non-linear |",
+        "|---|---|---|---|---|",
+    ]
+    kinds = ("linear", "non_linear")
+    for share in report["mean"]["linear"]["error"]:
+        cells = [f"{float(share):g}"]
+        for what in ("error", "went"):
+            cells += [f"{report['mean'][kind][what][share]:.2f}" for kind in kinds]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def finders() -> str:
     """What each finder's directions come to."""
     if not (report := recorded("directions")):

@@ -105,6 +105,10 @@ def code_bytes() -> str:
     return "\n".join(rows)
 
 
+_STYLES = {14: 8_704, 18: 9_088}
+"""Channels of all styles of a StyleGAN2 as published, by its layers."""
+
+
 def _published(space: Space, layers: int) -> int:
     """Of a StyleGAN2 whose features have 512 channels up to 64 pixels."""
     code, channels = layers * 512 * 4, 512
@@ -115,6 +119,8 @@ def _published(space: Space, layers: int) -> int:
             return 512 * 4
         case Space.W_PLUS:
             return code
+        case Space.STYLE:
+            return code + 4 * _STYLES[layers]
         case Space.FEATURE:
             return 2 * code + 2 * prod((channels, 64, 64))
         case Space.LAYERED:

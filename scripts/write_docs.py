@@ -17,7 +17,7 @@ from relatent_service.errors import InvalidField, ServiceError, TryLater
 from relatent_service.rpc.status import code_of, reason_of
 from relatent_service.settings import PREFIX, ServerSettings
 from scripts.figures import ROOT, benches, fullsize, numbers, overload, quality, seconds_to_quality
-from scripts.figures_of_directions import finders
+from scripts.figures_of_directions import finders, texts, walks
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
 
@@ -86,6 +86,8 @@ PARTS = {
     "edit_latency": edit_latency,
     "local_edits": local_edits,
     "finders": finders,
+    "texts": texts,
+    "walks": walks,
     "code_bytes": code_bytes,
     "domain": domain,
     "methods": methods,

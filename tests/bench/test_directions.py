@@ -36,12 +36,6 @@ def test_a_projection_that_is_the_factor_goes_with_it_wholly() -> None:
     assert abs(correlation(direction("one", 2), CODES, factor)) < 0.3
 
 
-def test_a_direction_that_was_found_for_a_factor_is_its_own_whatever_goes_with_it_more() -> None:
-    factor = CODES[:, :, 1].sum(1)
-    found = [direction("other", 1), direction("yaw_boundary", 2)]
-    assert choose(found, "yaw", CODES, factor) is found[1]
-
-
 def test_of_those_without_a_name_the_one_counts_that_goes_with_the_factor_most_turned_its_way() -> None:
     factor = -CODES[:, :, 4].sum(1)
     chosen = choose([direction(f"pca_{place}", place) for place in range(6)], "yaw", CODES, factor)

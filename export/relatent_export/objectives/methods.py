@@ -53,7 +53,7 @@ class MethodRecipe:
         bases: the coordinates that its variables are stepped in.
         encoder: role of the graph that it takes the encoder's code from.
         needs: names of the networks that it cannot do without.
-        own_weights: whether the objective's weights count and not those that a pack has for all its methods.
+        reconstructs: whether a pack's weights of terms, which are for reconstructing images, hold for it.
     """
 
     graph: str | None
@@ -65,7 +65,7 @@ class MethodRecipe:
     bases: Callable[[Networks], Bases] = _own_coordinates
     encoder: Role = Role.ENCODE
     needs: tuple[str, ...] = ()
-    own_weights: bool = False
+    reconstructs: bool = True
 
 
 METHODS: Mapping[str, MethodRecipe] = {
@@ -97,7 +97,7 @@ METHODS: Mapping[str, MethodRecipe] = {
     "layered": MethodRecipe("refine_layered", layered_objective, default_steps=100, space=Space.LAYERED),
     "feature": MethodRecipe("refine_feature", feature_objective, default_steps=100, space=Space.FEATURE),
     "text": MethodRecipe(
-        "refine_text", text_objective, default_steps=40, needs=("image_text",), own_weights=True
+        "refine_text", text_objective, default_steps=40, needs=("image_text",), reconstructs=False
     ),
 }
 """By name, the default first."""
@@ -126,7 +126,7 @@ def describe(
         name: of the method.
         networks: the pack's.
         rates: Adam's step size from the encoder's code and from the mean; given codes start as the former.
-        weights: default weights of the objective's terms; the method's own if left out.
+        weights: default weights of the terms of reconstruction; the method's own if left out.
     """
     recipe = METHODS[name]
     starts = [
@@ -138,7 +138,8 @@ def describe(
         state = {CODE: StateTensor(code, Initial.CODE)}
         return Method(name, None, recipe.space, MAX_STEPS, 0, stepped, {}, state, {CODE: CODE})
     objective = recipe.objective(networks, Precision.FLOAT32)
-    terms = {**objective.weights, **({} if recipe.own_weights else weights), **recipe.weights}
+    shared = weights if recipe.reconstructs else {}
+    terms = {**objective.weights, **shared, **recipe.weights}
     return Method(
         name=name,
         graph=recipe.graph,

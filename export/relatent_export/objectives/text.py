@@ -3,10 +3,11 @@
   ... + weight.text · 1 - cos(E(G(w)), t),   t = E(x) + text
 
 E embeds images, x is the given one, and `text` the difference of two texts' embeddings, "an old person" less
-"a person": t is where the image would be embedded if that alone were different. Its length says how far. The
-anchor holds the code, as StyleCLIP has it (Patashnik et al., "StyleCLIP: Text-Driven Manipulation of StyleGAN
-Imagery", 2021, section 4). StyleCLIP's own t, a text's embedding alone, comes of one that is made many times
-as long; it also draws all that the text does not name to the middle.
+"a person": t is where the image would be embedded if that alone were different. Its length says how far, and
+twice the difference is a clear change. The anchor holds the code, as StyleCLIP has it (Patashnik et al.,
+"StyleCLIP: Text-Driven Manipulation of StyleGAN Imagery", 2021, section 4). StyleCLIP's own t, a text's
+embedding alone, comes of one that is made many times as long; it also draws to the middle all that the text
+does not name.
 """
 
 from __future__ import annotations

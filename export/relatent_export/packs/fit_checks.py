@@ -16,7 +16,7 @@ _ANYWHERE = ", ".join(name for name, each in FINDERS.items() if each.need in (Ne
 
 
 @dataclass(frozen=True)
-class Asked:
+class FitTask:
     """A finder, and where it is to look.
 
     Attributes:
@@ -32,7 +32,7 @@ class Asked:
     samples: int
 
 
-def check_asked(folder: Path, wanted: Wanted, pack: Pack) -> Asked:
+def check_asked(folder: Path, wanted: Wanted, pack: Pack) -> FitTask:
     """Check what is asked.
 
     Raises:
@@ -49,7 +49,7 @@ def check_asked(folder: Path, wanted: Wanted, pack: Pack) -> Asked:
     _check_numbers(wanted, finder)
     _check_pack(folder, wanted, finder, pack)
     _check_options(wanted, finder)
-    return Asked(finder, space, layers, finder.samples if wanted.samples is None else wanted.samples)
+    return FitTask(finder, space, layers, finder.samples if wanted.samples is None else wanted.samples)
 
 
 def _layers(wanted: Wanted, finder: Finder, space: Space, pack: Pack) -> range:

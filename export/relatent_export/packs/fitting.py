@@ -13,7 +13,7 @@ from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space
 from relatent_export.analysis.pictures import read_picture
 from relatent_export.directions.controls import Floats, measure_controls, measure_ranges, reader_of
-from relatent_export.directions.finders.finder import Finder, FinderInput, Found, Need
+from relatent_export.directions.finders.finder import Finder, FinderInput, FoundDirection, Need
 from relatent_export.directions.labels import Labelled, read_by_hand, read_by_network
 from relatent_export.directions.measuring import Ruler
 from relatent_export.directions.points import draw_points
@@ -22,7 +22,7 @@ from relatent_export.directions.wanted import SEED, Wanted
 from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
 from relatent_export.packs.directions import put_directions
-from relatent_export.packs.fit_checks import Asked, check_asked
+from relatent_export.packs.fit_checks import FitTask, check_asked
 from relatent_export.packs.moves import move_file, move_graph
 from relatent_export.packs.styles import add_styles
 from relatent_export.packs.weights import load_networks
@@ -63,7 +63,7 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     return [each.direction for each in found]
 
 
-def _find(networks: Networks, pack: Pack, asked: Asked, wanted: Wanted) -> list[Found]:
+def _find(networks: Networks, pack: Pack, asked: FitTask, wanted: Wanted) -> list[FoundDirection]:
     finder = asked.finder
     attributes, controls, labelled = _attributes(networks, pack), pack.controls, None
     if finder.need is Need.CONTROLS and controls is None:
@@ -89,10 +89,10 @@ def _find(networks: Networks, pack: Pack, asked: Asked, wanted: Wanted) -> list[
         beta=wanted.beta,
         work=wanted.work,
     )
-    return [each if isinstance(each, Found) else Found(each) for each in finder.find(given)]
+    return [each if isinstance(each, FoundDirection) else FoundDirection(each) for each in finder.find(given)]
 
 
-def _stated(found: Found, asked: Asked, wanted: Wanted, pack: Pack) -> Found:
+def _stated(found: FoundDirection, asked: FitTask, wanted: Wanted, pack: Pack) -> FoundDirection:
     """With what is known of where the direction comes from."""
     drawn = asked.finder.samples > 0 and wanted.labels is None
     direction = replace(
@@ -106,7 +106,7 @@ def _stated(found: Found, asked: Asked, wanted: Wanted, pack: Pack) -> Found:
     return replace(found, direction=direction)
 
 
-def _measured(found: Found, finder: Finder, ruler: Ruler | None) -> Direction:
+def _measured(found: FoundDirection, finder: Finder, ruler: Ruler | None) -> Direction:
     """With what it moves and leaks, and with strengths as its finder told, as measured, or as published."""
     told = found.direction
     if ruler is None:
@@ -116,7 +116,7 @@ def _measured(found: Found, finder: Finder, ruler: Ruler | None) -> Direction:
     return replace(ruler, move=found.move).measured(told)
 
 
-def _graphs(found: list[Found]) -> dict[str, bytes]:
+def _graphs(found: list[FoundDirection]) -> dict[str, bytes]:
     """The files of learned directions' networks."""
     graphs = {}
     for each in found:
@@ -142,7 +142,7 @@ def _code(networks: Networks, image: Path) -> Floats:
 
 
 def _labelled(
-    networks: Networks, attributes: tuple[Attribute, ...], asked: Asked, wanted: Wanted
+    networks: Networks, attributes: tuple[Attribute, ...], asked: FitTask, wanted: Wanted
 ) -> Labelled:
     if wanted.labels is not None:
         return read_by_hand(wanted.labels, networks.generator, asked.space, wanted.truncation)

@@ -93,7 +93,11 @@ def test_the_command_writes_the_model_and_tells_how_well_it_reads(
 ) -> None:
     monkeypatch.setattr(commands, "train_text", lambda work: train_text.train_text(work, SETTINGS))
     monkeypatch.setattr(commands, "measure_text", lambda model: measure_text(model, 40))
-    told = commands.text(tmp_path / "work", tmp_path / "model")
+    given: list[Path] = []
+    monkeypatch.setattr(commands, "set_text", lambda pack, pair: given.append(pack))
+    monkeypatch.setattr(commands, "set_methods", lambda pack, names: given.append(pack))
+    told = commands.text(tmp_path / "work", tmp_path / "model", tmp_path / "pack")
+    assert given == [tmp_path / "pack"] * 2
     assert told.startswith(f"{tmp_path / 'model'}: scores of prompts correlate with their factors at ")
     assert read_image_text(tmp_path / "model").width == EMBEDDING
 

@@ -52,6 +52,14 @@ def test_the_look_of_the_image_counts_only_if_it_is_asked_for(objective: TextObj
     assert objective.weights["anchor"] == pytest.approx(0.002 * numbers)
 
 
+def test_a_packs_weights_of_reconstruction_are_not_its_own(
+    networks: Networks, objective: TextObjective
+) -> None:
+    weights = {"pixel": 1.0, "perceptual": 0.1, "anchor": 3e-4}
+    assert describe("text", networks, RATES, weights).terms == objective.weights
+    assert describe("hybrid", networks, RATES, weights).terms == weights
+
+
 def test_the_goal_is_the_images_embedding_moved_by_the_text(
     networks: Networks, objective: TextObjective
 ) -> None:

@@ -80,7 +80,7 @@ class FinderInput:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FoundDirection:
     """A direction that was found.
 
     Attributes:
@@ -102,7 +102,7 @@ class Found:
         return along if self.network is None else by_network(self.network)
 
     @classmethod
-    def learned(cls, given: FinderInput, name: str, network: nn.Module, reach: float) -> Found:
+    def learned(cls, given: FinderInput, name: str, network: nn.Module, reach: float) -> FoundDirection:
         """A direction of a network that makes sense for strengths up to `reach` either way."""
         config = given.networks.generator.config
         direction = Direction(
@@ -121,7 +121,7 @@ class Found:
         return cls(direction, network)
 
 
-Find: TypeAlias = Callable[[FinderInput], Sequence[Direction | Found]]
+Find: TypeAlias = Callable[[FinderInput], Sequence[Direction | FoundDirection]]
 """Directions, not calibrated; their `attribute` is empty where a finder does not know what they move. One
 that tells a range of strengths means something by a unit of them, and keeps its range and its side."""
 

@@ -6,12 +6,12 @@ pack holds a network for each, and has a graph for it.
 
 from __future__ import annotations
 
-from relatent_export.directions.finders.finder import FinderInput, Found
+from relatent_export.directions.finders.finder import FinderInput, FoundDirection
 from relatent_export.directions.transforms import TRANSFORMS
 from relatent_export.directions.walks import WalkKind, train_walk
 
 
-def find_nonlinear_walks(given: FinderInput) -> list[Found]:
+def find_nonlinear_walks(given: FinderInput) -> list[FoundDirection]:
     """One for each transformation, `nonlinear_zoom` and so on.
 
     Raises:
@@ -29,5 +29,5 @@ def find_nonlinear_walks(given: FinderInput) -> list[Found]:
             given.seed,
             given.work,
         )
-        found.append(Found.learned(given, f"nonlinear_{transform.name}", walk, transform.reach))
+        found.append(FoundDirection.learned(given, f"nonlinear_{transform.name}", walk, transform.reach))
     return found

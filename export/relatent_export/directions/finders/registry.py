@@ -64,9 +64,7 @@ FINDERS = {
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE
     ),
     "walk": Finder(find_walks, "linear walks (Jahanian et al. 2020)", samples=800),
-    "nonlinear_walk": Finder(
-        find_nonlinear_walks, "non-linear walks (Jahanian et al. 2020)", samples=800
-    ),
+    "nonlinear_walk": Finder(find_nonlinear_walks, "non-linear walks (Jahanian et al. 2020)", samples=800),
     "discover": Finder(
         find_told_apart, "told apart by a network (Voynov and Babenko 2020)", samples=8_000, reach=MOST
     ),

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from relatent.core.directions import Direction
-from relatent_export.directions.finders.finder import FinderInput, Found
+from relatent_export.directions.finders.finder import FinderInput, FoundDirection
 from relatent_export.directions.finders.making import direction_of
 from relatent_export.text.encoding import embed_texts
 from relatent_export.text.mapper import train_mapper
@@ -39,7 +39,7 @@ def find_global(given: FinderInput) -> list[Direction]:
     return [direction_of(given, f"{_slug(given.prompt)}_text", change[None] / length, lengths=[length])]
 
 
-def find_mapper(given: FinderInput) -> list[Found]:
+def find_mapper(given: FinderInput) -> list[FoundDirection]:
     """One learned direction, `PROMPT_mapper`: a strength of 1 is what the mapper was trained for."""
     assert given.networks.image_text is not None
     with TemporaryDirectory() as scratch:
@@ -48,7 +48,7 @@ def find_mapper(given: FinderInput) -> list[Found]:
             *(given.networks, given.networks.image_text, given.prompt, given.neutral),
             *(given.samples, given.seed, work),
         )
-    return [Found.learned(given, f"{_slug(given.prompt)}_mapper", mapper, reach=2.0)]
+    return [FoundDirection.learned(given, f"{_slug(given.prompt)}_mapper", mapper, reach=2.0)]
 
 
 def _slug(prompt: str) -> str:
