@@ -10,13 +10,16 @@ import numpy as np
 
 from relatent.core.manifest import MANIFEST
 from relatent.core.pack import LATENTS, Pack, file_digest, read_pack
-from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH, read_graph
+from relatent.core.text import TOKENIZER
+from relatent_export.attributes.graphs import read_graph
 from relatent_export.nets.networks import Networks
+from relatent_export.packs.moves import move_file
+from relatent_export.packs.pair import PREPARING
 from relatent_export.packs.weights import JUDGE, load_networks
 
-_TENSORS = ".safetensors"
-_GRAPHS = (ATTRIBUTE_GRAPH,)
-"""Graphs in ONNX that a pack may have: operators and numbers, without code."""
+_TENSORS, _GRAPH = ".safetensors", ".onnx"
+_TABLES = (TOKENIZER, PREPARING)
+"""What a manifest may list besides tensors and graphs in ONNX, which are operators and numbers."""
 _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
 """What may lie beside a pack's own files: it means nothing to any program."""
 
@@ -44,6 +47,11 @@ def verify_pack(folder: Path, show: Callable[[str], None], tell: Callable[[str],
             problems.append(f"{path}: not in the manifest")
     if not problems:
         problems = _disagreements(pack, load_networks(folder, pack.compare_size), folder / MANIFEST)
+        problems += [
+            f"{folder / move_file(name)}: not in the manifest, and {name!r} is a learned direction"
+            for name, direction in pack.directions.items()
+            if direction.learned and move_file(name) not in listed
+        ]
     for problem in problems:
         tell(problem)
     if not problems:
@@ -63,6 +71,7 @@ def _disagreements(pack: Pack, networks: Networks, manifest: Path) -> list[str]:
         "encoder": (pack.encoder, networks.encoder is not None),
         "metrics": (pack.metrics, networks.metrics),
         "attributes": (pack.attribute_names, networks.attribute_names),
+        "text": (pack.text is not None, networks.image_text is not None),
     }
     problems = [
         f"{manifest}: {name}: the manifest says {said}, the weights have {had}"
@@ -79,13 +88,13 @@ def _problems(folder: Path, name: str, digest: str) -> list[str]:
     if not path.is_file():
         return [f"{path}: missing"]
     problems = []
-    if path.suffix != _TENSORS and name not in _GRAPHS:
+    if path.suffix not in (_TENSORS, _GRAPH) and name not in _TABLES:
         problems.append(
-            f"{path}: expected a {_TENSORS} file or {' or '.join(_GRAPHS)}, which alone hold no code"
+            f"{path}: expected a {_TENSORS} or {_GRAPH} file, {' or '.join(_TABLES)}: which hold no code"
         )
     if file_digest(path) != digest:
         problems.append(f"{path}: SHA-256 differs from the manifest's")
-    elif name in _GRAPHS:
+    elif path.suffix == _GRAPH:
         try:
             read_graph(path)
         except ValueError as error:
