@@ -169,12 +169,6 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     demo.add_argument("--pack", type=Path, default=Path("packs/demo"), help="the pack (default: %(default)s)")
     demo.add_argument(
-        "--model",
-        type=Path,
-        default=Path("packs/demo/text"),
-        help="folder of the image-text model (default: %(default)s)",
-    )
-    demo.add_argument(
         "--repository", type=Path, default=Path("model_repository"), help="default: %(default)s"
     )
 
@@ -286,7 +280,7 @@ def _run_demo(options: argparse.Namespace) -> None:
     elif options.step == "judge":
         print(commands.judge(options.work, options.pack))
     elif options.step == "text":
-        print(commands.text(options.work, options.model, options.pack))
+        print(commands.text(options.work, options.pack))
     elif options.step == "export":
         commands.export(options.pack, options.repository)
     else:

@@ -14,7 +14,7 @@ from relatent_export.cli import main
 from tests.fixtures.checkpoints.families import write_rosinality
 from tests.system.processes import ServiceProcess
 
-PAIR = Path(__file__).parents[2] / "packs" / "demo" / "text"
+PAIR = Path(__file__).parents[2] / "packs" / "demo"
 LEARNED = "a_person_with_glasses_mapper"
 
 

@@ -94,21 +94,21 @@ def judge(work: Path, pack: Path) -> str:
     )
 
 
-def text(work: Path, model: Path, pack: Path) -> str:
-    """Train the image-text model, or go on where a run stopped, write it, and give it to the pack.
+def text(work: Path, pack: Path) -> str:
+    """Train the image-text pair, or go on where a run stopped, and give it to the pack.
 
     Returns:
         How well it reads.
     """
     trained, seconds = train_text(work)
-    write_image_text(trained, model)
-    pair = read_image_text(model)
+    write_image_text(trained, work / "text")
+    pair = read_image_text(work / "text")
     set_text(pack, pair)
     set_methods(pack, [*METHODS])
     found = measure_text(pair)
     told = sorted(found.correlations.values())
     return (
-        f"{model}: scores of prompts correlate with their factors at {told[0]:.2f} to {told[-1]:.2f}, "
+        f"{pack}: scores of prompts correlate with their factors at {told[0]:.2f} to {told[-1]:.2f}, "
         f"{100 * found.retrieved:.0f} % of texts found their drawing among {found.candidates}, "
         f"{seconds:.0f} s of training"
     )

@@ -1,35 +1,39 @@
-"""The files of a pack that hold an image-text pair.
+"""The files of a pack that hold an image-text pair, called and laid out as exports of CLIP are.
 
-image_encoder.onnx   images to vectors
-text_encoder.onnx    texts to vectors
-tokenizer.json       what cuts texts into tokens
-image_text.json      how images and texts are prepared for them
+vision_model.onnx           images to vectors
+text_model.onnx             texts to vectors
+tokenizer.json              what cuts texts into tokens
+preprocessor_config.json    how images and texts are prepared
+
+So a pack's folder is one that `relatent_export.text.image_text` reads.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from relatent.core.text import TOKENIZER
 from relatent_export.nets.image_text import ImageText
-from relatent_export.writing import named
+from relatent_export.text.preparing import PREPARING, read_preparing
 
-IMAGE_ENCODER, TEXT_ENCODER, PREPARING = "image_encoder.onnx", "text_encoder.onnx", "image_text.json"
-PAIR_FILES = (IMAGE_ENCODER, TEXT_ENCODER, TOKENIZER, PREPARING)
+VISION_MODEL, TEXT_MODEL = "vision_model.onnx", "text_model.onnx"
+PAIR_FILES = (VISION_MODEL, TEXT_MODEL, TOKENIZER, PREPARING)
 
-_FACTS = ("side", "mean", "std", "context", "pad", "width")
+_OURS = ("context", "pad", "width")
+"""What is kept of texts and vectors, where the preparation of images is."""
 
 
 def pair_files(pair: ImageText) -> dict[str, bytes]:
     """The files of a pair, by name."""
-    facts = {name: getattr(pair, name) for name in _FACTS}
+    size = {"height": pair.side, "width": pair.side}
+    prepared = {"image_mean": pair.mean, "image_std": pair.std, "size": size}
+    prepared |= {name: getattr(pair, name) for name in _OURS}
     return {
-        IMAGE_ENCODER: pair.image,
-        TEXT_ENCODER: pair.text,
+        VISION_MODEL: pair.image,
+        TEXT_MODEL: pair.text,
         TOKENIZER: pair.tokenizer.encode(),
-        PREPARING: (json.dumps(facts, indent=2) + "\n").encode(),
+        PREPARING: (json.dumps(prepared, indent=2) + "\n").encode(),
     }
 
 
@@ -37,18 +41,28 @@ def load_pair(folder: Path) -> ImageText | None:
     """Read a pack's pair; None where it has none.
 
     Raises:
-        ValueError: `image_text.json` is not what it must be.
+        ValueError: what prepares images is not what it must be; names the file.
         OSError: a file cannot be read; names it.
     """
     path = folder / PREPARING
     if not path.exists():
         return None
+    side, mean, std = read_preparing(path)
     try:
-        facts = json.loads(path.read_text())
-        known: dict[str, Any] = {name: facts[name] for name in _FACTS}
-        known |= {name: tuple(map(float, known[name])) for name in ("mean", "std")}
+        kept = json.loads(path.read_text("utf-8"))
+        context, pad, width = (int(kept[name]) for name in _OURS)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: expected {', '.join(_FACTS)}: {error}") from error
-    with named(folder):
-        image, text = ((folder / name).read_bytes() for name in (IMAGE_ENCODER, TEXT_ENCODER))
-        return ImageText(image, text, (folder / TOKENIZER).read_text("utf-8"), **known)
+        raise ValueError(f"{path}: expected {', '.join(_OURS)}, whole numbers: {error}") from error
+    if side is None:
+        raise ValueError(f"{path}: size: expected the side of images, got none")
+    return ImageText(
+        image=(folder / VISION_MODEL).read_bytes(),
+        text=(folder / TEXT_MODEL).read_bytes(),
+        tokenizer=(folder / TOKENIZER).read_text("utf-8"),
+        side=side,
+        mean=mean,
+        std=std,
+        context=context,
+        pad=pad,
+        width=width,
+    )

@@ -10,16 +10,13 @@ import numpy as np
 
 from relatent.core.manifest import MANIFEST
 from relatent.core.pack import LATENTS, Pack, file_digest, read_pack
-from relatent.core.text import TOKENIZER
 from relatent_export.attributes.graphs import read_graph
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.moves import move_file
-from relatent_export.packs.pair import PREPARING
 from relatent_export.packs.weights import JUDGE, load_networks
 
-_TENSORS, _GRAPH = ".safetensors", ".onnx"
-_TABLES = (TOKENIZER, PREPARING)
-"""What a manifest may list besides tensors and graphs in ONNX, which are operators and numbers."""
+_TENSORS, _GRAPHS, _TABLES = ".safetensors", ".onnx", ".json"
+"""What a pack's own files may be: numbers, operators and numbers, what a tokenizer is made of. No code."""
 _DOCUMENTS = (".md", ".json", ".png", ".jpg", ".txt")
 """What may lie beside a pack's own files: it means nothing to any program."""
 
@@ -88,13 +85,12 @@ def _problems(folder: Path, name: str, digest: str) -> list[str]:
     if not path.is_file():
         return [f"{path}: missing"]
     problems = []
-    if path.suffix not in (_TENSORS, _GRAPH) and name not in _TABLES:
-        problems.append(
-            f"{path}: expected a {_TENSORS} or {_GRAPH} file, {' or '.join(_TABLES)}: which hold no code"
-        )
+    if path.suffix not in (_TENSORS, _GRAPHS, _TABLES):
+        kinds = f"{_TENSORS}, {_GRAPHS} or {_TABLES}"
+        problems.append(f"{path}: expected a {kinds} file, which alone hold no code")
     if file_digest(path) != digest:
         problems.append(f"{path}: SHA-256 differs from the manifest's")
-    elif path.suffix == _GRAPH:
+    elif path.suffix == _GRAPHS:
         try:
             read_graph(path)
         except ValueError as error:

@@ -5,7 +5,7 @@ identity.safetensors   the networks' weights; but for the generator's, those tha
 attributes.onnx   in place of attributes.safetensors, somebody else's network as a graph
 (`relatent_export.attributes`)
 identity.onnx   in place of identity.safetensors, likewise
-image_encoder.onnx and others   an image-text pair, where there is one (`relatent_export.packs.pair`)
+vision_model.onnx and others   an image-text pair, where there is one (`relatent_export.packs.pair`)
 forced_encoder.safetensors   a second encoder, whose codes are like random ones', where there is one
 coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
 """

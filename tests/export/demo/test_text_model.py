@@ -96,15 +96,15 @@ def test_the_command_writes_the_model_and_tells_how_well_it_reads(
     given: list[Path] = []
     monkeypatch.setattr(commands, "set_text", lambda pack, pair: given.append(pack))
     monkeypatch.setattr(commands, "set_methods", lambda pack, names: given.append(pack))
-    told = commands.text(tmp_path / "work", tmp_path / "model", tmp_path / "pack")
+    told = commands.text(tmp_path / "work", tmp_path / "pack")
     assert given == [tmp_path / "pack"] * 2
-    assert told.startswith(f"{tmp_path / 'model'}: scores of prompts correlate with their factors at ")
-    assert read_image_text(tmp_path / "model").width == EMBEDDING
+    assert told.startswith(f"{tmp_path / 'pack'}: scores of prompts correlate with their factors at ")
+    assert read_image_text(tmp_path / "work" / "text").width == EMBEDDING
 
 
 @pytest.fixture(scope="module")
 def figures() -> TextFigures:
-    return measure_text(read_image_text(ROOT / "packs/demo/text"), 300)
+    return measure_text(read_image_text(ROOT / "packs/demo"), 300)
 
 
 def test_the_demos_model_tells_what_its_prompts_name(figures: TextFigures) -> None:

@@ -21,7 +21,7 @@ from relatent_export.nets.styles import StyleSynthesis
 from relatent_export.objectives.methods import METHODS
 from relatent_export.packs.methods import set_methods
 from relatent_export.packs.pack import write_pack
-from relatent_export.packs.pair import IMAGE_ENCODER, PAIR_FILES, PREPARING, TEXT_ENCODER
+from relatent_export.packs.pair import PAIR_FILES, PREPARING, TEXT_MODEL, VISION_MODEL
 from relatent_export.packs.text import set_scores, set_text
 from relatent_export.packs.weights import load_networks
 from relatent_export.text.image_text import read_image_text
@@ -137,14 +137,26 @@ def test_a_file_of_a_pair_that_is_altered_or_missing_is_named(
             read_pack(worded / "own")
 
 
-@pytest.mark.parametrize("facts", [{}, {"side": 16}, []])
-def test_a_pairs_preparation_that_says_too_little_is_named(worded: Path, facts: object) -> None:
-    (worded / "own" / PREPARING).write_text(json.dumps(facts))
-    with pytest.raises(ValueError, match=rf"{PREPARING}: expected side, mean, std, context, pad, width"):
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({}, "expected context, pad, width, whole numbers: 'context'"),
+        ({"size": 16, "context": 6, "pad": 0}, "expected context, pad, width, whole numbers: 'width'"),
+        ({"context": "six", "pad": 0, "width": 5}, "expected context, pad, width, whole numbers: invalid"),
+        ({"context": 6, "pad": 0, "width": 5}, "size: expected the side of images, got none"),
+        ([], "expected context, pad, width, whole numbers"),
+        (6, "expected a table in JSON"),
+    ],
+)
+def test_a_pairs_preparation_that_says_too_little_is_named(worded: Path, said: object, why: str) -> None:
+    path = worded / "own" / PREPARING
+    path.write_text(json.dumps(said))
+    with pytest.raises(ValueError, match="expected") as caught:
         load_networks(worded / "own")
+    assert str(caught.value).startswith(f"{path}: {why}")
 
 
-@pytest.mark.parametrize("name", [IMAGE_ENCODER, TEXT_ENCODER])
+@pytest.mark.parametrize("name", [VISION_MODEL, TEXT_MODEL])
 def test_a_pair_of_which_one_is_missing_is_named(worded: Path, name: str) -> None:
     (worded / "own" / name).unlink()
     with pytest.raises(FileNotFoundError) as caught:

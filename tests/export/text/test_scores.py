@@ -55,7 +55,7 @@ def test_it_tells_changes_of_a_code_that_bytes_would_lose(
 ) -> None:
     (tmp_path / "old.onnx").write_bytes(graph)
     adapted = adapt_networks([ImageNetwork(tmp_path / "old.onnx")], small.generator, lambda _: None)
-    read = synthesis_reader(adapted.graph, small.generator)
+    read = synthesis_reader(adapted.graph, small.generator.synthesis)
     codes = small.generator.codes(torch.randn(2, 8, generator=torch.Generator().manual_seed(2)), 1.0).numpy()
     assert (read(codes + np.float32(1e-4)) != read(codes)).all()
 
