@@ -21,10 +21,11 @@ from relatent_export.nets.styles import StyleSynthesis
 from relatent_export.objectives.methods import METHODS
 from relatent_export.packs.methods import set_methods
 from relatent_export.packs.pack import write_pack
-from relatent_export.packs.pair import PAIR_FILES, PREPARING, TEXT_MODEL, VISION_MODEL
+from relatent_export.packs.pair import PAIR_FILES, TEXT_MODEL, VISION_MODEL
 from relatent_export.packs.text import set_scores, set_text
 from relatent_export.packs.weights import load_networks
 from relatent_export.text.image_text import read_image_text
+from relatent_export.text.preparing import PREPARING
 from relatent_export.triton.graphs import roles
 from tests.export.contents import contents
 from tests.export.packs.test_pack import INFO
