@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from relatent.core.pack import Pack
 from relatent.v1 import inversion_pb2 as v1
+from relatent_service.catalog import ServedPacks
+from relatent_service.rpc.reading.options import read_inversion
+from relatent_service.settings import read_settings
 from tests.fixtures import texts, tiny
 from tests.fixtures.requests import image, latent, read_code, reason, violated
 
@@ -61,6 +65,14 @@ async def test_texts_are_embedded_once_whatever_the_steps_and_the_starts(worded:
         assert calls == [("tiny_text", 2)]
         chunks = [size for graph, size in worded.engine.calls if graph == "tiny_refine_text"]
         assert chunks == [restarts or 1] * 4
+
+
+async def test_admission_is_asked_for_both_texts_beside_the_steps(worded_pack: Pack) -> None:
+    options = v1.InversionOptions(method="text", refinement=v1.Refinement(**NAMES, steps=6))
+    served = ServedPacks({"tiny": worded_pack})
+    work = read_inversion(served, read_settings([], {}), image(), options).plan.work
+    asked = {"tiny_text": 2, "tiny_refine_text": 6, "tiny_synthesize": 1, "tiny_assess": 1}
+    assert (work.runs, work.least) == (asked, None)
 
 
 async def test_it_goes_on_from_a_checkpoint_with_its_text_told_again(worded: Any) -> None:
