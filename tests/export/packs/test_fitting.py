@@ -160,8 +160,7 @@ def test_a_pack_without_attributes_has_what_needs_none_with_the_strengths_that_w
         ),
         (
             "jacobian",
-            "without one there are pca, closed_form, orthogonal_jacobian, walk, nonlinear_walk, discover, "
-            "and boundary with --labels",
+            "without one there are pca, closed_form, orthogonal_jacobian, walk, nonlinear_walk, discover",
         ),
     ],
 )

@@ -1,44 +1,55 @@
-"""A pair's text encoder as a pack's graph: it takes the same of every pack, and means what the pair does."""
+"""The text encoder of a pair as a graph that Triton serves."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from relatent_export.attributes.trying import open_session
-from relatent_export.text.encoding import embed_texts, tokens
-from relatent_export.text.image_text import read_image_text
+from relatent_export.nets.image_text import IDS, MASK, TEXT_EMBEDS, ImageText
 from relatent_export.text.serving import text_graph
-from tests.export.text.pairs import WIDTH, write_pair
 
-TEXTS = ["a person", "an old person with glasses", "smiling"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [{}, {"mask": False}, {"kind": TensorProto.INT32}, {"dims": ("batch", "sequence")}],
-    ids=["mask", "no mask", "int32", "any length"],
-)
-def test_the_graph_takes_ids_and_a_mask_and_embeds_as_the_pair_does(
-    tmp_path: Path, text: dict[str, Any]
-) -> None:
-    pair = read_image_text(write_pair(tmp_path / "pair", text=text))
-    session = open_session(text_graph(pair))
-    given = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
-    assert given == [(name, "tensor(int64)", [pair.context]) for name in ("ids", "mask")]
-    ids, mask = tokens(pair, TEXTS)
-    for batch in (1, 3):
-        (found,) = session.run(["embedding"], {"ids": ids[:batch], "mask": mask[:batch]})
-        assert found.shape == (batch, WIDTH)
-        unit = found / np.linalg.norm(found, axis=1, keepdims=True)
-        np.testing.assert_allclose(unit, embed_texts(pair, TEXTS[:batch]), atol=1e-6)
+CONTEXT, WIDTH, WORDS = 5, 3, 7
+TABLE = np.random.default_rng(0).normal(size=(WORDS, WIDTH)).astype(np.float32)
 
 
-def test_the_same_pair_gives_the_same_bytes(tmp_path: Path) -> None:
-    pair = read_image_text(write_pair(tmp_path / "pair"))
-    first, second = (text_graph(pair).SerializeToString(deterministic=True) for _ in range(2))
-    assert first == second
+def pair(kind: int, *, masked: bool) -> ImageText:
+    """A text encoder that adds up its words' vectors; an inner tensor is called as our output is."""
+    inputs = [helper.make_tensor_value_info(IDS, kind, ["n", CONTEXT])]
+    nodes = [helper.make_node("Gather", ["table", IDS], ["embedding"])]
+    summed = "embedding"
+    if masked:
+        inputs.append(helper.make_tensor_value_info(MASK, kind, ["n", CONTEXT]))
+        nodes += [
+            helper.make_node("Cast", [MASK], ["mask"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", ["mask", "last"], ["column"]),
+            helper.make_node("Mul", ["embedding", "column"], ["kept"]),
+        ]
+        summed = "kept"
+    nodes.append(helper.make_node("ReduceSum", [summed, "axis"], [TEXT_EMBEDS], keepdims=0))
+    weights = {"table": TABLE, "axis": np.array([1]), "last": np.array([-1])}
+    graph = helper.make_graph(
+        nodes,
+        "encoder",
+        inputs,
+        [helper.make_tensor_value_info(TEXT_EMBEDS, TensorProto.FLOAT, ["n", WIDTH])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    one = (0.5, 0.5, 0.5)
+    return ImageText(b"", model.SerializeToString(), "", 32, one, one, CONTEXT, 0, WIDTH)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.INT32])
+@pytest.mark.parametrize("masked", [True, False])
+def test_every_encoder_is_served_under_the_same_names(kind: int, masked: bool) -> None:
+    graph = text_graph(pair(kind, masked=masked))
+    onnx.checker.check_model(graph)
+    assert [value.name for value in graph.graph.input] == ["ids", "mask"]
+    ids = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 1, 2]])
+    mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    (found,) = open_session(graph).run(["embedding"], {"ids": ids, "mask": mask})
+    expected = TABLE[ids] * (mask[:, :, None] if masked else 1)
+    np.testing.assert_allclose(found, expected.sum(1), rtol=1e-5)
