@@ -32,13 +32,7 @@ from relatent.core.domain import Domain, read_domain
 from relatent.core.graphs import Role, graph_name, move_role
 from relatent.core.manifest import MANIFEST, PackError, read_manifest, reading
 from relatent.core.methods import NAME, Method, StartRule, read_method
-from relatent.core.pack_tensors import (
-    check_shape,
-    read_directions,
-    read_tensors,
-    read_texts,
-    vector_shapes,
-)
+from relatent.core.pack_tensors import check_shape, read_directions, read_tensors, read_texts, vector_shapes
 from relatent.core.presets import Preset, PresetChoice, read_presets
 from relatent.core.spaces import (
     CODE,

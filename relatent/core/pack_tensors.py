@@ -14,7 +14,7 @@ from relatent.core.directions import Direction, direction_space, read_direction
 from relatent.core.manifest import PackError, reading
 from relatent.core.methods import finite
 from relatent.core.spaces import PLAIN, STYLES, CodeParts, Space
-from relatent.core.text import DEVIATION, TEXT, TOKENIZER, TextModel, read_text_model
+from relatent.core.text import DEVIATION, RELEVANCE, TEXT, TOKENIZER, TextModel, read_text_model
 
 Array = NDArray[np.float32]
 
@@ -90,17 +90,18 @@ def read_texts(folder: Path, table: Mapping[str, Any], spaces: Mapping[Space, Co
 
     Args:
         folder: the pack's.
-        table: `text` of its manifest.
-        spaces: what its codes are made of.
+        table: of the manifest.
+        spaces: what the pack's codes are made of.
 
     Raises:
-        PackError: a file is missing, unreadable or of another shape than the manifest promises.
-        ValueError, KeyError, TypeError: the table has a field too few or one that is not what it must be.
+        PackError: a file is missing or unreadable, or a tensor is not of the shape that it must be.
+        ValueError, KeyError, TypeError: the pack has no codes of S, or a field is missing or wrong.
     """
     if Space.STYLE not in spaces:
         raise ValueError(f"text: expected codes of {Space.STYLE}, which texts move")
-    tensors = read_tensors(folder / TEXT)
-    check_shape(folder / TEXT, DEVIATION, tensors[DEVIATION], spaces[Space.STYLE].parts[STYLES].shape)
+    tensors, channels = read_tensors(folder / TEXT), spaces[Space.STYLE].parts[STYLES].shape
+    check_shape(folder / TEXT, DEVIATION, tensors[DEVIATION], channels)
+    check_shape(folder / TEXT, RELEVANCE, tensors[RELEVANCE], (*channels, int(table["width"])))
     with reading(folder / TOKENIZER):
         tokenizer = (folder / TOKENIZER).read_text("utf-8")
     return read_text_model(table, tokenizer, tensors)

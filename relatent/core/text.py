@@ -114,10 +114,14 @@ class TextMove:
 def read_text_model(table: Mapping[str, Any], tokenizer: str, tensors: Mapping[str, Floats]) -> TextModel:
     """Read what a pack knows of texts off its manifest's table and its files.
 
+    Args:
+        table: of the manifest.
+        tokenizer: the contents of `TOKENIZER`.
+        tensors: those of `TEXT`, of the right shapes.
+
     Raises:
-        ValueError, KeyError, TypeError: a field or a tensor is missing or not what it must be.
+        ValueError, KeyError, TypeError: a field is missing or not what it must be.
     """
-    relevance, deviation = tensors[RELEVANCE], tensors[DEVIATION]
     context, width, pad = (int(table[name]) for name in ("context", "width", "pad"))
     beta, strength = (finite(f"text.{name}", table[name]) for name in ("beta", "strength"))
     if min(context, width) < 1 or pad < 0 or not 0 < beta < 1 or not strength > 0:
@@ -125,13 +129,8 @@ def read_text_model(table: Mapping[str, Any], tokenizer: str, tensors: Mapping[s
             "text: expected context and width of 1 or more, pad of 0 or more, beta between 0 and 1 and a "
             "strength above 0"
         )
-    if relevance.shape != (len(deviation), width):
-        raise ValueError(
-            f"text: {RELEVANCE}: expected {[len(deviation), width]}, got {list(relevance.shape)}"
-        )
-    return TextModel(
-        tokenizer, context, pad, width, str(table["neutral"]), beta, strength, relevance, deviation
-    )
+    known = (tokenizer, context, pad, width, str(table["neutral"]), beta, strength)
+    return TextModel(*known, relevance=tensors[RELEVANCE], deviation=tensors[DEVIATION])
 
 
 def text_table(model: TextModel) -> dict[str, Any]:

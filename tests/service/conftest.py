@@ -6,6 +6,7 @@ from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
 from tests.fixtures.guests import GRAPH, Guests
 from tests.fixtures.running import running_server
+from tests.fixtures.texts import add_text_graphs, add_texts
 from tests.fixtures.tiny import write_tiny
 
 
@@ -25,6 +26,28 @@ def pack(tiny_root):
 @pytest.fixture
 async def running(tiny_root):
     async with running_server(tiny_root) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def worded_root(tmp_path_factory):
+    """The same with all that texts need."""
+    root = tmp_path_factory.mktemp("worded")
+    packs, repository = write_tiny(root)
+    add_texts(packs / "tiny")
+    add_text_graphs(repository)
+    return root
+
+
+@pytest.fixture(scope="session")
+def worded_pack(worded_root):
+    return read_packs(worded_root / "packs")["tiny"]
+
+
+@pytest.fixture
+async def worded(worded_root):
+    """A server over the pack that knows texts."""
+    async with running_server(worded_root) as server:
         yield server
 
 

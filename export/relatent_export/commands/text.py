@@ -55,6 +55,10 @@ def run(options: argparse.Namespace) -> str:
     from relatent_export.text.image_text import read_image_text
 
     if options.command == "scores":
+        if len({name for name, _ in options.scores}) < len(options.scores):
+            raise ValueError(
+                f"scores: expected each name once, got {', '.join(name for name, _ in options.scores)}"
+            )
         pack = set_scores(options.pack, dict(options.scores), options.neutral, options.codes)
         return f"{options.pack}: {', '.join(pack.attribute_names)}"
     pair = read_image_text(options.model)

@@ -22,7 +22,7 @@ from relatent_export.directions.wanted import SEED, Wanted
 from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
 from relatent_export.packs.directions import put_directions
-from relatent_export.packs.fit_checks import FitTask, check_asked
+from relatent_export.packs.fit_checks import FitTask, check_asked, check_networks
 from relatent_export.packs.moves import move_file, move_graph
 from relatent_export.packs.styles import add_styles
 from relatent_export.packs.weights import load_networks
@@ -46,6 +46,7 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     pack = read_pack(folder)
     asked = check_asked(folder, wanted, pack)
     networks = load_networks(folder, pack.compare_size)
+    check_networks(folder, wanted, asked.finder, networks)
     found = [_stated(each, asked, wanted, pack) for each in _find(networks, pack, asked, wanted)]
     told = {each.direction.name for each in found if each.tells_range}
     attributes = _attributes(networks, pack)

@@ -20,10 +20,12 @@ from relatent.core.methods import method_table
 from relatent.core.pack import DIRECTIONS, LATENTS, file_digest
 from relatent.core.presets import presets_table
 from relatent.core.spaces import Space, code_parts_table
+from relatent.core.text import TEXT
 from relatent_export.analysis.domain import measure_domain
 from relatent_export.directions.controls import Measured
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import LIGHT, available, code_parts, describe, presets
+from relatent_export.packs.moves import move_file
 from relatent_export.packs.weights import FILES, save_networks
 from relatent_export.writing import named, whole_folder
 
@@ -72,7 +74,9 @@ def write_pack(
     Raises:
         OSError: it cannot be written; names the file.
     """
-    with whole_folder(folder, info.name, stale=(*FILES, LATENTS, DIRECTIONS, CONTROLS, MANIFEST)) as partial:
+    moves = [path.name for path in folder.glob(move_file("*"))]
+    stale = (*FILES, LATENTS, DIRECTIONS, CONTROLS, TEXT, MANIFEST, *moves)
+    with whole_folder(folder, info.name, stale=stale) as partial:
         _write_files(partial, info, networks, directions, available(networks, methods), measured)
 
 

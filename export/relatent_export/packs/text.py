@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -52,8 +53,8 @@ def set_text(
     """
     if not 0 < beta < 1:
         raise ValueError(f"--beta: expected a relevance above 0 and below 1, got {beta:g}")
-    if not strength > 0:
-        raise ValueError(f"--strength: expected a number above 0, got {strength:g}")
+    if not 0 < strength < math.inf:
+        raise ValueError(f"--strength: expected a finite number above 0, got {strength:g}")
     pack = read_pack(folder)
     networks = load_networks(folder, pack.compare_size)
     embed_texts(pair, [neutral])

@@ -12,6 +12,7 @@ from relatent.core.manifest import MANIFEST
 from relatent.core.pack import LATENTS, Pack, file_digest, read_pack
 from relatent_export.attributes.graphs import read_graph
 from relatent_export.nets.networks import Networks
+from relatent_export.packs.moves import move_file
 from relatent_export.packs.weights import JUDGE, load_networks
 
 _TENSORS, _GRAPHS, _TABLES = ".safetensors", ".onnx", ".json"
@@ -43,6 +44,11 @@ def verify_pack(folder: Path, show: Callable[[str], None], tell: Callable[[str],
             problems.append(f"{path}: not in the manifest")
     if not problems:
         problems = _disagreements(pack, load_networks(folder, pack.compare_size), folder / MANIFEST)
+        problems += [
+            f"{folder / move_file(name)}: not in the manifest, and {name!r} is a learned direction"
+            for name, direction in pack.directions.items()
+            if direction.learned and move_file(name) not in listed
+        ]
     for problem in problems:
         tell(problem)
     if not problems:
@@ -62,6 +68,7 @@ def _disagreements(pack: Pack, networks: Networks, manifest: Path) -> list[str]:
         "encoder": (pack.encoder, networks.encoder is not None),
         "metrics": (pack.metrics, networks.metrics),
         "attributes": (pack.attribute_names, networks.attribute_names),
+        "text": (pack.text is not None, networks.image_text is not None),
     }
     problems = [
         f"{manifest}: {name}: the manifest says {said}, the weights have {had}"

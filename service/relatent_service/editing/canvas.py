@@ -24,12 +24,12 @@ class NothingRelevant(ArithmeticError):
     """No channel of the styles is as relevant to a text as was asked.
 
     Attributes:
-        beta: how relevant.
+        move: the text's.
     """
 
-    def __init__(self, beta: float) -> None:
-        super().__init__(f"no channel has a relevance of {beta:g} or more")
-        self.beta = beta
+    def __init__(self, move: TextMove) -> None:
+        super().__init__(f"no channel has a relevance of {move.beta:g} or more")
+        self.move = move
 
 
 class Canvas:
@@ -92,8 +92,10 @@ class Canvas:
         change = self._pack.text.change(neutral, prompt, move.beta)
         strengths = np.array(move.strengths, np.float32)
         if not change.any():
-            raise NothingRelevant(move.beta)
-        return codes.styled(lambda styles: styles + strengths[:, None, None] * change, len(change))
+            raise NothingRelevant(move)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ways = strengths[:, None, None] * change
+            return codes.styled(lambda styles: styles + ways, len(change))
 
     def border_errors(self, pixels: Pixels) -> list[float] | None:
         """How visible the region's border is in each image; None without a region."""

@@ -30,16 +30,20 @@ async def test_models_are_listed(command: Command) -> None:
 
 async def test_directions_are_listed(command: Command) -> None:
     ran = await command("directions", "--pack", "tiny")
-    header, brightness, age, depth = (line.split() for line in ran.out.splitlines())
+    header, brightness, age, depth, channel, mapper = (line.split() for line in ran.out.splitlines())
     assert header[:5] == ["DIRECTION", "ATTRIBUTE", "SPACE", "LAYERS", "STRENGTHS"]
     assert brightness[:7] == ["brightness", "brightness", "w+", "0-1", "-3", "to", "3"]
     assert brightness[7:] == ["+0.500", "4.2%", "jacobian", "-"]
     assert age == ["age", "-", "z", "-", "-3", "to", "3", "not", "measured", "-", "-", "MIT"]
     assert depth[:4] == ["depth", "-", "p", "0-1"]
+    assert channel[:4] == ["channel", "brightness", "s", "-"]
+    assert mapper[:4] == ["old_mapper", "-", "w+", "0-1"]
+    assert mapper[-2:] == ["text_mapper", "-"]
     document = (await command("directions", "--json")).document
     assert document["directions"][0]["max_strength"] == 3.0
     assert document["directions"][1]["space"] == "z"
     assert document["directions"][1]["source"] == "InterFaceGAN"
+    assert [each["name"] for each in document["directions"] if each["learned"]] == ["old_mapper"]
 
 
 async def test_samples_are_written_with_their_codes(command: Command, server: FakeServer) -> None:

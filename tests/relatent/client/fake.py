@@ -197,6 +197,7 @@ class FakeServer(
                 operation.direction.strengths
                 or operation.interpolation.amounts
                 or operation.expression_transfer.amounts
+                or operation.text.strengths
             )
             several = list(values) if len(values) > 1 else several
         images = [
@@ -282,9 +283,14 @@ def _pack() -> catalog_pb2.Pack:
                 source="InterFaceGAN",
             ),
             catalog_pb2.Direction(name="depth", last_layer=1, space=catalog_pb2.DIRECTION_SPACE_P),
+            catalog_pb2.Direction(
+                name="channel", attribute="brightness", space=catalog_pb2.DIRECTION_SPACE_S
+            ),
+            catalog_pb2.Direction(name="old_mapper", last_layer=1, method="text_mapper", learned=True),
         ],
         losses=[catalog_pb2.LossTerm(name="pixel", default_weight=1.0)],
         default_steps=20,
+        text=catalog_pb2.TextModel(tokens=32, neutral="a person", strength=1.5, beta=0.25),
     )
 
 

@@ -170,7 +170,7 @@ async def test_samples_are_moved_along_directions_of_z(call: Call, server: FakeS
 async def test_the_catalog_is_typed(call: Call, server: FakeServer) -> None:
     catalog = await call(server.address, "catalog")
     assert catalog.limits.max_images == 3
-    brightness, age, depth = catalog.packs["tiny"].directions
+    brightness, age, depth, *_ = catalog.packs["tiny"].directions
     assert brightness.calibration == 0.5
     assert brightness.space is relatent.Space.W_PLUS  # what servers had before they told
     assert (age.space, age.licence, age.source) == (relatent.Space.Z, "MIT", "InterFaceGAN")

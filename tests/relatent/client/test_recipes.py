@@ -11,7 +11,19 @@ import pytest
 from PIL import Image
 
 import relatent
-from relatent import Goal, InputError, Interpolate, Mix, Move, Reach, Recipe, Reduce, Transfer, Truncate
+from relatent import (
+    Goal,
+    InputError,
+    Interpolate,
+    Mix,
+    Move,
+    Reach,
+    Recipe,
+    Reduce,
+    Text,
+    Transfer,
+    Truncate,
+)
 from relatent.client import recipe_format
 from relatent.client.requests import operation_message
 from tests.relatent.client import fake
@@ -37,6 +49,8 @@ def full(code: Path, mask: Path) -> Recipe:
             Reduce(),
             Reach([Goal("smile", to=0.8), Goal("yaw", by=10.0, unit="deg")], hold=(), max_rounds=4),
             Reach([Goal("age", by=[5.0])], hold=["yaw"], tolerance=0.02),
+            Text("an old person", neutral="a person", strength=[0.5, 2], beta=0.3),
+            Text("glasses"),
         ],
         {
             "quality": relatent.Preset.BEST,
@@ -46,6 +60,8 @@ def full(code: Path, mask: Path) -> Recipe:
             "plateau": relatent.Plateau(5, 0.01),
             "weights": {"pixel": 2.0},
             "fit": "pad",
+            "text": "an old person",
+            "neutral": "a portrait",
         },
         pack="tiny",
         files=dict.fromkeys(
@@ -108,6 +124,11 @@ def test_a_digest_tells_recipes_apart_by_what_they_do_and_not_by_how_they_are_wr
         Recipe([Mix(other.replace(other.values + 1), (0, 1))]),
         Recipe([Move("smile", 1)], {"mask": mask}),
         Recipe([Move("smile", 1)], within=relatent.Within(mask)),
+        Recipe([Text("smiling")]),
+        Recipe([Text("smiling", neutral="old")]),
+        Recipe([Text("smiling", strength=2)]),
+        Recipe([Text("smiling", beta=0.5)]),
+        Recipe([Move("smile", 1)], {"text": "smiling"}),
         Recipe([Move("smile", 1)], within=relatent.Within(mask, feather=2)),
     ]
     before = [recipe.digest() for recipe in recipes]
@@ -161,6 +182,32 @@ def test_a_digest_tells_recipes_apart_by_what_they_do_and_not_by_how_they_are_wr
             {"inversion": {"start": "here"}},
             "inversion.start: expected encoder or mean or an object with the file",
         ),
+        ({"operations": [{"kind": "text"}]}, "operations[0].prompt: expected it, got none"),
+        (
+            {"operations": [{"kind": "text", "prompt": ""}]},
+            "operations[0].prompt: expected a text that is not empty",
+        ),
+        (
+            {"operations": [{"kind": "text", "prompt": "a", "neutral": ""}]},
+            "operations[0].neutral: expected a text that is not empty",
+        ),
+        (
+            {"operations": [{"kind": "text", "prompt": "a", "beta": 0}]},
+            "operations[0].beta: expected more than 0, got 0",
+        ),
+        (
+            {"operations": [{"kind": "text", "prompt": "a", "beta": 2}]},
+            "operations[0].beta: expected at most 1, got 2",
+        ),
+        (
+            {"operations": [{"kind": "text", "prompt": "a", "strength": "far"}]},
+            "operations[0].strength: expected a number or a list of numbers",
+        ),
+        (
+            {"operations": [{"kind": "text", "prompt": "a", "layers": [0, 1]}]},
+            "operations[0].layers: unknown; expected one of kind, prompt, neutral, strength, beta",
+        ),
+        ({"inversion": {"text": ""}}, "inversion.text: expected a text that is not empty"),
         ({"inversion": {"learning_rate": 0}}, "inversion.learning_rate: expected more than 0, got 0"),
     ],
 )

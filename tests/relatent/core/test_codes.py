@@ -21,7 +21,8 @@ FEATURE = CodeParts(
 MULTI = CodeParts(
     "synthesize_multi", {"w": CodePart("float32", (6, L, D)), "weights": CodePart("float32", (6, 2))}
 )
-SHAPES = {Space.FEATURE: FEATURE, Space.MULTI: MULTI}
+STYLE = CodeParts("synthesize_style", {"w": CodePart("float32", (L, D)), "styles": CodePart("float32", (7,))})
+SHAPES = {Space.FEATURE: FEATURE, Space.MULTI: MULTI, Space.STYLE: STYLE}
 
 
 def some(space: Space, count: int = 1) -> Codes:
@@ -78,6 +79,35 @@ def test_a_plain_code_is_lifted_with_offsets_of_zero_that_belong_to_itself() -> 
         code.lifted(some(Space.MULTI))
     with pytest.raises(NoSuchCode, match=r"expected a code of w\+, got one of feature"):
         some(Space.FEATURE).lifted(code)
+
+
+def test_styles_are_moved_of_the_code_beside_them_or_of_none() -> None:
+    code, plain = some(Space.STYLE, 2), some(Space.W_PLUS, 2)
+    for given, before in ((code, code.parts["styles"]), (plain, np.zeros((2, 7), np.float32))):
+        moved = given.styled(lambda styles: 2 * styles + 1, 7)
+        assert moved.space is Space.STYLE
+        np.testing.assert_array_equal(moved.w, given.w)
+        np.testing.assert_array_equal(moved.parts["styles"], 2 * before + 1)
+        assert moved.parts["styles"].dtype == np.float32
+
+
+def test_styles_moved_by_several_strengths_repeat_the_code_beside_them() -> None:
+    code, ways = some(Space.W_PLUS), np.array([0, 1, 2], np.float32)[:, None, None]
+    strip = code.styled(lambda styles: styles + ways, 7)
+    assert len(strip) == 3
+    np.testing.assert_array_equal(strip.w, np.repeat(code.w, 3, axis=0))
+    np.testing.assert_array_equal(strip.parts["styles"], np.repeat([[0], [1], [2]], 7, axis=1))
+
+
+def test_a_plain_code_is_lifted_to_styles_that_change_nothing_and_reduced_again() -> None:
+    plain = some(Space.W_PLUS, 2)
+    lifted = plain.lifted(some(Space.STYLE))
+    assert lifted.parts.keys() == {"w", "styles"}
+    np.testing.assert_array_equal(lifted.parts["styles"], np.zeros((2, 7), np.float32))
+    np.testing.assert_array_equal(lifted.reduced().w, plain.w)
+    for space in (Space.FEATURE, Space.MULTI):
+        with pytest.raises(NoSuchCode, match=f"expected a code of s, got one of {space}"):
+            some(space).lifted(lifted)
 
 
 def test_a_table_of_a_space_reads_back_and_tells_its_bytes() -> None:

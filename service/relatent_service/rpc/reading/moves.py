@@ -97,7 +97,7 @@ def _check_bare(direction: Direction, move: editing_pb2.DirectionMove, field: st
     what = "a learned direction" if direction.learned else "a direction of S"
     if move.HasField("layers"):
         raise InvalidField(f"{field}.layers", f"expected none: {what} moves no single layers of a code")
-    if _MODES.get(move.mode):
+    if _MODES.get(move.mode, True):
         raise InvalidField(f"{field}.mode", f"expected RELATIVE (1): {what} has no boundary")
     if direction.learned and move.conditions:
         raise InvalidField(f"{field}.conditions", f"expected none: {what} has no vector to take others from")

@@ -22,7 +22,6 @@ from relatent.core.edits import PUBLISHED_THRESHOLD, ExpressionTransfer, StyleMi
 from relatent.core.pack import Pack
 from relatent.core.spaces import Space
 from relatent.core.targets import AttributeTarget
-from relatent.core.text import TextMove
 from relatent.v1 import editing_pb2, types_pb2
 from relatent_service.editing.canvas import NothingRelevant
 from relatent_service.editing.exact import NotReadable
@@ -77,11 +76,12 @@ class ParsedEdit:
             field = next(
                 field.removesuffix(".strengths")
                 for field, operation in zip(self.fields, self.edit.operations, strict=True)
-                if isinstance(operation, TextMove) and operation.beta == error.beta
+                if operation is error.move
             )
             raise InvalidField(
                 f"{field}.beta",
-                f"expected a relevance that some channel has for the prompt; none has {error.beta:g} or more",
+                "expected a relevance that some channel has for the prompt; "
+                f"none has {error.move.beta:g} or more",
                 reason="NOTHING_LEFT",
             ) from error
         except CodeOutOfRange as error:
