@@ -8,7 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.measurement import ALONE, EDITING, FULLSIZE, METHODS, NAMES, OVERLOAD, BenchSettings, measure
+from bench.measurement import (
+    ALONE,
+    DIRECTIONS,
+    EDITING,
+    FULLSIZE,
+    METHODS,
+    NAMES,
+    OVERLOAD,
+    BenchSettings,
+    measure,
+)
 
 WORK = Path("out/fullsize")
 
@@ -46,6 +56,10 @@ def main() -> int:
         from bench import editing_picture
 
         editing_picture.draw_sheet(settings, out / f"{EDITING}.sheet.png")
+    if name == DIRECTIONS:
+        from bench import directions_picture
+
+        directions_picture.draw_sheet(settings, out / f"{DIRECTIONS}.sheet.png")
     print(json.dumps(report))
     return 0
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.directions import choose, correlation, projections
+from bench.finding import choose, correlation, projections
 from relatent.core.directions import Direction
 
 RANDOM = np.random.default_rng(3)

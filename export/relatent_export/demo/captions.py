@@ -19,7 +19,7 @@ from relatent_export.demo.factors import FACTORS
 
 
 @dataclass(frozen=True)
-class FactorLevel:
+class Grade:
     """About where a factor lies, and how people say it.
 
     Attributes:
@@ -40,13 +40,13 @@ class FactorLevel:
         return (*self.before, *self.having, *self.after)
 
 
-def _hues(what: str, places: tuple[str, ...]) -> tuple[FactorLevel, ...]:
+def _hues(what: str, places: tuple[str, ...]) -> tuple[Grade, ...]:
     """Levels of a hue; {} of a place becomes the colour, with its article."""
     colours = {"orange": -0.93, "yellow": -0.73, "green": -0.33, "cyan": 0.03, "blue": 0.4, "purple": 0.73}
     levels = []
     for colour, value in {**colours, "pink": 0.97}.items():
         thing = f"{_article(colour)} {colour} {what}"
-        levels.append(FactorLevel(value, (), (thing,), tuple(place.format(thing) for place in places)))
+        levels.append(Grade(value, (), (thing,), tuple(place.format(thing) for place in places)))
     return tuple(levels)
 
 
@@ -54,67 +54,63 @@ def _article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
 
 
-LEVELS: Mapping[str, tuple[FactorLevel, ...]] = {
+LEVELS: Mapping[str, tuple[Grade, ...]] = {
     "yaw": (
-        FactorLevel(-1, after=("looking left", "looking to the left", "turned to the left", "facing left")),
-        FactorLevel(
-            1, after=("looking right", "looking to the right", "turned to the right", "facing right")
-        ),
+        Grade(-1, after=("looking left", "looking to the left", "turned to the left", "facing left")),
+        Grade(1, after=("looking right", "looking to the right", "turned to the right", "facing right")),
     ),
     "pitch": (
-        FactorLevel(-1, after=("looking up", "looking upwards", "with the head raised", "facing up")),
-        FactorLevel(1, after=("looking down", "looking downwards", "with the head lowered", "facing down")),
+        Grade(-1, after=("looking up", "looking upwards", "with the head raised", "facing up")),
+        Grade(1, after=("looking down", "looking downwards", "with the head lowered", "facing down")),
     ),
     "smile": (
-        FactorLevel(-1, ("sad", "unhappy", "frowning", "gloomy"), ("a frown", "a sad face"), ("who is sad",)),
-        FactorLevel(
-            1, ("smiling", "happy", "cheerful", "joyful"), ("a smile", "a happy face"), ("who smiles",)
-        ),
+        Grade(-1, ("sad", "unhappy", "frowning", "gloomy"), ("a frown", "a sad face"), ("who is sad",)),
+        Grade(1, ("smiling", "happy", "cheerful", "joyful"), ("a smile", "a happy face"), ("who smiles",)),
     ),
     "mouth_open": (
-        FactorLevel(-1, (), ("a closed mouth", "the mouth closed", "closed lips"), ("with the mouth shut",)),
-        FactorLevel(1, (), ("an open mouth", "the mouth open", "parted lips"), ("with the mouth wide open",)),
+        Grade(-1, (), ("a closed mouth", "the mouth closed", "closed lips"), ("with the mouth shut",)),
+        Grade(1, (), ("an open mouth", "the mouth open", "parted lips"), ("with the mouth wide open",)),
     ),
     "eye_open": (
-        FactorLevel(-1, ("sleepy", "squinting"), ("closed eyes", "narrow eyes", "the eyes closed")),
-        FactorLevel(1, ("wide-eyed",), ("open eyes", "wide eyes", "the eyes wide open")),
+        Grade(-1, ("sleepy", "squinting"), ("closed eyes", "narrow eyes", "the eyes closed")),
+        Grade(1, ("wide-eyed",), ("open eyes", "wide eyes", "the eyes wide open")),
     ),
     "brow": (
-        FactorLevel(-1, ("angry", "grim"), ("lowered brows", "lowered eyebrows", "low eyebrows")),
-        FactorLevel(1, ("surprised",), ("raised brows", "raised eyebrows", "high eyebrows")),
+        Grade(-1, ("angry", "grim"), ("lowered brows", "lowered eyebrows", "low eyebrows")),
+        Grade(1, ("surprised",), ("raised brows", "raised eyebrows", "high eyebrows")),
     ),
     "glasses": (
-        FactorLevel(-1, after=("without glasses", "without spectacles", "wearing no glasses")),
-        FactorLevel(1, (), ("glasses", "spectacles", "eyeglasses"), ("wearing glasses", "in glasses")),
+        Grade(-1, after=("without glasses", "without spectacles", "wearing no glasses")),
+        Grade(1, (), ("glasses", "spectacles", "eyeglasses"), ("wearing glasses", "in glasses")),
     ),
     "hair_length": (
-        FactorLevel(-1, ("short-haired",), ("short hair", "a short haircut"), ("whose hair is short",)),
-        FactorLevel(1, ("long-haired",), ("long hair", "very long hair"), ("whose hair is long",)),
+        Grade(-1, ("short-haired",), ("short hair", "a short haircut"), ("whose hair is short",)),
+        Grade(1, ("long-haired",), ("long hair", "very long hair"), ("whose hair is long",)),
     ),
     "hair_tone": (
-        FactorLevel(-1, ("dark-haired", "black-haired"), ("dark hair", "black hair", "brown hair")),
-        FactorLevel(1, ("blond", "blonde", "fair-haired"), ("blond hair", "light hair", "fair hair")),
+        Grade(-1, ("dark-haired", "black-haired"), ("dark hair", "black hair", "brown hair")),
+        Grade(1, ("blond", "blonde", "fair-haired"), ("blond hair", "light hair", "fair hair")),
     ),
     "skin": (
-        FactorLevel(-1, ("dark-skinned",), ("dark skin", "brown skin", "a dark complexion")),
-        FactorLevel(1, ("pale", "light-skinned"), ("pale skin", "light skin", "a fair complexion")),
+        Grade(-1, ("dark-skinned",), ("dark skin", "brown skin", "a dark complexion")),
+        Grade(1, ("pale", "light-skinned"), ("pale skin", "light skin", "a fair complexion")),
     ),
     "age": (
-        FactorLevel(-1, ("young", "youthful"), ("smooth skin", "no wrinkles"), ("in the twenties",)),
-        FactorLevel(1, ("old", "elderly", "aged"), ("wrinkles", "a wrinkled face"), ("of great age",)),
+        Grade(-1, ("young", "youthful"), ("smooth skin", "no wrinkles"), ("in the twenties",)),
+        Grade(1, ("old", "elderly", "aged"), ("wrinkles", "a wrinkled face"), ("of great age",)),
     ),
     "width": (
-        FactorLevel(-1, ("thin", "slim"), ("a narrow face", "a thin face", "a slim face")),
-        FactorLevel(1, ("chubby", "round-faced"), ("a wide face", "a round face", "a broad face")),
+        Grade(-1, ("thin", "slim"), ("a narrow face", "a thin face", "a slim face")),
+        Grade(1, ("chubby", "round-faced"), ("a wide face", "a round face", "a broad face")),
     ),
     "light": (
-        FactorLevel(-1, after=("lit from the left", "with light from the left")),
-        FactorLevel(1, after=("lit from the right", "with light from the right")),
+        Grade(-1, after=("lit from the left", "with light from the left")),
+        Grade(1, after=("lit from the right", "with light from the right")),
     ),
     "background_hue": _hues("background", ("in front of {}", "against {}", "before {}", "on {}")),
     "background_value": (
-        FactorLevel(-1, (), ("a dark background",), ("in front of a dark background", "in the dark")),
-        FactorLevel(1, (), ("a bright background", "a light background"), ("before a bright background",)),
+        Grade(-1, (), ("a dark background",), ("in front of a dark background", "in the dark")),
+        Grade(1, (), ("a bright background", "a light background"), ("before a bright background",)),
     ),
     "shirt_hue": _hues("shirt", ("in {}", "wearing {}", "who wears {}")),
 }
@@ -197,7 +193,7 @@ def caption(factors: Sequence[float], random: Random) -> Caption:
     return Caption(say([LEVELS[name][level] for name, level in named.items()], random), named)
 
 
-def say(levels: Sequence[FactorLevel], random: Random) -> str:
+def say(levels: Sequence[Grade], random: Random) -> str:
     """A text that says some levels, and nothing else."""
     before, having, after = list[str](), list[str](), list[str]()
     for level in levels:
