@@ -62,7 +62,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FOLDER",
         help="keep what is read or trained, for a run that goes on after another",
     )
-    fit.add_argument("--previews", type=Path, metavar="FOLDER", help="write a picture of what each does")
+    fit.add_argument(
+        "--previews", type=Path, metavar="FOLDER", help="write what each does: pictures and plots"
+    )
 
 
 def run(options: argparse.Namespace) -> Iterator[str]:

@@ -85,6 +85,11 @@ class Ruler:
         others = np.delete(np.abs(changes) / self._widths, place, axis=1)
         return 100 * float(others.mean()) if others.size else 0.0
 
+    def mean_shares(self, direction: Direction, strength: float) -> NDArray[np.float64]:
+        """How far a strength changes each attribute on average, in shares of their ranges, [A]."""
+        changes: NDArray[np.float64] = self._change(direction, strength).mean(0) / self._widths
+        return changes
+
     def _change(self, direction: Direction, strength: float) -> Floats:
         return self._readings(self.move(direction, float(strength), self.points)) - self._before
 

@@ -16,6 +16,7 @@ from relatent_export.directions.controls import Floats, measure_controls, measur
 from relatent_export.directions.finders.finder import Finder, FinderInput, FoundDirection, Need
 from relatent_export.directions.labels import Labelled, read_by_hand, read_by_network
 from relatent_export.directions.measuring import Ruler
+from relatent_export.directions.plots import save_plot
 from relatent_export.directions.points import draw_points
 from relatent_export.directions.previews import save_preview
 from relatent_export.directions.wanted import SEED, Wanted
@@ -58,6 +59,8 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         path = wanted.previews / f"{each.direction.name}.png"
         as_told = each.direction.name in told
         save_preview(each.direction, networks.generator, path, each.move, as_told=as_told)
+        if ruler is not None and each.direction.calibration:
+            save_plot(each.direction, replace(ruler, move=each.move), path.with_suffix(".plot.png"))
     if asked.space is Space.STYLE:
         add_styles(folder, networks)
     put_directions(folder, [each.direction for each in found], _graphs(found))

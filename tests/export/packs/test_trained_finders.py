@@ -40,7 +40,7 @@ def test_walks_keep_their_units_and_their_ranges_in_every_pack(packs: Path, pack
     assert (rotate.min_strength, rotate.max_strength) == (-45.0, 45.0)
     assert (rotate.method, rotate.seed, rotate.samples) == ("walk", 0, 8)
     assert bool(rotate.calibration) is bool(rotate.attribute) is (pack == "small")
-    assert {path.stem for path in previews.iterdir()} == {
+    assert {path.name.split(".")[0] for path in previews.iterdir()} == {
         name for name, each in found.items() if each.method == "walk"
     }
 
