@@ -16,6 +16,7 @@ from bench.measurement import (
     METHODS,
     NAMES,
     OVERLOAD,
+    TEXTS,
     BenchSettings,
     measure,
 )
@@ -56,6 +57,10 @@ def main() -> int:
         from bench import editing_picture
 
         editing_picture.draw_sheet(settings, out / f"{EDITING}.sheet.png")
+    if name == TEXTS:
+        from bench import texts_picture
+
+        texts_picture.draw_sheet(settings, out / f"{TEXTS}.sheet.png")
     if name == DIRECTIONS:
         from bench import directions_picture
 

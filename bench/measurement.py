@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.facts import environment
 from bench.timing import seconds
+from relatent.core.graphs import graph_name
 from relatent.core.pack import file_digest
 
 NAMES = ("step", "overhead", "batching", "start", "coordinates", "invariance")
@@ -29,6 +30,8 @@ WALKS = "walks"
 """Walks, linear and not, which are trained first: it takes some minutes."""
 TEXTS = "texts"
 """Edits by texts; a mapper is trained for each."""
+OF_TEXTS = ("synthesize_style", "text", "refine_text")
+"""The roles of the graphs that are for texts alone."""
 ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS)
 """More, recorded each by itself."""
 
@@ -57,7 +60,8 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
 
     Returns:
         The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it
-        was measured with; of `methods` those of all, `graphs_sha256`), `quick`, `seconds` it took and
+        was measured with; of `methods` those of all but texts', and of `texts` these, `graphs_sha256`), `quick`,
+        `seconds` it took and
         `environment`.
     """
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
@@ -66,9 +70,14 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
     taken = seconds(lambda: report.update(run(settings)))
     refine = settings.repository / f"{settings.pack}_refine" / "1" / "model.onnx"
     report |= {"seconds": round(taken, 1), "environment": facts, "refine_sha256": file_digest(refine)}
-    if name == METHODS:
-        graphs = settings.repository.glob(f"{settings.pack}_*/1/model.onnx")
-        report["graphs_sha256"] = {path.parents[1].name: file_digest(path) for path in sorted(graphs)}
+    if name in (METHODS, TEXTS):
+        of_texts = {graph_name(settings.pack, role) for role in OF_TEXTS}
+        graphs = sorted(settings.repository.glob(f"{settings.pack}_*/1/model.onnx"))
+        report["graphs_sha256"] = {
+            path.parents[1].name: file_digest(path)
+            for path in graphs
+            if (path.parents[1].name in of_texts) is (name == TEXTS)
+        }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
     return report

@@ -70,6 +70,11 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     }
 
 
+def reconstructing(pack: Pack) -> list[Method]:
+    """The methods that want nothing but images."""
+    return [method for method in pack.methods.values() if not method.takes_text]
+
+
 async def _through_the_service(
     settings: BenchSettings, pack: Pack, evaluation: Evaluation, *, quick: bool
 ) -> dict[str, Any]:
@@ -78,7 +83,7 @@ async def _through_the_service(
         served(settings, max_inflight=2 * CALLERS) as service,
         AsyncClient(service.address, timeout=_TIMEOUT, max_message_bytes=256 << 20) as client,
     ):
-        for method in pack.methods.values():
+        for method in reconstructing(pack):
             steps = min(method.default_steps, 4) if quick else method.default_steps
             inverted = await _invert(client, method, evaluation.images, steps)
             images_of = _synthesized(client, pack, asyncio.get_running_loop())

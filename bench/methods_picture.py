@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from bench.drawings import HeldOut
 from bench.graphs import Graphs
 from bench.measurement import BenchSettings
+from bench.methods import reconstructing
 from relatent.core.pack import read_pack
 from relatent_export.analysis.evaluation import Evaluation, invert
 from relatent_export.demo.pictures import save_sheet
@@ -45,7 +46,7 @@ def draw_sheet(settings: BenchSettings, path: Path) -> None:
     graphs, images = Graphs(pack, settings.repository), HeldOut.first(_SHOWN).images
     evaluation = Evaluation(graphs, load_networks(folder), images, (), None, {})
     rows = [list(images)]
-    for method in pack.methods.values():
+    for method in reconstructing(pack):
         steps = min(method.default_steps, 4) if settings.quick else None
         rows.append(list(evaluation.images_of(invert(graphs, method, images, steps).codes)))
     beside = [np.concatenate([*row], axis=1) for row in rows]

@@ -54,6 +54,8 @@ NAME = r"[a-z][a-z0-9_]*"
 """What packs, methods and graphs' roles may be called."""
 OWN_INPUTS = ("target", "learning_rate", "steps")
 """What every refinement graph takes besides its state and weights."""
+TEXT_INPUT = "text"
+"""The further input of a method that says how far, and where, an image's vector is to be moved: float32 [E]."""
 
 
 class StartRule(StrEnum):
@@ -149,6 +151,11 @@ class Method:
         return max(
             (tensor.shape[0] for tensor in self.state.values() if tensor.initial is Initial.CODES), default=1
         )
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether it makes images what a text says, in place of what they are."""
+        return TEXT_INPUT in self.inputs
 
     @property
     def default_start(self) -> StartRule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.measurement import NAMES
+from bench.measurement import NAMES, OF_TEXTS
 from relatent.core.pack import file_digest, read_pack
 from scripts.figures import STEP_BAR
 
@@ -77,7 +77,9 @@ def test_methods_were_measured_with_the_graphs_that_are_committed() -> None:
     digests = {
         path.parents[1].name: file_digest(path) for path in ROOT.glob("model_repository/demo_*/1/model.onnx")
     }
-    assert METHODS["graphs_sha256"] == digests
+    of_texts = MEASURED["texts"]["graphs_sha256"]
+    assert of_texts.keys() == {f"demo_{role}" for role in OF_TEXTS}
+    assert {**METHODS["graphs_sha256"], **of_texts} == digests
 
 
 def test_a_feature_offset_cuts_the_error_eightfold_and_edits_as_well_by_both_networks() -> None:
@@ -155,3 +157,33 @@ def test_directions_that_hold_the_others_leak_least_by_both_networks() -> None:
         leaks = {name: row[reader] for name, row in measured["finders"].items()}
         assert sorted(leaks, key=lambda name: leaks[name])[:2] == ["jacobian", "boundary"]
     assert measured["finders"]["jacobian"]["correlation"] > 0.85
+
+
+def test_texts_move_nine_drawings_of_ten_as_they_say_each_of_three_ways_by_both_networks() -> None:
+    measured = MEASURED["texts"]
+    assert not measured["quick"]
+    assert measured["ways"].keys() == {"global", "optimise", "mapper"}
+    for way in measured["ways"].values():
+        assert len(way["texts"]) == 10
+        assert min(way["right"], way["judge_right"]) >= 0.9
+        assert max(way["leak"], way["judge_leak"]) < 5
+
+
+def test_where_a_text_misses_its_goal_the_page_names_it() -> None:
+    page = (ROOT / "docs/text.md").read_text()
+    missed = {
+        text
+        for way in MEASURED["texts"]["ways"].values()
+        for text, row in way["texts"].items()
+        if min(row["right"], row["judge_right"]) < 0.9
+    }
+    assert {text for text in missed if f'"{text}"' not in page} == set()
+
+
+def test_small_steps_go_further_than_straight_walks_within_their_reach_and_the_page_says_where_not() -> None:
+    mean = MEASURED["walks"]["mean"]
+    assert not MEASURED["walks"]["quick"]
+    assert mean["non_linear"]["went"]["1"] > mean["linear"]["went"]["1"]
+    assert mean["non_linear"]["error"]["1"] < mean["linear"]["error"]["1"]
+    worse = mean["non_linear"]["error"]["2"] > mean["linear"]["error"]["2"]
+    assert worse == ("worse beyond" in (ROOT / "docs/directions.md").read_text())

@@ -22,6 +22,13 @@ STEPS = 13
 """More than a call of the graph does, and not a multiple of it."""
 
 
+def asked(method: str) -> relatent.InvertOptions:
+    """The method, and a text where it takes one."""
+    if PACK.methods[method].takes_text:
+        return relatent.InvertOptions(method=method, text="an old person with glasses")
+    return relatent.InvertOptions(method=method)
+
+
 def mask(side: int = 64) -> NDArray[np.uint8]:
     """The left half counts."""
     half = np.zeros((side, side, 3), np.uint8)
@@ -40,7 +47,7 @@ def test_it_descends_in_its_own_space_and_the_best_code_is_the_answer(
     client: relatent.Client, method: str
 ) -> None:
     reports: list[relatent.Progress] = []
-    found = client.invert(DRAWINGS[0], method=method, steps=STEPS, progress=reports.append)
+    found = client.invert(DRAWINGS[0], **asked(method), steps=STEPS, progress=reports.append)
     assert (found.method, found.steps) == (method, STEPS)
     assert found.latent.space is PACK.methods[method].space
     assert min(found.losses) < 0.9 * found.losses[0]
@@ -62,10 +69,10 @@ async def test_requests_of_other_weights_and_masks_share_its_batches_and_change_
     demo: ServiceProcess, method: str
 ) -> None:
     options = [
-        relatent.InvertOptions(method=method, steps=STEPS),
-        relatent.InvertOptions(method=method, steps=STEPS, weights={"pixel": 3.0}),
-        relatent.InvertOptions(method=method, steps=STEPS, mask=mask()),
-        relatent.InvertOptions(method=method, steps=STEPS - 4, learning_rate=3e-4),
+        relatent.InvertOptions(**asked(method), steps=STEPS),
+        relatent.InvertOptions(**asked(method), steps=STEPS, weights={"pixel": 3.0}),
+        relatent.InvertOptions(**asked(method), steps=STEPS, mask=mask()),
+        relatent.InvertOptions(**asked(method), steps=STEPS - 4, learning_rate=3e-4),
     ]
     async with relatent.AsyncClient(demo.address, timeout=120) as client:
         alone = [
@@ -78,14 +85,14 @@ async def test_requests_of_other_weights_and_masks_share_its_batches_and_change_
         same(one, other)
 
 
-@pytest.mark.parametrize("method", REFINING)
+@pytest.mark.parametrize("method", [name for name in REFINING if not PACK.methods[name].takes_text])
 def test_what_the_mask_leaves_out_does_not_count(client: relatent.Client, method: str) -> None:
-    drawing = client.invert(DRAWINGS[1], method=method, steps=0, start="mean").reconstruction.array
+    drawing = client.invert(DRAWINGS[1], **asked(method), steps=0, start="mean").reconstruction.array
     spoilt = drawing.copy()
     spoilt[:, 32:] = 255 - spoilt[:, 32:]
     one, other = (
         client.invert(
-            image, method=method, steps=STEPS, start="mean", mask=mask(), weights={"perceptual": 0.0}
+            image, **asked(method), steps=STEPS, start="mean", mask=mask(), weights={"perceptual": 0.0}
         )
         for image in (drawing, spoilt)
     )
@@ -102,7 +109,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_been_interrupted(
         if report.checkpoint is not None and 0 < report.steps < STEPS:
             kept.append(report.checkpoint)
 
-    whole = client.invert(DRAWINGS[2], method=method, steps=STEPS, progress=keep)
+    whole = client.invert(DRAWINGS[2], **asked(method), steps=STEPS, progress=keep)
     checkpoint = relatent.Checkpoint.from_bytes(kept[-1].to_bytes())
     resumed = client.invert(DRAWINGS[2], start=checkpoint, steps=STEPS)
     assert resumed.method == method
@@ -115,12 +122,14 @@ def test_budgets_deadlines_and_plateaus_end_it_with_the_best_so_far(
     client: relatent.Client, method: str
 ) -> None:
     ended = {
-        "time_budget": client.invert(DRAWINGS[3], method=method, steps=2000, time_budget=0.4),
-        "deadline": client.invert(DRAWINGS[3], method=method, steps=2000, best_at_deadline=True, timeout=2.0),
-        "plateau": client.invert(
-            DRAWINGS[3], method=method, steps=2000, plateau=relatent.Plateau(5, 0.999), timeout=60
+        "time_budget": client.invert(DRAWINGS[3], **asked(method), steps=2000, time_budget=0.4),
+        "deadline": client.invert(
+            DRAWINGS[3], **asked(method), steps=2000, best_at_deadline=True, timeout=2.0
         ),
-        "target_loss": client.invert(DRAWINGS[3], method=method, steps=2000, target_loss=1.0),
+        "plateau": client.invert(
+            DRAWINGS[3], **asked(method), steps=2000, plateau=relatent.Plateau(5, 0.999), timeout=60
+        ),
+        "target_loss": client.invert(DRAWINGS[3], **asked(method), steps=2000, target_loss=1.0),
     }
     for reason, found in ended.items():
         assert found.stop_reason.value == reason
@@ -131,7 +140,7 @@ def test_budgets_deadlines_and_plateaus_end_it_with_the_best_so_far(
 def test_its_codes_are_kept_in_files_and_edited_like_any_other(
     client: relatent.Client, method: str, tmp_path: Path
 ) -> None:
-    found = client.invert(DRAWINGS[4], method=method, steps=0)
+    found = client.invert(DRAWINGS[4], **asked(method), steps=0)
     found.latent.save(tmp_path / "code.safetensors")
     latent = relatent.LatentCode.load(tmp_path / "code.safetensors")
     strip = client.edit(latent, [relatent.Move("hair_tone", [-2.0, 0.0, 2.0])]).images
@@ -156,7 +165,7 @@ def test_its_codes_are_kept_in_files_and_edited_like_any_other(
 
 @pytest.mark.parametrize("method", PACK.methods)
 def test_an_image_is_inverted_by_it_and_edited_in_one_call(client: relatent.Client, method: str) -> None:
-    options = relatent.InvertOptions(method=method, steps=0)
+    options = relatent.InvertOptions(**asked(method), steps=0)
     edit = client.edit(DRAWINGS[4], [relatent.Move("hair_tone", 1.0)], invert=options)
     assert edit.inversion is not None
     assert edit.inversion.method == method
@@ -240,7 +249,7 @@ def test_a_code_with_a_part_amiss_is_refused_by_its_field(client: relatent.Clien
 async def test_a_triton_killed_amid_refinements_of_every_method_loses_none(demo: ServiceProcess) -> None:
     async with relatent.AsyncClient(demo.address, timeout=240) as client:
         undisturbed = {
-            method: await client.invert(DRAWINGS[5], method=method, steps=3 * STEPS) for method in REFINING
+            method: await client.invert(DRAWINGS[5], **asked(method), steps=3 * STEPS) for method in REFINING
         }
         started = {method: asyncio.Event() for method in REFINING}
 
@@ -249,7 +258,7 @@ async def test_a_triton_killed_amid_refinements_of_every_method_loses_none(demo:
                 if report.steps:
                     started[method].set()
 
-            return await client.invert(DRAWINGS[5], method=method, steps=3 * STEPS, progress=note)
+            return await client.invert(DRAWINGS[5], **asked(method), steps=3 * STEPS, progress=note)
 
         work = [asyncio.create_task(invert(method)) for method in REFINING]
         await asyncio.gather(*(event.wait() for event in list(started.values())[:4]))

@@ -37,7 +37,7 @@ def evaluate(
         exported: the pack's graphs.
         networks: its networks.
         images: a folder of pictures, cropped to squares as the service does.
-        methods: by name; all of the pack's if left out.
+        methods: by name; all of the pack's but those that take a text if left out.
         into: gets `evaluation.json`, `time.png` and `editability.png`.
         judge: another reader of attributes, for packs that have one beside them.
 
@@ -49,13 +49,14 @@ def evaluate(
         OSError: a file cannot be read or written.
     """
     pack = exported.pack
-    if unknown := [name for name in methods if name not in pack.methods]:
-        raise ValueError(f"--methods: expected some of {', '.join(pack.methods)}, got {unknown[0]!r}")
+    known = [name for name, method in pack.methods.items() if not method.takes_text]
+    if unknown := [name for name in methods if name not in known]:
+        raise ValueError(f"--methods: expected some of {', '.join(known)}, got {unknown[0]!r}")
     pictures = _read(images, pack.resolution)
     evaluation = _evaluation(exported, networks, pictures, judge)
     found = {
         name: evaluation.figures(pack.methods[name], invert(exported, pack.methods[name], pictures))
-        for name in methods or pack.methods
+        for name in methods or known
     }
     into.mkdir(parents=True, exist_ok=True)
     with whole_file(into / "evaluation.json") as partial:

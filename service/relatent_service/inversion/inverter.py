@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relatent.core.codes import Codes
 from relatent.core.graphs import Role
-from relatent.core.methods import Method, StartRule
+from relatent.core.methods import TEXT_INPUT, Method, StartRule
 from relatent.core.noise import noise
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
@@ -22,7 +22,7 @@ from relatent.core.text import AIM
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.engine.models import Models
 from relatent_service.inversion.finish import finish
-from relatent_service.inversion.job import TEXT_INPUT, Job, Plan
+from relatent_service.inversion.job import Job, Plan
 from relatent_service.inversion.lockstep import Lockstep
 from relatent_service.inversion.plausibility import Implausible, Plausibility, image_plausibility
 from relatent_service.inversion.refinement import Refinement, SavedState, starting_at

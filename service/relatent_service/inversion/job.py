@@ -25,9 +25,6 @@ Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-TEXT_INPUT = "text"
-"""The further input of a method that says where the image shall be embedded from where it is, float32 [E]."""
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -19,7 +19,7 @@ from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.catalog import ServedPacks, find_method, shown
 from relatent_service.errors import Diverged, InvalidField, OutOfDomain
 from relatent_service.images.codec import Encoded, Format
-from relatent_service.inversion.job import TEXT_INPUT, Plan
+from relatent_service.inversion.job import Plan
 from relatent_service.inversion.plausibility import Implausible
 from relatent_service.inversion.refinement import LossNotFinite, SavedState
 from relatent_service.rpc.reading.refining import read_learning_rate, read_rules, read_weights
@@ -257,7 +257,7 @@ def _read_texts(
     pack: Pack, method: Method, refinement: inversion_pb2.Refinement, field: str
 ) -> tuple[Tokens, Tokens] | None:
     """What the image shows, and what it shall show."""
-    if TEXT_INPUT in method.inputs:
+    if method.takes_text:
         model = text_model(pack, f"{field}.text")
         return read_change(model, refinement.neutral, refinement.text, f"{field}.neutral", f"{field}.text")
     for name in ("text", "neutral"):
