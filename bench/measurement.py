@@ -59,10 +59,9 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
     """Run a measurement and write `NAME.json`.
 
     Returns:
-        The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it
-        was measured with; of `methods` those of all but texts', and of `texts` these, `graphs_sha256`), `quick`,
-        `seconds` it took and
-        `environment`.
+        The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it was
+        measured with; of `methods` those of all but texts' graphs, and of `texts` these, `graphs_sha256`),
+        `quick`, `seconds` it took and `environment`.
     """
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
     facts = environment()

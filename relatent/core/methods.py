@@ -55,7 +55,7 @@ NAME = r"[a-z][a-z0-9_]*"
 OWN_INPUTS = ("target", "learning_rate", "steps")
 """What every refinement graph takes besides its state and weights."""
 TEXT_INPUT = "text"
-"""The further input of a method that says how far, and where, an image's vector is to be moved: float32 [E]."""
+"""The further input of a method that says how an image's vector is to be moved, float32 [E]."""
 
 
 class StartRule(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,11 +23,10 @@ STEPS = 13
 """More than a call of the graph does, and not a multiple of it."""
 
 
-def asked(method: str) -> relatent.InvertOptions:
-    """The method, and a text where it takes one."""
-    if PACK.methods[method].takes_text:
-        return relatent.InvertOptions(method=method, text="an old person with glasses")
-    return relatent.InvertOptions(method=method)
+def asked(method: str) -> Any:
+    """Options: the method, and a text where it takes one."""
+    text = {"text": "an old person with glasses"} if PACK.methods[method].takes_text else {}
+    return {"method": method, **text}
 
 
 def mask(side: int = 64) -> NDArray[np.uint8]:
@@ -69,10 +69,10 @@ async def test_requests_of_other_weights_and_masks_share_its_batches_and_change_
     demo: ServiceProcess, method: str
 ) -> None:
     options = [
-        relatent.InvertOptions(**asked(method), steps=STEPS),
-        relatent.InvertOptions(**asked(method), steps=STEPS, weights={"pixel": 3.0}),
-        relatent.InvertOptions(**asked(method), steps=STEPS, mask=mask()),
-        relatent.InvertOptions(**asked(method), steps=STEPS - 4, learning_rate=3e-4),
+        dict(**asked(method), steps=STEPS),
+        dict(**asked(method), steps=STEPS, weights={"pixel": 3.0}),
+        dict(**asked(method), steps=STEPS, mask=mask()),
+        dict(**asked(method), steps=STEPS - 4, learning_rate=3e-4),
     ]
     async with relatent.AsyncClient(demo.address, timeout=120) as client:
         alone = [
@@ -165,7 +165,7 @@ def test_its_codes_are_kept_in_files_and_edited_like_any_other(
 
 @pytest.mark.parametrize("method", PACK.methods)
 def test_an_image_is_inverted_by_it_and_edited_in_one_call(client: relatent.Client, method: str) -> None:
-    options = relatent.InvertOptions(**asked(method), steps=0)
+    options: Any = {**asked(method), "steps": 0}
     edit = client.edit(DRAWINGS[4], [relatent.Move("hair_tone", 1.0)], invert=options)
     assert edit.inversion is not None
     assert edit.inversion.method == method
