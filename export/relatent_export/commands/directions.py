@@ -96,6 +96,8 @@ def run(options: argparse.Namespace) -> Iterator[str]:
     scales = {attribute.name: attribute.scale for attribute in read_pack(options.pack).attributes}
     for direction in found:
         yield _told(direction, scales.get(direction.attribute, 1.0))
+    if any(direction.learned or direction.space is Space.STYLE for direction in found):
+        yield f"{options.pack}: its graphs are to be exported anew: relatent-export repository {options.pack}"
     yield f"{options.pack}: a service that has it must be started again"
 
 

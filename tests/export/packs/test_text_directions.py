@@ -267,3 +267,13 @@ def test_channels_want_an_attribute_network_that_gradients_go_through(
     assert "bare: expected a pack that has an attribute network of its own for style_space" in said
     found = fit(worded / "bare", *TEXT).directions[f"{SLUG}_text"]
     assert found.attribute == "glasses"
+
+
+def test_it_says_that_graphs_are_to_be_exported_where_there_are_more(
+    worded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = worded / "bare"
+    for words, more in ((["--method", "pca", "--samples", "64", "--count", "1"], False), (list(TEXT), True)):
+        assert main(["directions", "fit", str(pack), *words]) == 0
+        said = f"{pack}: its graphs are to be exported anew: relatent-export repository {pack}"
+        assert (said in capsys.readouterr().out.splitlines()) is more
