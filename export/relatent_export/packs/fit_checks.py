@@ -10,7 +10,6 @@ from relatent.core.spaces import Space
 from relatent_export.directions.finders.finder import Finder, Need
 from relatent_export.directions.finders.registry import FINDERS
 from relatent_export.directions.wanted import Wanted
-from relatent_export.nets.networks import Networks
 
 _ANYWHERE = ", ".join(name for name, each in FINDERS.items() if each.need in (Need.NOTHING, Need.IMAGE))
 """The finders that every pack can use."""
@@ -51,19 +50,6 @@ def check_asked(folder: Path, wanted: Wanted, pack: Pack) -> FitTask:
     _check_pack(folder, wanted, finder, pack)
     _check_options(wanted, finder)
     return FitTask(finder, space, layers, finder.samples if wanted.samples is None else wanted.samples)
-
-
-def check_networks(folder: Path, wanted: Wanted, finder: Finder, networks: Networks) -> None:
-    """Check that a pack's networks allow it.
-
-    Raises:
-        ValueError: no gradients go through its attribute network.
-    """
-    if finder.need is Need.GRADIENT and networks.attributes is None:
-        raise ValueError(
-            f"{folder}: expected a pack that has an attribute network of its own for {wanted.method}: no "
-            "gradients go through graphs in ONNX"
-        )
 
 
 def _layers(wanted: Wanted, finder: Finder, space: Space, pack: Pack) -> range:

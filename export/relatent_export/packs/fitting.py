@@ -23,7 +23,7 @@ from relatent_export.directions.wanted import SEED, Wanted
 from relatent_export.nets.networks import Networks, encode
 from relatent_export.nets.pixels import to_float
 from relatent_export.packs.directions import put_directions
-from relatent_export.packs.fit_checks import FitTask, check_asked, check_networks
+from relatent_export.packs.fit_checks import FitTask, check_asked
 from relatent_export.packs.moves import move_file, move_graph
 from relatent_export.packs.styles import add_styles
 from relatent_export.packs.weights import load_networks
@@ -47,10 +47,9 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     pack = read_pack(folder)
     asked = check_asked(folder, wanted, pack)
     networks = load_networks(folder, pack.compare_size)
-    check_networks(folder, wanted, asked.finder, networks)
-    found = [_stated(each, asked, wanted, pack) for each in _find(networks, pack, asked, wanted)]
+    attributes = measure_ranges(networks, pack.attributes) if pack.attributes else ()
+    found = [_stated(each, asked, wanted, pack) for each in _find(networks, attributes, pack, asked, wanted)]
     told = {each.direction.name for each in found if each.tells_range}
-    attributes = _attributes(networks, pack)
     ruler = ruler_of(networks, attributes, asked.space) if attributes else None
     bar = progress(found, "measuring", unit="direction", leave=False)
     found = [replace(each, direction=_measured(each, asked.finder, ruler)) for each in bar]
@@ -67,13 +66,13 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
     return [each.direction for each in found]
 
 
-def _find(networks: Networks, pack: Pack, asked: FitTask, wanted: Wanted) -> list[FoundDirection]:
-    finder = asked.finder
-    attributes, controls, labelled = _attributes(networks, pack), pack.controls, None
+def _find(
+    networks: Networks, attributes: tuple[Attribute, ...], pack: Pack, asked: FitTask, wanted: Wanted
+) -> list[FoundDirection]:
+    finder, controls, labelled = asked.finder, pack.controls, None
     if finder.need is Need.CONTROLS and controls is None:
         # The pack stays without: with controls it would want graphs that nobody has exported.
-        measured = measure_controls(networks, pack.attributes)
-        attributes, controls = measured.attributes, measured.controls
+        controls = measure_controls(networks, attributes).controls
     if finder.need is Need.LABELS:
         labelled = _labelled(networks, attributes, asked, wanted)
     given = FinderInput(
@@ -127,11 +126,6 @@ def _graphs(found: list[FoundDirection]) -> dict[str, bytes]:
         if each.network is not None:
             graphs[move_file(each.direction.name)] = move_graph(each.network, each.direction.vector.shape)
     return graphs
-
-
-def _attributes(networks: Networks, pack: Pack) -> tuple[Attribute, ...]:
-    """The pack's attributes, with ranges."""
-    return measure_ranges(networks, pack.attributes) if pack.attributes else ()
 
 
 def _code(networks: Networks, image: Path) -> Floats:

@@ -259,12 +259,11 @@ def test_a_pack_without_a_pair_is_told_what_it_lacks(
     assert "plain: expected a pack that has an image-text pair (relatent-export text)" in said
 
 
-def test_channels_want_an_attribute_network_that_gradients_go_through(
-    worded: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_channels_are_found_through_an_attribute_network_in_onnx(worded: Path) -> None:
     set_scores(worded / "bare", {"glasses": PROMPT}, codes=1)
-    said = refused(capsys, worded / "bare", "--method", "style_space", "--samples", "64")
-    assert "bare: expected a pack that has an attribute network of its own for style_space" in said
+    found = fit(worded / "bare", "--method", "style_space", "--samples", "64").directions["glasses_style"]
+    assert found.calibration > 0
+    assert np.count_nonzero(found.vector) == 1
     found = fit(worded / "bare", *TEXT).directions[f"{SLUG}_text"]
     assert found.attribute == "glasses"
 

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from relatent.core.directions import Direction
 from relatent.core.spaces import Space
-from relatent_export.directions.controls import readings_of
 from relatent_export.directions.differentiating import mean_derivative
 from relatent_export.directions.finders.finder import FinderInput
 from relatent_export.directions.finders.making import direction_of
+from relatent_export.directions.gradients import differentiable_reader
 from relatent_export.directions.points import draw_points, synthesis_of
 
 CODES = 32
@@ -64,9 +64,10 @@ def find_channels(given: FinderInput) -> list[Direction]:
 def _gradients(given: FinderInput, points: NDArray[np.float32]) -> NDArray[np.float64]:
     """The mean derivative of readings by styles, [A, S]."""
     synthesis = synthesis_of(given.networks.generator, Space.STYLE)
+    read = differentiable_reader(given.networks)
 
     def outputs(styles: Tensor) -> Tensor:
-        return readings_of(given.networks, synthesis(styles))
+        return read(synthesis(styles))
 
     found = mean_derivative(outputs, torch.from_numpy(points), len(given.attributes), "ranking channels")
     return np.asarray(found[:, 0].numpy(), np.float64)
