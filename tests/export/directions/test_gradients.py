@@ -49,8 +49,5 @@ def test_a_network_of_pytorchs_is_read_as_it_is(small: Networks) -> None:
 
 
 def test_an_operator_without_a_gradient_is_named(small: Networks) -> None:
-    assert onnx.defs.has("Round")
-    with pytest.raises(
-        ValueError, match="expected an operator that gradients are taken through here, got Round"
-    ):
+    with pytest.raises(ValueError, match="operator that gradients are taken through here, got Round"):
         differentiable_reader(replace(small, attributes=None, attribute_graph=graph("Round")))
