@@ -111,7 +111,9 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_been_interrupted(
 
     whole = client.invert(DRAWINGS[2], **asked(method), steps=STEPS, progress=keep)
     checkpoint = relatent.Checkpoint.from_bytes(kept[-1].to_bytes())
-    resumed = client.invert(DRAWINGS[2], start=checkpoint, steps=STEPS)
+    again = asked(method)
+    del again["method"]  # the checkpoint's; image, mask and text are given again
+    resumed = client.invert(DRAWINGS[2], **again, start=checkpoint, steps=STEPS)
     assert resumed.method == method
     same(whole, resumed)
     np.testing.assert_allclose(resumed.latent.values, whole.latent.values, rtol=1e-3, atol=1e-3)

@@ -28,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for words in (
         ["import", str(checkpoint), "--name", "worded", "--into", str(folder / "packs")],
         ["text", pack, str(PAIR)],
-        ["scores", pack, "glasses=a person with glasses", "age=an old person", "--codes", "4"],
+        ["scores", pack, "glasses=a person with glasses", "age=an old person", "--codes", "8"],
         ["directions", "fit", pack, "--method", "text", *prompt],
         ["directions", "fit", pack, "--method", "text_mapper", *prompt, "--samples", "20"],
         ["repository", pack, "--into", str(folder / "model_repository")],
@@ -105,7 +105,7 @@ def test_a_text_score_is_an_attribute_that_exact_edits_reach(
     before = scores(client, client.synthesize([latent])[0].image)["glasses"]
     middle = (described.low + described.high) / 2
     step = 0.2 * (described.high - described.low) * (1 if before < middle else -1)
-    (edited,) = client.edit(latent, [relatent.Reach([relatent.Goal("glasses", by=step)])]).images
+    (edited,) = client.edit(latent, [relatent.Reach([relatent.Goal("glasses", by=step)], hold=[])]).images
     (target,) = edited.targets
     assert target.end is relatent.End.REACHED
     assert scores(client, edited.image)["glasses"] == pytest.approx(before + step, abs=0.02 * abs(step) / 0.2)

@@ -16,7 +16,7 @@ from relatent.core.codes import ORIGIN
 from relatent.core.methods import Initial
 from relatent.core.presets import Preset
 from relatent.core.refinement import answer_of, graph_inputs, initial_state, next_state, state_inputs
-from relatent.core.spaces import PLAIN, CodePart, CodeParts, Space
+from relatent.core.spaces import PLAIN, WITHOUT_CODES, CodePart, CodeParts, Space
 from relatent_export.compile.precision import Precision
 from relatent_export.compile.step import OptimizerStep
 from relatent_export.nets.networks import Networks
@@ -171,8 +171,8 @@ def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(networks: Netw
 
 
 def test_codes_of_a_space_are_described_as_the_graph_takes_them(networks: Networks) -> None:
-    shapes = code_parts(networks, [*METHODS])
-    assert shapes.keys() == set(Space) - {Space.Z, *PLAIN}
+    shapes = code_parts(networks, [*METHODS], [Space.STYLE])
+    assert shapes.keys() == set(Space) - {*WITHOUT_CODES, *PLAIN}
     code = CodePart("float32", (SMALL.layers, SMALL.latent_width))
     assert shapes[Space.FEATURE] == CodeParts(
         "synthesize_feature", {"w": code, "offset": CodePart("float16", (8, 16, 16)), "origin": code}

@@ -27,6 +27,7 @@ from tests.export.running import run
 
 PACK, COMMITTED = ROOT / "packs/demo", ROOT / "model_repository"
 ROLES = ("encode", "map", "synthesize", "refine", "assess", "attributes")
+OF_TEXTS = ("synthesize_style", "text")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def written(exported: Written) -> Path:
 def test_an_export_tells_its_folders_and_draws_no_bar_where_no_terminal_is(exported: Written) -> None:
     assert exported.err == ""
     assert set(exported.out.splitlines()) == {
-        str(exported.folder / f"demo_{role}") for role in (*ROLES, "read")
+        str(exported.folder / f"demo_{role}") for role in (*ROLES, *OF_TEXTS, "read", "read_style")
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from relatent.core.pack import Pack
+from relatent.core.text import AIM
 from relatent.v1 import inversion_pb2 as v1
 from relatent_service.catalog import ServedPacks
 from relatent_service.rpc.reading.options import read_inversion
@@ -41,7 +42,7 @@ async def refused(server: Any, method: str = "text", **fields: Any) -> grpc.RpcE
 def by_hand(prompt: str, neutral: str, steps: int, rate: float = 0.5) -> NDArray[Any]:
     """Where the graph goes from the mean: what is left of the way to the text halves with each step."""
     w = tiny.MEAN.reshape(-1).astype(np.float64)
-    goal = texts.embedded(prompt) - texts.embedded(neutral)
+    goal = AIM * (texts.embedded(prompt) - texts.embedded(neutral))
     for _ in range(steps):
         w[: texts.WIDTH] -= rate * (w[: texts.WIDTH] - goal)
     return w.reshape(tiny.CODE)
