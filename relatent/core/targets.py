@@ -28,8 +28,8 @@ _DAMPING, _LEAST_DAMPING = 3e-3, 1e-3
 """Of the least squares, as a share of the mean squared answer to a step: at first, and at least."""
 _FIRMER, _BOLDER = 4.0, 0.5
 """What the damping is multiplied by after a step that came no nearer, and after one that did (Levenberg 1944,
-Marquardt 1963). Of 384 pairs of changes of drawings that are not the held-out ones 95.8 % arrived so, 95.3 %
-with a constant one."""
+Marquardt 1963). Of 384 pairs of changes of drawings that are not the held-out ones 95.8 % arrived so in eight
+rounds, 95.3 % with a constant one."""
 _TINY = 1e-12
 _PATIENCE = 4
 """Rounds without coming nearer after which a search ends."""

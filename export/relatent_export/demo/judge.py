@@ -20,7 +20,7 @@ from relatent_export.demo.world import Drawings, draw
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.judge import Judge, JudgeConfig
 from relatent_export.nets.pixels import to_float
-from relatent_export.packs.tensors import fitting, load_network, save_network
+from relatent_export.packs.tensors import building_from, load_network, save_network
 from relatent_export.packs.weights import JUDGE
 from relatent_export.writing import whole_file
 
@@ -73,7 +73,7 @@ def load_judge(folder: Path) -> Judge:
     """
     path = folder / JUDGE
     tensors, header = load_network(path)
-    with fitting(path):
+    with building_from(path):
         judge = Judge(JudgeConfig(**header))
         assign(judge, tensors)
     return judge

@@ -29,7 +29,7 @@ def save_network(path: Path, network: nn.Module, header: Header) -> None:
 
 
 @contextmanager
-def fitting(path: Path) -> Iterator[None]:
+def building_from(path: Path) -> Iterator[None]:
     """While a network is built from a file.
 
     Raises:

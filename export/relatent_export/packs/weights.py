@@ -35,7 +35,7 @@ from relatent_export.nets.restyle import ReStyleConfig, ReStyleEncoder
 from relatent_export.nets.stylegan1 import StyleGAN1, StyleGAN1Config
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 from relatent_export.packs.pair import PAIR_FILES, load_pair, pair_files
-from relatent_export.packs.tensors import Header, fitting, load_network, save_network, save_tensors
+from relatent_export.packs.tensors import Header, building_from, load_network, save_network, save_tensors
 from relatent_export.writing import named
 
 GENERATOR = "generator.safetensors"
@@ -198,7 +198,7 @@ def _build(path: Path, kinds: Mapping[str, Callable[[Header], Any]]) -> Any:
     kind = header.pop("kind", next(iter(kinds)))
     if kind not in kinds:
         raise ValueError(f"{path}: kind: expected {' or '.join(map(repr, kinds))}, got {kind!r}")
-    with fitting(path):
+    with building_from(path):
         network = kinds[kind](_ours(kind, header))
         assign(network, tensors)
     return network
@@ -207,7 +207,7 @@ def _build(path: Path, kinds: Mapping[str, Callable[[Header], Any]]) -> Any:
 def _attributes(path: Path, resolution: int) -> tuple[AttributeNetwork, tuple[str, ...]]:
     tensors, stored = load_network(path)
     header = _ours("attributes", stored)
-    with fitting(path):
+    with building_from(path):
         network = AttributeNetwork(len(header["names"]), resolution, header["channels"])
         assign(network, tensors)
         return network, header["names"]
