@@ -38,7 +38,7 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
-        For each finder the means over the factors of `correlation`, `gain`, `leak`, `judge_gain` and
+        By finder, the means over the factors of `correlation`, `gain`, `leak`, `judge_gain` and
         `judge_leak`, the `seconds` that finding took, and all but these for each of the `factors`.
     """
     folder = settings.packs / settings.pack
@@ -61,7 +61,7 @@ def run(settings: BenchSettings) -> dict[str, Any]:
             }
         means = {key: _mean(figures, key) for key in next(iter(figures.values()))}
         report[method] = {**means, "seconds": significant(chosen.seconds), "factors": figures}
-    return {"finders": report, "drawings": len(held.images)}
+    return {**report, "drawings": len(held.images)}
 
 
 def _edits(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.figures import recorded, unmeasured
+from scripts.figures import Report, recorded, unmeasured
 
 
 def texts() -> str:
@@ -46,7 +46,7 @@ def finders() -> str:
     if not (report := recorded("directions")):
         return unmeasured("python -m bench directions")
     rows = ["| Finder | Correlation | Gain (judge) | Leak % (judge) | Seconds |", "|---|---|---|---|---|"]
-    for name, row in report["finders"].items():
+    for name, row in found_by(report).items():
         cells = [
             f"`{name}`",
             f"{row['correlation']:.2f}",
@@ -56,3 +56,8 @@ def finders() -> str:
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def found_by(report: Report) -> Report:
+    """The finders' figures, among all else that a measurement tells."""
+    return {name: row for name, row in report.items() if isinstance(row, dict) and "correlation" in row}

@@ -9,6 +9,7 @@ from bench.measurement import NAMES, OF_TEXTS
 from relatent.core.pack import file_digest, read_pack
 from relatent_export.directions.finders.registry import FINDERS
 from scripts.figures import STEP_BAR
+from scripts.figures_of_directions import found_by
 
 ROOT = Path(__file__).parents[2]
 MEASURED = json.loads((ROOT / "docs/bench.json").read_text())
@@ -155,13 +156,13 @@ def test_directions_that_hold_the_others_leak_least_by_both_networks() -> None:
     assert not measured["quick"]
     assert measured["refine_sha256"] == METHODS["refine_sha256"]
     for reader in ("leak", "judge_leak"):
-        leaks = {name: row[reader] for name, row in measured["finders"].items()}
+        leaks = {name: row[reader] for name, row in found_by(measured).items()}
         assert min(leaks, key=lambda name: leaks[name]) == "jacobian"
         # Those that are told what to move leak less than all that are not.
         told = {"jacobian", "boundary", "style_space", "text"}
         assert max(leaks[name] for name in told) < min(leaks[name] for name in leaks.keys() - told)
-    assert measured["finders"].keys() == FINDERS.keys() - {"text_mapper", "nonlinear_walk"}
-    assert measured["finders"]["jacobian"]["correlation"] > 0.85
+    assert found_by(measured).keys() == FINDERS.keys() - {"text_mapper", "nonlinear_walk"}
+    assert measured["jacobian"]["correlation"] > 0.85
 
 
 def test_texts_move_nine_drawings_of_ten_as_they_say_each_of_three_ways_by_both_networks() -> None:
