@@ -18,6 +18,7 @@ from bench.graphs import Graphs
 from bench.measurement import BenchSettings
 from bench.timing import seconds
 from relatent.core.directions import Direction
+from relatent.core.p_space import to_p
 from relatent.core.pack import read_pack
 from relatent.core.spaces import Space
 from relatent_export.analysis.evaluation import BATCH
@@ -103,7 +104,7 @@ def points_of(generator: AnyGenerator, space: Space, codes: Floats) -> Floats:
     if space is Space.STYLE:
         styles: Floats = StyleSynthesis(generator).styles(torch.from_numpy(codes))[:, None].numpy()
         return styles
-    return codes
+    return np.asarray(to_p(codes), np.float32) if space is Space.P else codes
 
 
 def encoded(graphs: Graphs, drawings: HeldOut) -> Floats:

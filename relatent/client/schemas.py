@@ -28,6 +28,7 @@ _LIMITS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {
     "minimum": ("at least", lambda value, limit: value >= limit),
     "maximum": ("at most", lambda value, limit: value <= limit),
     "exclusiveMinimum": ("more than", lambda value, limit: value > limit),
+    "exclusiveMaximum": ("less than", lambda value, limit: value < limit),
 }
 _KEYWORDS = {
     *("$schema", "$id", "$defs", "$ref", "title", "description", "type", "properties", "required"),

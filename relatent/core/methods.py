@@ -47,7 +47,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relatent.core.graphs import Role
+from relatent.core.graphs import MOVE, Role
 from relatent.core.spaces import CODE, WITHOUT_CODES, Space
 
 NAME = r"[a-z][a-z0-9_]*"
@@ -173,7 +173,8 @@ def read_method(name: str, table: Mapping[str, Any]) -> Method:
     if not re.fullmatch(NAME, name):
         raise ValueError(f"{what}: expected a name of lower-case letters, digits and underscores")
     graph = table.get("graph")
-    if graph is not None and (graph in list(Role) or not re.fullmatch(NAME, graph)):
+    other = graph in list(Role) or str(graph).startswith(MOVE)
+    if graph is not None and (other or not re.fullmatch(NAME, graph)):
         raise ValueError(f"{what}.graph: expected the role of a refinement graph, got {graph!r}")
     if (space := table["space"]) not in set(Space) - set(WITHOUT_CODES):
         raise ValueError(f"{what}.space: expected a space that codes are of, got {space!r}")

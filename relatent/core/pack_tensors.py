@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from safetensors.numpy import load_file
 
 from relatent.core.directions import Direction, direction_space, read_direction
 from relatent.core.manifest import PackError, reading
-from relatent.core.methods import finite
+from relatent.core.methods import NAME, finite
 from relatent.core.spaces import PLAIN, STYLES, CodeParts, Space
 from relatent.core.text import DEVIATION, RELEVANCE, TEXT, TOKENIZER, TextModel, read_text_model
 
@@ -79,6 +80,8 @@ def read_directions(
         if (space := direction_space(entry)) not in shapes:
             raise ValueError(f"direction {name!r}: space: the pack has no codes of {space}")
         check_shape(path, name, vectors[name], shapes[space])
+        if entry.get("learned") and not re.fullmatch(NAME, name):
+            raise ValueError(f"direction {name!r}: name: expected one that a graph may have")
         for key in ("bias", "calibration", "min_strength", "max_strength"):
             finite(f"direction {name!r}: {key}", entry[key])
         directions[name] = read_direction(entry, vectors[name])

@@ -85,7 +85,8 @@ class TextModel:
         """
         way = prompt.astype(np.float64) - neutral
         length = np.linalg.norm(way)
-        relevance = self.relevance @ (way / length) if length > 0 else np.zeros(len(self.relevance))
+        unit = np.asarray(way / length if length > 0 else way, np.float32)
+        relevance = self.relevance @ unit
         kept = np.where(np.abs(relevance) >= beta, relevance, 0)
         return np.asarray(self.deviation * kept / max(float(np.abs(relevance).max()), 1e-12), np.float32)
 

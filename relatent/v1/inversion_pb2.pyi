@@ -256,7 +256,9 @@ class Refinement(_message.Message):
     DEADLINE_EXCEEDED.
     """
     text: _builtins.str
-    """What the image shall show. For methods with an input `text`, as the catalog says, and required there."""
+    """What the image shall show. For methods with an input `text`, as the catalog says, and required there. A
+    checkpoint goes with the image and the text that it was made of.
+    """
     neutral: _builtins.str
     """What it shows now, told alike. Empty: the catalog's TextModel.neutral."""
     @_builtins.property

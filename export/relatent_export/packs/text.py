@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 from safetensors.numpy import save
 
 from relatent.core.attributes import Attribute
 from relatent.core.manifest import MANIFEST, read_manifest
+from relatent.core.methods import TEXT_INPUT
 from relatent.core.pack import Pack, read_pack
 from relatent.core.spaces import Space, code_parts_table
 from relatent.core.text import DEVIATION, RELEVANCE, TEXT, TextModel, text_table
@@ -73,9 +75,18 @@ def set_text(
     tensors = save({RELEVANCE: found.relevance, DEVIATION: found.deviation})
     spaces = {**read_manifest(folder / MANIFEST).get("spaces", {})}
     spaces[str(Space.STYLE)] = code_parts_table(SPACES[Space.STYLE](replace(networks, image_text=pair)))
-    entries = {"text": text_table(model), "spaces": spaces}
+    entries = {"text": text_table(model), "spaces": spaces, "methods": _widened(folder, pair.width)}
     reseal(folder, "text", {TEXT: tensors, **pair_files(pair)}, entries)
     return read_pack(folder)
+
+
+def _widened(folder: Path, width: int) -> dict[str, Any]:
+    """The manifest's methods; those that take a text take one of a width."""
+    methods: dict[str, Any] = read_manifest(folder / MANIFEST)["methods"]
+    for method in methods.values():
+        if TEXT_INPUT in method.get("inputs", {}):
+            method["inputs"][TEXT_INPUT]["shape"] = [width]
+    return methods
 
 
 def set_scores(

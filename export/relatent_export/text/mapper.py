@@ -10,6 +10,7 @@ theirs, and with this t by 36 and 2.4. The direction of E(G(w + Δ)) - E(G(w)) a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,7 @@ class MapperTraining:
         config = networks.generator.config
         torch.manual_seed(task.seed)
         self.networks, self.task, self.step = networks, task, 0
+        self._pair = hashlib.sha256(model.image + model.text + model.tokenizer.encode()).hexdigest()
         self.embedding = ImageEmbedding(model, config.resolution).eval()
         asked, neutral = torch.from_numpy(embed_texts(model, [task.prompt, task.neutral]))
         self.asked = asked - neutral
@@ -129,7 +131,7 @@ class MapperTraining:
         self.step = facts["step"]
 
     def _facts(self) -> Mapping[str, Any]:
-        return {**vars(self.task), "revision": self.networks.revision}
+        return {**vars(self.task), "revision": self.networks.revision, "pair": self._pair}
 
     def _codes(self) -> Tensor:
         """Codes of this step's samples; every other one as the encoder has it of the sample's image."""

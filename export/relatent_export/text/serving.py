@@ -32,6 +32,8 @@ def text_graph(pair: ImageText) -> onnx.ModelProto:
         for ours in _GIVEN.values()
     ]
     last = helper.make_node("Identity", [_PREFIX + TEXT_EMBEDS], [_EMBEDDING])
+    if graph.output[0].type.tensor_type.elem_type != TensorProto.FLOAT:
+        last = helper.make_node("Cast", [_PREFIX + TEXT_EMBEDS], [_EMBEDDING], to=TensorProto.FLOAT)
     made = helper.make_tensor_value_info(_EMBEDDING, TensorProto.FLOAT, [BATCH, pair.width])
     whole = helper.make_graph([*nodes, *graph.node, last], "text", given, [made], [*graph.initializer])
     served = helper.make_model(whole, opset_imports=list(model.opset_import), ir_version=model.ir_version)

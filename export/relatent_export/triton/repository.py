@@ -111,7 +111,7 @@ def write_models(
         moves.items(),
     )
     earlier = [graph_name(name, role) for role in all_roles()]
-    earlier += [folder.name for folder in into.glob(f"{graph_name(name, MOVE)}*")]
+    earlier += _moves_of(name, into)
     count = len(roles(networks, methods, spaces)) + len(moves)
     with whole_folder(into, name, stale=earlier) as partial:
         for role, model in progress(graphs, f"exporting {name}", total=count, unit="graph"):
@@ -123,6 +123,16 @@ def write_models(
             config.write(folder)
         models += write_ensembles(name, partial)
     return [into / model for model in models]
+
+
+def _moves_of(pack: str, repository: Path) -> list[str]:
+    """The models of a pack's learned directions in a repository, by what their configurations say."""
+    found = []
+    for folder in repository.glob(f"{graph_name(pack, MOVE)}*"):
+        config = folder / "config.pbtxt"
+        if config.is_file() and _config_of(folder).parameters[PACK].string_value == pack:
+            found.append(folder.name)
+    return found
 
 
 def _max_batch(resolution: int) -> int:

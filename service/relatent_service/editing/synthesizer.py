@@ -73,7 +73,8 @@ class Synthesizer:
             NotReadable: the attribute network does not read what a target is to move.
             NothingRelevant: no channel is as relevant to a text as was asked.
         """
-        async with self._admission.slot(_work(pack, code.space, edit, region), call) as slot:
+        work = edit_work(pack, code.space, edit, within=region is not None)
+        async with self._admission.slot(work, call) as slot:
             return await self.edit_inverted(pack, code, edit, call, slot, region)
 
     async def edit_inverted(
@@ -132,29 +133,31 @@ class Synthesizer:
         return Images(pack, codes, await self._models.synthesize(pack, codes, call))
 
 
-def _work(pack: Pack, space: Space, edit: CodeEdit, region: Region | None) -> Work:
-    """What an edit of a code will ask of the engine."""
+def edit_work(pack: Pack, space: Space, edit: CodeEdit, *, within: bool) -> Work:
+    """What an edit of a code of a space will ask of the engine, within a region or not."""
     met = edit.spaces(Space.W_PLUS if space is Space.W else space)
     sure, tries = Counter[str](), Counter[str]()
 
     def read(where: Space) -> list[str]:
         shape = pack.spaces[where]
         # Within a region, of images that are blended after they are made.
-        roles = [shape.read_graph] if region is None else [shape.graph, Role.ATTRIBUTES]
+        roles = [shape.graph, Role.ATTRIBUTES] if within else [shape.read_graph]
         return [pack.graph(role) for role in roles]
 
+    codes = 1  # as many as there are once a strip is made
     for operation, where in zip(edit.operations, met, strict=False):
+        before, codes = codes, edit.images if len(operation.strip) > 1 else codes
         match operation:
             case AttributeTarget():
                 for graph in read(where):
-                    sure[graph] += 1 + edit.images
-                    tries[graph] += edit.images * (operation.max_rounds - 1)
+                    sure[graph] += before + codes
+                    tries[graph] += codes * (operation.max_rounds - 1)
             case LearnedMove():
-                sure[pack.graph(move_role(operation.direction.name))] += edit.images
+                sure[pack.graph(move_role(operation.direction.name))] += codes
             case TextMove():
                 sure[pack.graph(Role.TEXT)] += 2
     if not edit.operations or not isinstance(edit.operations[-1], AttributeTarget):
         sure[pack.graph(pack.spaces[met[-1]].graph)] += edit.images
-    if region is not None:
+    if within:
         sure[pack.graph(pack.spaces[space].graph)] += 1
     return Work(sure + tries, sure if edit.targets else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from relatent.core.graphs import PACK, REVISION
+from relatent.core.graphs import PACK, REVISION, Role
 from relatent.core.methods import OWN_INPUTS, Method
 from relatent.core.pack import Pack
 from relatent.core.spaces import PLAIN
@@ -28,6 +28,7 @@ def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[st
         for method in pack.methods.values():
             if method.graph is not None and (graph := graphs.get(pack.graph(method.graph))) is not None:
                 problems += _differences(method, graph)
+        problems += _text_differences(pack, graphs)
         for space, shape in pack.spaces.items():
             graph = graphs.get(pack.graph(shape.graph))
             if graph is not None and space not in PLAIN and set(graph.inputs) != set(shape.parts):
@@ -36,6 +37,26 @@ def disagreements(packs: Iterable[Pack], graphs: Mapping[str, Graph]) -> list[st
                     f"{space} of its pack {', '.join(sorted(shape.parts))}"
                 )
     return problems
+
+
+def _text_differences(pack: Pack, graphs: Mapping[str, Graph]) -> list[str]:
+    """How the graph of a pack's texts differs from what the pack knows of them."""
+    graph = graphs.get(pack.graph(Role.TEXT))
+    if pack.text is None or graph is None:
+        return []
+    specs = {**graph.inputs, **graph.outputs}
+    wanted = {"ids": pack.text.context, "mask": pack.text.context, "embedding": pack.text.width}
+    got = {name: spec.shape[-1] for name, spec in specs.items()}
+    if got == wanted:
+        return []
+    return [
+        f"graph {graph.name} has the sides {_sides(got)}, and the texts of its pack {_sides(wanted)}: it is "
+        "of another image-text pair"
+    ]
+
+
+def _sides(sides: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {side}" for name, side in sorted(sides.items()))
 
 
 def _differences(method: Method, graph: Graph) -> list[str]:

@@ -42,6 +42,7 @@ class Plan:
         weights: of every term of the objective.
         preview_every, checkpoint_every: send one with every n-th report; 0 for never.
         images_after: to make of the result before the call is answered, for which time is kept back.
+        work_after: all that it takes to make them.
         min_in_domain: the least score of an image that is worth the refinement; None for any.
         text: what the image shows and what it shall show, for methods with an input of that name.
     """
@@ -55,6 +56,7 @@ class Plan:
     preview_every: int = 0
     checkpoint_every: int = 0
     images_after: int = 0
+    work_after: Work = field(default_factory=lambda: Work({}))
     restarts: int = 1
     min_in_domain: float | None = None
     text: tuple[Tokens, Tokens] | None = None
@@ -84,7 +86,7 @@ class Plan:
     @property
     def work(self) -> Work:
         """What it will ask of the engine, the images made of its result included."""
-        answer = Counter({self.pack.graph(self.code_parts.graph): 1 + self.images_after})
+        answer = Counter({self.pack.graph(self.code_parts.graph): 1})
         answer[self.pack.graph(Role.ASSESS)] = 1
         if self.start is StartRule.ENCODER:
             answer[self.pack.graph(self.method.encoder)] += 1
@@ -96,6 +98,8 @@ class Plan:
             answer += self._judging
         if self.method.space not in (*PLAIN, Space.MULTI):
             answer[self.pack.graph(Role.SYNTHESIZE)] += 1  # to show what the code has besides
+        after = self.work_after
+        answer += Counter(after.runs if after.least is None else after.least)
         runs, least = Counter(answer), Counter(answer)
         if self.graph is not None:
             steps = max(0, self.rules.steps - self.steps_before)

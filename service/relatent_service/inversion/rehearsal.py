@@ -9,6 +9,8 @@ import numpy as np
 from relatent.core.codes import Codes
 from relatent.core.methods import StartRule
 from relatent.core.pack import Pack
+from relatent.core.spaces import STYLES, Space
+from relatent.core.text import Tokens
 from relatent_service.engine.models import Models
 from relatent_service.inversion.finish import finish
 from relatent_service.inversion.job import Job, Plan
@@ -66,8 +68,25 @@ async def _run_all(
     await models.synthesize(pack, Codes.plain(pack.mean[None]), call)
     for role in dict.fromkeys(pack.encoders):
         await models.encode(pack, grey[None], call, role)
+    await _run_moves(pack, models, call)
     seconds = []
     for refinement, count in zip(refinements, steps, strict=True):
         seconds.append(await refinement.advance(models, count, call, REHEARSAL_SECONDS))
         await finish(pack, refinement.best_code, grey, models, pace, call)
     return seconds
+
+
+async def _run_moves(pack: Pack, models: Models, call: Call) -> None:
+    """Run the graphs that only edits need."""
+    mean = Codes.plain(pack.mean[None])
+    if Space.STYLE in pack.spaces:
+        (width,) = pack.spaces[Space.STYLE].parts[STYLES].shape
+        await models.synthesize(pack, mean.styled(lambda styles: styles, width), call)
+    if pack.text is not None:
+        shape = (1, pack.text.context)
+        await models.embed(
+            pack, [Tokens(np.full(shape, pack.text.pad, np.int64), np.ones(shape, np.int64))], call
+        )
+    for name, direction in pack.directions.items():
+        if direction.learned:
+            await models.move(pack, name, mean.w, np.zeros(1, np.float32), call)

@@ -8,7 +8,7 @@ from math import isfinite
 
 from relatent.v1 import editing_pb2, editing_pb2_grpc
 from relatent_service.catalog import ServedPacks
-from relatent_service.editing.synthesizer import Images, Synthesizer
+from relatent_service.editing.synthesizer import Images, Synthesizer, edit_work
 from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
@@ -98,7 +98,8 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         space = parsed.plan.method.space
         edit = read_edit(pack, request.operations, self.settings.max_images, space)
         asked = read_region(pack, request, parsed)
-        parsed = parsed.followed_by(edit.edit.least_images + (0 if asked is None else 1))
+        after = edit_work(pack, space, edit.edit, within=asked is not None)
+        parsed = parsed.followed_by(edit.edit.least_images + (0 if asked is None else 1), after)
         region = await self.decoder.read_region(asked, pack.resolution)
         async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,19 @@ def test_a_second_pair_takes_the_place_of_the_first(worded: Path, pair_folder: P
     assert (text.neutral, text.beta, text.strength) == ("a face", 0.5, 2.5)
     assert "glasses" not in text.tokenizer
     assert main(["verify", str(worded / "own")]) == 0
+
+
+def test_the_method_text_takes_vectors_of_the_pairs_width(worded: Path, pair_folder: Path) -> None:
+    assert main(["methods", str(worded / "own"), "hybrid", "text"]) == 0
+    manifest = (worded / "own" / "pack.toml").read_text()
+    before = read_pack(worded / "own")
+    assert before.text is not None
+    (worded / "own" / "pack.toml").write_text(
+        re.sub(r"(inputs\.text\]\n[^\[]*shape = \[\n)\s*\d+", r"\g<1>    999", manifest)
+    )
+    assert read_pack(worded / "own").methods["text"].inputs["text"].shape == (999,)
+    assert main(["text", str(worded / "own"), str(pair_folder)]) == 0
+    assert read_pack(worded / "own").methods["text"].inputs["text"].shape == (before.text.width,)
 
 
 def test_the_command_tells_what_the_pair_takes(

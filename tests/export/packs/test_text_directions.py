@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,12 @@ def test_the_repository_has_a_graph_for_each_learned_direction_and_drops_it_with
     other.mkdir(parents=True)
     written = write_repository(learned, tmp_path / "repository")
     assert [path.name for path in written] == [name]
+    # Of a pack called small_move, whose models' names begin as those of this one's directions.
+    neighbour = tmp_path / "repository" / "small_move_encode"
+    shutil.copytree(tmp_path / "repository" / name, neighbour)
+    config = (neighbour / "config.pbtxt").read_text()
+    assert 'string_value: "small"' in config
+    (neighbour / "config.pbtxt").write_text(config.replace('"small"', '"small_move"'))
     config = parse_config((tmp_path / "repository" / name / "config.pbtxt").read_text())
     assert [(each.name, [*each.dims]) for each in config.input] == [("w", [8, 8]), ("strength", [1])]
     assert [(each.name, [*each.dims]) for each in config.output] == [("moved", [8, 8])]
@@ -199,6 +206,7 @@ def test_the_repository_has_a_graph_for_each_learned_direction_and_drops_it_with
     write_repository(learned, tmp_path / "repository")
     assert not (tmp_path / "repository" / name).exists()
     assert other.is_dir()
+    assert neighbour.is_dir()
 
 
 def test_a_learned_direction_without_its_network_cannot_be_exported(learned: Path, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_digest_tells_recipes_apart_by_what_they_do_and_not_by_how_they_are_wr
         ),
         (
             {"operations": [{"kind": "text", "prompt": "a", "beta": 2}]},
-            "operations[0].beta: expected at most 1, got 2",
+            "operations[0].beta: expected less than 1, got 2",
         ),
         (
             {"operations": [{"kind": "text", "prompt": "a", "strength": "far"}]},

@@ -187,6 +187,7 @@ async def test_an_edit_asks_for_all_that_it_does_and_no_more(
         (plain(), None, [channel], {"synthesize_style": 1}),
         (styled(), None, [towards("old"), Reduction()], {"text": 2, "synthesize": 1}),
         (plain(), None, strip, {"text": 4, "move_grow": 2, "synthesize_style": 2}),
+        (plain(), None, [grow, towards("old", 0.0, 1.0)], {"move_grow": 1, "text": 2, "synthesize_style": 2}),
         (plain(), LEFT, [towards("old", 0, 1)], {"text": 2, "synthesize_style": 2, "synthesize": 1}),
         (styled(), LEFT, [grow], {"move_grow": 1, "synthesize_style": 2}),
     ):

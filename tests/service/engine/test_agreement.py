@@ -62,3 +62,26 @@ def test_the_graph_that_reads_attributes_is_needed_where_a_pack_has_some(pack):
     assert disagreements([pack], found) == ["graph tiny_attributes is missing"]
     without = replace(pack, attributes=(), controls=None)
     assert disagreements([without], found) == []
+
+
+def test_texts_of_another_pair_than_the_graphs_are_told(worded_pack):
+    model = worded_pack.text
+
+    def text(context, width):
+        tokens, vector = (
+            TensorSpec(np.dtype(np.int64), (context,)),
+            TensorSpec(np.dtype(np.float32), (width,)),
+        )
+        name = worded_pack.graph("text")
+        parameters = {PACK: worded_pack.name, REVISION: worded_pack.revision}
+        inputs = {"ids": tokens, "mask": tokens}
+        return {name: Graph(name, 8, inputs, {"embedding": vector}, parameters)}
+
+    def told(graph):
+        return [each for each in disagreements([worded_pack], graph) if "sides" in each]
+
+    assert told(text(model.context, model.width)) == []
+    for other in (text(model.context + 1, model.width), text(model.context, model.width + 1)):
+        (problem,) = told(other)
+        assert problem.startswith("graph tiny_text has the sides ")
+        assert problem.endswith("it is of another image-text pair")

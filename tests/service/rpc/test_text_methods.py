@@ -10,9 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from relatent.core.pack import Pack
+from relatent.core.spaces import Space
 from relatent.core.text import AIM
+from relatent.v1 import editing_pb2
 from relatent.v1 import inversion_pb2 as v1
 from relatent_service.catalog import ServedPacks
+from relatent_service.editing.synthesizer import edit_work
+from relatent_service.rpc.reading.operations import read_edit
 from relatent_service.rpc.reading.options import read_inversion
 from relatent_service.settings import read_settings
 from tests.fixtures import texts, tiny
@@ -127,3 +131,16 @@ async def test_other_methods_refuse_one(worded: Any, method: str, name: str) -> 
     error = await refused(worded, method, **{name: "old"})
     assert (violated(error), reason(error)) == (f"options.refinement.{name}", "INVALID_FIELD")
     assert f"expected none: method '{method}' takes no text" in error.details()
+
+
+async def test_an_edit_of_an_image_is_forecast_with_its_texts_and_their_images(worded_pack: Pack) -> None:
+    served = ServedPacks({"tiny": worded_pack})
+    parsed = read_inversion(served, read_settings([], {}), image(), v1.InversionOptions())
+    operations = [
+        editing_pb2.Operation(text=editing_pb2.TextMove(prompt=prompt)) for prompt in ("old", "smiling")
+    ]
+    edit = read_edit(worded_pack, operations, 8, Space.W_PLUS).edit
+    after = edit_work(worded_pack, Space.W_PLUS, edit, within=False)
+    runs = parsed.followed_by(edit.least_images, after).plan.work.runs
+    assert (runs["tiny_text"], runs["tiny_synthesize_style"]) == (4, 1)
+    assert runs["tiny_synthesize"] == parsed.plan.work.runs["tiny_synthesize"]

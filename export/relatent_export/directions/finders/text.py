@@ -6,6 +6,7 @@ image-text pair (`relatent-export text`).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,5 +53,9 @@ def find_mapper(given: FinderInput) -> list[FoundDirection]:
 
 
 def _slug(prompt: str) -> str:
-    words = re.findall("[a-z0-9]+", prompt.lower())
-    return "_".join(words)[:_LETTERS].rstrip("_") or "prompt"
+    """A name for a prompt; one that does not tell all of it ends in a few digits that do."""
+    words = "_".join(re.findall("[a-z0-9]+", prompt.lower()))
+    if words.replace("_", " ") == prompt and len(words) <= _LETTERS and words[0].isalpha():
+        return words
+    digest = hashlib.sha256(prompt.encode()).hexdigest()[:6]
+    return f"{words[:_LETTERS].strip('_0123456789') or 'prompt'}_{digest}"

@@ -33,6 +33,7 @@ from relatent_service.rpc.reading.values import (
 )
 from relatent_service.rpc.spaces import PRESETS
 from relatent_service.settings import ServerSettings
+from relatent_service.traffic.forecast import Work
 
 Floats = NDArray[np.float32]
 
@@ -71,9 +72,9 @@ class ParsedInversion:
         plan = replace(self.plan, preview_every=preview_every, checkpoint_every=checkpoint_every)
         return replace(self, plan=plan)
 
-    def followed_by(self, images: int) -> ParsedInversion:
-        """The same with so many images to make of its result."""
-        return replace(self, plan=replace(self.plan, images_after=images))
+    def followed_by(self, images: int, work: Work) -> ParsedInversion:
+        """The same with so many images to make of its result, and all the work that an edit of it is."""
+        return replace(self, plan=replace(self.plan, images_after=images, work_after=work))
 
     @contextmanager
     def naming_fields(self) -> Iterator[None]:

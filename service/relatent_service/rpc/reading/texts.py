@@ -72,7 +72,12 @@ def read_text(model: TextModel, text: str, field: str) -> Tokens:
         raise InvalidField(field, "expected a text, got none")
     if len(text) > _LONGEST:
         raise InvalidField(field, f"expected {_LONGEST} letters at most, got {len(text)}")
-    ids = _tokenizer(model.tokenizer).encode(text).ids
+    try:
+        ids = _tokenizer(model.tokenizer).encode(text).ids
+    except Exception as error:  # the library's own, of no other kind, where it has no token for a word
+        raise InvalidField(field, "expected words that the pack's tokenizer knows") from error
+    if not ids:
+        raise InvalidField(field, "expected words that the pack's tokenizer knows, got none")
     if len(ids) > model.context:
         raise InvalidField(field, f"expected {model.context} tokens at most, got {len(ids)}")
     filled = [*ids, *[model.pad] * (model.context - len(ids))]

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models
 
 from relatent.core.pack import Pack
 from relatent.v1 import editing_pb2 as v1
 from relatent_service.errors import InvalidField
-from relatent_service.rpc.reading.texts import read_text_move
+from relatent_service.rpc.reading.texts import read_text, read_text_move
 from tests.fixtures import texts
 
 FIELD = "operations[0].text"
@@ -94,3 +95,17 @@ def test_each_pack_has_a_tokenizer_of_its_own(worded_pack: Pack) -> None:
         for each in (worded_pack, changed)
     ]
     assert old == [4, 1]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [models.WordLevel({"a": 0, "person": 1}, unk_token="[UNK]"), models.BPE({"a": 0}, [])],
+    ids=["it raises", "it gives no token"],
+)
+def test_words_that_the_tokenizer_does_not_know_are_refused_and_no_internal_error(
+    worded_pack: Pack, made: models.Model
+) -> None:
+    assert worded_pack.text is not None
+    model = dataclasses.replace(worded_pack.text, tokenizer=Tokenizer(made).to_str())
+    with pytest.raises(InvalidField, match="expected words that the pack's tokenizer knows"):
+        read_text(model, "zebu", "text")
