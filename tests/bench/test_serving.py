@@ -40,7 +40,7 @@ def listens(address: str) -> bool:
 
     try:
         asyncio.run(connect())
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
     return True
 
