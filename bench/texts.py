@@ -3,16 +3,14 @@
 The ways are StyleCLIP's: `global` directions in S, as the service's edits by texts have them; `optimise`, the
 method `text`; and `mapper`, a network trained for each text. All start from the encoder's codes of held-out
 drawings. `right` is the share of drawings whose factor moved the right way, of those where it has room for a
-tenth of its range; `change` how far it moved that way and `leak` how far all others moved, in percent of
-ranges. Read by the pack's network, which no way has seen, and by the judge.
+tenth of its range, and `right_of_all` of all; `change` how far it moved that way and `leak` how far all
+others moved, in percent of ranges. Read by the pack's network, which no way has seen, and by the judge.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,8 +48,9 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
-        For each way the means over the texts of `right`, `change`, `leak`, `judge_right`, `judge_change` and
-        `judge_leak`, the `seconds` that a text took for all drawings, and these for each of the `texts`.
+        For each way the means over the texts of `right`, `right_of_all`, `change`, `leak`, the same with
+        `judge_` before them, the `seconds` that a text took for all drawings, and these for each of the
+        `texts`.
     """
     folder = settings.packs / settings.pack
     pack, quick = read_pack(folder), settings.quick
@@ -143,8 +142,8 @@ def optimised(graphs: Graphs, pair: ImageText, codes: Floats, images: Any, promp
 @torch.no_grad()
 def mapped(networks: Networks, pair: ImageText, codes: Floats, prompt: Prompt, steps: int) -> Codes:
     """By a mapper that is trained for the text."""
-    with tempfile.TemporaryDirectory() as work, torch.enable_grad():
-        mapper = train_mapper(networks, pair, prompt.text, prompt.neutral, steps, 0, Path(work))
+    with torch.enable_grad():
+        mapper = train_mapper(networks, pair, prompt.text, prompt.neutral, steps, 0)
     w: Floats = mapper(torch.from_numpy(codes), torch.ones(len(codes), 1)).numpy()
     return Codes.plain(w)
 
@@ -167,6 +166,11 @@ def _figures(
         room = prompt.sign * read[:, place] < 1 - ROOM * widths[place]
         way = prompt.sign * change[:, place]
         others = np.abs(np.delete(change, place, axis=1))
-        found = {"right": np.mean(way[room] > 0), "change": way.mean(), "leak": others.mean()}
+        found = {
+            "right": np.mean(way[room] > 0),
+            "right_of_all": np.mean(way > 0),
+            "change": way.mean(),
+            "leak": others.mean(),
+        }
         figures |= {f"{name}{key}": significant(float(value)) for key, value in found.items()}
     return figures

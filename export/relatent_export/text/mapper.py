@@ -1,4 +1,4 @@
-"""Training a latent mapper for a prompt; resumes from its own checkpoint, to the same result.
+"""Training a latent mapper for a prompt; goes on where it was interrupted, to the same result.
 
     1 - cos(E(G(w + Δ)), t) + λ · mean of Δ²,   t = E(G(w)) + 2 (T(prompt) - T(neutral))
 
@@ -14,37 +14,31 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relatent.core.text import AIM
 from relatent_export.nets.image_text import ImageText
 from relatent_export.nets.networks import Networks, encode
-from relatent_export.progress import progress
 from relatent_export.text.encoding import ImageEmbedding, embed_texts
 from relatent_export.text.latent_mapper import LatentMapper
 from relatent_export.training.checkpoint import (
     load_module,
     load_optimizer,
-    load_state,
     module_tensors,
     optimizer_tensors,
-    save_state,
 )
+from relatent_export.training.resuming import kept_at, train
 from relatent_export.training.schedule import cosine
 
-CHECKPOINT = "mapper.safetensors"
 STEPS = 200
 
 _BATCH = 8
 _LEARNING_RATE = 5e-3
 _L2_WEIGHT = 0.8
 """As published."""
-_REACH = 2.0
-"""Differences of texts that embeddings are to move by."""
-_SAVE_EVERY = 25
 _TINY = 1e-6
 _SEEDS = 1_000_003
 """Steps of one seed, which draw samples of their own."""
@@ -68,7 +62,7 @@ class MapperTask:
 
 
 class MapperTraining:
-    """One run in progress; owns mapper, optimiser and the step count.
+    """One run in progress; owns mapper and optimiser.
 
     Args:
         networks: the pack's.
@@ -82,8 +76,7 @@ class MapperTraining:
     def __init__(self, networks: Networks, model: ImageText, task: MapperTask) -> None:
         config = networks.generator.config
         torch.manual_seed(task.seed)
-        self.networks, self.task, self.step = networks, task, 0
-        self._pair = hashlib.sha256(model.image + model.text + model.tokenizer.encode()).hexdigest()
+        self.networks, self.task = networks, task
         self.embedding = ImageEmbedding(model, config.resolution).eval()
         asked, neutral = torch.from_numpy(embed_texts(model, [task.prompt, task.neutral]))
         self.asked = asked - neutral
@@ -92,12 +85,12 @@ class MapperTraining:
         self.mapper = LatentMapper(config.layers, config.latent_width)
         self.adam = torch.optim.Adam(self.mapper.parameters(), _LEARNING_RATE)
 
-    def advance(self) -> float:
-        """Do one step; returns the loss before it."""
-        self.adam.param_groups[0]["lr"] = _LEARNING_RATE * cosine(self.step / self.task.steps)
+    def step(self, progress: float) -> None:
+        """See a batch."""
+        self.adam.param_groups[0]["lr"] = _LEARNING_RATE * cosine(progress)
         with torch.no_grad():
-            w = self._codes()
-            goal = self.embedding(self._images(w)) + _REACH * self.asked
+            w = self._codes(round(progress * self.task.steps))
+            goal = self.embedding(self._images(w)) + AIM * self.asked
         change = self.mapper.change(w)
         found = self.embedding(self._images(w + change))
         loss = 1 - F.cosine_similarity(found, goal, dim=1).mean()
@@ -105,38 +98,20 @@ class MapperTraining:
         self.adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.adam.step()
-        self.step += 1
-        return loss.item()
 
-    def save(self, path: Path) -> None:
-        """Write everything needed to go on."""
-        tensors = {**module_tensors("mapper", self.mapper), **optimizer_tensors("adam", self.adam)}
-        save_state(path, tensors, {**self._facts(), "step": self.step})
+    def state(self) -> dict[str, Tensor]:
+        """Mapper and optimiser."""
+        return {**module_tensors("mapper", self.mapper), **optimizer_tensors("adam", self.adam)}
 
-    def load(self, path: Path) -> None:
-        """Go on from what `save` wrote.
-
-        Raises:
-            ValueError: it is of another task or other networks; names the file.
-        """
-        tensors, facts = load_state(path)
-        for name, value in self._facts().items():
-            if facts.get(name) != value:
-                raise ValueError(
-                    f"{path}: {name}: expected a checkpoint of {value!r}, got one of {facts.get(name)!r}; "
-                    "remove it, or work in another folder"
-                )
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave."""
         load_module("mapper", self.mapper, tensors)
         load_optimizer("adam", self.adam, tensors)
-        self.step = facts["step"]
 
-    def _facts(self) -> Mapping[str, Any]:
-        return {**vars(self.task), "revision": self.networks.revision, "pair": self._pair}
-
-    def _codes(self) -> Tensor:
-        """Codes of this step's samples; every other one as the encoder has it of the sample's image."""
+    def _codes(self, step: int) -> Tensor:
+        """Codes of a step's samples; every other one as the encoder has it of the sample's image."""
         generator, config = self.networks.generator, self.networks.generator.config
-        random = torch.Generator().manual_seed(self.task.seed * _SEEDS + self.step)
+        random = torch.Generator().manual_seed(self.task.seed * _SEEDS + step)
         z = torch.randn(_BATCH, config.z_width, generator=random)
         codes = generator.codes(z, 1.0)
         if self.networks.encoder is None:
@@ -151,7 +126,13 @@ class MapperTraining:
 
 
 def train_mapper(
-    networks: Networks, model: ImageText, prompt: str, neutral: str, steps: int, seed: int, work: Path
+    networks: Networks,
+    model: ImageText,
+    prompt: str,
+    neutral: str,
+    steps: int,
+    seed: int,
+    work: Path | None = None,
 ) -> LatentMapper:
     """Train, or go on training, a mapper for a prompt.
 
@@ -162,26 +143,26 @@ def train_mapper(
         neutral: the same without it, such as "a person".
         steps: of training.
         seed: of weights and samples.
-        work: folder for the checkpoint, `mapper.safetensors`.
+        work: a folder that keeps the run, apart from those of other tasks and networks; None: none does.
 
     Returns:
         The mapper, frozen: the same whether training was interrupted or not.
 
     Raises:
-        ValueError: an argument is not what it must be, or the folder has a checkpoint of another task.
+        ValueError: an argument is not what it must be.
         OSError: the checkpoint cannot be read or written; names it.
     """
     if steps < 1:
         raise ValueError(f"steps: expected 1 or more, got {steps}")
-    training = MapperTraining(networks, model, MapperTask(prompt, neutral, steps, seed))
-    checkpoint = work / CHECKPOINT
-    if checkpoint.exists():
-        training.load(checkpoint)
-    bar = progress(desc="mapper", unit="step", initial=training.step, total=steps)
-    with bar:
-        while training.step < steps:
-            bar.set_postfix(loss=f"{training.advance():.3f}", refresh=False)
-            bar.update()
-            if training.step % _SAVE_EVERY == 0 or training.step == steps:
-                training.save(checkpoint)
-    return training.mapper.eval().requires_grad_(False)
+    task = MapperTask(prompt, neutral, steps, seed)
+    run = MapperTraining(networks, model, task)
+    train(run, steps, "mapper", kept_at(work, "mapper", networks.revision, _seen(networks, model), task))
+    return run.mapper.eval().requires_grad_(False)
+
+
+def _seen(networks: Networks, model: ImageText) -> str:
+    """What tells the pair and the encoder from others."""
+    digest = hashlib.sha256(model.image + model.text + model.tokenizer.encode())
+    for tensor in networks.encoder.state_dict().values() if networks.encoder is not None else ():
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from relatent_export.text import mapper
 from relatent_export.text.encoding import ImageEmbedding, embed_texts
 from relatent_export.text.latent_mapper import LatentMapper
 from relatent_export.text.mapper import train_mapper
+from relatent_export.training import resuming
 from tests.export.nets.exporting import assert_exports
 from tests.fixtures.small import SMALL
 
@@ -71,34 +73,45 @@ def test_training_moves_images_towards_the_text(small: Networks, pair: ImageText
 def test_interrupted_training_comes_to_the_same(
     small: Networks, pair: ImageText, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapper, "_SAVE_EVERY", 2)
-    straight = train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3, work=tmp_path / "straight")
-    advance = mapper.MapperTraining.advance
+    monkeypatch.setattr(resuming, "KEPT_EVERY", 2)
+    straight = train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3)
+    step = mapper.MapperTraining.step
 
-    def interrupted(training: mapper.MapperTraining) -> float:
-        if training.step == 3:
+    def interrupted(training: mapper.MapperTraining, progress: float) -> None:
+        if progress >= 0.6:
             raise KeyboardInterrupt
-        return advance(training)
+        step(training, progress)
 
     with monkeypatch.context() as during:
-        during.setattr(mapper.MapperTraining, "advance", interrupted)
+        during.setattr(mapper.MapperTraining, "step", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3, work=tmp_path / "again")
-    resumed = train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3, work=tmp_path / "again")
+            train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3, work=tmp_path)
+    resumed = train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3, work=tmp_path)
     for one, other in zip(straight.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
-    monkeypatch.setattr(mapper.MapperTraining, "advance", lambda training: pytest.fail("trained again"))
-    train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3, work=tmp_path / "again")
+    monkeypatch.setattr(
+        mapper.MapperTraining, "step", lambda training, progress: pytest.fail("trained again")
+    )
+    train_mapper(small, pair, PROMPT, NEUTRAL, steps=5, seed=3, work=tmp_path)
 
 
-def test_a_checkpoint_of_another_task_is_refused_by_what_differs(
+def test_runs_of_other_tasks_pairs_and_encoders_are_kept_apart(
     small: Networks, pair: ImageText, tmp_path: Path
 ) -> None:
-    train_mapper(small, pair, PROMPT, NEUTRAL, steps=1, seed=0, work=tmp_path)
-    with pytest.raises(ValueError, match=r"mapper\.safetensors: prompt: expected a checkpoint of 'old', got"):
-        train_mapper(small, pair, "old", NEUTRAL, steps=1, seed=0, work=tmp_path)
-    with pytest.raises(ValueError, match=r"mapper\.safetensors: seed: expected a checkpoint of 1, got"):
-        train_mapper(small, pair, PROMPT, NEUTRAL, steps=1, seed=1, work=tmp_path)
+    first = train_mapper(small, pair, PROMPT, NEUTRAL, steps=1, seed=0, work=tmp_path)
+    before = [tensor.clone() for tensor in first.parameters()]
+    other_pair = replace(pair, tokenizer=pair.tokenizer + " ")
+    for networks, model, prompt, seed in (
+        (small, pair, "old", 0),
+        (small, pair, PROMPT, 1),
+        (small, other_pair, PROMPT, 0),
+        (replace(small, encoder=None), pair, PROMPT, 0),
+    ):
+        count = len(list(tmp_path.iterdir()))
+        train_mapper(networks, model, prompt, NEUTRAL, steps=1, seed=seed, work=tmp_path)
+        assert len(list(tmp_path.iterdir())) == count + 1
+    again = train_mapper(small, pair, PROMPT, NEUTRAL, steps=1, seed=0, work=tmp_path)
+    assert all(torch.equal(one, other) for one, other in zip(before, again.parameters(), strict=True))
 
 
 def test_tasks_that_ask_for_nothing_are_refused(small: Networks, pair: ImageText, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from relatent_export.directions.finders.pca import find_components
 from relatent_export.directions.finders.style_space import find_channels
 from relatent_export.directions.finders.text import find_global, find_mapper
 from relatent_export.directions.finders.walk import find_walks
+from relatent_export.text.mapper import STEPS
 
 FINDERS = {
     "boundary": Finder(
@@ -58,7 +59,7 @@ FINDERS = {
         "StyleCLIP's latent mapper (Patashnik et al. 2021)",
         Need.TEXT,
         (Space.W_PLUS,),
-        samples=200,
+        samples=STEPS,
     ),
     "orthogonal_jacobian": Finder(
         find_locally, "the generator's Jacobian at an image (Ramesh et al. 2019)", Need.IMAGE

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -43,12 +41,15 @@ def find_global(given: FinderInput) -> list[Direction]:
 def find_mapper(given: FinderInput) -> list[FoundDirection]:
     """One learned direction, `PROMPT_mapper`: a strength of 1 is what the mapper was trained for."""
     assert given.networks.image_text is not None
-    with TemporaryDirectory() as scratch:
-        work = given.work or Path(scratch)
-        mapper = train_mapper(
-            *(given.networks, given.networks.image_text, given.prompt, given.neutral),
-            *(given.samples, given.seed, work),
-        )
+    mapper = train_mapper(
+        given.networks,
+        given.networks.image_text,
+        given.prompt,
+        given.neutral,
+        given.samples,
+        given.seed,
+        given.work,
+    )
     return [FoundDirection.learned(given, f"{_slug(given.prompt)}_mapper", mapper, reach=2.0)]
 
 
