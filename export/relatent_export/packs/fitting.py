@@ -25,7 +25,7 @@ from relatent_export.nets.pixels import to_float
 from relatent_export.packs.directions import put_directions
 from relatent_export.packs.fit_checks import FitTask, check_asked
 from relatent_export.packs.moves import move_file, move_graph
-from relatent_export.packs.styles import add_styles
+from relatent_export.packs.styles import with_styles
 from relatent_export.packs.weights import load_networks
 from relatent_export.progress import progress
 
@@ -60,9 +60,8 @@ def fit_into(folder: Path, wanted: Wanted) -> list[Direction]:
         save_preview(each.direction, networks.generator, path, each.move, as_told=as_told)
         if ruler is not None and each.direction.calibration:
             save_plot(each.direction, replace(ruler, move=each.move), path.with_suffix(".plot.png"))
-    if asked.space is Space.STYLE:
-        add_styles(folder, networks)
-    put_directions(folder, [each.direction for each in found], _graphs(found))
+    entries = {"spaces": with_styles(folder, networks)} if asked.space is Space.STYLE else {}
+    put_directions(folder, [each.direction for each in found], _graphs(found), entries)
     return [each.direction for each in found]
 
 

@@ -15,16 +15,15 @@ from relatent.core.attributes import Attribute
 from relatent.core.manifest import MANIFEST, read_manifest
 from relatent.core.methods import TEXT_INPUT
 from relatent.core.pack import Pack, read_pack
-from relatent.core.spaces import Space, code_parts_table
 from relatent.core.text import DEVIATION, RELEVANCE, TEXT, TextModel, text_table
 from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH, with_names
 from relatent_export.directions.controls import measure_controls
 from relatent_export.directions.relevance import measure_relevance
 from relatent_export.nets.image_text import ImageText
-from relatent_export.objectives.spaces import SPACES
 from relatent_export.packs.controls import write_controls
 from relatent_export.packs.pair import pair_files
 from relatent_export.packs.sealing import reseal
+from relatent_export.packs.styles import with_styles
 from relatent_export.packs.weights import load_networks
 from relatent_export.text.encoding import embed_texts
 from relatent_export.text.scores import score_graph
@@ -73,9 +72,11 @@ def set_text(
         found.deviation,
     )
     tensors = save({RELEVANCE: found.relevance, DEVIATION: found.deviation})
-    spaces = {**read_manifest(folder / MANIFEST).get("spaces", {})}
-    spaces[str(Space.STYLE)] = code_parts_table(SPACES[Space.STYLE](replace(networks, image_text=pair)))
-    entries = {"text": text_table(model), "spaces": spaces, "methods": _widened(folder, pair.width)}
+    entries = {
+        "text": text_table(model),
+        "spaces": with_styles(folder, networks),
+        "methods": _widened(folder, pair.width),
+    }
     reseal(folder, "text", {TEXT: tensors, **pair_files(pair)}, entries)
     return read_pack(folder)
 

@@ -19,7 +19,8 @@ from relatent_export.packs.directions import put_directions, write_directions
 from relatent_export.packs.methods import set_methods
 from relatent_export.packs.moves import move_file
 from relatent_export.packs.pack import write_pack
-from relatent_export.packs.styles import add_styles
+from relatent_export.packs.sealing import reseal
+from relatent_export.packs.styles import with_styles
 from relatent_export.packs.text import set_scores
 from relatent_export.packs.weights import load_networks
 from relatent_export.text.encoding import embed_texts
@@ -70,9 +71,9 @@ def test_a_channel_an_attribute_is_found_and_the_pack_has_codes_of_s(small: Netw
 def test_codes_of_s_are_given_once_and_stay_with_other_methods(small: Networks, tmp_path: Path) -> None:
     write_pack(tmp_path, INFO, small, [])
     revision = read_pack(tmp_path).revision
-    assert add_styles(tmp_path, small)
+    reseal(tmp_path, "styles", {}, {"spaces": with_styles(tmp_path, small)})
     before = contents(tmp_path)
-    assert not add_styles(tmp_path, small)
+    reseal(tmp_path, "styles", {}, {"spaces": with_styles(tmp_path, small)})
     assert contents(tmp_path) == before
     parts = read_pack(tmp_path).spaces[Space.STYLE]
     set_methods(tmp_path, ["feature", "hybrid"])
