@@ -133,6 +133,13 @@ def operations(args: argparse.Namespace, read: Read | None = None) -> list[Opera
             "--truncate or --reduce"
         )
     targets.check(args)
+    texts = any(
+        isinstance(wish.operation, Text) for wish in args.operations if isinstance(wish, ParsedOperation)
+    )
+    if args.beta is not None and not texts:
+        raise InputError("--beta: expected --text besides, whose channels it chooses")
+    if args.neutral is not None and not texts and args.prompt is None:
+        raise InputError("--neutral: expected --text or --prompt besides, which it is told against")
     wanted: list[Operation | Goal] = []
     for wish in args.operations:
         if isinstance(wish, Like):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def text_move(text: str) -> ParsedOperation:
     try:
         strengths = arguments.numbers(value) if prompt else None
     except argparse.ArgumentTypeError:
+        if re.fullmatch(r"[-+.,:\d]*\d[-+.,:\d]*", value):  # nobody's words, but numbers gone wrong
+            raise
         prompt, strengths = text, None
     return ParsedOperation(Text(prompt or text, strength=strengths))
 

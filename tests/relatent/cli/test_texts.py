@@ -46,6 +46,22 @@ def test_strengths_are_what_stands_behind_the_last_equals_sign_where_numbers_do(
     assert parsed.files == ()
 
 
+@pytest.mark.parametrize("word", ["old=1,,2", "old=1:2:1", "old=1.2.3"])
+def test_numbers_gone_wrong_are_told_and_not_taken_for_words(word: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected a number, several as"):
+        words.text_move(word)
+
+
+@pytest.mark.parametrize("option", ["--beta=0.3", "--neutral=a person"])
+async def test_what_is_for_texts_is_refused_without_one(
+    command: Command, saved_code: Path, server: FakeServer, option: str
+) -> None:
+    ran = await command("edit", str(saved_code), "--set", "age=1", option)
+    assert ran.code != 0
+    assert f"{option.split('=')[0]}: expected --text" in ran.err
+    assert not server.requests
+
+
 async def test_a_text_is_asked_for_among_others_with_what_all_texts_share(
     command: Command, saved_code: Path, server: FakeServer
 ) -> None:
