@@ -5,7 +5,7 @@ import pytest
 
 import relatent
 from tests.fixtures.tiny import write_tiny
-from tests.system.processes import ServiceProcess
+from tests.system.processes import ServiceProcess, running
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,23 +39,15 @@ def start_service(tiny_root, tmp_path):
 @pytest.fixture(scope="module")
 def service(tiny_root, tmp_path_factory):
     """One server for tests that leave it as it was."""
-    running = ServiceProcess(tiny_root, tmp_path_factory.mktemp("service") / "server")
-    try:
-        running.wait_ready()
-        yield running
-    finally:
-        running.end()
+    with running(tiny_root, tmp_path_factory.mktemp("service") / "server") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A server of the demo pack, for the tests of a module."""
-    running = ServiceProcess(ROOT, tmp_path_factory.mktemp("demo") / "server")
-    try:
-        running.wait_ready()
-        yield running
-    finally:
-        running.end()
+    with running(ROOT, tmp_path_factory.mktemp("demo") / "server") as server:
+        yield server
 
 
 @pytest.fixture

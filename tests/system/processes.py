@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +105,14 @@ class ServiceProcess:
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+
+@contextmanager
+def running(root: Path, folder: Path) -> Iterator[ServiceProcess]:
+    """A service of what lies below a root, ready, and ended in any case."""
+    service = ServiceProcess(root, folder)
+    try:
+        service.wait_ready()
+        yield service
+    finally:
+        service.end()

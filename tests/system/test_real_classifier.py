@@ -17,7 +17,7 @@ from relatent.core.targets import End
 from relatent_export.cli import main
 from tests.fixtures.checkpoints.families import write_rosinality
 from tests.fixtures.real_classifier import TURNS, classifier, write_description
-from tests.system.processes import ServiceProcess
+from tests.system.processes import running
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ROUNDING = 0.05
@@ -45,13 +45,11 @@ def pack(root: Path) -> Pack:
 
 @pytest.fixture(scope="module")
 def client(root: Path) -> Iterator[relatent.Client]:
-    service = ServiceProcess(root, root / "server")
-    try:
-        service.wait_ready()
-        with relatent.Client(service.address, timeout=60.0) as connected:
-            yield connected
-    finally:
-        service.end()
+    with (
+        running(root, root / "server") as service,
+        relatent.Client(service.address, timeout=60.0) as connected,
+    ):
+        yield connected
 
 
 def judged(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import relatent
 from relatent.core.pack import Pack, read_pack
 from relatent_export.cli import main
 from tests.fixtures.checkpoints.families import write_rosinality
-from tests.system.processes import ServiceProcess
+from tests.system.processes import running
 
 PAIR = Path(__file__).parents[2] / "packs" / "demo"
 LEARNED = "a_person_with_glasses_mapper"
@@ -44,13 +44,11 @@ def pack(root: Path) -> Pack:
 
 @pytest.fixture(scope="module")
 def client(root: Path) -> Iterator[relatent.Client]:
-    service = ServiceProcess(root, root / "server")
-    try:
-        service.wait_ready()
-        with relatent.Client(service.address, timeout=60.0) as connected:
-            yield connected
-    finally:
-        service.end()
+    with (
+        running(root, root / "server") as service,
+        relatent.Client(service.address, timeout=60.0) as connected,
+    ):
+        yield connected
 
 
 @pytest.fixture(scope="module")
