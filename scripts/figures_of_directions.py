@@ -10,11 +10,12 @@ def texts() -> str:
     if not (report := recorded("texts")):
         return unmeasured("python -m bench texts")
     named = {"global": "global direction", "optimise": "refinement towards a text", "mapper": "mapper"}
-    head = "| Way | Right % (judge) | Change % (judge) | Leak % (judge) | Seconds |"
-    rows = [head, "|---|---|---|---|---|"]
+    head = "| Way | Right % (judge) | With room % (judge) | Change % (judge) | Leak % (judge) | Seconds |"
+    rows = [head, "|---|---|---|---|---|---|"]
     for way, row in report["ways"].items():
         cells = [
             named[way],
+            f"{100 * row['right_of_all']:.1f} ({100 * row['judge_right_of_all']:.1f})",
             f"{100 * row['right']:.1f} ({100 * row['judge_right']:.1f})",
             f"{row['change']:.0f} ({row['judge_change']:.0f})",
             f"{row['leak']:.1f} ({row['judge_leak']:.1f})",

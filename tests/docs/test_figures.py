@@ -171,7 +171,7 @@ def test_texts_move_nine_drawings_of_ten_as_they_say_each_of_three_ways_by_both_
     assert measured["ways"].keys() == {"global", "optimise", "mapper"}
     for way in measured["ways"].values():
         assert len(way["texts"]) == 10
-        assert min(way["right"], way["judge_right"]) >= 0.9
+        assert min(way["right_of_all"], way["judge_right_of_all"]) >= 0.9
         assert max(way["leak"], way["judge_leak"]) < 5
 
 
@@ -181,7 +181,7 @@ def test_where_a_text_misses_its_goal_the_page_names_it() -> None:
         text
         for way in MEASURED["texts"]["ways"].values()
         for text, row in way["texts"].items()
-        if min(row["right"], row["judge_right"]) < 0.9
+        if min(row["right_of_all"], row["judge_right_of_all"]) < 0.9
     }
     assert {text for text in missed if f'"{text}"' not in page} == set()
 
