@@ -19,7 +19,7 @@ def texts() -> str:
             f"{100 * row['right']:.1f} ({100 * row['judge_right']:.1f})",
             f"{row['change']:.0f} ({row['judge_change']:.0f})",
             f"{row['leak']:.1f} ({row['judge_leak']:.1f})",
-            f"{row['seconds']:.1f}",
+            f"{row['seconds']:.2g}",
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
