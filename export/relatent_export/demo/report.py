@@ -103,8 +103,8 @@ def _readme(report: dict[str, Any], exported: ExportedPack) -> str:
 
 A StyleGAN2 of {resolution} x {resolution} pixels, trained adversarially on procedural portraits
 ({report["trained_images"]:,} images), with an encoder, an attribute network, an image-text pair
-and {directions} directions. Everything here is made by `relatent-export demo train`, `fit`, `forced-encoder`, `judge`,
-`text`, `export` and `report`; the figures are those of `report.json`.
+and {directions} directions. Everything here is made by `relatent-export demo train`, `fit`, `forced-encoder`,
+`judge`, `text`, `export` and `report`; the figures are those of `report.json`.
 
 ![random samples, not truncated](samples.png)
 
