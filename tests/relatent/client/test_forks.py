@@ -84,18 +84,26 @@ def test_a_fork_amid_a_call_is_told_what_to_do_instead_and_leaves_the_call_alone
     program = """
 client = relatent.Client(address)
 begun = threading.Event()
+forked = threading.Event()
 done = []
+
+
+def hold(report):
+    # However slowly the other thread comes to its turn, the call is still open when it forks.
+    begun.set()
+    forked.wait()
 
 
 def invert():
     image = np.zeros((8, 8, 3), np.uint8)
-    done.append(client.invert(image, steps=400, timeout=60, progress=lambda report: begun.set()).steps)
+    done.append(client.invert(image, steps=400, timeout=60, progress=hold).steps)
 
 
 thread = threading.Thread(target=invert)
 thread.start()
 begun.wait()
 in_a_fork(lambda: blocking_packs(client))
+forked.set()
 thread.join()
 print(done)
 in_a_fork(lambda: blocking_packs(client))
