@@ -72,6 +72,11 @@ if TYPE_CHECKING:
         Start,
         Truncate,
     )
+    from relatent.client.restoring import (
+        Degraded,
+        Match,
+        Restoration,
+    )
     from relatent.client.results import (
         AttributeOutcome,
         Checkpoint,
@@ -114,6 +119,9 @@ if TYPE_CHECKING:
     from relatent.core.quality import (
         Quality,
     )
+    from relatent.core.restoration import (
+        RestorationPreset,
+    )
     from relatent.core.spaces import (
         Space,
     )
@@ -136,6 +144,7 @@ _MODULES = tuple(
         "catalog",
         "goals",
         "requests",
+        "restoring",
         "retrying",
         "blocking",
         "aio",
@@ -159,6 +168,7 @@ __all__ = [
     "ClientStateError",
     "ContractError",
     "DeadlineError",
+    "Degraded",
     "DirectionInfo",
     "Domain",
     "Edit",
@@ -179,6 +189,7 @@ __all__ = [
     "LatentFileError",
     "Limits",
     "LossTerm",
+    "Match",
     "MethodInfo",
     "Mix",
     "Move",
@@ -197,6 +208,8 @@ __all__ = [
     "Recipe",
     "Reduce",
     "RelatentError",
+    "Restoration",
+    "RestorationPreset",
     "RetryPolicy",
     "SeedPath",
     "ServerError",

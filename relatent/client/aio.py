@@ -31,6 +31,7 @@ from relatent.client.forks import check_fork, keep_for_good
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
+from relatent.client.restoring import Degraded, Restoration
 from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import Convert, Effect, Flow, RetryPolicy, Sleep, Stream, Unary
@@ -38,6 +39,7 @@ from relatent.client.seeds import SeedPath
 from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
+from relatent.core.restoration import RestorationPreset
 
 T = TypeVar("T")
 
@@ -89,6 +91,24 @@ class AsyncClient:
     ) -> Inversion:
         """Find the latent code of an image; see `Client.invert`."""
         flow = self._flows.invert(image, options, progress, preview_every, timeout)
+        return await self._transport.run(flow)
+
+    async def restore(
+        self,
+        image: ImageInput,
+        preset: RestorationPreset | str | None = None,
+        *,
+        degraded: Degraded | None = None,
+        keep_known: bool = False,
+        progress: ProgressCallback | None = None,
+        preview_every: int = 0,
+        timeout: float | None = None,
+        **options: Unpack[InvertOptions],
+    ) -> Restoration:
+        """Find the whole image that a degraded one comes of; see `Client.restore`."""
+        flow = self._flows.restore(
+            image, preset, degraded, keep_known, options, progress, preview_every, timeout
+        )
         return await self._transport.run(flow)
 
     async def edit(

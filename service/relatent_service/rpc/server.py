@@ -17,6 +17,8 @@ from relatent.v1 import (
     editing_pb2_grpc,
     inversion_pb2,
     inversion_pb2_grpc,
+    restoration_pb2,
+    restoration_pb2_grpc,
     synthesis_pb2,
     synthesis_pb2_grpc,
 )
@@ -25,6 +27,7 @@ from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.rpc.inversion import InversionServicer
+from relatent_service.rpc.restoration import RestorationServicer
 from relatent_service.rpc.synthesis import SynthesisServicer
 from relatent_service.settings import ServerSettings
 
@@ -32,6 +35,7 @@ SERVICES = tuple(
     file.DESCRIPTOR.services_by_name[name].full_name
     for file, name in (
         (inversion_pb2, "InversionService"),
+        (restoration_pb2, "RestorationService"),
         (editing_pb2, "EditingService"),
         (synthesis_pb2, "SynthesisService"),
         (catalog_pb2, "CatalogService"),
@@ -47,6 +51,7 @@ class Servicers:
     """What answers the methods of every service."""
 
     inversion: InversionServicer
+    restoration: RestorationServicer
     editing: EditingServicer
     synthesis: SynthesisServicer
     catalog: CatalogServicer
@@ -59,6 +64,7 @@ def make_server(
     """Make the server, not listening yet."""
     server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
     inversion_pb2_grpc.add_InversionServiceServicer_to_server(servicers.inversion, server)
+    restoration_pb2_grpc.add_RestorationServiceServicer_to_server(servicers.restoration, server)
     editing_pb2_grpc.add_EditingServiceServicer_to_server(servicers.editing, server)
     synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(servicers.synthesis, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicers.catalog, server)
