@@ -3,6 +3,7 @@
     weight.pixel      · mean over the mask of (A G(w) - x)², pixels in [0, 1]
   + weight.perceptual · perceptual distance of A G(w) and x, where the mask allows; if there are features
   + weight.anchor     · mean of (w - start)²
+  + weight.prior      · mean over layers of how far w is from the generator's own codes, squared
 
 A mixes colours and resamples rows and columns (`relatent.core.degradation`), which are inputs: images that
 were degraded in different ways share a batch, and with the inputs' defaults A does nothing. That the
@@ -18,17 +19,39 @@ import torch
 from torch import Tensor
 
 from relatent.core.degradation import COLOUR, COLUMNS, ROWS
+from relatent.core.spaces import CODE
 from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.precision import Precision, synthesis_in
+from relatent_export.nets.code_prior import CodePrior
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import Compared, Reconstruction
 
-ANCHOR_WEIGHT = 1e-2
-"""Higher than reconstruction's: what A loses, only the code's neighbourhood says."""
+PRIOR = "prior"
+PRIOR_WEIGHT = 1e-2
+"""Of the term that says what A loses; without it, that part of the image goes astray in a few steps."""
 
 
 class Restoration(Reconstruction):
-    """Reconstruction of what A leaves of the image."""
+    """Reconstruction of what A leaves of the image.
+
+    Args:
+        networks: the pack's.
+        precision: computed in; the prior in float32.
+    """
+
+    def __init__(self, networks: Networks, precision: Precision) -> None:
+        config = networks.generator.config
+        super().__init__(
+            synthesis_in(networks.generator.synthesis, precision),
+            Compared.of(networks, precision),
+            (config.layers, config.latent_width),
+            {PRIOR: PRIOR_WEIGHT},
+        )
+        self.prior = CodePrior(networks.generator)
+
+    def differences(self, variables: Tensors, carried: Tensors, image: Tensor) -> dict[str, Tensor]:
+        """`anchor`, and `prior`: w in units of the generator's own codes, from their mean."""
+        return {**super().differences(variables, carried, image), PRIOR: self.prior(variables[CODE])}
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
@@ -58,9 +81,4 @@ class Restoration(Reconstruction):
 
 def restoration_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Restoration:
     """The objective of a pack's networks, computed in a precision."""
-    config = networks.generator.config
-    return Restoration(
-        synthesis_in(networks.generator.synthesis, precision),
-        Compared.of(networks, precision),
-        (config.layers, config.latent_width),
-    )
+    return Restoration(networks, precision)
