@@ -9,7 +9,7 @@ from relatent_export.nets.networks import AnyGenerator
 
 _DRAWN, _SEED, _CHUNK = 10_000, 0, 1_000
 _RIDGE = 0.03
-"""Of the mean variance, added to every number's: codes of images hold to thin directions less than samples."""
+"""Of the mean variance, added to that of every number: images' codes leave thin directions sooner."""
 
 
 class CodePrior(nn.Module):
@@ -40,5 +40,5 @@ class CodePrior(nn.Module):
         self.whitening: Tensor
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Codes [..., D] to numbers that are independent and of deviation 1 for the generator's own, [..., D]."""
+        """Codes [..., D] to numbers that are independent and of deviation 1 for the generator's own."""
         return (codes - self.mean) @ self.whitening
