@@ -65,17 +65,18 @@ class Restoration(Reconstruction):
         }
 
     def prepare(self, conditions: Tensors) -> dict[str, Tensor]:
-        """Reconstruction's, and A as it is."""
-        return {**super().prepare(conditions), **{name: conditions[name] for name in (COLOUR, ROWS, COLUMNS)}}
+        """Reconstruction's, and A's matrices, the identity added."""
+        given = {name: conditions[name] for name in (COLOUR, ROWS, COLUMNS)}
+        matrices = {name: given[name] + torch.eye(given[name].shape[-1]) for name in given}
+        return {**super().prepare(conditions), **matrices}
 
     def seen(self, image: Tensor, prepared: Tensors) -> Tensor:
         """A of what reconstruction sees."""
         # A is linear in pixels that are 0 where they are black.
         light = super().seen(image, prepared) + 1
         batch, colours, size, _ = light.shape
-        light = light + (prepared[COLOUR] @ light.flatten(2)).reshape(batch, colours, size, size)
-        light = light + prepared[ROWS][:, None] @ light
-        light = light + light @ prepared[COLUMNS].transpose(1, 2)[:, None]
+        light = (prepared[COLOUR] @ light.flatten(2)).reshape(batch, colours, size, size)
+        light = prepared[ROWS][:, None] @ light @ prepared[COLUMNS].transpose(1, 2)[:, None]
         return light - 1
 
 
