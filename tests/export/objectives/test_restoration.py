@@ -126,7 +126,7 @@ def seen(degradation: Degradation, image: Tensor) -> Tensor:
     """A of an image [3, R, R] in [0, 1] and beyond, spread to its size again."""
     if degradation.colour is not None:
         matrix = torch.from_numpy(degradation.colour).float()
-        image = torch.stack([sum(matrix[c, k] * image[k] for k in range(3)) for c in range(3)])
+        image = torch.stack([(row[:, None, None] * image).sum(0) for row in matrix])
     rows, columns = (torch.from_numpy(each).float() for each in (degradation.rows, degradation.columns))
     small = rows @ image @ columns.T
     return torch.nn.functional.interpolate(small[None], size=(R, R), mode="bilinear", align_corners=False)[0]
@@ -136,7 +136,7 @@ def far_apart(networks: Networks, image: Tensor, target: Tensor, mask: Tensor) -
     network = networks.attributes
     assert network is not None
     maps, others = (network.compared(2 * each - 1) for each in (image, target))
-    masks = [torch.nn.functional.adaptive_avg_pool2d(mask, each.shape[2:]) for each in maps]
+    masks = [torch.nn.functional.adaptive_avg_pool2d(mask, each.shape[-1]) for each in maps]
     masks = [each / each.mean((1, 2, 3), keepdim=True) for each in masks]
     return perceptual_distance(maps, others, masks, network.divisor)
 

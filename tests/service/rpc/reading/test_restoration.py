@@ -246,6 +246,7 @@ def test_grey_of_any_kind_and_what_can_be_undone_are_taken(
     restoring_pack: Pack, matrix: NDArray[Any]
 ) -> None:
     found = parse(restoring_pack, **coloured(matrix)).degradation.colour
+    assert found is not None
     np.testing.assert_allclose(found, matrix, atol=1e-7)
 
 
@@ -276,6 +277,7 @@ def test_what_a_preset_means_goes_before_by_what_is_said(restoring_pack: Pack) -
     np.testing.assert_array_equal(grey_given.colour, GREY)
     mean = np.full((3, 3), 1 / 3)
     said = given(restoring_pack, preset=COLORIZE, **coloured(mean)).degradation
+    assert said.colour is not None
     np.testing.assert_allclose(said.colour, mean, atol=1e-7)
     small = given(restoring_pack, grey(9, 5, 5), preset=UPSCALE)
     assert (small.degradation.height, small.degradation.width, small.pixels.shape) == (5, 5, (5, 5, 3))
