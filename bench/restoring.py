@@ -85,7 +85,9 @@ def denoise(drawings: Bytes, random: np.random.Generator) -> Damaged:
     """Noise of independent normal numbers."""
     noisy = (drawings + random.normal(0, 255 * _NOISE, drawings.shape)).clip(0, 255).round().astype(np.uint8)
     filtered = [
-        np.stack([np.asarray(Image.fromarray(each).filter(ImageFilter.MedianFilter(width))) for each in noisy])
+        np.stack(
+            [np.asarray(Image.fromarray(each).filter(ImageFilter.MedianFilter(width))) for each in noisy]
+        )
         for width in (3, 5)
     ]
     better = min(filtered, key=lambda images: float(_squares(images, drawings).mean()))
