@@ -253,18 +253,17 @@ def test_grey_of_any_kind_and_what_can_be_undone_are_taken(
 def test_a_preset_sets_what_is_not_said_and_no_more(
     restoring_pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = next(rule for rule in restoring_pack.methods["restore"].rates if rule == "mean")
-    defaults = RestorationDefaults({"pixel": 3.0, "unheard_of": 1.0}, start, 7)
+    defaults = RestorationDefaults(7, {"pixel": 3.0, "unheard_of": 1.0})
     monkeypatch.setattr(restoration, "DEFAULTS", dict.fromkeys(RestorationPreset, defaults))
     plan = parse(restoring_pack, preset=DENOISE).inversion.plan
-    assert (plan.method.name, plan.start, plan.rules.steps) == ("restore", "mean", 7)
+    assert (plan.method.name, plan.start, plan.rules.steps) == ("restore", "encoder", 7)
     assert plan.weights == {"pixel": 3.0, "anchor": 0.0}
     said = inversion_pb2.InversionOptions(
-        encoder=inversion_pb2.EncoderStart(),
+        mean=inversion_pb2.MeanStart(),
         refinement=inversion_pb2.Refinement(steps=2, weights={"pixel": 0.5}),
     )
     plan = parse(restoring_pack, preset=DENOISE, inversion=said).inversion.plan
-    assert (plan.start, plan.rules.steps) == ("encoder", 2)
+    assert (plan.start, plan.rules.steps) == ("mean", 2)
     assert plan.weights == {"pixel": 0.5, "anchor": 0.0}
     plan = parse(restoring_pack, **degraded(blur=1.0)).inversion.plan
     assert (plan.start, plan.rules.steps, plan.weights) == ("encoder", 20, {"pixel": 1.0, "anchor": 0.0})
