@@ -21,7 +21,7 @@ from relatent_export.nets.networks import Networks
 from relatent_export.nets.perceptual import perceptual_distance
 from relatent_export.objectives.methods import describe
 from relatent_export.objectives.reconstruction import Reconstruction, reconstruction_objective
-from relatent_export.objectives.restoration import PRIOR, Restoration, restoration_objective
+from relatent_export.objectives.restoration import PRIOR, RestorationObjective, restoration_objective
 from tests.export.objectives.conftest import MAX_STEPS, RATES, Arrays, Traced
 from tests.fixtures.small import SMALL
 
@@ -45,7 +45,7 @@ DEGRADATIONS = [
 
 
 @pytest.fixture(scope="module")
-def objective(networks: Networks) -> Restoration:
+def objective(networks: Networks) -> RestorationObjective:
     return restoration_objective(networks)
 
 
@@ -90,7 +90,7 @@ def given_of(degradations: list[Degradation], images: NDArray[np.uint8], size: i
 
 
 def test_where_nothing_was_done_it_is_reconstruction_and_the_prior(
-    networks: Networks, objective: Restoration
+    networks: Networks, objective: RestorationObjective
 ) -> None:
     codes, anchors, images = drawn(3)
     plain = loss(reconstruction_objective(networks), codes, anchors, {"target": images})
@@ -103,7 +103,7 @@ def test_where_nothing_was_done_it_is_reconstruction_and_the_prior(
 
 @pytest.mark.parametrize("degradation", DEGRADATIONS)
 def test_the_loss_is_that_of_the_degraded_image(
-    networks: Networks, objective: Restoration, degradation: Degradation
+    networks: Networks, objective: RestorationObjective, degradation: Degradation
 ) -> None:
     """Each axis by plain indices: the generator's image degraded and spread as the given one was."""
     codes, anchors, images = drawn(2, seed=1)
@@ -213,5 +213,5 @@ def test_the_generators_own_codes_are_independent_and_of_deviation_1_for_the_pri
 
 
 def test_the_prior_is_computed_in_float32_whatever_the_network_is(networks: Networks) -> None:
-    half = Restoration(networks, Precision.FLOAT16)
+    half = RestorationObjective(networks, Precision.FLOAT16)
     assert {each.dtype for each in half.prior.buffers()} == {torch.float32}
