@@ -31,7 +31,7 @@ PRIOR_WEIGHT = 1e-2
 """Of the term that says what A loses; without it, that part of the image goes astray in a few steps."""
 
 
-class Restoration(Reconstruction):
+class RestorationObjective(Reconstruction):
     """Reconstruction of what A leaves of the image.
 
     Args:
@@ -83,6 +83,8 @@ class Restoration(Reconstruction):
         return prepared[ROWS][:, None] @ mixed @ prepared[COLUMNS].transpose(1, 2)[:, None] - 1
 
 
-def restoration_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Restoration:
+def restoration_objective(
+    networks: Networks, precision: Precision = Precision.FLOAT32
+) -> RestorationObjective:
     """The objective of a pack's networks, computed in a precision."""
-    return Restoration(networks, precision)
+    return RestorationObjective(networks, precision)
