@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         PackInfo,
         TextInfo,
     )
+    from relatent.client.diffusions import Diffusion
     from relatent.client.errors import (
         CallError,
         ClientStateError,
@@ -134,6 +135,7 @@ _MODULES = tuple(
         "latents",
         "results",
         "catalog",
+        "diffusions",
         "goals",
         "requests",
         "retrying",
@@ -159,6 +161,7 @@ __all__ = [
     "ClientStateError",
     "ContractError",
     "DeadlineError",
+    "Diffusion",
     "DirectionInfo",
     "Domain",
     "Edit",

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from relatent.client import decoding
 from relatent.client.catalog import Catalog, PackInfo
+from relatent.client.diffusions import Diffusion, diffusion, diffusion_request
 from relatent.client.errors import InputError, UnavailableError
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
@@ -24,7 +25,7 @@ from relatent.client.transfers import AttributeReading, readings
 from relatent.client.within import Within, region_message
 from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_addresses
 from relatent.core.fit import Fit
-from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
+from relatent.v1 import catalog_pb2, diffusion_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 
 DEFAULT_ADDRESS = DEFAULT_LISTEN
 DEFAULT_TIMEOUT = 120.0
@@ -131,6 +132,23 @@ class Flows:
         with keeping:
             answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, limit)
             return decoding.edit(answer, inverted)
+
+    def diffuse(
+        self,
+        target: ImageInput,
+        within: Within,
+        context: ImageInput,
+        options: InvertOptions,
+        blend: bool,
+        timeout: float | None,
+    ) -> Flow[Diffusion]:
+        """Put a part of one image into another; see `Client.diffuse`."""
+        limit = self._limit(timeout)
+        request = yield Convert(lambda: diffusion_request(target, within, context, options, blend=blend))
+        answer = yield from self._call(
+            "DiffusionService/Diffuse", request, diffusion_pb2.DiffuseResponse, limit
+        )
+        return diffusion(answer)
 
     def read(
         self, image: ImageInput, pack: str, fit: Fit | str | None, timeout: float | None

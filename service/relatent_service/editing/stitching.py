@@ -46,7 +46,7 @@ class Stitched:
     def blended(self, made: Pixels) -> Pixels:
         """What was given, to the bit, but over the soft border, where it is an image made of both.
 
-        The share of that image is 4 s (1 - s), where s is the soft region's: 1 at the border, 0 where s is 0 or 1.
+        That image's share is 4 s (1 - s), where s is the soft region's: 1 at the border, 0 where s is 0 or 1.
         """
         share = self.soft.share
         given = self._joined(self.soft)
@@ -54,7 +54,7 @@ class Stitched:
         return np.asarray(mixed.round(), np.uint8)
 
     def border_error(self, image: Pixels) -> float:
-        """How visible the sharp border is in an image: of its change from the context (`Region.border_errors`)."""
+        """How visible the sharp border is in an image, by its change from the context: 0 to 1."""
         return self.sharp.border_errors(self.context, image[None])[0]
 
     def _joined(self, region: Region) -> Pixels:

@@ -48,9 +48,7 @@ class DiffusionServicer(diffusion_pb2_grpc.DiffusionServiceServicer):
         return response
 
 
-def _response(
-    stitched: Stitched, made: Pixels, blend: bool, layout: Format
-) -> diffusion_pb2.DiffuseResponse:
+def _response(stitched: Stitched, made: Pixels, blend: bool, layout: Format) -> diffusion_pb2.DiffuseResponse:
     image = stitched.blended(made) if blend else made
     return diffusion_pb2.DiffuseResponse(
         image=image_message(image, layout),

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from relatent.core.methods import Method
-from relatent.core.pack import Pack
 from relatent.v1 import diffusion_pb2
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.stitching import Stitched
@@ -20,7 +19,7 @@ from relatent_service.rpc.reading.values import read_image
 from relatent_service.settings import ServerSettings
 
 MOST_STEPS, ANCHOR_WEIGHT = 10, 0.03
-"""Steps of a diffusion, where its method has more, and the anchor's weight, unless the caller says otherwise."""
+"""Steps, where the method has more, and the anchor's weight, of diffusions that ask for no others."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,9 @@ def read_diffusion(
     """
     options = request.options
     if options.WhichOneof("start") == "checkpoint":
-        raise InvalidField("options.checkpoint", "expected none: a diffusion is done in one call, from its start")
+        raise InvalidField(
+            "options.checkpoint", "expected none: a diffusion is done in one call, from its start"
+        )
     if options.refinement.HasField("mask"):
         raise InvalidField("options.refinement.mask", "expected none: what counts is the region")
     inversion = read_inversion(packs, settings, request.target, options, name="target")
@@ -84,8 +85,8 @@ def _check_method(plan: Plan, field: str) -> None:
     if not plan.pack.encoder:
         raise InvalidField(
             "options.pack",
-            f"expected a pack with an encoder, whose code of the context the rest follows; {plan.pack.name!r} "
-            "has none",
+            "expected a pack with an encoder, whose code of the context the rest follows; "
+            f"{plan.pack.name!r} has none",
             reason="NO_ENCODER",
         )
     if not _diffuses(plan.method):
