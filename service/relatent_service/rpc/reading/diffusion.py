@@ -18,7 +18,7 @@ from relatent_service.rpc.reading.region import ParsedRegion, read_region
 from relatent_service.rpc.reading.values import read_image
 from relatent_service.settings import ServerSettings
 
-MOST_STEPS, ANCHOR_WEIGHT = 10, 0.03
+MOST_STEPS, ANCHOR_WEIGHT = 5, 0.03
 """Steps, where the method has more, and the anchor's weight, of diffusions that ask for no others."""
 
 
