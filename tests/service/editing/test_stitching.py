@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from relatent_service.editing.stitching import Stitched
+from relatent_service.editing.stitching import Pixels, Stitched
 
 SIDE = 32
 RANDOM = np.random.default_rng(3)
@@ -15,7 +15,7 @@ LEFT[:, : SIDE // 2] = 255
 FLAT = np.full((SIDE, SIDE, 3), 100, np.uint8)
 
 
-def stitched(feather: float = 0.0, mask: np.ndarray = LEFT) -> Stitched:
+def stitched(feather: float = 0.0, mask: Pixels = LEFT) -> Stitched:
     return Stitched.of(TARGET, CONTEXT, mask, feather)
 
 

@@ -214,7 +214,6 @@ async def test_admission_is_told_of_every_graph_that_it_runs(running: Any, pack:
             "expected a method with a mask and an anchor: hybrid; got 'momentum'",
         ),
         ({"options": refine(weights={"smile": 1.0})}, "options.refinement.weights['smile']", "a term"),
-        ({"options": inversion_pb2.InversionOptions(output_format=9)}, "options.output_format", "got 9"),
     ],
 )
 async def test_what_is_wrong_is_named(running: Any, fields: dict[str, Any], field: str, why: str) -> None:
