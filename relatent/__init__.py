@@ -73,6 +73,11 @@ if TYPE_CHECKING:
         Start,
         Truncate,
     )
+    from relatent.client.restoring import (
+        Degraded,
+        Match,
+        Restoration,
+    )
     from relatent.client.results import (
         AttributeOutcome,
         Checkpoint,
@@ -115,6 +120,9 @@ if TYPE_CHECKING:
     from relatent.core.quality import (
         Quality,
     )
+    from relatent.core.restoration import (
+        RestorationPreset,
+    )
     from relatent.core.spaces import (
         Space,
     )
@@ -138,6 +146,7 @@ _MODULES = tuple(
         "diffusions",
         "goals",
         "requests",
+        "restoring",
         "retrying",
         "blocking",
         "aio",
@@ -161,6 +170,7 @@ __all__ = [
     "ClientStateError",
     "ContractError",
     "DeadlineError",
+    "Degraded",
     "Diffusion",
     "DirectionInfo",
     "Domain",
@@ -182,6 +192,7 @@ __all__ = [
     "LatentFileError",
     "Limits",
     "LossTerm",
+    "Match",
     "MethodInfo",
     "Mix",
     "Move",
@@ -200,6 +211,8 @@ __all__ = [
     "Recipe",
     "Reduce",
     "RelatentError",
+    "Restoration",
+    "RestorationPreset",
     "RetryPolicy",
     "SeedPath",
     "ServerError",

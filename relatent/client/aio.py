@@ -13,23 +13,25 @@ from typing import Self, Unpack
 from relatent.client.async_transport import AsyncTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
-from relatent.client.flows import (
-    DEFAULT_ADDRESS,
-    DEFAULT_MAX_MESSAGE_BYTES,
-    DEFAULT_TIMEOUT,
-    ClientSettings,
-    Flows,
-)
+from relatent.client.flows import Flows
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
+from relatent.client.restoring import Degraded, Restoration
 from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
+from relatent.client.settings import (
+    DEFAULT_ADDRESS,
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    ClientSettings,
+)
 from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
+from relatent.core.restoration import RestorationPreset
 
 
 class AsyncClient:
@@ -79,6 +81,24 @@ class AsyncClient:
     ) -> Inversion:
         """Find the latent code of an image; see `Client.invert`."""
         flow = self._flows.invert(image, options, progress, preview_every, timeout)
+        return await self._transport.run(flow)
+
+    async def restore(
+        self,
+        image: ImageInput,
+        preset: RestorationPreset | str | None = None,
+        *,
+        degraded: Degraded | None = None,
+        keep_known: bool = False,
+        progress: ProgressCallback | None = None,
+        preview_every: int = 0,
+        timeout: float | None = None,
+        **options: Unpack[InvertOptions],
+    ) -> Restoration:
+        """Find the whole image that a degraded one comes of; see `Client.restore`."""
+        flow = self._flows.restore(
+            image, preset, degraded, keep_known, options, progress, preview_every, timeout
+        )
         return await self._transport.run(flow)
 
     async def edit(

@@ -14,9 +14,9 @@ from grpc import aio
 
 from relatent.client.channels import open_async_channel
 from relatent.client.errors import ClientStateError
-from relatent.client.flows import ClientSettings
 from relatent.client.forks import check_fork, keep_for_good
 from relatent.client.retrying import Convert, Effect, Flow, Sleep, Stream, Unary
+from relatent.client.settings import ClientSettings
 
 T = TypeVar("T")
 

@@ -17,23 +17,25 @@ from typing import Self, Unpack
 from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
-from relatent.client.flows import (
-    DEFAULT_ADDRESS,
-    DEFAULT_MAX_MESSAGE_BYTES,
-    DEFAULT_TIMEOUT,
-    ClientSettings,
-    Flows,
-)
+from relatent.client.flows import Flows
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
+from relatent.client.restoring import Degraded, Restoration
 from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
+from relatent.client.settings import (
+    DEFAULT_ADDRESS,
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    ClientSettings,
+)
 from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
+from relatent.core.restoration import RestorationPreset
 
 
 class Client:
@@ -105,6 +107,39 @@ class Client:
                 that of every other `RelatentError` after the first report.
         """
         return self._transport.run(self._flows.invert(image, options, progress, preview_every, timeout))
+
+    def restore(
+        self,
+        image: ImageInput,
+        preset: RestorationPreset | str | None = None,
+        *,
+        degraded: Degraded | None = None,
+        keep_known: bool = False,
+        progress: ProgressCallback | None = None,
+        preview_every: int = 0,
+        timeout: float | None = None,
+        **options: Unpack[InvertOptions],
+    ) -> Restoration:
+        """Find the whole image that a degraded one comes of.
+
+        Args:
+            image: the degraded one, as `invert` takes it.
+            preset: what it lacks: `colorize`, `upscale`, `inpaint` or `denoise`; None where `degraded` says
+                all.
+            degraded: what was done to it; what is left out is the preset's.
+            keep_known: whether what was given is put back where it is known.
+            progress: told how far it is, after every few steps, from this thread.
+            preview_every: have every n-th report hold a preview image; 0: none.
+            timeout: seconds; the client's unless given.
+            **options: how to refine, see `InvertOptions`; without `quality` and `mask`.
+
+        Returns:
+            The image, its code, and how well it matches what was given.
+        """
+        flow = self._flows.restore(
+            image, preset, degraded, keep_known, options, progress, preview_every, timeout
+        )
+        return self._transport.run(flow)
 
     def edit(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -20,6 +21,7 @@ from relatent.client.errors import ContractError
 from relatent.client.images import picture
 from relatent.client.latents import SPACE_OF_MESSAGE, latent_code
 from relatent.client.requests import PRESETS
+from relatent.client.restoring import Match, Restoration
 from relatent.client.results import (
     AttributeOutcome,
     Checkpoint,
@@ -39,9 +41,9 @@ from relatent.core.quality import Quality
 from relatent.core.spaces import Space
 from relatent.core.stopping import StopReason
 from relatent.core.targets import AttributePart, End
-from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
+from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, restoration_pb2, synthesis_pb2, types_pb2
 
-_STOP_REASONS = {
+_STOP_REASONS: Mapping[int, StopReason] = {
     inversion_pb2.STOP_REASON_STEPS: StopReason.STEPS,
     inversion_pb2.STOP_REASON_TARGET_LOSS: StopReason.TARGET_LOSS,
     inversion_pb2.STOP_REASON_PLATEAU: StopReason.PLATEAU,
@@ -100,14 +102,12 @@ def inversion(message: inversion_pb2.InversionResult, losses: tuple[float, ...],
     Raises:
         ContractError: the answer says of no reason to have stopped.
     """
-    if message.stop_reason not in _STOP_REASONS:
-        raise ContractError(f"stop_reason: {message.stop_reason} is unknown to this client")
     return Inversion(
         latent=latent_code(message.latent),
         reconstruction=picture(message.reconstruction),
         quality=_quality(message.quality),
         losses=losses,
-        stop_reason=_STOP_REASONS[message.stop_reason],
+        stop_reason=_stop_reason(message.stop_reason),
         steps=message.steps,
         timings=timings(message.timings),
         resumed=resumed,
@@ -115,6 +115,29 @@ def inversion(message: inversion_pb2.InversionResult, losses: tuple[float, ...],
         in_domain=_in_domain(message.in_domain) if message.HasField("in_domain") else None,
         beyond=picture(message.beyond) if message.HasField("beyond") else None,
     )
+
+
+def restoration(
+    message: restoration_pb2.RestorationResult, losses: tuple[float, ...], resumed: int
+) -> Restoration:
+    """Read a restoration's result; as of `inversion`."""
+    return Restoration(
+        image=picture(message.image),
+        latent=latent_code(message.latent),
+        match=Match(message.match.mse, message.match.psnr),
+        losses=losses,
+        stop_reason=_stop_reason(message.stop_reason),
+        steps=message.steps,
+        timings=timings(message.timings),
+        resumed=resumed,
+        method=message.method,
+    )
+
+
+def _stop_reason(number: int) -> StopReason:
+    if number not in _STOP_REASONS:
+        raise ContractError(f"stop_reason: {number} is unknown to this client")
+    return _STOP_REASONS[number]
 
 
 def _in_domain(message: inversion_pb2.InDomain) -> InDomain:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -17,67 +16,24 @@ from relatent.client.errors import InputError, UnavailableError
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.requests import InvertOptions, Move, Operation, inversion_options, operation_message
+from relatent.client.restoring import Degraded, Restoration, restore_request
 from relatent.client.results import Edit, Inversion, SynthesizedImage
-from relatent.client.resuming import ProgressCallback, RunningInversion
-from relatent.client.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
+from relatent.client.resuming import INVERTING, RESTORING, ProgressCallback, RunningRefinement
+from relatent.client.retrying import Addresses, Convert, Flow, Stream, TimeLimit, Unary, retrying
 from relatent.client.seeds import SeedPath
+from relatent.client.settings import ClientSettings
 from relatent.client.transfers import AttributeReading, readings
 from relatent.client.within import Within, region_message
-from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_addresses
 from relatent.core.fit import Fit
+from relatent.core.restoration import RestorationPreset
 from relatent.v1 import catalog_pb2, diffusion_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 
-DEFAULT_ADDRESS = DEFAULT_LISTEN
-DEFAULT_TIMEOUT = 120.0
-"""Seconds of a call, all its attempts together."""
-DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
-"""Bytes of one message, either way; the service's own default."""
+T = TypeVar("T")
 
-MOST_MESSAGE_BYTES = 2**30
-"""What the setting may be at most: gRPC counts in 32 bits."""
 EDIT_SHARE = 0.2
 """Of an edit's time, what its inversion leaves for the edit where it may take all there is."""
 
 _PREFIX = "/relatent.v1."
-
-
-@dataclass(frozen=True)
-class ClientSettings:
-    """A client's settings.
-
-    Attributes:
-        addresses: of servers, as `relatent.core.addresses` writes them.
-        timeout: seconds of a call unless it says otherwise, all its attempts together.
-        max_message_bytes: bytes of one message, either way; the service's setting of the same name.
-        retry: how long to wait between attempts.
-
-    Raises:
-        InputError: no address, one of a form that is not taken, or a size that is none.
-    """
-
-    addresses: Sequence[str]
-    timeout: float = DEFAULT_TIMEOUT
-    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @classmethod
-    def of(
-        cls,
-        addresses: str | Sequence[str],
-        timeout: float,
-        max_message_bytes: int,
-        retry: RetryPolicy | None,
-    ) -> ClientSettings:
-        """ClientSettings of a client's arguments."""
-        try:
-            listed = tuple(map(str, parse_addresses(addresses)))
-        except AddressError as error:
-            raise InputError(f"addresses: {error}") from error
-        if not 1 <= max_message_bytes <= MOST_MESSAGE_BYTES:
-            raise InputError(
-                f"max_message_bytes: expected 1 to {MOST_MESSAGE_BYTES:,}, got {max_message_bytes:,}"
-            )
-        return cls(listed, timeout, max_message_bytes, retry or RetryPolicy())
 
 
 class Flows:
@@ -98,7 +54,7 @@ class Flows:
         """Invert an image; see `Client.invert`."""
         limit = self._limit(timeout)
         request = yield Convert(lambda: _stream_request(image, options, preview_every))
-        return (yield from self._invert(RunningInversion(request, progress), limit))
+        return (yield from self._refine(RunningRefinement(INVERTING, request, progress), limit))
 
     def edit(
         self,
@@ -124,9 +80,9 @@ class Flows:
         else:
             stream = yield Convert(lambda: _stream_request(source, options))
             yield from _confine(request, within, options, stream.image)
-            running = RunningInversion(stream, progress)
+            running = RunningRefinement(INVERTING, stream, progress)
             kept = EDIT_SHARE * limit.left if options.get("best_at_deadline") else 0.0
-            inverted = yield from self._invert(running, limit.sooner(kept))
+            inverted = yield from self._refine(running, limit.sooner(kept))
             request.latent.CopyFrom(latent_message(inverted.latent))
             keeping = running.checkpoint_kept()
         with keeping:
@@ -149,6 +105,24 @@ class Flows:
             "DiffusionService/Diffuse", request, diffusion_pb2.DiffuseResponse, limit
         )
         return diffusion(answer)
+
+    def restore(
+        self,
+        image: ImageInput,
+        preset: RestorationPreset | str | None,
+        degraded: Degraded | None,
+        keep_known: bool,
+        options: InvertOptions,
+        progress: ProgressCallback | None,
+        preview_every: int,
+        timeout: float | None,
+    ) -> Flow[Restoration]:
+        """Restore an image; see `Client.restore`."""
+        limit = self._limit(timeout)
+        request = yield Convert(
+            lambda: restore_request(image, preset, degraded, keep_known, options, preview_every)
+        )
+        return (yield from self._refine(RunningRefinement(RESTORING, request, progress), limit))
 
     def read(
         self, image: ImageInput, pack: str, fit: Fit | str | None, timeout: float | None
@@ -226,12 +200,13 @@ class Flows:
         )
         return decoding.pack_info(answer.pack)
 
-    def _invert(self, running: RunningInversion, limit: TimeLimit) -> Flow[Inversion]:
-        def attempt(address: str, left: float) -> Flow[Inversion]:
+    def _refine(self, running: RunningRefinement[T], limit: TimeLimit) -> Flow[T]:
+        refining = running.refining
+
+        def attempt(address: str, left: float) -> Flow[T]:
             message = running.next_request()
             self._check_size(message)
-            path = f"{_PREFIX}InversionService/InvertStream"
-            yield Stream(address, path, message, inversion_pb2.InvertStreamResponse, left, running.receive)
+            yield Stream(address, _PREFIX + refining.path, message, refining.response, left, running.receive)
             result = running.result()
             if result is None:
                 raise UnavailableError(

@@ -1,48 +1,87 @@
-"""An inversion that outlives its server: what is kept of it between two calls."""
+"""A refinement that outlives its server: what is kept of it between two calls."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
 
 from relatent.client import decoding
 from relatent.client.errors import RelatentError
 from relatent.client.goals import duration
+from relatent.client.restoring import Restoration
 from relatent.client.results import Checkpoint, Inversion, Progress
-from relatent.v1 import inversion_pb2
+from relatent.v1 import inversion_pb2, restoration_pb2
 
 ProgressCallback = Callable[[Progress], None]
 
+T = TypeVar("T")
 
-class RunningInversion:
-    """One inversion, over as many calls as it takes.
+
+@dataclass(frozen=True)
+class Refining(Generic[T]):
+    """A method of the service that refines and reports as it goes.
+
+    Attributes:
+        path: service and method.
+        response: a message of its stream, which holds `progress` or `result`.
+        options: the options of the inversion in its request.
+        read: reads its result, given the whole loss curve and how often it went on elsewhere.
+    """
+
+    path: str
+    response: type[Message]
+    options: Callable[[Any], inversion_pb2.InversionOptions]
+    read: Callable[[Any, tuple[float, ...], int], T]
+
+
+INVERTING: Refining[Inversion] = Refining(
+    "InversionService/InvertStream",
+    inversion_pb2.InvertStreamResponse,
+    lambda request: request.options,
+    decoding.inversion,
+)
+RESTORING: Refining[Restoration] = Refining(
+    "RestorationService/RestoreStream",
+    restoration_pb2.RestoreStreamResponse,
+    lambda request: request.options.inversion,
+    decoding.restoration,
+)
+
+
+class RunningRefinement(Generic[T]):
+    """One refinement, over as many calls as it takes.
 
     Args:
+        refining: the method that is called.
         request: the first call's.
         on_progress: told of every report.
     """
 
-    def __init__(
-        self, request: inversion_pb2.InvertStreamRequest, on_progress: ProgressCallback | None
-    ) -> None:
+    def __init__(self, refining: Refining[T], request: Message, on_progress: ProgressCallback | None) -> None:
+        self.refining = refining
         self._request = request
         self._on_progress = on_progress
         self._started = time.monotonic()
         self._checkpoint: inversion_pb2.Checkpoint | None = None
         self._resumed_from: inversion_pb2.Checkpoint | None = None
         self._resumed = 0
-        self._result: inversion_pb2.InversionResult | None = None
+        self._result: Any = None
 
-    def next_request(self) -> inversion_pb2.InvertStreamRequest:
+    def next_request(self) -> Message:
         """The request of the next call: the first one, or one that goes on from the last checkpoint."""
         if self._checkpoint is None:
             return self._request
-        request = inversion_pb2.InvertStreamRequest()
+        request = type(self._request)()
         request.CopyFrom(self._request)
-        request.options.checkpoint.CopyFrom(self._checkpoint)
-        if request.options.refinement.HasField("time_budget"):
-            self._shorten(request.options.refinement)
+        options = self.refining.options(request)
+        options.checkpoint.CopyFrom(self._checkpoint)
+        if options.refinement.HasField("time_budget"):
+            self._shorten(options.refinement)
         if self._checkpoint is not self._resumed_from:
             self._resumed_from = self._checkpoint
             self._resumed += 1
@@ -65,7 +104,7 @@ class RunningInversion:
                 )
             raise
 
-    def receive(self, response: inversion_pb2.InvertStreamResponse) -> None:
+    def receive(self, response: Any) -> None:
         """Take in one message of the stream."""
         match response.WhichOneof("event"):
             case "result":
@@ -78,8 +117,8 @@ class RunningInversion:
                         report = decoding.progress(response.progress)
                     self._on_progress(report)
 
-    def result(self) -> Inversion | None:
-        """The inversion, once the result has come.
+    def result(self) -> T | None:
+        """What came of it, once the result has come.
 
         Raises:
             ContractError: the result cannot be read.
@@ -88,7 +127,7 @@ class RunningInversion:
             return None
         before = self._resumed_from.losses if self._resumed_from is not None else ()
         losses = whole_curve(before, self._result.losses, self._result.steps)
-        return decoding.inversion(self._result, losses, self._resumed)
+        return self.refining.read(self._result, losses, self._resumed)
 
     def _shorten(self, refinement: inversion_pb2.Refinement) -> None:
         spent = time.monotonic() - self._started

@@ -47,6 +47,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.degradation import COLOUR, COLUMNS, KNOWN, ROWS
 from relatent.core.graphs import MOVE, Role
 from relatent.core.spaces import CODE, WITHOUT_CODES, Space
 
@@ -156,6 +157,11 @@ class Method:
     def takes_text(self) -> bool:
         """Whether it makes images what a text says, in place of what they are."""
         return TEXT_INPUT in self.inputs
+
+    @property
+    def restores(self) -> bool:
+        """Whether it makes images that, degraded as the given one was, are the given one."""
+        return {COLOUR, ROWS, COLUMNS, KNOWN} <= self.inputs.keys()
 
     @property
     def default_start(self) -> StartRule:

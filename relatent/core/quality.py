@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+MOST_DECIBELS = 100.0
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,8 @@ class Quality:
     ssim: float
     perceptual: float | None
     identity: float | None = None
+
+
+def decibels(mse: float) -> float:
+    """The peak signal-to-noise ratio of a mean squared error over pixels in [0, 1], at most 100 dB."""
+    return min(MOST_DECIBELS, -10 * math.log10(mse)) if mse > 0 else MOST_DECIBELS

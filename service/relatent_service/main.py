@@ -36,6 +36,7 @@ from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.rpc.inversion import InversionServicer
 from relatent_service.rpc.reading.images import Decoder
+from relatent_service.rpc.restoration import RestorationServicer
 from relatent_service.rpc.server import SERVICES, Servicers, make_server
 from relatent_service.rpc.sockets import make_way
 from relatent_service.rpc.synthesis import SynthesisServicer
@@ -99,6 +100,7 @@ def put_together(
     health = HealthServicer(SERVICES)
     servicers = Servicers(
         inversion=InversionServicer(packs, settings, admission, inverter, decoder),
+        restoration=RestorationServicer(packs, settings, admission, inverter, decoder),
         editing=EditingServicer(packs, settings, admission, synthesizer, inverter, decoder),
         diffusion=DiffusionServicer(packs, settings, admission, inverter, decoder),
         synthesis=SynthesisServicer(packs, settings, synthesizer),

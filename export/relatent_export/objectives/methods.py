@@ -23,6 +23,7 @@ from relatent_export.objectives.in_domain import forced_objective, in_domain_obj
 from relatent_export.objectives.multi_code import multi_code_objective
 from relatent_export.objectives.offsets import feature_objective, layered_objective
 from relatent_export.objectives.reconstruction import reconstruction_objective
+from relatent_export.objectives.restoration import restoration_objective
 from relatent_export.objectives.single_code import single_code_bases, single_code_objective
 from relatent_export.objectives.spaces import SPACES
 from relatent_export.objectives.text import text_objective
@@ -96,6 +97,7 @@ METHODS: Mapping[str, MethodRecipe] = {
     "multi_code": MethodRecipe("refine_multi", multi_code_objective, default_steps=100, space=Space.MULTI),
     "layered": MethodRecipe("refine_layered", layered_objective, default_steps=100, space=Space.LAYERED),
     "feature": MethodRecipe("refine_feature", feature_objective, default_steps=100, space=Space.FEATURE),
+    "restore": MethodRecipe("refine_restore", restoration_objective, default_steps=100),
     "text": MethodRecipe(
         "refine_text", text_objective, default_steps=40, needs=("image_text",), reconstructs=False
     ),

@@ -92,6 +92,15 @@ class Reconstruction(nn.Module):
         """The image of what is optimised, float32 [B, 3, R, R]."""
         return self.synthesis(variables[CODE])
 
+    def seen(self, image: Tensor, prepared: Tensors) -> Tensor:
+        """An image as it is compared, float32 [B, 3, S, S].
+
+        Args:
+            image: of what is optimised.
+            prepared: as `prepare` made it.
+        """
+        return area_downsample(image, self._size)
+
     def differences(self, variables: Tensors, carried: Tensors, image: Tensor) -> dict[str, Tensor]:
         """What the terms but pixel and perceptual take the mean square of, by term.
 
@@ -138,7 +147,7 @@ class Reconstruction(nn.Module):
     def losses(self, variables: Tensors, carried: Tensors, conditions: Tensors, prepared: Tensors) -> Tensor:
         """The weighted sum of the terms, float32 [B]."""
         full = self.image(variables)
-        image = area_downsample(full, self._size)
+        image = self.seen(full, prepared)
         # Products, not powers: ONNX Runtime computes Pow element by element. The quarter turns
         # squared differences of [-1, 1] pixels into those of [0, 1] pixels.
         error = image - prepared["image"]
@@ -165,7 +174,7 @@ class Reconstruction(nn.Module):
     ) -> Sequence[Tensor]:
         """What the terms square and add up: the image, its features and the code, each compared."""
         w = variables[CODE]
-        image = area_downsample(self.image(variables), self._size)
+        image = self.seen(self.image(variables), prepared)
         weight = {name: conditions[f"weight.{name}"][:, :, None, None] for name in self.weights}
         share = weight["pixel"] * prepared["mask.0"] / image[0].numel() / 4
         compared = [(image - prepared["image"]) * share.sqrt()]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from relatent.core.codes import Codes
 from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
-from relatent.core.quality import Quality
+from relatent.core.quality import MOST_DECIBELS, Quality
 from relatent.core.text import Tokens
 from relatent_service.engine.engine import Answer, Engine
 from relatent_service.telemetry.metrics import Metrics
@@ -96,7 +96,7 @@ class Models:
         values = {name: float(answer[name][0, 0]) for name in pack.metrics}
         return Quality(
             mse=values["mse"],
-            psnr=min(100.0, values["psnr"]),
+            psnr=min(MOST_DECIBELS, values["psnr"]),
             ssim=values["ssim"],
             perceptual=values.get("perceptual"),
             identity=values.get("identity"),

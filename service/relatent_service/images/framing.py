@@ -27,20 +27,37 @@ def square(picture: Image.Image, fit: Fit, resolution: int, field: str) -> Pixel
     Raises:
         InvalidField: it is not square and `fit` is REFUSE.
     """
+    return framed(picture, fit, (resolution, resolution), field)
+
+
+def framed(picture: Image.Image, fit: Fit, size: tuple[int, int], field: str) -> Pixels:
+    """Bring a picture to a width and height in the same way, whose proportions it should have.
+
+    Args:
+        picture: of mode RGB or L.
+        fit: what to do where it has other proportions: keep the centre, repeat the border, or refuse.
+        size: width and height, W and H.
+        field: where the picture is in the request.
+
+    Returns:
+        uint8 [H, W, 3], or [H, W] for mode L.
+
+    Raises:
+        InvalidField: it has other proportions and `fit` is REFUSE.
+    """
     width, height = picture.size
-    if width == height:
-        return np.asarray(_resize(picture, (resolution, resolution)))
+    if width * size[1] == height * size[0]:
+        return np.asarray(_resize(picture, size))
     if fit is Fit.REFUSE:
+        wanted = "a square image" if size[0] == size[1] else f"proportions of {size[0]} x {size[1]}"
         raise InvalidField(
-            field, f"expected a square image with FIT_REFUSE, got {width} x {height}", reason="NOT_SQUARE"
+            field, f"expected {wanted} with FIT_REFUSE, got {width} x {height}", reason="NOT_SQUARE"
         )
     if fit is Fit.CROP:
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        return np.asarray(
-            _resize(picture, (resolution, resolution), (left, top, left + side, top + side)),
-        )
-    return _pad(picture, resolution)
+        across, down = min(width, height * size[0] / size[1]), min(height, width * size[1] / size[0])
+        left, top = (width - across) / 2, (height - down) / 2
+        return np.asarray(_resize(picture, size, (left, top, left + across, top + down)))
+    return _pad(picture, size)
 
 
 def check_proportions(mask: Image.Image, size: tuple[int, int], field: str) -> None:
@@ -58,12 +75,12 @@ def check_proportions(mask: Image.Image, size: tuple[int, int], field: str) -> N
         )
 
 
-def _pad(picture: Image.Image, resolution: int) -> Pixels:
+def _pad(picture: Image.Image, size: tuple[int, int]) -> Pixels:
     """Shrink first and repeat the border after: the square of a long strip would be huge."""
-    scale = resolution / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    pixels = np.asarray(_resize(picture, size))
-    missing = [(resolution - length) for length in pixels.shape[:2]]
+    scale = min(size[0] / picture.width, size[1] / picture.height)
+    shrunk = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    pixels = np.asarray(_resize(picture, shrunk))
+    missing = [whole - length for whole, length in zip(size[::-1], pixels.shape[:2], strict=True)]
     margins = [(lack // 2, lack - lack // 2) for lack in missing]
     return np.pad(pixels, [*margins, (0, 0)][: pixels.ndim], mode="edge")
 

@@ -15,6 +15,7 @@ from relatent.core.quality import Quality
 from relatent.core.spaces import PLAIN, Space
 from relatent_service.engine.engine import EngineTimedOut
 from relatent_service.engine.models import Models
+from relatent_service.inversion.job import Job
 from relatent_service.inversion.plausibility import code_cycle
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.pace import Pace
@@ -28,7 +29,7 @@ class Finished:
 
     Attributes:
         image: of the code, uint8 [R, R, 3].
-        quality: how close it is to the image that was inverted.
+        quality: how close it, or what is seen of it, is to the image that was inverted.
         cycle: of the code; None where the pack knows no domain, or the code has no W+ part.
         beyond: how much what a code has besides its W+ part changes the image, uint8 [R, R]: the mean over
             colours of the absolute difference; None for codes that have nothing besides.
@@ -40,24 +41,24 @@ class Finished:
     beyond: Pixels | None
 
 
-async def finish(pack: Pack, code: Codes, target: Pixels, models: Models, pace: Pace, call: Call) -> Finished:
+async def finish(job: Job, code: Codes, models: Models, pace: Pace, call: Call) -> Finished:
     """Find out what one code is worth.
 
     How long that takes is measured, as time must be kept back for it.
 
     Args:
-        pack: whose code.
+        job: which found the code.
         code: the one.
-        target: the image that was inverted, uint8 [R, R, 3].
         models: what runs the graphs.
         pace: told of the time.
         call: on whose behalf.
     """
-    began = monotonic()
+    began, pack = monotonic(), job.plan.pack
     try:
         image = await models.synthesize(pack, code, call)
-        quality = await models.assess(pack, image, target[None], call)
-        away = None if pack.domain is None else await code_cycle(pack, code, image[0], models, call)
+        seen = image if job.seen is None else (await asyncio.to_thread(job.seen, image[0]))[None]
+        quality = await models.assess(pack, seen, job.image[None], call)
+        away = None if job.plan.domain is None else await code_cycle(pack, code, image[0], models, call)
         beyond = await _beyond(pack, code, image, models, call)
     except (asyncio.CancelledError, EngineTimedOut):
         pace.answer_at_least(pack.name, monotonic() - began)

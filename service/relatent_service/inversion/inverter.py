@@ -123,7 +123,7 @@ class Inverter:
         plan, roles = job.plan, []
         if plan.start is StartRule.ENCODER:
             roles.append(plan.method.encoder)
-        if plan.pack.domain is not None:
+        if plan.domain is not None:
             roles.append(Role.ENCODE)
         encoded = {}
         for role in dict.fromkeys(roles):
@@ -140,7 +140,7 @@ class Inverter:
         return replace(job, inputs={**job.inputs, TEXT_INPUT: np.float32(AIM) * (wanted - shown)})
 
     async def _judge(self, job: Job, encoded: Mapping[str, Floats], call: Call) -> Plausibility | None:
-        plan, domain = job.plan, job.plan.pack.domain
+        plan, domain = job.plan, job.plan.domain
         if domain is None:
             return None
         found = await image_plausibility(plan.pack, domain, encoded[Role.ENCODE], self._models, call)
@@ -229,7 +229,7 @@ class Inverter:
         call: Call,
     ) -> Result:
         pack, method, code = job.plan.pack, job.plan.method, refinement.best_code
-        found = await finish(pack, code, job.image, self._models, self._pace, call)
+        found = await finish(job, code, self._models, self._pace, call)
         if plausibility is not None:
             plausibility = replace(plausibility, code_cycle=found.cycle)
         self._metrics.inverted(pack.name, method.name, reason.value, found.quality)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.domain import Domain
 from relatent.core.graphs import Role
 from relatent.core.methods import Method, StartRule
 from relatent.core.pack import Pack
@@ -49,6 +50,8 @@ class Plan:
         min_in_domain: the least score of an image that is worth the refinement; None for any.
         text: what the image shows and what it shall show, for methods with an input of that name.
         anchored: whether its anchor is the encoder's code of another image, and not where it starts.
+        whole: whether the image is as the generator's are, so that it can be told how plausible it is; not so
+            of one that is to be restored.
     """
 
     pack: Pack
@@ -65,6 +68,12 @@ class Plan:
     min_in_domain: float | None = None
     text: tuple[Tokens, Tokens] | None = None
     anchored: bool = False
+    whole: bool = True
+
+    @property
+    def domain(self) -> Domain | None:
+        """What tells how plausible the image is; None where nothing does."""
+        return self.pack.domain if self.whole else None
 
     @property
     def graph(self) -> str | None:
@@ -101,7 +110,7 @@ class Plan:
             answer[self.pack.graph(Role.TEXT)] = len(self.text)
         if self.samples:
             answer[self.pack.graph(Role.MAP)] += self.samples
-        if self.pack.domain is not None:
+        if self.domain is not None:
             answer += self._judging
         if self.method.space not in (*PLAIN, Space.MULTI):
             answer[self.pack.graph(Role.SYNTHESIZE)] += 1  # to show what the code has besides
@@ -134,12 +143,14 @@ class Job:
         image: uint8 [R, R, 3].
         inputs: further inputs of the method's graph that the caller gave, without the batch axis.
         anchor: the image that an anchored plan's anchor is the code of, uint8 [R, R, 3].
+        seen: makes of an image uint8 [R, R, 3] what is to match `image`, where it is not the image itself.
     """
 
     plan: Plan
     image: Pixels
     inputs: Mapping[str, Array] = field(default_factory=dict)
     anchor: Pixels | None = None
+    seen: Callable[[Pixels], Pixels] | None = None
 
     def begin(self, start: SavedState) -> Refinement:
         """A refinement of the image, not under way yet."""

@@ -33,12 +33,12 @@ async def rehearse(pack: Pack, models: Models, pace: Pace) -> None:
     jobs = [_job(pack, name) for name, method in pack.methods.items() if method.graph is not None]
     refinements = [job.begin(_start(job.plan)) for job in jobs]
     # First runs are slower than any after them; they tell how many steps there is time for.
-    seconds = await _run_all(pack, models, refinements, [1] * len(jobs), call, pace)
+    seconds = await _run_all(pack, models, jobs, refinements, [1] * len(jobs), call, pace)
     pace.forget(pack.served)
     steps = [
         affordable_steps(each, job.plan.method.max_steps) for each, job in zip(seconds, jobs, strict=True)
     ]
-    await _run_all(pack, models, refinements, steps, call, pace)
+    await _run_all(pack, models, jobs, refinements, steps, call, pace)
 
 
 def _job(pack: Pack, method_name: str) -> Job:
@@ -60,7 +60,13 @@ def _start(plan: Plan) -> SavedState:
 
 
 async def _run_all(
-    pack: Pack, models: Models, refinements: list[Refinement], steps: list[int], call: Call, pace: Pace
+    pack: Pack,
+    models: Models,
+    jobs: list[Job],
+    refinements: list[Refinement],
+    steps: list[int],
+    call: Call,
+    pace: Pace,
 ) -> list[float]:
     """Run every graph, each refinement so many steps; how long these took."""
     grey = np.full((pack.resolution, pack.resolution, 3), 128, np.uint8)
@@ -70,9 +76,9 @@ async def _run_all(
         await models.encode(pack, grey[None], call, role)
     await _run_moves(pack, models, call)
     seconds = []
-    for refinement, count in zip(refinements, steps, strict=True):
+    for job, refinement, count in zip(jobs, refinements, steps, strict=True):
         seconds.append(await refinement.advance(models, count, call, REHEARSAL_SECONDS))
-        await finish(pack, refinement.best_code, grey, models, pace, call)
+        await finish(job, refinement.best_code, models, pace, call)
     return seconds
 
 

@@ -37,13 +37,14 @@ Pixels = NDArray[np.uint8]
 READER_SECONDS = 1.0
 """A reader that leaves a report unread for so long makes its call lose its slot until it reads on."""
 
-_REASONS = {
+REASONS = {
     StopReason.STEPS: inversion_pb2.STOP_REASON_STEPS,
     StopReason.TARGET_LOSS: inversion_pb2.STOP_REASON_TARGET_LOSS,
     StopReason.PLATEAU: inversion_pb2.STOP_REASON_PLATEAU,
     StopReason.TIME_BUDGET: inversion_pb2.STOP_REASON_TIME_BUDGET,
     StopReason.DEADLINE: inversion_pb2.STOP_REASON_DEADLINE,
 }
+"""Of refinements, as messages name them."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
                 async with aclosing(self.inverter.invert(job, call, slot)) as events:
                     async for event in events:
                         if isinstance(event, Report):
-                            progress = await _progress_message(job, event, parsed.output_format)
+                            progress = await progress_message(job, event, parsed.output_format)
                             async with self.admission.away(slot, READER_SECONDS):
                                 yield inversion_pb2.InvertStreamResponse(progress=progress)
                         else:
@@ -109,7 +110,7 @@ async def result_message(result: Result, layout: Format, call: Call) -> inversio
         beyond=None if result.beyond is None else await asyncio.to_thread(_grey, result.beyond, layout),
         quality=quality_message(result.quality),
         losses=result.losses.tolist(),
-        stop_reason=_REASONS[result.stop_reason],
+        stop_reason=REASONS[result.stop_reason],
         steps=result.steps,
         timings=timings_message(call),
         method=result.method.name,
@@ -121,7 +122,8 @@ def _grey(pixels: Pixels, layout: Format) -> types_pb2.Image:
     return image_message(np.repeat(pixels[:, :, None], 3, axis=2), layout)
 
 
-async def _progress_message(job: Job, report: Report, layout: Format) -> inversion_pb2.InversionProgress:
+async def progress_message(job: Job, report: Report, layout: Format) -> inversion_pb2.InversionProgress:
+    """How far a refinement is, for a stream."""
     message = inversion_pb2.InversionProgress(
         steps=report.steps,
         total_steps=report.total_steps,

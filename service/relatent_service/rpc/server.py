@@ -19,6 +19,8 @@ from relatent.v1 import (
     editing_pb2_grpc,
     inversion_pb2,
     inversion_pb2_grpc,
+    restoration_pb2,
+    restoration_pb2_grpc,
     synthesis_pb2,
     synthesis_pb2_grpc,
 )
@@ -28,6 +30,7 @@ from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.rpc.inversion import InversionServicer
+from relatent_service.rpc.restoration import RestorationServicer
 from relatent_service.rpc.synthesis import SynthesisServicer
 from relatent_service.settings import ServerSettings
 
@@ -35,6 +38,7 @@ SERVICES = tuple(
     file.DESCRIPTOR.services_by_name[name].full_name
     for file, name in (
         (inversion_pb2, "InversionService"),
+        (restoration_pb2, "RestorationService"),
         (editing_pb2, "EditingService"),
         (diffusion_pb2, "DiffusionService"),
         (synthesis_pb2, "SynthesisService"),
@@ -51,6 +55,7 @@ class Servicers:
     """What answers the methods of every service."""
 
     inversion: InversionServicer
+    restoration: RestorationServicer
     editing: EditingServicer
     diffusion: DiffusionServicer
     synthesis: SynthesisServicer
@@ -64,6 +69,7 @@ def make_server(
     """Make the server, not listening yet."""
     server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
     inversion_pb2_grpc.add_InversionServiceServicer_to_server(servicers.inversion, server)
+    restoration_pb2_grpc.add_RestorationServiceServicer_to_server(servicers.restoration, server)
     editing_pb2_grpc.add_EditingServiceServicer_to_server(servicers.editing, server)
     diffusion_pb2_grpc.add_DiffusionServiceServicer_to_server(servicers.diffusion, server)
     synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(servicers.synthesis, server)

@@ -11,8 +11,10 @@ from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Encoded, ImageLimits, read_grey, read_rgb
 from relatent_service.images.framing import Pixels, check_proportions, square
 from relatent_service.inversion.job import Job
+from relatent_service.rpc.reading.given import Given, decode_given
 from relatent_service.rpc.reading.options import MASK, ParsedInversion
 from relatent_service.rpc.reading.region import ParsedRegion
+from relatent_service.rpc.reading.restoration import ParsedRestoration
 
 AT_ONCE = 2
 
@@ -47,6 +49,15 @@ class Decoder:
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _decode, parsed, self._limits)
+
+    async def read_given(self, parsed: ParsedRestoration) -> Given:
+        """Decode the images of a restoration asked for, off the event loop.
+
+        Raises:
+            InvalidField: one of them is not what it must be.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, decode_given, parsed, self._limits)
 
     async def read_region(self, parsed: ParsedRegion | None, resolution: int) -> Region | None:
         """Decode the mask of a region asked for, off the event loop; None where none is.

@@ -118,6 +118,7 @@ def read_inversion(
     options: inversion_pb2.InversionOptions,
     path: str = "",
     name: str = "image",
+    inner: str = "options",
 ) -> ParsedInversion:
     """Check all of a request for an inversion but its pixels.
 
@@ -128,11 +129,12 @@ def read_inversion(
         options: how.
         path: what stands before `image` and `options` in the request, such as `image.`.
         name: what the image is called there.
+        inner: where the options are in it.
 
     Raises:
         ServiceError: a field is not what it must be, or names something that is not there.
     """
-    field = f"{path}options"
+    field = f"{path}{inner}"
     pack = packs.pack(options.pack, f"{field}.pack")
     method = _read_method(pack, options, field)
     fit = read_fit(options.fit, f"{field}.fit")

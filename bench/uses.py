@@ -1,0 +1,38 @@
+"""What inversion is for: restorations, diffusion, what a GAN misses, and coordinates for imported packs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench import restoring
+from bench.drawings import HeldOut
+from bench.graphs import Graphs
+from bench.measurement import BenchSettings
+from relatent.core.pack import read_pack
+from relatent_export.demo.judge import judge_beside
+
+SEED = 12
+
+
+def run(settings: BenchSettings) -> dict[str, Any]:
+    """Measure.
+
+    Returns:
+        By each of `bench.restoring.TASKS` its figures.
+    """
+    drawings = HeldOut.first(4 if settings.quick else 64)
+    folder = settings.packs / settings.pack
+    graphs = Graphs(read_pack(folder), settings.repository)
+    if (judge := judge_beside(folder)) is None:
+        raise ValueError(f"{folder}: expected a judge beside the pack: relatent-export demo judge")
+    damaged = [task(drawings.images, np.random.default_rng(SEED)) for task in restoring.TASKS.values()]
+    found = restoring.restored(settings, damaged)
+    return {
+        **{
+            name: restoring.figures(graphs, judge, drawings, each, restorations)
+            for name, each, restorations in zip(restoring.TASKS, damaged, found, strict=True)
+        },
+        "images": len(drawings.images),
+    }
