@@ -6,7 +6,8 @@ none of it, and across where it changes both alike, such as the skin. Distances 
 answer to what the two were drawn of, in percent of a factor's range, by the pack's network and by the judge.
 
 Steps and anchor are chosen on other drawings, of `Drawings.SWEEP`: `sweep` has the mean distance, over the
-factors inside to the target and over those outside to the context, by each choice.
+factors inside to the target and over those outside to the context, by each choice. Of those within 2 % of the
+least, as the pack's network reads it, that is taken whose region is nearest to the target.
 """
 
 from __future__ import annotations
