@@ -71,8 +71,8 @@ def run(settings: BenchSettings) -> dict[str, Any]:
 
 
 def reconstructing(pack: Pack) -> list[Method]:
-    """The methods that want nothing but images."""
-    return [method for method in pack.methods.values() if not method.takes_text]
+    """The methods that make images as they are."""
+    return [method for method in pack.methods.values() if method.reconstructs]
 
 
 async def _through_the_service(

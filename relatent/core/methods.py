@@ -164,6 +164,11 @@ class Method:
         return {COLOUR, ROWS, COLUMNS, KNOWN} <= self.inputs.keys()
 
     @property
+    def reconstructs(self) -> bool:
+        """Whether it makes images as they are, which is what methods are compared by."""
+        return not self.takes_text and not self.restores
+
+    @property
     def default_start(self) -> StartRule:
         """Where refinement starts unless the caller says otherwise."""
         return next(iter(self.rates))

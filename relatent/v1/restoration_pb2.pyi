@@ -40,7 +40,7 @@ class _RestorationPresetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Res
 
 class RestorationPreset(_RestorationPreset, metaclass=_RestorationPresetEnumTypeWrapper):
     """What an image lacks, for whoever does not want to say more. It sets what is not set in Degradation, and the
-    weights and the start of the refinement where these are not set either.
+    weights and the steps of the refinement where these are not set either.
     """
 
 RESTORATION_PRESET_UNSPECIFIED: RestorationPreset.ValueType  # 0

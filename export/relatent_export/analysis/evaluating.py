@@ -49,7 +49,7 @@ def evaluate(
         OSError: a file cannot be read or written.
     """
     pack = exported.pack
-    known = [name for name, method in pack.methods.items() if not method.takes_text]
+    known = [name for name, method in pack.methods.items() if method.reconstructs]
     if unknown := [name for name in methods if name not in known]:
         raise ValueError(f"--methods: expected some of {', '.join(known)}, got {unknown[0]!r}")
     pictures = _read(images, pack.resolution)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relatent.core.degradation import GREY
-from relatent.core.methods import Method, StartRule
+from relatent.core.methods import Method
 from relatent.core.pack import Pack
 from relatent.core.restoration import DEFAULTS, RestorationDefaults, RestorationPreset
 from relatent.v1 import inversion_pb2, restoration_pb2, types_pb2
@@ -33,7 +33,6 @@ _PRESETS: Mapping[int, RestorationPreset] = {
     restoration_pb2.RESTORATION_PRESET_INPAINT: RestorationPreset.INPAINT,
     restoration_pb2.RESTORATION_PRESET_DENOISE: RestorationPreset.DENOISE,
 }
-_NONE = RestorationDefaults()
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,8 @@ def read_restoration(
     if options.inversion.refinement.HasField("mask"):
         raise InvalidField(f"{field}.inversion.refinement.mask", "expected none: degradation.mask is it")
     pack = packs.pack(options.inversion.pack, f"{field}.inversion.pack")
-    chosen = _with_defaults(pack, options.inversion, DEFAULTS[preset] if preset else _NONE, field)
+    defaults = DEFAULTS[preset] if preset else None
+    chosen = _with_defaults(pack, options.inversion, defaults, settings.max_steps, field)
     inversion = read_inversion(packs, settings, image, chosen, inner=f"{field}.inversion")
     _check_restores(inversion.plan.method, f"{field}.inversion.method")
     inversion = replace(inversion, plan=replace(inversion.plan, whole=False))
@@ -110,7 +110,11 @@ def _read_preset(number: int, field: str) -> RestorationPreset | None:
 
 
 def _with_defaults(
-    pack: Pack, options: inversion_pb2.InversionOptions, defaults: RestorationDefaults, field: str
+    pack: Pack,
+    options: inversion_pb2.InversionOptions,
+    defaults: RestorationDefaults | None,
+    max_steps: int,
+    field: str,
 ) -> inversion_pb2.InversionOptions:
     """The options of an inversion, with a preset's own for what is not set."""
     if options.preset:
@@ -121,15 +125,12 @@ def _with_defaults(
         chosen.method = _first_that_restores(pack, f"{field}.inversion.pack")
     method = find_method(pack, chosen.method or chosen.checkpoint.method, f"{field}.inversion.method")
     refinement = chosen.refinement
+    if defaults is None:
+        return chosen
     for term in defaults.terms.keys() & method.terms.keys() - set(refinement.weights):
         refinement.weights[term] = defaults.terms[term]
-    if defaults.steps is not None and not refinement.HasField("steps"):
-        refinement.steps = defaults.steps
-    if chosen.WhichOneof("start") is None and defaults.start in method.rates:
-        if defaults.start is StartRule.MEAN:
-            chosen.mean.SetInParent()
-        else:
-            chosen.encoder.SetInParent()
+    if not refinement.HasField("steps"):
+        refinement.steps = min(defaults.steps, max_steps)
     return chosen
 
 
