@@ -62,7 +62,8 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
 
     Returns:
         The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it was
-        measured with; of `methods`, `texts` and `uses` of those that are theirs, `graphs_sha256`), `quick`, `seconds` it took and `environment`.
+        measured with; of `methods`, `texts` and `uses` of those that are theirs, `graphs_sha256`), `quick`,
+        `seconds` it took and `environment`.
     """
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
     facts = environment()

@@ -32,7 +32,7 @@ from bench.serving import invert_all, served
 from bench.timing import significant, spread
 from relatent import AsyncClient
 from relatent.client.channels import open_async_channel
-from relatent.client.flows import DEFAULT_MAX_MESSAGE_BYTES
+from relatent.client.settings import DEFAULT_MAX_MESSAGE_BYTES
 from relatent.core.pack import read_pack
 from relatent.v1 import inversion_pb2, inversion_pb2_grpc, types_pb2
 from relatent_service.settings import read_settings

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         PackInfo,
         TextInfo,
     )
+    from relatent.client.diffusions import Diffusion
     from relatent.client.errors import (
         CallError,
         ClientStateError,
@@ -142,6 +143,7 @@ _MODULES = tuple(
         "latents",
         "results",
         "catalog",
+        "diffusions",
         "goals",
         "requests",
         "restoring",
@@ -169,6 +171,7 @@ __all__ = [
     "ContractError",
     "DeadlineError",
     "Degraded",
+    "Diffusion",
     "DirectionInfo",
     "Domain",
     "Edit",

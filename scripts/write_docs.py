@@ -17,6 +17,7 @@ from relatent_service.errors import InvalidField, ServiceError, TryLater
 from relatent_service.rpc.status import code_of, reason_of
 from relatent_service.settings import PREFIX, ServerSettings
 from scripts.figures import ROOT, benches, fullsize, numbers, overload, quality, seconds_to_quality
+from scripts.figures_of_diffusion import diffused_factors, diffusion, diffusion_choices
 from scripts.figures_of_directions import finders, texts, walks
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
@@ -86,6 +87,9 @@ PARTS = {
     "age_and_glasses": age_and_glasses,
     "edit_latency": edit_latency,
     "local_edits": local_edits,
+    "diffusion": diffusion,
+    "diffused_factors": diffused_factors,
+    "diffusion_choices": diffusion_choices,
     "finders": finders,
     "texts": texts,
     "walks": walks,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from relatent.client.blocking import Client
 from relatent.client.errors import InputError
-from relatent.client.flows import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
 from relatent.client.images import ImageFormat
 from relatent.client.latents import SUFFIX, LatentCode
 from relatent.client.requests import InvertOptions
+from relatent.client.settings import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
 from relatent.core.addresses import AddressError, parse_addresses
 from relatent.core.fit import Fit
 from relatent.core.presets import Preset

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from relatent.cli import apply, catalog, demo, edit, invert, morph, read, restore, sample, serve
+from relatent.cli import apply, catalog, demo, diffuse, edit, invert, morph, read, restore, sample, serve
 from relatent.cli.printing import one_line, survive_any_encoding, told
 from relatent.client.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
 
@@ -66,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     invert.add_parser(commands)
     restore.add_parser(commands)
     edit.add_parser(commands)
+    diffuse.add_parser(commands)
     apply.add_parser(commands)
     read.add_parser(commands)
     sample.add_parser(commands)

@@ -16,13 +16,8 @@ from typing import Self, Unpack
 
 from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.catalog import Catalog, PackInfo
-from relatent.client.flows import (
-    DEFAULT_ADDRESS,
-    DEFAULT_MAX_MESSAGE_BYTES,
-    DEFAULT_TIMEOUT,
-    ClientSettings,
-    Flows,
-)
+from relatent.client.diffusions import Diffusion
+from relatent.client.flows import Flows
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
@@ -31,6 +26,12 @@ from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
+from relatent.client.settings import (
+    DEFAULT_ADDRESS,
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    ClientSettings,
+)
 from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
@@ -166,6 +167,33 @@ class Client:
             One image, or one for each strength or amount.
         """
         flow = self._flows.edit(source, operations, within, invert or {}, progress, output_format, timeout)
+        return self._transport.run(flow)
+
+    def diffuse(
+        self,
+        target: ImageInput,
+        within: Within,
+        context: ImageInput,
+        *,
+        blend: bool = False,
+        timeout: float | None = None,
+        **options: Unpack[InvertOptions],
+    ) -> Diffusion:
+        """Put a part of one image into another, and make one coherent image of both.
+
+        Args:
+            target: the image whose part is kept, as `invert` takes it.
+            within: which part that is; its feather, above 0, is how soft a blend is.
+            context: the image that all else follows.
+            blend: keep of what was given all but the seam: the target's own pixels far within the part, the
+                context's far outside it, and the generator's over the border.
+            timeout: seconds; the client's unless given.
+            **options: how the stitched image is inverted; `mask`, and a checkpoint as `start`, are refused.
+
+        Returns:
+            The image, its code, and how visible the border is.
+        """
+        flow = self._flows.diffuse(target, within, context, options, blend, timeout)
         return self._transport.run(flow)
 
     def read(

@@ -11,9 +11,9 @@ import grpc
 
 from relatent.client.channels import open_channel
 from relatent.client.errors import ClientStateError
-from relatent.client.flows import ClientSettings
 from relatent.client.forks import call_under_way, check_fork
 from relatent.client.retrying import Convert, Effect, Flow, Sleep, Stream, Unary
+from relatent.client.settings import ClientSettings
 
 T = TypeVar("T")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import grpc
@@ -12,6 +11,7 @@ from google.protobuf.message import Message
 
 from relatent.client import decoding
 from relatent.client.catalog import Catalog, PackInfo
+from relatent.client.diffusions import Diffusion, diffusion, diffusion_request
 from relatent.client.errors import InputError, UnavailableError
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
@@ -19,68 +19,21 @@ from relatent.client.requests import InvertOptions, Move, Operation, inversion_o
 from relatent.client.restoring import Degraded, Restoration, restore_request
 from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import INVERTING, RESTORING, ProgressCallback, RunningRefinement
-from relatent.client.retrying import Addresses, Convert, Flow, RetryPolicy, Stream, TimeLimit, Unary, retrying
+from relatent.client.retrying import Addresses, Convert, Flow, Stream, TimeLimit, Unary, retrying
 from relatent.client.seeds import SeedPath
+from relatent.client.settings import ClientSettings
 from relatent.client.transfers import AttributeReading, readings
 from relatent.client.within import Within, region_message
-from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_addresses
 from relatent.core.fit import Fit
 from relatent.core.restoration import RestorationPreset
-from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
+from relatent.v1 import catalog_pb2, diffusion_pb2, editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 
 T = TypeVar("T")
 
-DEFAULT_ADDRESS = DEFAULT_LISTEN
-DEFAULT_TIMEOUT = 120.0
-"""Seconds of a call, all its attempts together."""
-DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
-"""Bytes of one message, either way; the service's own default."""
-
-MOST_MESSAGE_BYTES = 2**30
-"""What the setting may be at most: gRPC counts in 32 bits."""
 EDIT_SHARE = 0.2
 """Of an edit's time, what its inversion leaves for the edit where it may take all there is."""
 
 _PREFIX = "/relatent.v1."
-
-
-@dataclass(frozen=True)
-class ClientSettings:
-    """A client's settings.
-
-    Attributes:
-        addresses: of servers, as `relatent.core.addresses` writes them.
-        timeout: seconds of a call unless it says otherwise, all its attempts together.
-        max_message_bytes: bytes of one message, either way; the service's setting of the same name.
-        retry: how long to wait between attempts.
-
-    Raises:
-        InputError: no address, one of a form that is not taken, or a size that is none.
-    """
-
-    addresses: Sequence[str]
-    timeout: float = DEFAULT_TIMEOUT
-    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @classmethod
-    def of(
-        cls,
-        addresses: str | Sequence[str],
-        timeout: float,
-        max_message_bytes: int,
-        retry: RetryPolicy | None,
-    ) -> ClientSettings:
-        """ClientSettings of a client's arguments."""
-        try:
-            listed = tuple(map(str, parse_addresses(addresses)))
-        except AddressError as error:
-            raise InputError(f"addresses: {error}") from error
-        if not 1 <= max_message_bytes <= MOST_MESSAGE_BYTES:
-            raise InputError(
-                f"max_message_bytes: expected 1 to {MOST_MESSAGE_BYTES:,}, got {max_message_bytes:,}"
-            )
-        return cls(listed, timeout, max_message_bytes, retry or RetryPolicy())
 
 
 class Flows:
@@ -135,6 +88,23 @@ class Flows:
         with keeping:
             answer = yield from self._call("EditingService/Edit", request, editing_pb2.EditResponse, limit)
             return decoding.edit(answer, inverted)
+
+    def diffuse(
+        self,
+        target: ImageInput,
+        within: Within,
+        context: ImageInput,
+        options: InvertOptions,
+        blend: bool,
+        timeout: float | None,
+    ) -> Flow[Diffusion]:
+        """Put a part of one image into another; see `Client.diffuse`."""
+        limit = self._limit(timeout)
+        request = yield Convert(lambda: diffusion_request(target, within, context, options, blend=blend))
+        answer = yield from self._call(
+            "DiffusionService/Diffuse", request, diffusion_pb2.DiffuseResponse, limit
+        )
+        return diffusion(answer)
 
     def restore(
         self,

@@ -1,8 +1,8 @@
 """When and where a call is tried again.
 
 The logic of a client is written as generators, `Flow`s, that yield what must be done (`Convert`, `Unary`,
-`Stream`, `Sleep`) and are sent what came of it. So it exists once, though there are two clients:
-`relatent.client.blocking` does it with blocking channels, `relatent.client.aio` with asyncio's.
+`Stream`, `Sleep`) and are sent what came of it. So it exists once, though there are two clients: it is done
+with blocking channels by `relatent.client.blocking_transport`, with asyncio's by its `async_transport`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.rehearsal import rehearse
 from relatent_service.readiness import Readiness
 from relatent_service.rpc.catalog import CatalogServicer
+from relatent_service.rpc.diffusion import DiffusionServicer
 from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
@@ -101,6 +102,7 @@ def put_together(
         inversion=InversionServicer(packs, settings, admission, inverter, decoder),
         restoration=RestorationServicer(packs, settings, admission, inverter, decoder),
         editing=EditingServicer(packs, settings, admission, synthesizer, inverter, decoder),
+        diffusion=DiffusionServicer(packs, settings, admission, inverter, decoder),
         synthesis=SynthesisServicer(packs, settings, synthesizer),
         catalog=CatalogServicer(packs, settings),
         health=health,

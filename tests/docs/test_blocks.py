@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import relatent
-from relatent.client.flows import DEFAULT_ADDRESS
+from relatent.client.settings import DEFAULT_ADDRESS
 from tests.docs.blocks import BRING_YOUR_OWN, DIRECTIONS, PAGES, ROOT, blocks, run
 
 # What these pages tell to type needs imported packs: test_bring_your_own runs it.

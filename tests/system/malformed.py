@@ -15,7 +15,15 @@ from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 
 from relatent.core.pack import Pack
-from relatent.v1 import catalog_pb2, editing_pb2, inversion_pb2, restoration_pb2, synthesis_pb2, types_pb2
+from relatent.v1 import (
+    catalog_pb2,
+    diffusion_pb2,
+    editing_pb2,
+    inversion_pb2,
+    restoration_pb2,
+    synthesis_pb2,
+    types_pb2,
+)
 from relatent_service.inversion.refinement import starting_at
 from relatent_service.rpc.messages import checkpoint_message
 from tests.fixtures import tiny
@@ -138,12 +146,21 @@ def _empty_requests() -> Iterator[Malformed]:
     yield Malformed("RestorationService/Restore", b"", "options.degradation")
     yield Malformed("EditingService/Edit", b"", "source")
     yield Malformed("EditingService/Read", b"", "image.data")
+    yield Malformed("DiffusionService/Diffuse", b"", "region")
+    half = diffusion_pb2.DiffuseRequest(target=image(), region=editing_pb2.Region(mask=_half_white()))
+    yield Malformed("DiffusionService/Diffuse", half.SerializeToString(), "context.data")
     yield Malformed("SynthesisService/Synthesize", b"", "latents")
     yield Malformed("SynthesisService/Sample", b"", "seeds")
     yield _edit("image.image.data", image=editing_pb2.ImageSource())
     yield _edit("operations[0]", operations=[editing_pb2.Operation()])
     empty = synthesis_pb2.SynthesizeRequest(latents=[types_pb2.Latent()])
     yield Malformed("SynthesisService/Synthesize", empty.SerializeToString(), "latents[0].pack")
+
+
+def _half_white() -> types_pb2.Image:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:4] = 255
+    return types_pb2.Image(data=encoded(mask))
 
 
 def _huge_dimensions() -> Iterator[Malformed]:

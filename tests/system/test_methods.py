@@ -52,3 +52,30 @@ async def test_refinements_of_two_methods_are_batched_with_their_own_kind_only(
             if inversion.method == method:
                 np.testing.assert_allclose(inversion.losses, alone[method].losses, rtol=1e-4, atol=1e-7)
     assert [inversion.method for inversion in together] == ["hybrid"] * EACH + ["momentum"] * EACH
+
+
+async def test_diffusions_share_batches_with_inversions_of_their_method_and_come_out_as_alone(
+    service: ServiceProcess,
+) -> None:
+    target, context, mask = tiny.random_image(1), tiny.random_image(2), np.zeros((8, 8, 3), np.uint8)
+    mask[2:6, 2:6] = 255
+    async with relatent.AsyncClient(service.address, timeout=60) as client:
+
+        async def diffuse() -> relatent.Diffusion:
+            return await client.diffuse(target, relatent.Within(mask), context, steps=STEPS)
+
+        alone = await diffuse()
+        before = await _statistics(service.ready["triton"])
+        inverting = [client.invert(context, steps=STEPS) for _ in range(EACH)]
+        together, _ = await asyncio.gather(
+            asyncio.gather(*(diffuse() for _ in range(EACH))), asyncio.gather(*inverting)
+        )
+        after = await _statistics(service.ready["triton"])
+    samples, runs = (
+        now - then for now, then in zip(after["tiny_refine"], before["tiny_refine"], strict=True)
+    )
+    assert samples == 2 * EACH * STEPS // tiny.MAX_STEPS
+    assert runs < 0.3 * samples, "the two kinds did not share batches"
+    for each in together:
+        np.testing.assert_allclose(each.inversion.losses, alone.inversion.losses, rtol=1e-4, atol=1e-7)
+        np.testing.assert_array_equal(each.image.array, alone.image.array)

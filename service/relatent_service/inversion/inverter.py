@@ -22,7 +22,7 @@ from relatent.core.text import AIM
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.engine.models import Models
 from relatent_service.inversion.finish import finish
-from relatent_service.inversion.job import Job, Plan
+from relatent_service.inversion.job import ANCHOR, Job, Plan
 from relatent_service.inversion.lockstep import Lockstep
 from relatent_service.inversion.plausibility import Implausible, Plausibility, image_plausibility
 from relatent_service.inversion.refinement import Refinement, SavedState, starting_at
@@ -158,7 +158,13 @@ class Inverter:
             start = plan.pack.mean
         drawn = await self._draw(plan, call, slot)
         others = plan.restarts - 1
-        return starting_at(plan.method, np.stack([start, *drawn[:others]]), drawn[others:])
+        begun = starting_at(plan.method, np.stack([start, *drawn[:others]]), drawn[others:])
+        if job.anchor is None:
+            return begun
+        code = await self._models.encode(plan.pack, job.anchor[None], call, plan.method.encoder)
+        self._admission.advance(slot, plan.pack.graph(plan.method.encoder), 1)
+        near = starting_at(plan.method, np.repeat(code, plan.restarts, axis=0), drawn[others:])
+        return replace(begun, state={**begun.state, ANCHOR: near.state[ANCHOR]})
 
     async def _draw(self, plan: Plan, call: Call, slot: Slot) -> Floats:
         """Codes of samples to start with, [N, L, D]: of the same seeds for every image."""

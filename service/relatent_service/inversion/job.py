@@ -26,6 +26,9 @@ Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
+ANCHOR = "anchor"
+"""The tensor of a state that refinement is kept near, and the term that keeps it there."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -46,6 +49,7 @@ class Plan:
         work_after: all that it takes to make them.
         min_in_domain: the least score of an image that is worth the refinement; None for any.
         text: what the image shows and what it shall show, for methods with an input of that name.
+        anchored: whether its anchor is the encoder's code of another image, and not where it starts.
         whole: whether the image is as the generator's are, so that it can be told how plausible it is; not so
             of one that is to be restored.
     """
@@ -63,6 +67,7 @@ class Plan:
     restarts: int = 1
     min_in_domain: float | None = None
     text: tuple[Tokens, Tokens] | None = None
+    anchored: bool = False
     whole: bool = True
 
     @property
@@ -98,6 +103,8 @@ class Plan:
         answer = Counter({self.pack.graph(self.code_parts.graph): 1})
         answer[self.pack.graph(Role.ASSESS)] = 1
         if self.start is StartRule.ENCODER:
+            answer[self.pack.graph(self.method.encoder)] += 1
+        if self.anchored:
             answer[self.pack.graph(self.method.encoder)] += 1
         if self.text is not None:
             answer[self.pack.graph(Role.TEXT)] = len(self.text)
@@ -135,12 +142,14 @@ class Job:
         plan: how.
         image: uint8 [R, R, 3].
         inputs: further inputs of the method's graph that the caller gave, without the batch axis.
+        anchor: the image that an anchored plan's anchor is the code of, uint8 [R, R, 3].
         seen: makes of an image uint8 [R, R, 3] what is to match `image`, where it is not the image itself.
     """
 
     plan: Plan
     image: Pixels
     inputs: Mapping[str, Array] = field(default_factory=dict)
+    anchor: Pixels | None = None
     seen: Callable[[Pixels], Pixels] | None = None
 
     def begin(self, start: SavedState) -> Refinement:

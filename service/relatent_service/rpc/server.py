@@ -13,6 +13,8 @@ from grpc_reflection.v1alpha import reflection
 from relatent.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
+    diffusion_pb2,
+    diffusion_pb2_grpc,
     editing_pb2,
     editing_pb2_grpc,
     inversion_pb2,
@@ -23,6 +25,7 @@ from relatent.v1 import (
     synthesis_pb2_grpc,
 )
 from relatent_service.rpc.catalog import CatalogServicer
+from relatent_service.rpc.diffusion import DiffusionServicer
 from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
@@ -37,6 +40,7 @@ SERVICES = tuple(
         (inversion_pb2, "InversionService"),
         (restoration_pb2, "RestorationService"),
         (editing_pb2, "EditingService"),
+        (diffusion_pb2, "DiffusionService"),
         (synthesis_pb2, "SynthesisService"),
         (catalog_pb2, "CatalogService"),
     )
@@ -53,6 +57,7 @@ class Servicers:
     inversion: InversionServicer
     restoration: RestorationServicer
     editing: EditingServicer
+    diffusion: DiffusionServicer
     synthesis: SynthesisServicer
     catalog: CatalogServicer
     health: HealthServicer
@@ -66,6 +71,7 @@ def make_server(
     inversion_pb2_grpc.add_InversionServiceServicer_to_server(servicers.inversion, server)
     restoration_pb2_grpc.add_RestorationServiceServicer_to_server(servicers.restoration, server)
     editing_pb2_grpc.add_EditingServiceServicer_to_server(servicers.editing, server)
+    diffusion_pb2_grpc.add_DiffusionServiceServicer_to_server(servicers.diffusion, server)
     synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(servicers.synthesis, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicers.catalog, server)
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)

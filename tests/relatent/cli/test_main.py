@@ -141,7 +141,7 @@ def test_every_command_is_helped(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    for command in ("serve", "invert", "edit", "sample", "morph", "directions", "models", "demo"):
+    for command in ("serve", "invert", "edit", "diffuse", "sample", "morph", "directions", "models", "demo"):
         assert f"    {command}" in text
     for variable in ("RELATENT_ADDRESS", "RELATENT_MAX_MESSAGE_BYTES"):
         assert variable in text

@@ -18,6 +18,8 @@ from PIL import Image
 from relatent.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
+    diffusion_pb2,
+    diffusion_pb2_grpc,
     editing_pb2,
     editing_pb2_grpc,
     inversion_pb2,
@@ -164,6 +166,7 @@ class FakeServer(
     inversion_pb2_grpc.InversionServiceServicer,
     restoration_pb2_grpc.RestorationServiceServicer,
     editing_pb2_grpc.EditingServiceServicer,
+    diffusion_pb2_grpc.DiffusionServiceServicer,
     synthesis_pb2_grpc.SynthesisServiceServicer,
     catalog_pb2_grpc.CatalogServiceServicer,
 ):
@@ -187,6 +190,7 @@ class FakeServer(
         inversion_pb2_grpc.add_InversionServiceServicer_to_server(self, self._server)
         restoration_pb2_grpc.add_RestorationServiceServicer_to_server(self, self._server)
         editing_pb2_grpc.add_EditingServiceServicer_to_server(self, self._server)
+        diffusion_pb2_grpc.add_DiffusionServiceServicer_to_server(self, self._server)
         synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(self, self._server)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port(address)
@@ -242,6 +246,15 @@ class FakeServer(
             for strength in several or [0.0]
         ]
         return editing_pb2.EditResponse(images=images)
+
+    async def Diffuse(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        return diffusion_pb2.DiffuseResponse(
+            image=picture((1, 2, 3)),
+            inversion=result(5, [loss(step) for step in range(5)]).result,
+            border_error=0.125,
+            stitched_border_error=0.25,
+        )
 
     async def Read(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)

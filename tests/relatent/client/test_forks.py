@@ -51,10 +51,10 @@ print("end")
 @needs_fork
 def test_a_forked_process_keeps_the_channels_of_an_open_async_client_even_as_it_ends() -> None:
     program = """
-from relatent.client import aio
+from relatent.client import async_transport
 
 channel = Channel("a channel")
-aio._open_channels.add(channel)
+async_transport._open_channels.add(channel)
 if (child := os.fork()) == 0:
     del channel
     sys.exit()

@@ -44,7 +44,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_one_message_size_serves_both_ends() -> None:
-    from relatent.client.flows import DEFAULT_MAX_MESSAGE_BYTES
+    from relatent.client.settings import DEFAULT_MAX_MESSAGE_BYTES
     from relatent_service.settings import read_settings
 
     assert read_settings([], {}).max_message_bytes == DEFAULT_MAX_MESSAGE_BYTES

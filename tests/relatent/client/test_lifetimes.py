@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import relatent
-from relatent.client.aio import _Connections
+from relatent.client.async_transport import _Connections
 from tests.relatent.client.programs import SECONDS, packs, run
 
 PIXELS = np.zeros((8, 8, 3), np.uint8)

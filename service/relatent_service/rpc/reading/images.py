@@ -70,19 +70,32 @@ class Decoder:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _decode_region, parsed, self._limits, resolution)
 
+    async def read_mask(self, parsed: ParsedRegion, resolution: int) -> Pixels:
+        """Decode the same mask to uint8 [R, R], not feathered.
+
+        Raises:
+            InvalidField: it, or the picture that it belongs to, is not what it must be.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _decode_mask, parsed, self._limits, resolution)
+
 
 def _decode_square(image: Encoded, limits: ImageLimits, fit: Fit, resolution: int) -> Pixels:
     return square(read_rgb(image, limits), fit, resolution, image.field)
 
 
 def _decode_region(parsed: ParsedRegion, limits: ImageLimits, resolution: int) -> Region:
+    return Region.of(_decode_mask(parsed, limits, resolution), parsed.feather)
+
+
+def _decode_mask(parsed: ParsedRegion, limits: ImageLimits, resolution: int) -> Pixels:
     grey = read_grey(parsed.mask, limits)
     if parsed.like is not None:
         check_proportions(grey, read_rgb(parsed.like, limits).size, parsed.mask.field)
     mask = square(grey, parsed.fit, resolution, parsed.mask.field)
     if not mask.any():
         raise InvalidField(parsed.mask.field, "expected somewhere to edit; it is black everywhere")
-    return Region.of(mask, parsed.feather)
+    return mask
 
 
 def _decode(parsed: ParsedInversion, limits: ImageLimits) -> Job:

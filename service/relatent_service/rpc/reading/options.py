@@ -117,6 +117,7 @@ def read_inversion(
     image: types_pb2.Image,
     options: inversion_pb2.InversionOptions,
     path: str = "",
+    name: str = "image",
     inner: str = "options",
 ) -> ParsedInversion:
     """Check all of a request for an inversion but its pixels.
@@ -127,6 +128,7 @@ def read_inversion(
         image: what to invert.
         options: how.
         path: what stands before `image` and `options` in the request, such as `image.`.
+        name: what the image is called there.
         inner: where the options are in it.
 
     Raises:
@@ -152,7 +154,7 @@ def read_inversion(
     )
     return ParsedInversion(
         plan=plan,
-        image=read_image(image, f"{path}image"),
+        image=read_image(image, f"{path}{name}"),
         mask=_read_mask(method, refinement, f"{inner}.mask"),
         fit=fit,
         output_format=read_output_format(options.output_format, f"{field}.output_format"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from relatent.core.fit import Fit
 from relatent.core.pack import Pack
-from relatent.v1 import editing_pb2
+from relatent.v1 import diffusion_pb2, editing_pb2
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Encoded
 from relatent_service.rpc.reading.options import ParsedInversion, read_fit
@@ -36,9 +36,11 @@ class ParsedRegion:
 
 
 def read_region(
-    pack: Pack, request: editing_pb2.EditRequest, inversion: ParsedInversion | None = None
+    pack: Pack,
+    request: editing_pb2.EditRequest | diffusion_pb2.DiffuseRequest,
+    inversion: ParsedInversion | None = None,
 ) -> ParsedRegion | None:
-    """The region of an edit; None where there is none.
+    """The region of an edit, or of a diffusion; None where there is none.
 
     Args:
         pack: that edits.
