@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import relatent
+from relatent.core.degradation import GREY
 from relatent.core.pack import read_pack
 from relatent.core.spaces import PLAIN
 from tests.system.processes import ServiceProcess
@@ -249,41 +251,15 @@ def test_a_code_with_a_part_amiss_is_refused_by_its_field(client: relatent.Clien
         client.synthesize([latent, latent.reduced()])
 
 
-async def test_a_triton_killed_amid_refinements_of_every_method_loses_none(demo: ServiceProcess) -> None:
-    async with relatent.AsyncClient(demo.address, timeout=240) as client:
-        undisturbed = {
-            method: await client.invert(DRAWINGS[5], **asked(method), steps=3 * STEPS) for method in REFINING
-        }
-        started = {method: asyncio.Event() for method in REFINING}
-
-        async def invert(method: str) -> relatent.Inversion:
-            def note(report: relatent.Progress) -> None:
-                if report.steps:
-                    started[method].set()
-
-            return await client.invert(DRAWINGS[5], **asked(method), steps=3 * STEPS, progress=note)
-
-        work = [asyncio.create_task(invert(method)) for method in REFINING]
-        await asyncio.gather(*(event.wait() for event in list(started.values())[:4]))
-        killed = demo.triton_pid()
-        demo.kill_triton()
-        found = await asyncio.gather(*work)
-    assert demo.triton_pid() != killed
-    assert demo.metric("relatent_triton_retries_total") > 0
-    for inversion in found:
-        same(inversion, undisturbed[inversion.method])
-
-
 def degraded() -> list[tuple[NDArray[np.uint8], relatent.Degraded]]:
     """A drawing that something else was done to each time."""
-    drawing = np.asarray(Image.open(DRAWINGS[6]).convert("RGB"))
-    small, flat = (
-        drawing.reshape(64 // rows, rows, 64 // columns, columns, 3).mean((1, 3)).astype(np.uint8)
-        for rows, columns in ((4, 4), (8, 2))
+    picture = Image.open(DRAWINGS[6]).convert("RGB")
+    drawing, small, flat = (
+        np.asarray(picture.resize(size, Image.Resampling.BOX)) for size in ((64, 64), (16, 16), (32, 8))
     )
-    grey = np.repeat(np.asarray(Image.fromarray(drawing).convert("L"))[:, :, None], 3, axis=2)
+    grey = np.repeat(np.rint(drawing @ GREY[0]).astype(np.uint8)[:, :, None], 3, axis=2)
     return [
-        (grey, relatent.Degraded(colour=[[0.299, 0.587, 0.114]] * 3)),
+        (grey, relatent.Degraded(colour=GREY.tolist())),
         (small, relatent.Degraded(fewer=4)),
         (flat, relatent.Degraded(fewer=(8, 2))),
         (np.where(mask() > 0, drawing, 0).astype(np.uint8), relatent.Degraded(mask=mask())),
@@ -291,36 +267,42 @@ def degraded() -> list[tuple[NDArray[np.uint8], relatent.Degraded]]:
     ]
 
 
-async def test_a_triton_killed_amid_restorations_of_different_degradations_loses_none(
+def everything(
+    client: relatent.AsyncClient, begun: Callable[[str], None]
+) -> Iterator[Coroutine[Any, Any, relatent.Inversion | relatent.Restoration]]:
+    """Inversions by every method and restorations of different degradations, which tell when they begin."""
+
+    def note(what: str) -> Callable[[relatent.Progress], None]:
+        return lambda report: begun(what) if report.steps else None
+
+    for method in REFINING:
+        yield client.invert(DRAWINGS[5], **asked(method), steps=3 * STEPS, progress=note(method))
+    for image, done in degraded():
+        yield client.restore(image, degraded=done, steps=3 * STEPS, progress=note("a restoration"))
+
+
+async def test_a_triton_killed_amid_refinements_of_every_method_and_restorations_loses_none(
     demo: ServiceProcess,
 ) -> None:
-    async with relatent.AsyncClient(demo.address, timeout=120) as client:
-        alone = [
-            await client.restore(image, degraded=done, steps=3 * STEPS, start="encoder")
-            for image, done in degraded()
-        ]
-        under_way = asyncio.Event()
-
-        async def restore(image: NDArray[np.uint8], done: relatent.Degraded) -> relatent.Restoration:
-            def note(report: relatent.Progress) -> None:
-                if report.steps:
-                    under_way.set()
-
-            return await client.restore(image, degraded=done, steps=3 * STEPS, start="encoder", progress=note)
-
-        work = [asyncio.create_task(restore(*each)) for each in degraded()]
-        await under_way.wait()
+    async with relatent.AsyncClient(demo.address, timeout=240) as client:
+        undisturbed = [await each for each in everything(client, lambda what: None)]
+        started = {what: asyncio.Event() for what in (*REFINING, "a restoration")}
+        work = [asyncio.create_task(each) for each in everything(client, lambda what: started[what].set())]
+        await asyncio.gather(started[REFINING[0]].wait(), started["a restoration"].wait())
+        assert not any(task.done() for task in work), "all are in their midst"
         killed = demo.triton_pid()
         demo.kill_triton()
-        together = await asyncio.gather(*work)
+        found = await asyncio.gather(*work)
     assert demo.triton_pid() != killed
-    for found, undisturbed in zip(together, alone, strict=True):
-        assert (found.steps, found.resumed, found.method) == (3 * STEPS, 0, "restore")
-        np.testing.assert_allclose(found.losses, undisturbed.losses, rtol=1e-2)
-        assert min(found.losses) < 0.9 * found.losses[0]
-        assert found.match.psnr == pytest.approx(undisturbed.match.psnr, abs=0.1)
+    assert demo.metric("relatent_triton_retries_total") > 0
+    for one, other in zip(found, undisturbed, strict=True):
+        assert (one.method, one.steps, one.resumed) == (other.method, 3 * STEPS, 0)
+        np.testing.assert_allclose(one.losses, other.losses, rtol=1e-2)
+        if isinstance(one, relatent.Restoration) and isinstance(other, relatent.Restoration):
+            assert one.match.psnr == pytest.approx(other.match.psnr, abs=0.1)
+            assert min(one.losses) < 0.9 * one.losses[0]
+        elif isinstance(one, relatent.Inversion) and isinstance(other, relatent.Inversion):
+            same(one, other)
     graph = PACK.graph("refine_restore")
-    requests, runs = (
-        demo.triton_metric(f"nv_inference_{kind}", model=graph) for kind in ("request_success", "exec_count")
-    )
-    assert 0 < runs < requests, "they shared runs"
+    asked_for = demo.triton_metric("nv_inference_request_success", model=graph)
+    assert 0 < demo.triton_metric("nv_inference_exec_count", model=graph) < asked_for, "they shared runs"

@@ -314,3 +314,12 @@ def test_rows_alone_or_columns_alone_mean_both(restoring_pack: Pack) -> None:
         assert given(restoring_pack, **fewer(**times)).pixels.shape == (2, 2, 3)
     assert given(restoring_pack, grey(5, 2, 8), **fewer(rows=4, columns=1)).pixels.shape == (2, 8, 3)
     assert given(restoring_pack, grey(5, 8, 4), **fewer(rows=1, columns=2)).pixels.shape == (8, 4, 3)
+
+
+def test_a_preset_takes_no_more_steps_than_the_server_allows(restoring_pack: Pack) -> None:
+    options = restoration_pb2.RestorationOptions(preset=DENOISE)
+    few = read_settings(["--max-steps", "3"], {})
+    parsed = read_restoration(
+        ServedPacks({"tiny": restoring_pack}), few, picture(tiny.random_image(1)), options
+    )
+    assert parsed.inversion.plan.rules.steps == 3
