@@ -100,7 +100,7 @@ class ServiceProcess:
         return _sum(self._metrics, name, labels)
 
     def triton_metric(self, name: str, **labels: str) -> float:
-        """The same of its Triton's own."""
+        """The same of its Triton's own; names of counters end in `_total`."""
         return _sum(self.triton_metrics, name, labels)
 
 
