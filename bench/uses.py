@@ -22,8 +22,8 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
-        By each of `bench.restoring.TASKS` its figures, and of `colorize` also `least_mse`, what no answer comes
-        below on average (`bench.colours`); `diffusion`, as `bench.uses_diffusion` has it.
+        By each of `bench.restoring.TASKS` its figures, and of `colorize` also `least_mse`, which no answer
+        comes below on average (`bench.colours`); `diffusion`, as `bench.uses_diffusion` has it.
     """
     drawings = HeldOut.first(4 if settings.quick else 64)
     folder = settings.packs / settings.pack
