@@ -17,6 +17,7 @@ from bench.measurement import (
     NAMES,
     OVERLOAD,
     TEXTS,
+    USES,
     BenchSettings,
     measure,
 )
@@ -61,6 +62,10 @@ def main() -> int:
         from bench import texts_picture
 
         texts_picture.draw_sheet(settings, out / f"{TEXTS}.sheet.png")
+    if name == USES:
+        from bench import uses_picture
+
+        uses_picture.draw_sheet(settings, out / f"{USES}.sheet.png")
     if name == DIRECTIONS:
         from bench import directions_picture
 

@@ -30,9 +30,11 @@ WALKS = "walks"
 """Walks, linear and not, which are trained first: it takes some minutes."""
 TEXTS = "texts"
 """Edits by texts; a mapper is trained for each."""
-OF_TEXTS = ("synthesize_style", "text", "refine_text")
-"""The roles of the graphs that are for texts alone."""
-ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS)
+USES = "uses"
+"""What inversion is for, restorations among it; coordinates are measured for an imported pack."""
+ROLES = {TEXTS: ("synthesize_style", "text", "refine_text"), USES: ("refine_restore",)}
+"""The roles of the graphs that belong to one measurement; all others belong to `METHODS`."""
+ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS, USES)
 """More, recorded each by itself."""
 
 
@@ -60,8 +62,8 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
 
     Returns:
         The measurement's own figures, and `bench` (its name), `pack`, `refine_sha256` (of the graph it was
-        measured with; of `methods` those of all but texts' graphs, and of `texts` these, `graphs_sha256`),
-        `quick`, `seconds` it took and `environment`.
+        measured with; of `methods`, `texts` and `uses` of those that are theirs, `graphs_sha256`), `quick`,
+        `seconds` it took and `environment`.
     """
     report: dict[str, Any] = {"bench": name, "pack": settings.pack, "quick": settings.quick}
     facts = environment()
@@ -69,13 +71,13 @@ def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:
     taken = seconds(lambda: report.update(run(settings)))
     refine = settings.repository / f"{settings.pack}_refine" / "1" / "model.onnx"
     report |= {"seconds": round(taken, 1), "environment": facts, "refine_sha256": file_digest(refine)}
-    if name in (METHODS, TEXTS):
-        of_texts = {graph_name(settings.pack, role) for role in OF_TEXTS}
+    if name in (METHODS, *ROLES):
+        owners = {graph_name(settings.pack, role): owner for owner, roles in ROLES.items() for role in roles}
         graphs = sorted(settings.repository.glob(f"{settings.pack}_*/1/model.onnx"))
         report["graphs_sha256"] = {
             path.parents[1].name: file_digest(path)
             for path in graphs
-            if (path.parents[1].name in of_texts) is (name == TEXTS)
+            if owners.get(path.parents[1].name, METHODS) == name
         }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")

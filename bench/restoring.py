@@ -1,8 +1,8 @@
 """What `Restore` makes of drawings that something was taken from, through the real service and its Triton.
 
-Every drawing loses three quarters of its rows and columns (`upscale_4`), its colours (`colorize`), a square of
-24 pixels somewhere (`inpaint`), or is given noise of a tenth of the range (`denoise`); none of it by code of
-the product's. The presets restore them, by eight callers at a time, and put back what is known but for the
+Every drawing loses three quarters of its rows and columns (`upscale_4`), its colours (`colorize`), a square
+of 24 pixels somewhere (`inpaint`), or is given noise of a tenth of the range (`denoise`); none of it by code
+of the product's. The presets restore them, by eight callers at a time, and put back what is known but for the
 noisy pixels. The trivial way stands beside each: bicubic, the grey picture itself, the mean of what is known,
 and the better of median filters of three and five pixels.
 """

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "domain": ("how well the in-domain score tells drawings from other images", "methods.md"),
     "editing": ("how near edits come to drawings redrawn, and their latency", "editing.md"),
     "directions": ("what directions of every finder come to", "directions.md"),
+    "uses": ("what restorations come to, diffusions, what a GAN misses, and coordinates", "uses.md"),
     "texts": ("how many drawings move as texts say, and what moves besides", "text.md"),
 }
 """Measurements whose figures stand on other pages than bench.md: what each asks, and the page."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import index
+
+import numpy as np
 
 from relatent.client.errors import InputError
 from relatent.client.images import ImageInput, Picture, image_message
@@ -115,16 +118,36 @@ def _preset(preset: RestorationPreset | str | None) -> restoration_pb2.Restorati
 
 
 def _degradation_message(degraded: Degraded) -> restoration_pb2.Degradation:
-    fewer, colour = degraded.fewer, degraded.colour
+    message = restoration_pb2.Degradation(colour=_nine_numbers(degraded.colour))
     try:
-        rows, columns = (fewer, fewer) if isinstance(fewer, int) else fewer or (None, None)
-        message = restoration_pb2.Degradation(
-            blur=degraded.blur,
-            resampling=None if rows is None else restoration_pb2.Resampling(rows=rows, columns=columns),
-            colour=[] if colour is None else [float(number) for row in colour for number in row],
-        )
-    except (TypeError, ValueError) as error:
-        raise InputError(f"degraded: {error}") from error
+        message.blur = degraded.blur
+    except TypeError:
+        raise InputError(f"degraded.blur: expected a number of pixels, got {degraded.blur!r}") from None
+    if degraded.fewer is not None:
+        message.resampling.CopyFrom(_resampling(degraded.fewer))
     if degraded.mask is not None:
         message.mask.CopyFrom(image_message(degraded.mask, "degraded.mask"))
     return message
+
+
+def _resampling(fewer: int | tuple[int, int]) -> restoration_pb2.Resampling:
+    try:
+        rows, columns = fewer if isinstance(fewer, Sequence) else (fewer, fewer)
+        return restoration_pb2.Resampling(rows=index(rows), columns=index(columns))
+    except (TypeError, ValueError):
+        raise InputError(
+            f"degraded.fewer: expected how many times, or (rows, columns), in whole numbers, got {fewer!r}"
+        ) from None
+
+
+def _nine_numbers(colour: Sequence[Sequence[float]] | None) -> list[float]:
+    if colour is None:
+        return []
+    try:
+        matrix = np.array(colour, np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.shape != (3, 3):
+        raise InputError(f"degraded.colour: expected three rows of three numbers, got {colour!r}")
+    numbers: list[float] = matrix.ravel().tolist()
+    return numbers

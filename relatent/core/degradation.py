@@ -143,7 +143,7 @@ class Degradation:
     def _compared(self, side: int, size: int) -> Floats:
         """What A does along an axis of images that were averaged down to a size, spread to it again."""
         blurred = blurring(size, self.blur * size / self.resolution)
-        if side >= size:  # averaging does as much
+        if side == self.resolution:
             return blurred
         spread = averaging(size, self.resolution) @ interpolating(self.resolution, side)
         return spread @ averaging(side, size) @ blurred

@@ -113,7 +113,8 @@ class Degradation(_message.Message):
     @_builtins.property
     def colour(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """What colours were mixed to: nine numbers, a row for each of the given image's red, green and blue, for pixels
-        in [0, 1]. A matrix that can be undone, or one of three equal rows, which makes grey. Empty: none.
+        in [0, 1]; each from -100 to 100. A matrix that can be undone, or one of three equal rows, which makes grey.
+        Empty: none.
         """
 
     @_builtins.property
@@ -161,7 +162,8 @@ class RestorationOptions(_message.Message):
     @_builtins.property
     def inversion(self) -> _inversion_pb2.InversionOptions:
         """How to refine: the pack, the start, the steps and so on, as of an inversion. The method is one with the
-        inputs `colour`, `rows`, `columns` and `mask`; empty: the pack's first such. `refinement.mask` stays unset.
+        inputs `colour`, `rows`, `columns` and `mask`; empty: the pack's first such. `preset`, `min_in_domain` and
+        `refinement.mask` stay unset.
         """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.measurement import NAMES, OF_TEXTS
+from bench.measurement import NAMES, ROLES
 from relatent.core.pack import file_digest, read_pack
 from relatent_export.directions.finders.registry import FINDERS
 from scripts.figures import STEP_BAR
@@ -79,9 +79,11 @@ def test_methods_were_measured_with_the_graphs_that_are_committed() -> None:
     digests = {
         path.parents[1].name: file_digest(path) for path in ROOT.glob("model_repository/demo_*/1/model.onnx")
     }
-    of_texts = MEASURED["texts"]["graphs_sha256"]
-    assert of_texts.keys() == {f"demo_{role}" for role in OF_TEXTS}
-    assert {**METHODS["graphs_sha256"], **of_texts} == digests
+    measured = dict(METHODS["graphs_sha256"])
+    for owner, roles in ROLES.items():
+        assert MEASURED[owner]["graphs_sha256"].keys() == {f"demo_{role}" for role in roles}
+        measured |= MEASURED[owner]["graphs_sha256"]
+    assert measured == digests
 
 
 def test_a_feature_offset_cuts_the_error_eightfold_and_edits_as_well_by_both_networks() -> None:

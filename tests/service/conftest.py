@@ -5,6 +5,7 @@ from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
 from tests.fixtures.guests import GRAPH, Guests
+from tests.fixtures.restoring import add_restoration
 from tests.fixtures.running import running_server
 from tests.fixtures.texts import add_text_graphs, add_texts
 from tests.fixtures.tiny import write_tiny
@@ -48,6 +49,26 @@ def worded_pack(worded_root):
 async def worded(worded_root):
     """A server over the pack that knows texts."""
     async with running_server(worded_root) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def restoring_root(tmp_path_factory):
+    """The same with a method that restores."""
+    root = tmp_path_factory.mktemp("restoring")
+    add_restoration(*write_tiny(root))
+    return root
+
+
+@pytest.fixture(scope="session")
+def restoring_pack(restoring_root):
+    return read_packs(restoring_root / "packs")["tiny"]
+
+
+@pytest.fixture
+async def restoring(restoring_root):
+    """A server over the pack that restores."""
+    async with running_server(restoring_root) as server:
         yield server
 
 

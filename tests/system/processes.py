@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,22 @@ class ServiceProcess:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples with these labels."""
-        with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=5) as response:
-            families = text_string_to_metric_families(response.read().decode())
-        return sum(
-            sample.value
-            for family in families
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return _sum(self._metrics, name, labels)
+
+    def triton_metric(self, name: str, **labels: str) -> float:
+        """The same of its Triton's own."""
+        return _sum(self.triton_metrics, name, labels)
+
+
+def _sum(address: str, name: str, labels: Mapping[str, str]) -> float:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as response:
+        families = text_string_to_metric_families(response.read().decode())
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
 
 
 @contextmanager

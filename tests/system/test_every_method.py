@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 import relatent
 from relatent.core.pack import read_pack
@@ -271,3 +272,55 @@ async def test_a_triton_killed_amid_refinements_of_every_method_loses_none(demo:
     assert demo.metric("relatent_triton_retries_total") > 0
     for inversion in found:
         same(inversion, undisturbed[inversion.method])
+
+
+def degraded() -> list[tuple[NDArray[np.uint8], relatent.Degraded]]:
+    """A drawing that something else was done to each time."""
+    drawing = np.asarray(Image.open(DRAWINGS[6]).convert("RGB"))
+    small, flat = (
+        drawing.reshape(64 // rows, rows, 64 // columns, columns, 3).mean((1, 3)).astype(np.uint8)
+        for rows, columns in ((4, 4), (8, 2))
+    )
+    grey = np.repeat(np.asarray(Image.fromarray(drawing).convert("L"))[:, :, None], 3, axis=2)
+    return [
+        (grey, relatent.Degraded(colour=[[0.299, 0.587, 0.114]] * 3)),
+        (small, relatent.Degraded(fewer=4)),
+        (flat, relatent.Degraded(fewer=(8, 2))),
+        (np.where(mask() > 0, drawing, 0).astype(np.uint8), relatent.Degraded(mask=mask())),
+        (drawing, relatent.Degraded(blur=1.5)),
+    ]
+
+
+async def test_a_triton_killed_amid_restorations_of_different_degradations_loses_none(
+    demo: ServiceProcess,
+) -> None:
+    async with relatent.AsyncClient(demo.address, timeout=120) as client:
+        alone = [
+            await client.restore(image, degraded=done, steps=3 * STEPS, start="encoder")
+            for image, done in degraded()
+        ]
+        under_way = asyncio.Event()
+
+        async def restore(image: NDArray[np.uint8], done: relatent.Degraded) -> relatent.Restoration:
+            def note(report: relatent.Progress) -> None:
+                if report.steps:
+                    under_way.set()
+
+            return await client.restore(image, degraded=done, steps=3 * STEPS, start="encoder", progress=note)
+
+        work = [asyncio.create_task(restore(*each)) for each in degraded()]
+        await under_way.wait()
+        killed = demo.triton_pid()
+        demo.kill_triton()
+        together = await asyncio.gather(*work)
+    assert demo.triton_pid() != killed
+    for found, undisturbed in zip(together, alone, strict=True):
+        assert (found.steps, found.resumed, found.method) == (3 * STEPS, 0, "restore")
+        np.testing.assert_allclose(found.losses, undisturbed.losses, rtol=1e-2)
+        assert min(found.losses) < 0.9 * found.losses[0]
+        assert found.match.psnr == pytest.approx(undisturbed.match.psnr, abs=0.1)
+    graph = PACK.graph("refine_restore")
+    requests, runs = (
+        demo.triton_metric(f"nv_inference_{kind}", model=graph) for kind in ("request_success", "exec_count")
+    )
+    assert 0 < runs < requests, "they shared runs"

@@ -11,15 +11,29 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from relatent.core.pack import read_packs
 from relatent.v1 import inversion_pb2, inversion_pb2_grpc
 from tests.fixtures.requests import details, image, reason, violated
+from tests.fixtures.restoring import add_restoration
+from tests.fixtures.tiny import write_tiny
 from tests.system.malformed import malformed_requests
 
-STREAM = "InversionService/InvertStream"
+STREAMS = {
+    "InversionService/Invert": "InversionService/InvertStream",
+    "RestorationService/Restore": "RestorationService/RestoreStream",
+}
+"""Of unary methods those whose requests have the same fields."""
+
+
+@pytest.fixture(scope="module")
+def tiny_root(tmp_path_factory):
+    """Of a pack that restores, too."""
+    root = tmp_path_factory.mktemp("restoring")
+    add_restoration(*write_tiny(root))
+    return root
 
 
 async def answer(channel, request):
     """The error that a request is answered with."""
     path = f"/relatent.v1.{request.method}"
-    if request.method == STREAM:
+    if request.method in STREAMS.values():
         first = channel.unary_stream(path)(request.data, timeout=60).read()
     else:
         first = channel.unary_unary(path)(request.data, timeout=60)
@@ -46,8 +60,8 @@ async def test_200_malformed_requests_each_get_a_precise_error_and_the_service_s
 ):
     requests = malformed_requests(read_packs(tiny_root / "packs")["tiny"])
     assert len(requests) >= 200
-    # The streaming method's request has the same fields, and must be held to them as well.
-    requests += [replace(r, method=STREAM) for r in requests if r.method == "InversionService/Invert"]
+    # The streaming methods' requests have the same fields, and must be held to them as well.
+    requests += [replace(r, method=STREAMS[r.method]) for r in requests if r.method in STREAMS]
     assert len({(request.method, request.data) for request in requests}) == len(requests)
     async with grpc.aio.insecure_channel(service.address) as channel:
         # Sixteen at a time, as callers come.

@@ -31,7 +31,7 @@ PRIOR_WEIGHT = 1e-2
 """Of the term that says what A loses; without it, that part of the image goes astray in a few steps."""
 
 
-class Restoration(Reconstruction):
+class RestorationObjective(Reconstruction):
     """Reconstruction of what A leaves of the image.
 
     Args:
@@ -65,20 +65,26 @@ class Restoration(Reconstruction):
         }
 
     def prepare(self, conditions: Tensors) -> dict[str, Tensor]:
-        """Reconstruction's, and A as it is."""
-        return {**super().prepare(conditions), **{name: conditions[name] for name in (COLOUR, ROWS, COLUMNS)}}
+        """Reconstruction's, and A's matrices."""
+        along = torch.eye(self._size)
+        return {
+            **super().prepare(conditions),
+            COLOUR: conditions[COLOUR] + torch.eye(3),
+            ROWS: conditions[ROWS] + along,
+            COLUMNS: conditions[COLUMNS] + along,
+        }
 
     def seen(self, image: Tensor, prepared: Tensors) -> Tensor:
         """A of what reconstruction sees."""
         # A is linear in pixels that are 0 where they are black.
         light = super().seen(image, prepared) + 1
         batch, colours, size, _ = light.shape
-        light = light + (prepared[COLOUR] @ light.flatten(2)).reshape(batch, colours, size, size)
-        light = light + prepared[ROWS][:, None] @ light
-        light = light + light @ prepared[COLUMNS].transpose(1, 2)[:, None]
-        return light - 1
+        mixed = (prepared[COLOUR] @ light.flatten(2)).reshape(batch, colours, size, size)
+        return prepared[ROWS][:, None] @ mixed @ prepared[COLUMNS].transpose(1, 2)[:, None] - 1
 
 
-def restoration_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Restoration:
+def restoration_objective(
+    networks: Networks, precision: Precision = Precision.FLOAT32
+) -> RestorationObjective:
     """The objective of a pack's networks, computed in a precision."""
-    return Restoration(networks, precision)
+    return RestorationObjective(networks, precision)

@@ -129,6 +129,7 @@ def test_a_method_is_described_by_its_space_state_terms_and_encoder(networks: Ne
     assert methods["hybrid"].terms["pixel"] == 2
     assert methods["force_in_domain"].encoder == "encode_forced"
     assert methods["in_domain"].terms.keys() - methods["hybrid"].terms.keys() == {"domain"}
+    assert methods["restore"].terms.keys() - methods["hybrid"].terms.keys() == {"prior"}
     assert methods["layered"].terms.keys() - methods["hybrid"].terms.keys() == {"offset", "residuals"}
     assert methods["multi_code"].codes == 10
     assert methods["multi_code"].state["w"].initial is Initial.CODES
@@ -153,6 +154,7 @@ def test_what_a_pack_lacks_its_methods_do_without(networks: Networks) -> None:
         "multi_code",
         "layered",
         "feature",
+        "restore",
     )
     assert "force_in_domain" in available(networks, [*METHODS])
     assert presets(available(bare, LIGHT))[Preset.FAST].method == "hybrid"

@@ -24,6 +24,8 @@ from relatent.v1 import (
     editing_pb2_grpc,
     inversion_pb2,
     inversion_pb2_grpc,
+    restoration_pb2,
+    restoration_pb2_grpc,
     synthesis_pb2,
     synthesis_pb2_grpc,
     types_pb2,
@@ -102,6 +104,24 @@ async def inverts(
     yield result(20, [loss(step) for step in range(20)])
 
 
+def restored(event: inversion_pb2.InvertStreamResponse) -> restoration_pb2.RestoreStreamResponse:
+    """The same of a restoration."""
+    if event.HasField("progress"):
+        return restoration_pb2.RestoreStreamResponse(progress=event.progress)
+    found = event.result
+    return restoration_pb2.RestoreStreamResponse(
+        result=restoration_pb2.RestorationResult(
+            image=found.reconstruction,
+            latent=found.latent,
+            match=restoration_pb2.Match(mse=0.001, psnr=30.0),
+            losses=found.losses,
+            stop_reason=found.stop_reason,
+            steps=found.steps,
+            method="restore",
+        )
+    )
+
+
 async def nothing(request: Any, context: Context) -> AsyncIterator[Any]:
     """For calls that do not stream: no fault, the usual answer."""
     for event in tuple[Any]():
@@ -144,6 +164,7 @@ def retry_info(seconds: float) -> error_details_pb2.RetryInfo:
 
 class FakeServer(
     inversion_pb2_grpc.InversionServiceServicer,
+    restoration_pb2_grpc.RestorationServiceServicer,
     editing_pb2_grpc.EditingServiceServicer,
     diffusion_pb2_grpc.DiffusionServiceServicer,
     synthesis_pb2_grpc.SynthesisServiceServicer,
@@ -167,6 +188,7 @@ class FakeServer(
             options=[("grpc.so_reuseport", 0), ("grpc.http2.min_ping_interval_without_data_ms", 10)]
         )
         inversion_pb2_grpc.add_InversionServiceServicer_to_server(self, self._server)
+        restoration_pb2_grpc.add_RestorationServiceServicer_to_server(self, self._server)
         editing_pb2_grpc.add_EditingServiceServicer_to_server(self, self._server)
         diffusion_pb2_grpc.add_DiffusionServiceServicer_to_server(self, self._server)
         synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(self, self._server)
@@ -192,6 +214,21 @@ class FakeServer(
 
     async def Invert(self, request: Any, context: Context) -> Any:  # noqa: N802
         raise NotImplementedError
+
+    async def Restore(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise NotImplementedError
+
+    async def RestoreStream(self, request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: N802
+        """As a script for an inversion says."""
+        script = self._next_script(request, context, inverts)
+        plain = inversion_pb2.InvertStreamRequest(
+            image=request.image,
+            options=request.options.inversion,
+            preview_every=request.preview_every,
+            checkpoint_every=request.checkpoint_every,
+        )
+        async for event in script(plain, context):
+            yield restored(event)
 
     async def Edit(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)

@@ -26,7 +26,9 @@ MOST_TIMES = 16
 _BLUR_SHARE = 1 / 8
 """Of the whole image's side, what a blur's deviation may be at most."""
 _SINGULAR = 1e-3
-"""Of a matrix's largest singular value: what is smaller cannot be told from noise of a level or so."""
+"""Of a matrix's largest singular value, and of 1: what is smaller is no more than noise of a level or so."""
+_MOST_COLOUR = 100.0
+"""What a number of a matrix may be at most, either way: images of larger ones are black and white."""
 _PRESETS: Mapping[int, RestorationPreset] = {
     restoration_pb2.RESTORATION_PRESET_COLORIZE: RestorationPreset.COLORIZE,
     restoration_pb2.RESTORATION_PRESET_UPSCALE: RestorationPreset.UPSCALE,
@@ -90,6 +92,10 @@ def read_restoration(
     preset = _read_preset(options.preset, f"{field}.preset")
     if options.inversion.refinement.HasField("mask"):
         raise InvalidField(f"{field}.inversion.refinement.mask", "expected none: degradation.mask is it")
+    if options.inversion.HasField("min_in_domain"):
+        raise InvalidField(
+            f"{field}.inversion.min_in_domain", "expected none: an image that lacks something is in no domain"
+        )
     pack = packs.pack(options.inversion.pack, f"{field}.inversion.pack")
     defaults = DEFAULTS[preset] if preset else None
     chosen = _with_defaults(pack, options.inversion, defaults, settings.max_steps, field)
@@ -198,9 +204,12 @@ def _read_colour(numbers: Sequence[float], field: str) -> NDArray[np.float64] | 
     matrix = np.array(numbers, np.float64).reshape(3, 3)
     if not np.isfinite(matrix).all():
         raise InvalidField(field, "expected finite numbers", reason="NOT_FINITE")
+    if np.abs(matrix).max() > _MOST_COLOUR:
+        raise InvalidField(field, f"expected numbers from -{_MOST_COLOUR:g} to {_MOST_COLOUR:g}")
     values = np.linalg.svd(matrix, compute_uv=False)
-    grey = values[0] > 0 and np.ptp(matrix, axis=0).max() <= _SINGULAR * values[0]
-    if not grey and values[2] <= _SINGULAR * values[0]:
+    least = _SINGULAR * max(1.0, values[0])
+    grey = values[0] > least and np.ptp(matrix, axis=0).max() <= least
+    if not grey and values[2] <= least:
         raise InvalidField(
             field,
             "expected a matrix that can be undone, or three equal rows, which make grey; it is singular",
