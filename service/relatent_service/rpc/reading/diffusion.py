@@ -93,7 +93,7 @@ def _check_method(plan: Plan, field: str) -> None:
         able = ", ".join(name for name, method in plan.pack.methods.items() if _diffuses(method)) or "none"
         raise InvalidField(
             field,
-            f"expected a method that makes images as they are, with a mask and an anchor: {able}; got {plan.method.name!r}",
+            f"expected a method of inverting with a mask and an anchor: {able}; got {plan.method.name!r}",
         )
 
 
