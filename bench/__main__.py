@@ -63,9 +63,10 @@ def main() -> int:
 
         texts_picture.draw_sheet(settings, out / f"{TEXTS}.sheet.png")
     if name == USES:
-        from bench import uses_picture
+        from bench import uses_diffusion_picture, uses_picture
 
         uses_picture.draw_sheet(settings, out / f"{USES}.sheet.png")
+        uses_diffusion_picture.draw_sheet(settings, out / f"{USES}.diffusion.png")
     if name == DIRECTIONS:
         from bench import directions_picture
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import restoring
+from bench import restoring, uses_diffusion
+from bench.colours import least_error
 from bench.drawings import HeldOut
 from bench.graphs import Graphs
 from bench.measurement import BenchSettings
+from bench.timing import significant
 from relatent.core.pack import read_pack
 from relatent_export.demo.judge import judge_beside
 
@@ -20,7 +22,8 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure.
 
     Returns:
-        By each of `bench.restoring.TASKS` its figures.
+        By each of `bench.restoring.TASKS` its figures, and of `colorize` also `least_mse`, which no answer
+        comes below on average (`bench.colours`); `diffusion`, as `bench.uses_diffusion` has it.
     """
     drawings = HeldOut.first(4 if settings.quick else 64)
     folder = settings.packs / settings.pack
@@ -29,10 +32,9 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         raise ValueError(f"{folder}: expected a judge beside the pack: relatent-export demo judge")
     damaged = [task(drawings.images, np.random.default_rng(SEED)) for task in restoring.TASKS.values()]
     found = restoring.restored(settings, damaged)
-    return {
-        **{
-            name: restoring.figures(graphs, judge, drawings, each, restorations)
-            for name, each, restorations in zip(restoring.TASKS, damaged, found, strict=True)
-        },
-        "images": len(drawings.images),
+    figures: dict[str, Any] = {
+        name: restoring.figures(graphs, judge, drawings, each, restorations)
+        for name, each, restorations in zip(restoring.TASKS, damaged, found, strict=True)
     }
+    figures["colorize"]["least_mse"] = significant(least_error(drawings))
+    return {**figures, "diffusion": uses_diffusion.run(settings), "images": len(drawings.images)}

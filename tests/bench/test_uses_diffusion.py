@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.drawings import HeldOut
-from bench.uses_diffusion import FACTORS, SIDES, Pairs, face, figures
+from bench.uses_diffusion import SIDES, Pairs, face, figures
+from relatent_export.demo.factors import FACTORS
 from relatent_service.editing.stitching import Stitched
 
 RANDOM = np.random.default_rng(5)

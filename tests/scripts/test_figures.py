@@ -50,6 +50,7 @@ def test_how_long_a_measurement_takes_is_told_as_it_was_recorded(
         "| `domain`": "10 s |",
         "| `editing`": "not recorded |",
         "| `directions`": "not recorded |",
+        "| `uses`": "not recorded |",
         "| `texts`": "not recorded |",
     }
 

@@ -211,7 +211,7 @@ async def test_admission_is_told_of_every_graph_that_it_runs(running: Any, pack:
         (
             {"options": inversion_pb2.InversionOptions(method="momentum")},
             "options.method",
-            "expected a method with a mask and an anchor: hybrid; got 'momentum'",
+            "expected a method of inverting with a mask and an anchor: hybrid; got 'momentum'",
         ),
         ({"options": refine(weights={"smile": 1.0})}, "options.refinement.weights['smile']", "a term"),
     ],

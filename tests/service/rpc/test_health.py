@@ -25,7 +25,7 @@ def watch(running, service=""):
 
 
 async def test_every_service_has_a_status_and_unknown_ones_have_none(running):
-    assert len(SERVICES) == 4
+    assert len(SERVICES) == 6
     for service in ("", *SERVICES):
         assert await check(running, service) == SERVING
     with pytest.raises(grpc.RpcError) as caught:

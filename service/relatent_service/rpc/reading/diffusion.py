@@ -93,12 +93,13 @@ def _check_method(plan: Plan, field: str) -> None:
         able = ", ".join(name for name, method in plan.pack.methods.items() if _diffuses(method)) or "none"
         raise InvalidField(
             field,
-            f"expected a method with a mask and an anchor: {able}; got {plan.method.name!r}",
+            f"expected a method of inverting with a mask and an anchor: {able}; got {plan.method.name!r}",
         )
 
 
 def _diffuses(method: Method) -> bool:
-    return MASK in method.inputs and ANCHOR in method.terms and ANCHOR in method.state
+    held = ANCHOR in method.terms and ANCHOR in method.state
+    return method.reconstructs and MASK in method.inputs and held
 
 
 def _by_default(parsed: ParsedInversion, request: diffusion_pb2.DiffuseRequest) -> ParsedInversion:
