@@ -14,6 +14,7 @@ from tests.fixtures.requests import details, image, reason, violated
 from tests.fixtures.restoring import add_restoration
 from tests.fixtures.tiny import write_tiny
 from tests.system.malformed import malformed_requests
+from tests.system.malformed_restorations import malformed_restorations
 
 STREAMS = {
     "InversionService/Invert": "InversionService/InvertStream",
@@ -58,7 +59,7 @@ def check(request, error):
 async def test_200_malformed_requests_each_get_a_precise_error_and_the_service_stays_healthy(
     service, tiny_root
 ):
-    requests = malformed_requests(read_packs(tiny_root / "packs")["tiny"])
+    requests = [*malformed_requests(read_packs(tiny_root / "packs")["tiny"]), *malformed_restorations()]
     assert len(requests) >= 200
     # The streaming methods' requests have the same fields, and must be held to them as well.
     requests += [replace(r, method=STREAMS[r.method]) for r in requests if r.method in STREAMS]

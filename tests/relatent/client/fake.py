@@ -30,9 +30,12 @@ from relatent.v1 import (
     synthesis_pb2_grpc,
     types_pb2,
 )
+from tests.relatent.client.fake_catalog import PACK as PACK
+from tests.relatent.client.fake_catalog import REVISION as REVISION
+from tests.relatent.client.fake_catalog import SHAPE as SHAPE
+from tests.relatent.client.fake_catalog import catalog as catalog
+from tests.relatent.client.fake_catalog import limits, pack
 
-PACK, REVISION = "tiny", "1" * 64
-SHAPE = (2, 4)
 Script = Callable[[inversion_pb2.InvertStreamRequest, "Context"], AsyncIterator[Any]]
 Context = Any
 
@@ -285,7 +288,7 @@ class FakeServer(
 
     async def GetPack(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)
-        return catalog_pb2.GetPackResponse(pack=_pack(), limits=_limits())
+        return catalog_pb2.GetPackResponse(pack=pack(), limits=limits())
 
     def _next_script(self, request: Any, context: Context, otherwise: Script) -> Script:
         self.requests.append(request)
@@ -297,61 +300,6 @@ class FakeServer(
     async def _maybe_fail(self, request: Any, context: Context) -> None:
         async for _ in self._next_script(request, context, nothing)(request, context):
             pass
-
-
-def catalog() -> catalog_pb2.ListPacksResponse:
-    return catalog_pb2.ListPacksResponse(packs=[_pack()], limits=_limits())
-
-
-def _pack() -> catalog_pb2.Pack:
-    return catalog_pb2.Pack(
-        name=PACK,
-        revision=REVISION,
-        description="a fake",
-        licence="Apache-2.0",
-        resolution=8,
-        layers=SHAPE[0],
-        width=SHAPE[1],
-        attributes=["brightness"],
-        directions=[
-            catalog_pb2.Direction(
-                name="brightness",
-                attribute="brightness",
-                last_layer=1,
-                calibration=0.5,
-                min_strength=-3,
-                max_strength=3,
-                method="jacobian",
-                leak=4.25,
-            ),
-            catalog_pb2.Direction(
-                name="age",
-                min_strength=-3,
-                max_strength=3,
-                space=catalog_pb2.DIRECTION_SPACE_Z,
-                licence="MIT",
-                source="InterFaceGAN",
-            ),
-            catalog_pb2.Direction(name="depth", last_layer=1, space=catalog_pb2.DIRECTION_SPACE_P),
-            catalog_pb2.Direction(
-                name="channel", attribute="brightness", space=catalog_pb2.DIRECTION_SPACE_S
-            ),
-            catalog_pb2.Direction(name="old_mapper", last_layer=1, method="text_mapper", learned=True),
-        ],
-        losses=[catalog_pb2.LossTerm(name="pixel", default_weight=1.0)],
-        default_steps=20,
-        text=catalog_pb2.TextModel(tokens=32, neutral="a person", strength=1.5, beta=0.25),
-    )
-
-
-def _limits() -> catalog_pb2.Limits:
-    return catalog_pb2.Limits(
-        max_message_bytes=32 << 20,
-        max_image_bytes=20 << 20,
-        max_image_pixels=50_000_000,
-        max_steps=2000,
-        max_images=3,
-    )
 
 
 Call = Callable[..., Awaitable[Any]]
