@@ -108,7 +108,9 @@ class Degradation(_message.Message):
     """
     @_builtins.property
     def resampling(self) -> Global___Resampling:
-        """What resolution was lost. Unset: none. The image is brought to what remains, so it may come larger."""
+        """What resolution was lost. Unset: none. The image is brought to what remains, so it may come larger, but in the
+        proportions of that.
+        """
 
     @_builtins.property
     def colour(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
