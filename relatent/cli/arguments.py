@@ -9,12 +9,8 @@ from pathlib import Path
 from relatent.client.blocking import Client
 from relatent.client.errors import InputError
 from relatent.client.images import ImageFormat
-from relatent.client.latents import SUFFIX, LatentCode
-from relatent.client.requests import InvertOptions
 from relatent.client.settings import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
 from relatent.core.addresses import AddressError, parse_addresses
-from relatent.core.fit import Fit
-from relatent.core.presets import Preset
 from relatent.core.stopping import Plateau
 
 FORMATS = [ImageFormat.PNG.value, ImageFormat.JPEG.value, ImageFormat.WEBP.value]
@@ -65,71 +61,6 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--format", choices=FORMATS, default="png", help="of pictures (default: png)")
 
 
-def add_inversion(parser: argparse.ArgumentParser) -> None:
-    """Add how to invert images."""
-    group = parser.add_argument_group("inversion")
-    group.add_argument(
-        "--method",
-        default="",
-        metavar="NAME",
-        help="the way of inverting (default: the pack's; see relatent models)",
-    )
-    group.add_argument(
-        "--quality",
-        choices=[preset.value for preset in Preset],
-        help="instead of a method: fast, balanced or best (see relatent models)",
-    )
-    group.add_argument(
-        "--restarts",
-        type=whole,
-        metavar="N",
-        help="refine from so many starts side by side and keep the best (default: 1, at most 8)",
-    )
-    group.add_argument(
-        "--min-in-domain",
-        type=share,
-        metavar="SCORE",
-        help="refuse images less plausible than this: 0.01 refuses one genuine image of a hundred",
-    )
-    group.add_argument(
-        "--prompt", metavar="TEXT", help="what images shall show, for methods that take a text"
-    )
-    group.add_argument(
-        "--neutral", metavar="TEXT", help="what they show now, told alike (default: the pack's)"
-    )
-    group.add_argument(
-        "--steps", type=whole_or_none, metavar="N", help="refinement steps; 0: the encoder alone"
-    )
-    group.add_argument(
-        "--start",
-        metavar=f"encoder|mean|FILE{SUFFIX}",
-        help="where refinement starts (default: the encoder, or the mean where the pack has none)",
-    )
-    group.add_argument("--learning-rate", type=positive, metavar="RATE", help="Adam's step size")
-    group.add_argument(
-        "--weight",
-        type=weight,
-        action="append",
-        default=[],
-        metavar="TERM=VALUE",
-        help="weight of a term of the objective; may be repeated",
-    )
-    group.add_argument("--mask", type=Path, metavar="IMAGE", help="white where the image counts")
-    group.add_argument("--target-loss", type=float, metavar="LOSS", help="end when the loss is at most this")
-    group.add_argument(
-        "--plateau",
-        type=plateau,
-        metavar="STEPS:FRACTION",
-        help="end when the loss has fallen by less than this fraction over so many steps",
-    )
-    group.add_argument(
-        "--time-budget", type=positive, metavar="SECONDS", help="end after so long, with the best so far"
-    )
-    group.add_argument(
-        "--fit", choices=[fit.value for fit in Fit], help="what to do with an image that is not square"
-    )
-
-
 def client(args: argparse.Namespace) -> Client:
     """The client that the arguments, and else the environment, ask for.
 
@@ -147,53 +78,6 @@ def check_service(client: Client, args: argparse.Namespace) -> None:
         CallError: there is none.
     """
     client.catalog(timeout=min(args.timeout, 10.0))
-
-
-def invert_options(args: argparse.Namespace) -> InvertOptions:
-    """The options of an inversion that the arguments ask for.
-
-    Raises:
-        LatentFileError: the file to start from holds no code.
-    """
-    options = InvertOptions(pack=args.pack, method=args.method, weights=dict(args.weight))
-    match args.start:
-        case None:
-            pass
-        case "encoder" | "mean":
-            options["start"] = args.start
-        case path:
-            options["start"] = LatentCode.load(path)
-    if args.quality is not None:
-        options["quality"] = args.quality
-    if args.restarts is not None:
-        options["restarts"] = args.restarts
-    if args.min_in_domain is not None:
-        options["min_in_domain"] = args.min_in_domain
-    if args.prompt is not None:
-        options["text"] = args.prompt
-        if args.neutral is not None:
-            options["neutral"] = args.neutral
-    if args.steps is not None:
-        options["steps"] = args.steps
-    if args.learning_rate is not None:
-        options["learning_rate"] = args.learning_rate
-    if args.mask is not None:
-        options["mask"] = args.mask
-    if args.target_loss is not None:
-        options["target_loss"] = args.target_loss
-    if args.plateau is not None:
-        options["plateau"] = args.plateau
-    if args.time_budget is not None:
-        options["time_budget"] = args.time_budget
-    if args.fit is not None:
-        options["fit"] = args.fit
-    return options
-
-
-def inversion_files(args: argparse.Namespace) -> list[Path]:
-    """The files that the inversion's arguments name, beside the images."""
-    start = [] if args.start in (None, "encoder", "mean") else [Path(args.start)]
-    return start if args.mask is None else [*start, args.mask]
 
 
 def addresses(text: str) -> list[str]:

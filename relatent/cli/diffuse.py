@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from relatent.cli import arguments, output, words
+from relatent.cli import arguments, inversion_arguments, output, words
 from relatent.cli.inputs import prepare_out, refuse_overwriting
 from relatent.cli.printing import one_line, say
 from relatent.client.errors import InputError
@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("-o", "--out", type=Path, default=_OUT, metavar="FILE", help="default: %(default)s")
     arguments.add_pack(parser)
-    arguments.add_inversion(parser)
+    inversion_arguments.add_inversion(parser, ("--mask", "--prompt", "--neutral"))
     arguments.add_connection(parser, timeout=300.0)
     arguments.add_json(parser)
     parser.set_defaults(run=run)
@@ -56,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     out, code = args.out, args.out.with_suffix(SUFFIX)
     writable_format(out)  # before any work is done
-    inputs = [args.target, args.context, args.within, *arguments.inversion_files(args)]
+    inputs = [args.target, args.context, args.within, *inversion_arguments.inversion_files(args)]
     refuse_overwriting(inputs, [out, code])
-    options = arguments.invert_options(args)
+    options = inversion_arguments.invert_options(args)
     within = Within(args.within, args.feather or 0.0)
     with arguments.client(args) as client:
         prepare_out(out.parent)
@@ -85,8 +85,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.mask is not None:
-        raise InputError("--mask: expected none: what counts is --within")
     if args.blend and not args.feather:
         raise InputError("--blend: expected a --feather above 0 besides, which it is as wide as")
     if args.feather and not args.blend:

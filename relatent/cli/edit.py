@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from relatent.cli import arguments, edited, operations, output
+from relatent.cli import arguments, edited, inversion_arguments, operations, output
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.edited import EditFiles, WrittenEdit
 from relatent.cli.folders import PassedOver
@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("-j", "--jobs", type=arguments.whole, default=8, help="files at a time (default: 8)")
     arguments.add_pack(parser)
-    arguments.add_inversion(parser)
+    inversion_arguments.add_inversion(parser)
     arguments.add_connection(parser, timeout=300.0)
     arguments.add_json(parser)
     parser.set_defaults(run=run)
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     within = operations.within(args)
     found = collect(args.sources, args.out, codes=True)
     items = found.items
-    options = arguments.invert_options(args)
-    others = [*operations.code_files(args), *arguments.inversion_files(args)]
+    options = inversion_arguments.invert_options(args)
+    others = [*operations.code_files(args), *inversion_arguments.inversion_files(args)]
     others += [] if args.within is None else [args.within]
     inputs = [*(item.path for item in items), *others]
     recipes = [] if args.save_recipe is None else [args.save_recipe]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from relatent.cli import arguments, output
+from relatent.cli import arguments, inversion_arguments, output
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
@@ -29,7 +29,7 @@ def add_parser(commands: Any) -> None:
     arguments.add_out(parser, "out/invert")
     parser.add_argument("-j", "--jobs", type=arguments.whole, default=8, help="images at a time (default: 8)")
     arguments.add_pack(parser)
-    arguments.add_inversion(parser)
+    inversion_arguments.add_inversion(parser)
     arguments.add_connection(parser, timeout=300.0)
     arguments.add_json(parser)
     parser.set_defaults(run=run)
@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     """Invert the images; 1 where one of them failed."""
     found = collect(args.images, args.out)
     items = found.items
-    inputs = [*(item.path for item in items), *arguments.inversion_files(args)]
+    inputs = [*(item.path for item in items), *inversion_arguments.inversion_files(args)]
     refuse_overwriting(inputs, (file for item in items for file in _results(item, args)))
-    options = arguments.invert_options(args)
+    options = inversion_arguments.invert_options(args)
     options["output_format"] = args.format
     with arguments.client(args) as client:
         arguments.check_service(client, args)

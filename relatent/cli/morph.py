@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from relatent.cli import arguments, output, sheets
+from relatent.cli import arguments, inversion_arguments, output, sheets
 from relatent.cli.batch import work_through
 from relatent.cli.inputs import Item, prepare_out, refuse_overwriting
 from relatent.cli.printing import one_line, say
@@ -60,7 +60,7 @@ def add_parser(commands: Any) -> None:
         "--there-and-back", action="store_true", help="let --animate and --sequence come back to A"
     )
     arguments.add_pack(parser)
-    arguments.add_inversion(parser)
+    inversion_arguments.add_inversion(parser)
     arguments.add_connection(parser, timeout=300.0)
     arguments.add_json(parser)
     parser.set_defaults(run=run)
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     files = [file for file in (out, args.animate) if file is not None]
     for file in files:
         writable_format(file)  # before any work is done
-    refuse_overwriting([*args.ends, *arguments.inversion_files(args)], [*files, *_numbered(args)])
+    refuse_overwriting([*args.ends, *inversion_arguments.inversion_files(args)], [*files, *_numbered(args)])
     with arguments.client(args) as client:
         for file in files:
             prepare_out(file.parent)
@@ -164,7 +164,7 @@ def _between_codes(client: Client, args: argparse.Namespace) -> FramesAt:
 
 
 def _codes(client: Client, args: argparse.Namespace) -> list[LatentCode]:
-    options = arguments.invert_options(args)
+    options = inversion_arguments.invert_options(args)
 
     def code(item: Item, progress: ProgressCallback) -> LatentCode:
         if item.path.suffix.lower() == SUFFIX:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from relatent.cli import arguments, output
+from relatent.cli import arguments, inversion_arguments, output
 from relatent.cli.batch import Outcome, exit_code, work_through
 from relatent.cli.folders import PassedOver
 from relatent.cli.inputs import Item, collect, prepare_out, refuse_overwriting
@@ -17,6 +17,9 @@ from relatent.client.latents import SUFFIX
 from relatent.client.restoring import Degraded, Restoration
 from relatent.client.resuming import ProgressCallback
 from relatent.core.restoration import RestorationPreset
+
+_MEANINGLESS = ("--quality", "--min-in-domain", "--prompt", "--neutral", "--mask")
+"""Flags of inversions that restorations do not have, or have as their own."""
 
 
 def add_parser(commands: Any) -> None:
@@ -32,7 +35,7 @@ def add_parser(commands: Any) -> None:
     group.add_argument(
         "--preset",
         choices=[preset.value for preset in RestorationPreset],
-        help="in a word; inpaint goes with --mask, which is white where an image is known",
+        help="in a word; inpaint goes with --mask",
     )
     group.add_argument(
         "--blur",
@@ -51,15 +54,17 @@ def add_parser(commands: Any) -> None:
         "--colour",
         type=matrix,
         metavar="NUMBERS",
-        help="nine numbers with commas: what red, green and blue were mixed of",
+        help="nine numbers with commas: what red, green and blue were mixed of (--colour=-1,... where they "
+        "begin below 0)",
     )
+    group.add_argument("--mask", type=Path, metavar="IMAGE", help="white where images are known")
     group.add_argument(
         "--keep-known", action="store_true", help="put back what is given, as far as it is known"
     )
     arguments.add_out(parser, "out/restore")
     parser.add_argument("-j", "--jobs", type=arguments.whole, default=8, help="images at a time (default: 8)")
     arguments.add_pack(parser)
-    arguments.add_inversion(parser)
+    inversion_arguments.add_inversion(parser, _MEANINGLESS)
     arguments.add_connection(parser, timeout=300.0)
     arguments.add_json(parser)
     parser.set_defaults(run=run)
@@ -69,11 +74,12 @@ def run(args: argparse.Namespace) -> int:
     """Restore the images; 1 where one of them failed."""
     found = collect(args.images, args.out)
     items = found.items
-    inputs = [*(item.path for item in items), *arguments.inversion_files(args)]
+    inputs = [*(item.path for item in items), *inversion_arguments.inversion_files(args)]
     refuse_overwriting(inputs, (file for item in items for file in _results(item, args)))
-    options = arguments.invert_options(args)
+    options = inversion_arguments.invert_options(args)
     options["output_format"] = args.format
-    degraded = Degraded(args.blur or 0.0, args.fewer, args.colour, options.pop("mask", None))
+    options.pop("mask", None)
+    degraded = Degraded(args.blur or 0.0, args.fewer, args.colour, args.mask)
     with arguments.client(args) as client:
         arguments.check_service(client, args)
         prepare_out(args.out)

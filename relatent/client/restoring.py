@@ -121,7 +121,7 @@ def _degradation_message(degraded: Degraded) -> restoration_pb2.Degradation:
     message = restoration_pb2.Degradation(colour=_nine_numbers(degraded.colour))
     try:
         message.blur = degraded.blur
-    except TypeError:
+    except (TypeError, OverflowError):
         raise InputError(f"degraded.blur: expected a number of pixels, got {degraded.blur!r}") from None
     if degraded.fewer is not None:
         message.resampling.CopyFrom(_resampling(degraded.fewer))
@@ -144,8 +144,8 @@ def _nine_numbers(colour: Sequence[Sequence[float]] | None) -> list[float]:
     if colour is None:
         return []
     try:
-        matrix = np.array(colour, np.float64)
-    except (TypeError, ValueError):
+        matrix = np.array([[float(number) for number in row] for row in colour])
+    except (TypeError, ValueError, OverflowError):
         matrix = np.empty(0)
     if matrix.shape != (3, 3):
         raise InputError(f"degraded.colour: expected three rows of three numbers, got {colour!r}")

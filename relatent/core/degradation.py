@@ -5,7 +5,7 @@
 B blurs, D averages the areas that become one pixel, and the matrix C mixes colours, pixels in [0, 1]. All but
 the mask is linear and keeps rows, columns and colours apart, so two matrices of at most R x R and one of
 3 x 3 tell it all. In a refinement graph the given image is compared at the size of whole ones: spread to it
-bilinearly, as A of the generator's image is by the same matrices.
+as A of the generator's image is, smoothly, or as squares where a mask parts known from unknown pixels.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.axes import LOST, Axis
+
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
@@ -25,11 +27,6 @@ COLOUR, ROWS, COLUMNS, KNOWN = "colour", "rows", "columns", "mask"
 """Further inputs of a refinement graph that restores (`graph_inputs`)."""
 GREY = np.tile([0.299, 0.587, 0.114], (3, 1))
 """The colours of a grey picture, ITU-R BT.601."""
-
-_LEAST = 0.02
-"""Of a matrix's largest singular value: what it keeps less of is lost for good."""
-_TOUCH = 1e-3
-"""Shares of pixels below this are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +49,16 @@ class Degradation:
     known: NDArray[np.bool_] | None = None
 
     @cached_property
-    def rows(self) -> Floats:
-        """What rows of the given image are made of, [height, R]."""
-        return self._along(self.height)
+    def rows(self) -> Axis:
+        """What rows of the given image are made of."""
+        return Axis(self.resolution, self.height, self.blur, self.known is not None)
 
     @cached_property
-    def columns(self) -> Floats:
-        """What columns of the given image are made of, [width, R]."""
-        return self._along(self.width)
+    def columns(self) -> Axis:
+        """What columns of the given image are made of."""
+        if self.width == self.height:
+            return self.rows
+        return Axis(self.resolution, self.width, self.blur, self.known is not None)
 
     @property
     def changes_pixels(self) -> bool:
@@ -68,7 +67,9 @@ class Degradation:
 
     def of(self, image: Pixels) -> Floats:
         """A of an image uint8 [R, R, 3], [height, width, 3] in [0, 1]; unknown pixels too."""
-        return self._linear(image / 255)
+        light = image / 255
+        mixed = light if self.colour is None else light @ self.colour.T
+        return _separably(mixed, self.rows.matrix, self.columns.matrix)
 
     def spread(self, given: Pixels) -> Pixels:
         """The given image uint8 [height, width, 3] at the size of the whole one, unknown pixels filled in.
@@ -78,13 +79,11 @@ class Degradation:
         filled = given / 255
         if self.known is not None:
             filled = np.where(self.known[:, :, None], filled, filled[self.known].mean(0))
-        rows, columns = (interpolating(self.resolution, side) for side in given.shape[:2])
-        return _bytes(_separably(filled, rows, columns))
+        return _bytes(_separably(filled, self.rows.spreading, self.columns.spreading))
 
     def seen(self, image: Pixels, spread: Pixels) -> Pixels:
         """A of an image uint8 [R, R, 3], spread as the given one was, and that itself where it is unknown."""
-        rows, columns = (interpolating(self.resolution, side) for side in (self.height, self.width))
-        again = _bytes(_separably(self.of(image), rows, columns))
+        again = _bytes(_separably(self.of(image), self.rows.spreading, self.columns.spreading))
         return np.where(self._mask[:, :, None] > 0, again, spread)
 
     def graph_inputs(self, size: int) -> Mapping[str, NDArray[Any]]:
@@ -98,12 +97,14 @@ class Degradation:
             that zeros change nothing. `mask` uint8 [R, R]: 255 where the spread image is known.
         """
         colour = np.eye(3) if self.colour is None else self.colour
-        rows, columns = (self._compared(side, size) for side in (self.height, self.width))
+        rows, columns = self.rows.compared(size), self.columns.compared(size)
         inputs = {COLOUR: colour - np.eye(3), ROWS: rows - np.eye(size), COLUMNS: columns - np.eye(size)}
         return {**{name: value.astype(np.float32) for name, value in inputs.items()}, KNOWN: self._mask}
 
     def kept(self, image: Pixels, given: Pixels) -> Pixels:
         """An image with what is known put back: the nearest whose A is the given image, where it is known.
+
+        What would be darker than black or brighter than white then is cut off.
 
         Args:
             image: uint8 [R, R, 3].
@@ -116,9 +117,8 @@ class Degradation:
         if self.known is not None:
             missing = missing * self.known[:, :, None]
         if self.colour is not None:
-            missing = missing @ np.linalg.pinv(self.colour, rcond=_LEAST).T
-        rows, columns = (np.linalg.pinv(each, rcond=_LEAST) for each in (self.rows, self.columns))
-        return _bytes(image / 255 + _separably(missing, rows, columns))
+            missing = missing @ np.linalg.pinv(self.colour, rcond=LOST).T
+        return _bytes(image / 255 + _separably(missing, self.rows.inverse, self.columns.inverse))
 
     def error(self, image: Pixels, given: Pixels) -> float:
         """Mean squared error of A of an image uint8 [R, R, 3] over the known pixels of the given one."""
@@ -129,60 +129,17 @@ class Degradation:
     def _mask(self) -> Pixels:
         if self.known is None:
             return np.full((self.resolution, self.resolution), 255, np.uint8)
-        rows, columns = (interpolating(self.resolution, side) for side in self.known.shape)
-        unknown = rows @ (~self.known) @ columns.T
-        return np.where(unknown > _TOUCH, 0, 255).astype(np.uint8)
-
-    def _linear(self, image: Floats) -> Floats:
-        mixed = image if self.colour is None else image @ self.colour.T
-        return _separably(mixed, self.rows, self.columns)
-
-    def _along(self, side: int) -> Floats:
-        return averaging(side, self.resolution) @ blurring(self.resolution, self.blur)
-
-    def _compared(self, side: int, size: int) -> Floats:
-        """What A does along an axis of images that were averaged down to a size, spread to it again."""
-        blurred = blurring(size, self.blur * size / self.resolution)
-        if side == self.resolution:
-            return blurred
-        spread = averaging(size, self.resolution) @ interpolating(self.resolution, side)
-        return spread @ averaging(side, size) @ blurred
+        white = _separably(255.0 * self.known[:, :, None], self.rows.spreading, self.columns.spreading)
+        return white[:, :, 0].astype(np.uint8)
 
 
-def averaging(outputs: int, inputs: int) -> Floats:
-    """The mean of what each pixel covers, as a matrix [outputs, inputs]; pixels may cover parts of others."""
-    edges = np.linspace(0, inputs, outputs + 1)
-    first, last = edges[:-1, None], edges[1:, None]
-    places = np.arange(inputs)
-    covered = np.clip(np.minimum(last, places + 1) - np.maximum(first, places), 0, None)
-    shares: Floats = covered / covered.sum(1, keepdims=True)
-    return shares
-
-
-def interpolating(outputs: int, inputs: int) -> Floats:
-    """Linear interpolation between the centres of pixels, as a matrix [outputs, inputs]."""
-    centres = np.clip((np.arange(outputs) + 0.5) * inputs / outputs - 0.5, 0, inputs - 1)
-    shares: Floats = np.clip(1 - np.abs(centres[:, None] - np.arange(inputs)), 0, None)
-    return shares
-
-
-def blurring(side: int, deviation: float) -> Floats:
-    """A Gaussian of a standard deviation in pixels, as a matrix [side, side]; the border repeats."""
-    if deviation == 0:
-        return np.eye(side)
-    reach = int(np.ceil(4 * deviation))
-    steps = np.arange(-reach, reach + 1)
-    kernel = np.exp(-np.square(steps / deviation) / 2)
-    matrix = np.zeros((side, side))
-    places = np.arange(side)
-    for step, share in zip(steps, kernel / kernel.sum(), strict=True):
-        matrix[places, np.clip(places + step, 0, side - 1)] += share
-    return matrix
-
-
-def _separably(image: Floats, rows: Floats, columns: Floats) -> Floats:
-    made: Floats = np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True)
-    return made
+def _separably(image: Floats, rows: Floats | None, columns: Floats | None) -> Floats:
+    """An image [h, w, C] with its rows and columns multiplied by matrices; None for the identity."""
+    if rows is not None:
+        image = np.tensordot(rows, image, 1)
+    if columns is not None:
+        image = np.moveaxis(np.tensordot(columns, image, (1, 1)), 0, 1)
+    return image
 
 
 def _bytes(image: Floats) -> Pixels:

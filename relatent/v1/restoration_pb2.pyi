@@ -32,7 +32,9 @@ class _RestorationPresetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Res
     RESTORATION_PRESET_COLORIZE: _RestorationPreset.ValueType  # 1
     """Its colours: what is given is grey."""
     RESTORATION_PRESET_UPSCALE: _RestorationPreset.ValueType  # 2
-    """Its resolution: what is given is as much smaller as its own size says, unless `resampling` does."""
+    """Its resolution: what is given is as much smaller as its own size says, a sixteenth of the pack's resolution at
+    least, unless `resampling` says it.
+    """
     RESTORATION_PRESET_INPAINT: _RestorationPreset.ValueType  # 3
     """A part of it: `mask`, which it requires, says which."""
     RESTORATION_PRESET_DENOISE: _RestorationPreset.ValueType  # 4
@@ -48,7 +50,9 @@ RESTORATION_PRESET_UNSPECIFIED: RestorationPreset.ValueType  # 0
 RESTORATION_PRESET_COLORIZE: RestorationPreset.ValueType  # 1
 """Its colours: what is given is grey."""
 RESTORATION_PRESET_UPSCALE: RestorationPreset.ValueType  # 2
-"""Its resolution: what is given is as much smaller as its own size says, unless `resampling` does."""
+"""Its resolution: what is given is as much smaller as its own size says, a sixteenth of the pack's resolution at
+least, unless `resampling` says it.
+"""
 RESTORATION_PRESET_INPAINT: RestorationPreset.ValueType  # 3
 """A part of it: `mask`, which it requires, says which."""
 RESTORATION_PRESET_DENOISE: RestorationPreset.ValueType  # 4
@@ -108,21 +112,21 @@ class Degradation(_message.Message):
     """
     @_builtins.property
     def resampling(self) -> Global___Resampling:
-        """What resolution was lost. Unset: none. The image is brought to what remains, so it may come larger, but in the
-        proportions of that.
+        """What resolution was lost. Unset: none. The image is brought to what remains, so it may come larger: square, or in
+        the proportions of that.
         """
 
     @_builtins.property
     def colour(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """What colours were mixed to: nine numbers, a row for each of the given image's red, green and blue, for pixels
         in [0, 1]; each from -100 to 100. A matrix that can be undone, or one of three equal rows, which makes grey.
-        Empty: none.
+        Colours that it makes darker than black or brighter than white were not to be cut off. Empty: none.
         """
 
     @_builtins.property
     def mask(self) -> _types_pb2.Image:
-        """Where the given image is known: white known, black not; halves of grey are either. Same proportions as the
-        image, and treated as it is (crop, pad). Unset: everywhere.
+        """Where the given image is known: where white, and light grey counts as white. Same proportions as the image, and
+        treated as it is (crop, pad): a pixel is known where all is that it is made of. Unset: everywhere.
         """
 
     def __init__(
@@ -165,7 +169,7 @@ class RestorationOptions(_message.Message):
     def inversion(self) -> _inversion_pb2.InversionOptions:
         """How to refine: the pack, the start, the steps and so on, as of an inversion. The method is one with the
         inputs `colour`, `rows`, `columns` and `mask`; empty: the pack's first such. `preset`, `min_in_domain` and
-        `refinement.mask` stay unset.
+        `refinement.mask` stay unset. A checkpoint goes with the same image, preset and degradation.
         """
 
     def __init__(

@@ -31,12 +31,13 @@ def square(picture: Image.Image, fit: Fit, resolution: int, field: str) -> Pixel
 
 
 def framed(picture: Image.Image, fit: Fit, size: tuple[int, int], field: str) -> Pixels:
-    """Bring a picture to a width and height in the same way, whose proportions it should have.
+    """Bring a picture to a width and height in the same way: one of their proportions, or a square one.
 
     Args:
         picture: of mode RGB or L.
-        fit: what to do where it has other proportions: keep the centre, repeat the border, or refuse.
-        size: width and height, W and H.
+        fit: what to do where it is neither: make it square by keeping the centre or by repeating the border,
+            or refuse.
+        size: width and height, W and H; pixels are as much wider than high as a square has to be squeezed.
         field: where the picture is in the request.
 
     Returns:
@@ -46,18 +47,27 @@ def framed(picture: Image.Image, fit: Fit, size: tuple[int, int], field: str) ->
         InvalidField: it has other proportions and `fit` is REFUSE.
     """
     width, height = picture.size
-    if width * size[1] == height * size[0]:
+    if width * size[1] == height * size[0] or width == height:
         return np.asarray(_resize(picture, size))
     if fit is Fit.REFUSE:
-        wanted = "a square image" if size[0] == size[1] else f"proportions of {size[0]} x {size[1]}"
+        also = "" if size[0] == size[1] else f", or one of {size[0]} x {size[1]},"
         raise InvalidField(
-            field, f"expected {wanted} with FIT_REFUSE, got {width} x {height}", reason="NOT_SQUARE"
+            field,
+            f"expected a square image{also} with FIT_REFUSE, got {width} x {height}",
+            reason="NOT_SQUARE",
         )
     if fit is Fit.CROP:
-        across, down = min(width, height * size[0] / size[1]), min(height, width * size[1] / size[0])
-        left, top = (width - across) / 2, (height - down) / 2
-        return np.asarray(_resize(picture, size, (left, top, left + across, top + down)))
-    return _pad(picture, size)
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        return np.asarray(_resize(picture, size, (left, top, left + side, top + side)))
+    return np.asarray(_resize(Image.fromarray(_pad(picture, max(size))), size))
+
+
+def enlarges(whole: tuple[int, int], fit: Fit, size: tuple[int, int]) -> bool:
+    """Whether `framed` makes more pixels of a picture of a width and height than it has."""
+    if whole[0] * size[1] == whole[1] * size[0]:
+        return whole[0] < size[0]
+    return (max(whole) if fit is Fit.PAD else min(whole)) < max(size)
 
 
 def check_proportions(mask: Image.Image, size: tuple[int, int], field: str) -> None:
@@ -75,12 +85,12 @@ def check_proportions(mask: Image.Image, size: tuple[int, int], field: str) -> N
         )
 
 
-def _pad(picture: Image.Image, size: tuple[int, int]) -> Pixels:
+def _pad(picture: Image.Image, resolution: int) -> Pixels:
     """Shrink first and repeat the border after: the square of a long strip would be huge."""
-    scale = min(size[0] / picture.width, size[1] / picture.height)
-    shrunk = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    pixels = np.asarray(_resize(picture, shrunk))
-    missing = [whole - length for whole, length in zip(size[::-1], pixels.shape[:2], strict=True)]
+    scale = resolution / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    pixels = np.asarray(_resize(picture, size))
+    missing = [(resolution - length) for length in pixels.shape[:2]]
     margins = [(lack // 2, lack - lack // 2) for lack in missing]
     return np.pad(pixels, [*margins, (0, 0)][: pixels.ndim], mode="edge")
 

@@ -15,7 +15,7 @@ from relatent.core.quality import Quality
 from relatent.core.spaces import PLAIN, Space
 from relatent_service.engine.engine import EngineTimedOut
 from relatent_service.engine.models import Models
-from relatent_service.inversion.job import Job
+from relatent_service.inversion.job import Answer, Job
 from relatent_service.inversion.plausibility import code_cycle
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.pace import Pace
@@ -28,7 +28,7 @@ class Finished:
     """What a code is worth.
 
     Attributes:
-        image: of the code, uint8 [R, R, 3].
+        image: of the code, uint8 [R, R, 3], or what the job makes of that.
         quality: how close it, or what is seen of it, is to the image that was inverted.
         cycle: of the code; None where the pack knows no domain, or the code has no W+ part.
         beyond: how much what a code has besides its W+ part changes the image, uint8 [R, R]: the mean over
@@ -56,15 +56,17 @@ async def finish(job: Job, code: Codes, models: Models, pace: Pace, call: Call) 
     began, pack = monotonic(), job.plan.pack
     try:
         image = await models.synthesize(pack, code, call)
-        seen = image if job.seen is None else (await asyncio.to_thread(job.seen, image[0]))[None]
-        quality = await models.assess(pack, seen, job.image[None], call)
+        answer = Answer(image[0], image[0])
+        if job.answer is not None:
+            answer = await asyncio.to_thread(job.answer, answer.image)
+        quality = await models.assess(pack, answer.seen[None], job.image[None], call)
         away = None if job.plan.domain is None else await code_cycle(pack, code, image[0], models, call)
         beyond = await _beyond(pack, code, image, models, call)
     except (asyncio.CancelledError, EngineTimedOut):
         pace.answer_at_least(pack.name, monotonic() - began)
         raise
     pace.measure_answer(pack.name, monotonic() - began)
-    return Finished(image[0], quality, away, beyond)
+    return Finished(answer.image, quality, away, beyond)
 
 
 async def _beyond(pack: Pack, code: Codes, image: Pixels, models: Models, call: Call) -> Pixels | None:

@@ -135,6 +135,19 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What an image that was found comes to.
+
+    Attributes:
+        image: that is answered with, uint8 [R, R, 3].
+        seen: what of it is to match the job's image, of the same shape.
+    """
+
+    image: Pixels
+    seen: Pixels
+
+
+@dataclass(frozen=True)
 class Job:
     """An image to invert, and how.
 
@@ -143,14 +156,14 @@ class Job:
         image: uint8 [R, R, 3].
         inputs: further inputs of the method's graph that the caller gave, without the batch axis.
         anchor: the image that an anchored plan's anchor is the code of, uint8 [R, R, 3].
-        seen: makes of an image uint8 [R, R, 3] what is to match `image`, where it is not the image itself.
+        answer: makes the answer of the image uint8 [R, R, 3] that was found, where it is not that itself.
     """
 
     plan: Plan
     image: Pixels
     inputs: Mapping[str, Array] = field(default_factory=dict)
     anchor: Pixels | None = None
-    seen: Callable[[Pixels], Pixels] | None = None
+    answer: Callable[[Pixels], Answer] | None = None
 
     def begin(self, start: SavedState) -> Refinement:
         """A refinement of the image, not under way yet."""

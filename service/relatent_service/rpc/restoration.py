@@ -74,10 +74,9 @@ async def _result_message(
     result: Result, given: Given, layout: Format, call: Call
 ) -> restoration_pb2.RestorationResult:
     def made() -> restoration_pb2.RestorationResult:
-        pixels = given.answer(result.reconstruction)
-        error = given.degradation.error(pixels, given.pixels)
+        error = given.degradation.error(result.reconstruction, given.pixels)
         return restoration_pb2.RestorationResult(
-            image=image_message(pixels, layout),
+            image=image_message(result.reconstruction, layout),
             latent=latent_message(result.pack, result.code),
             match=restoration_pb2.Match(mse=error, psnr=decibels(error)),
             losses=result.losses.tolist(),

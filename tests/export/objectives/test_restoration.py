@@ -127,9 +127,14 @@ def seen(degradation: Degradation, image: Tensor) -> Tensor:
     if degradation.colour is not None:
         matrix = torch.from_numpy(degradation.colour).float()
         image = torch.stack([(row[:, None, None] * image).sum(0) for row in matrix])
-    rows, columns = (torch.from_numpy(each).float() for each in (degradation.rows, degradation.columns))
-    small = rows @ image @ columns.T
-    return torch.nn.functional.interpolate(small[None], size=(R, R), mode="bilinear", align_corners=False)[0]
+    axes = [
+        np.eye(R) if axis.matrix is None else axis.matrix for axis in (degradation.rows, degradation.columns)
+    ]
+    rows, columns = (torch.from_numpy(each).float() for each in axes)
+    small = (rows @ image @ columns.T)[None]
+    if degradation.known is not None:
+        return torch.nn.functional.interpolate(small, size=(R, R), mode="nearest")[0]
+    return torch.nn.functional.interpolate(small, size=(R, R), mode="bilinear", align_corners=False)[0]
 
 
 def far_apart(networks: Networks, image: Tensor, target: Tensor, mask: Tensor) -> Tensor:

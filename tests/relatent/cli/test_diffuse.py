@@ -53,7 +53,6 @@ async def test_programs_get_one_document(command: Command, words: list[str]) -> 
     [
         (["--blend"], "--blend: expected a --feather above 0 besides"),
         (["--feather", "2"], "--feather: expected --blend besides"),
-        (["--mask", "mask.png"], "--mask: expected none: what counts is --within"),
         (["-o", "face.png"], "face.png: a result would overwrite it"),
         (["-o", "both.psd"], "both.psd"),
     ],

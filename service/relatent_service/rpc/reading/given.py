@@ -6,20 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from relatent.core.degradation import Degradation
 from relatent.core.fit import Fit
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import ImageLimits, read_grey, read_rgb
-from relatent_service.images.framing import check_proportions, framed
-from relatent_service.inversion.job import Job
+from relatent_service.images.framing import check_proportions, enlarges, framed
+from relatent_service.inversion.job import Answer, Job
 from relatent_service.rpc.reading.restoration import MOST_TIMES, ParsedDegradation, ParsedRestoration
 
 Pixels = NDArray[np.uint8]
 
 _HALF = 128
 """The least grey of a mask that counts as white."""
+_REACH = 3
+"""Pixels that an enlarged image's are made of, either way."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,11 @@ class Given:
         job: what is refined.
         degradation: what was done to the image.
         pixels: what is given of it, uint8 [height, width, 3].
-        keep_known: whether that is put back.
     """
 
     job: Job
     degradation: Degradation
     pixels: Pixels
-    keep_known: bool
-
-    def answer(self, image: Pixels) -> Pixels:
-        """The restored image uint8 [R, R, 3], of the one that was found."""
-        return self.degradation.kept(image, self.pixels) if self.keep_known else image
 
 
 def decode_given(parsed: ParsedRestoration, limits: ImageLimits) -> Given:
@@ -62,8 +58,12 @@ def decode_given(parsed: ParsedRestoration, limits: ImageLimits) -> Given:
         )
     target = degradation.spread(pixels)
     inputs = degradation.graph_inputs(inversion.plan.method.inputs["rows"].shape[0])
-    job = Job(inversion.plan, target, inputs, seen=lambda image: degradation.seen(image, target))
-    return Given(job, degradation, pixels, parsed.keep_known)
+
+    def answer(image: Pixels) -> Answer:
+        whole = degradation.kept(image, pixels) if parsed.keep_known else image
+        return Answer(whole, degradation.seen(whole, target))
+
+    return Given(Job(inversion.plan, target, inputs, answer=answer), degradation, pixels)
 
 
 def _given_size(
@@ -92,9 +92,20 @@ def _read_known(
         return None
     grey = read_grey(asked.mask, limits)
     check_proportions(grey, whole, asked.mask.field)
-    known = framed(grey, fit, size, asked.mask.field) >= _HALF
+    # A pixel is known where all that it is made of is, of the mask and of the image.
+    exact = _wholly_white(grey.point(lambda level: 255 * (level >= _HALF)), whole)
+    if enlarges(whole, fit, size):
+        exact = exact.filter(ImageFilter.MinFilter(2 * _REACH + 1))
+    known: NDArray[np.bool_] = framed(exact, fit, size, asked.mask.field) == 255
     if known.all():
         raise InvalidField(asked.mask.field, "expected something unknown; it is white everywhere")
     if not known.any():
         raise InvalidField(asked.mask.field, "expected something known; it is black everywhere")
     return known
+
+
+def _wholly_white(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A mask at the size of its image, white where all that a pixel covers is."""
+    if mask.size == size:
+        return mask
+    return mask.resize(size, Image.Resampling.BOX).point(lambda level: 255 * (level == 255))

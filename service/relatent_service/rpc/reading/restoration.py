@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from relatent.core.axes import LOST
 from relatent.core.degradation import GREY
 from relatent.core.methods import Method
 from relatent.core.pack import Pack
@@ -25,8 +26,6 @@ MOST_TIMES = 16
 
 _BLUR_SHARE = 1 / 8
 """Of the whole image's side, what a blur's deviation may be at most."""
-_SINGULAR = 1e-3
-"""Of a matrix's largest singular value, and of 1: what is smaller is no more than noise of a level or so."""
 _MOST_COLOUR = 100.0
 """What a number of a matrix may be at most, either way: images of larger ones are black and white."""
 _PRESETS: Mapping[int, RestorationPreset] = {
@@ -97,7 +96,7 @@ def read_restoration(
             f"{field}.inversion.min_in_domain", "expected none: an image that lacks something is in no domain"
         )
     pack = packs.pack(options.inversion.pack, f"{field}.inversion.pack")
-    defaults = DEFAULTS[preset] if preset else None
+    defaults = _defaults(preset, masked=options.degradation.HasField("mask"))
     chosen = _with_defaults(pack, options.inversion, defaults, settings.max_steps, field)
     inversion = read_inversion(packs, settings, image, chosen, inner=f"{field}.inversion")
     _check_restores(inversion.plan.method, f"{field}.inversion.method")
@@ -115,6 +114,14 @@ def _read_preset(number: int, field: str) -> RestorationPreset | None:
     return _PRESETS[number]
 
 
+def _defaults(preset: RestorationPreset | None, *, masked: bool) -> RestorationDefaults | None:
+    """A preset's, with the prior of what is missing where there is a mask."""
+    if preset is None:
+        return None
+    missing = DEFAULTS[RestorationPreset.INPAINT].terms if masked else {}
+    return replace(DEFAULTS[preset], terms={**DEFAULTS[preset].terms, **missing})
+
+
 def _with_defaults(
     pack: Pack,
     options: inversion_pb2.InversionOptions,
@@ -129,7 +136,8 @@ def _with_defaults(
     chosen.CopyFrom(options)
     if not chosen.method and chosen.WhichOneof("start") != "checkpoint":
         chosen.method = _first_that_restores(pack, f"{field}.inversion.pack")
-    method = find_method(pack, chosen.method or chosen.checkpoint.method, f"{field}.inversion.method")
+    told_by = "method" if chosen.method else "checkpoint.method"
+    method = find_method(pack, chosen.method or chosen.checkpoint.method, f"{field}.inversion.{told_by}")
     refinement = chosen.refinement
     if defaults is None:
         return chosen
@@ -207,7 +215,7 @@ def _read_colour(numbers: Sequence[float], field: str) -> NDArray[np.float64] | 
     if np.abs(matrix).max() > _MOST_COLOUR:
         raise InvalidField(field, f"expected numbers from -{_MOST_COLOUR:g} to {_MOST_COLOUR:g}")
     values = np.linalg.svd(matrix, compute_uv=False)
-    least = _SINGULAR * max(1.0, values[0])
+    least = LOST * max(1.0, values[0])
     grey = values[0] > least and np.ptp(matrix, axis=0).max() <= least
     if not grey and values[2] <= least:
         raise InvalidField(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from relatent.core.degradation import GREY
-from relatent.core.pack import Pack
-from relatent.core.restoration import RestorationDefaults, RestorationPreset
+from relatent.core.pack import Pack, read_pack
+from relatent.core.restoration import DEFAULTS, RestorationDefaults, RestorationPreset
 from relatent.v1 import inversion_pb2, restoration_pb2, types_pb2
 from relatent.v1 import restoration_pb2 as v1
 from relatent_service.catalog import ServedPacks
@@ -32,6 +33,7 @@ COLORIZE, UPSCALE, INPAINT, DENOISE = (
     v1.RESTORATION_PRESET_DENOISE,
 )
 SETTINGS = read_settings([], {})
+DEMO = read_pack(Path(__file__).parents[4] / "packs/demo")
 
 
 def picture(pixels: Any) -> types_pb2.Image:
@@ -165,13 +167,13 @@ PIXELS_REFUSED: dict[str, tuple[types_pb2.Image | None, dict[str, Any], str, str
         "a square image with FIT_REFUSE, got 6 x 4",
     ),
     "one that is not as it was resampled": (
-        grey(7),
+        grey(7, 8, 6),
         {
             **fewer(rows=2, columns=1),
             "inversion": inversion_pb2.InversionOptions(fit=types_pb2.FIT_REFUSE),
         },
         "image",
-        "proportions of 8 x 4 with FIT_REFUSE, got 8 x 8",
+        "a square image, or one of 8 x 4, with FIT_REFUSE, got 6 x 8",
     ),
     "nothing lost that could be kept": (
         None,
@@ -307,6 +309,21 @@ def test_an_image_that_is_not_square_is_made_so_at_its_own_size(
     known[:, : 2 if shape == (4, 4) else 3] = True
     assert found.degradation.known is not None
     np.testing.assert_array_equal(found.degradation.known, known)
+
+
+def test_presets_name_terms_that_there_are() -> None:
+    (method,) = [each for each in DEMO.methods.values() if each.restores]
+    assert {term for each in DEFAULTS.values() for term in each.terms} <= method.terms.keys()
+
+
+def test_what_is_missing_besides_is_held_by_its_own_prior() -> None:
+    noisy, holed = (parse(DEMO, preset=DENOISE, **more) for more in ({}, degraded(mask=half())))
+    missing = DEFAULTS[RestorationPreset.INPAINT].terms["prior"]
+    assert (noisy.inversion.plan.weights["prior"], holed.inversion.plan.weights["prior"]) == (
+        0,
+        pytest.approx(missing),
+    )
+    assert noisy.inversion.plan.weights["perceptual"] == holed.inversion.plan.weights["perceptual"] == 0
 
 
 def test_rows_alone_or_columns_alone_mean_both(restoring_pack: Pack) -> None:
