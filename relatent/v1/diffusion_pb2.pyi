@@ -52,7 +52,8 @@ class DiffuseRequest(_message.Message):
     @_builtins.property
     def options(self) -> _inversion_pb2.InversionOptions:
         """How to invert the stitched image. The method is one with an input `mask`, a term `anchor` and a tensor of
-        the state of that name, which begins as the encoder's code of the context; so the pack must have an encoder.
+        the state of that name, which begins as the encoder's code of the context; empty: the pack's first such. So the
+        pack must have an encoder.
         Unless told otherwise, at most 5 steps are done and the anchor weighs 0.03. Never set: refinement.mask,
         which the region is, and a checkpoint as the start. min_in_domain is held against the stitched image.
         """

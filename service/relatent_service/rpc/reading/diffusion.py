@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from relatent.core.methods import Method
-from relatent.v1 import diffusion_pb2
+from relatent.v1 import diffusion_pb2, inversion_pb2
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.stitching import Stitched
 from relatent_service.errors import InvalidField
@@ -70,7 +70,7 @@ def read_diffusion(
         )
     if options.refinement.HasField("mask"):
         raise InvalidField("options.refinement.mask", "expected none: what counts is the region")
-    inversion = read_inversion(packs, settings, request.target, options, name="target")
+    inversion = read_inversion(packs, settings, request.target, _with_method(packs, options), name="target")
     _check_method(inversion.plan, "options.preset" if options.preset else "options.method")
     region = read_region(inversion.plan.pack, request, inversion)
     if region is None:
@@ -79,6 +79,20 @@ def read_diffusion(
         raise InvalidField("region.feather", "expected above 0 for a blend, which is as wide, got 0")
     context = read_image(request.context, "context")
     return ParsedDiffusion(_by_default(inversion, request), region, context, request.blend)
+
+
+def _with_method(
+    packs: ServedPacks, options: inversion_pb2.InversionOptions
+) -> inversion_pb2.InversionOptions:
+    """The options with the first method of the pack that diffuses, where they name none."""
+    methods = packs.pack(options.pack, "options.pack").methods
+    able = next((name for name, method in methods.items() if _diffuses(method)), "")
+    if options.method or options.preset or not able:
+        return options
+    chosen = inversion_pb2.InversionOptions()
+    chosen.CopyFrom(options)
+    chosen.method = able
+    return chosen
 
 
 def _check_method(plan: Plan, field: str) -> None:
