@@ -18,10 +18,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     command.add_argument("pack", type=Path, help="the pack's folder")
     command.add_argument(
-        "--rank", type=int, metavar="N", help="directions (default: 256, or a code's numbers if fewer)"
+        "--rank", type=int, metavar="N", help="directions (default: 512, or a code's numbers if fewer)"
     )
     command.add_argument(
-        "--probes", type=int, default=4_096, metavar="N", help="products of Jacobians (default: %(default)s)"
+        "--probes", type=int, default=8_192, metavar="N", help="products of Jacobians (default: %(default)s)"
     )
     command.add_argument("--seed", type=int, default=0, help="of samples and probes (default: %(default)s)")
     command.add_argument(

@@ -20,7 +20,7 @@ from relatent_export.packs.pack import method_tables
 from relatent_export.packs.sealing import reseal
 from relatent_export.packs.weights import COORDINATES, GENERATOR, coordinate_tensors, load_networks
 
-RANK, PROBES, SEED = 256, 4_096, 0
+RANK, PROBES, SEED = 512, 8_192, 0
 """Unless told otherwise; of a code of fewer numbers, as high a rank as it has."""
 
 _PROBES_OF_STEP = 1.5
