@@ -1,4 +1,4 @@
-"""A StyleGAN2 of ours, written as rosinality's code would have saved it: what `relatent-export import` reads."""
+"""A StyleGAN2 of ours, written as rosinality's code would have saved it, for `relatent-export import`."""
 
 from __future__ import annotations
 

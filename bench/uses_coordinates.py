@@ -23,6 +23,7 @@ from bench.measurement import BenchSettings
 from bench.rosinality import save_checkpoint
 from bench.timing import significant
 from relatent.core.pack import read_pack
+from relatent_export.demo.commands import FIRST_RATES
 from relatent_export.demo.world import demo_parts
 from relatent_export.families.importing import Stated, import_pack
 from relatent_export.packs.pack import PackFacts, write_pack
@@ -38,8 +39,8 @@ def run(settings: BenchSettings) -> dict[str, Any]:
 
     Returns:
         `kept_share`, the imported pack's gain over the bundled one's; `seconds` of the whole command and its
-        `peak_gib`; `file_mib` and `graph_mib`; what the command was asked for; both gains as `bench.coordinates`
-        has them, `imported` and `bundled`.
+        `peak_gib`; `file_mib` and `graph_mib`; what the command was asked for; both gains, `imported` and
+        `bundled`, as `bench.coordinates` has them.
     """
     pack, networks = read_pack(settings.packs / settings.pack), load_networks(settings.packs / settings.pack)
     graphs, parts = Graphs(pack, settings.repository), demo_parts(networks)
@@ -49,7 +50,7 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         save_checkpoint(parts.generator, folder / "checkpoint.pt")
         imported = import_pack([folder / "checkpoint.pt"], folder, "imported", Stated())
         whole = replace(networks, generator=load_networks(imported).generator, coordinates=None)
-        info = PackFacts("whole", "", "", "", pack.default_method.rates)
+        info = PackFacts("whole", "", "", "", FIRST_RATES)
         write_pack(folder / "whole", info, whole, [])
         options = ["--rank", rank, "--probes", probes, "--budget", MINUTES]
         command = [sys.executable, "-m", "relatent_export.cli", "coordinates", folder / "whole", *options]

@@ -102,8 +102,9 @@ def turned(vectors: Tensor) -> Tensor:
 def tied(whole: Coordinates, layers: int) -> Coordinates:
     """The coordinates of codes of W that those of W+ imply.
 
-    B has orthogonal columns, so that M = B (BᵀB)⁻² Bᵀ is the matrix that it makes round, and with what lies
-    outside M = s⁻² + U (d⁻² - s⁻²) Uᵀ; on codes that are the same for every layer it is PᵀMP, P the repetition.
+    B has orthogonal columns, so that M = B (BᵀB)⁻² Bᵀ is the matrix that it makes round, and where anything
+    lies outside M = s⁻² + U (d⁻² - s⁻²) Uᵀ. On codes that are the same for every layer it is PᵀMP, P the
+    repetition.
 
     Args:
         whole: of codes of L·D numbers.

@@ -24,7 +24,8 @@ PROBES_OF_CODE = 4
 _KEPT_EVERY = 30.0
 """Seconds between two states that are kept."""
 
-_STATE = "coordinates.safetensors"
+STATE = "coordinates.safetensors"
+"""The file that a folder keeps a run in."""
 
 
 class Probing:
@@ -95,7 +96,7 @@ class KeptRun:
             ValueError: it is of another pack or other options, or has more probes than are asked for.
             OSError: it cannot be read; names the file.
         """
-        path = self.folder / _STATE
+        path = self.folder / STATE
         if not path.is_file():
             return
         tensors, facts = load_state(path)
@@ -114,7 +115,7 @@ class KeptRun:
         Raises:
             OSError: it cannot be written; names the file.
         """
-        save_state(self.folder / _STATE, run.state(), self.facts)
+        save_state(self.folder / STATE, run.state(), self.facts)
 
 
 def probe(

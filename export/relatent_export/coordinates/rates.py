@@ -22,13 +22,13 @@ from relatent_export.objectives.reconstruction import reconstruction_objective
 from relatent_export.progress import progress
 
 STEPS: Mapping[StartRule, int] = {StartRule.ENCODER: 20, StartRule.MEAN: 40}
-"""Of a refinement whose end is compared, by its start."""
+"""Of a refinement whose end is compared, by its start; half of them where images are large."""
 
 PLAIN_RATE = 0.01
 """Adam's step size from an encoder's code along the code's own numbers, as in in-domain inversion's projector
 (Zhu et al. 2020)."""
 
-_MOST, _LEAST = 16, 2
+_MOST, _LEAST = 8, 2
 """Samples that are refined."""
 _TRIED = 5
 """Step sizes that a search tries, as a rule."""
@@ -44,9 +44,14 @@ def samples_of(networks: Networks) -> int:
     return max(_LEAST, min(_MOST, at_a_time(networks)))
 
 
+def steps_of(networks: Networks, start: StartRule) -> int:
+    """After how many steps refinements are compared: half of them for large images."""
+    return STEPS[start] if samples_of(networks) == _MOST else STEPS[start] // 2
+
+
 def passes(networks: Networks) -> int:
     """About how many steps of one sample choosing takes."""
-    return _TRIED * samples_of(networks) * sum(STEPS.values())
+    return _TRIED * samples_of(networks) * sum(steps_of(networks, start) for start in STEPS)
 
 
 def choose_rates(
@@ -65,7 +70,8 @@ def choose_rates(
     stepping = replace(networks, coordinates=coordinates)
     rates = {}
     with progress(desc="choosing step sizes", total=len(STEPS) * _TRIED, unit="run", leave=False) as bar:
-        for rule, steps in STEPS.items():
+        for rule in STEPS:
+            steps = steps_of(networks, rule)
             held = weights if rule is StartRule.ENCODER else {**weights, "anchor": 0.0}
             trial = _Trial(stepping, held, sampled, starts(networks, sampled, rule))
 
@@ -104,7 +110,8 @@ class _Trial:
 
     def loss(self, rate: float, steps: int) -> float:
         """Mean over samples of the lowest loss before any of so many steps."""
-        parts = zip(self._codes.split(self._chunk), self._images.split(self._chunk), strict=True)
+        codes, images = (torch.split(each, self._chunk) for each in (self._codes, self._images))
+        parts = zip(codes, images, strict=True)
         return float(torch.cat([self._refined(*part, rate, steps) for part in parts]).mean())
 
     def _refined(self, code: Tensor, images: Tensor, rate: float, steps: int) -> Tensor:
