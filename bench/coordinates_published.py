@@ -33,8 +33,9 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Measure, in a folder that is emptied first.
 
     Returns:
-        For the commands `import`, `coordinates` and `export`, `seconds` and `peak_gib`; the `probes` that the
-        budget has time for, and the `rank` that they allow; `file_mib`, and `graph_mib` of refinement's graph.
+        For the commands `import`, `coordinates` and `export`, `seconds` and `peak_gib`; the `probes` that
+        the budget has time for, and the `rank` that they allow; `file_mib`, and `graph_mib` of refinement's
+        graph.
     """
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> Iterator[str]:
         yield f"{pack}: the budget ended measuring after {found.probes} of {wanted.probes} probes"
     rates = ", ".join(f"{rate:g} from the {start}" for start, rate in found.rates.items())
     yield (
-        f"{pack}: {found.rank} directions of {found.probes} probes, {found.within:.0%} of the curvature, "
+        f"{pack}: {found.rank} directions of {found.probes} probes, {found.within:.1%} of the curvature, "
         f"step sizes {rates}"
     )
     yield f"{pack}: its graphs are to be exported anew: relatent-export repository {pack}"
