@@ -69,8 +69,7 @@ class TracedStep:
 
 
 Bases = Mapping[str, Coordinates]
-"""The coordinates that a variable is stepped in, as each of several such codes is, [N, ...]. A variable
-without is stepped in its own."""
+"""What a variable is stepped in, as each of several codes [N, ...] is; one without in its own numbers."""
 
 
 def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...]]:
