@@ -20,7 +20,7 @@ from relatent.core.methods import StartRule, StateTensor
 from relatent.core.pack import read_pack
 from relatent_export.compile.loop import Iterate, assemble
 from relatent_export.compile.onnx import save_graph
-from relatent_export.compile.step import state_shapes, trace_step
+from relatent_export.compile.step import Bases, state_shapes, trace_step
 from relatent_export.demo.starts import RefinedSet
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
@@ -39,14 +39,28 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         `step_gain`, the plain steps over the graph's, with `censored` true where the plain side did
         not get there and the gain is therefore a lower bound.
     """
-    images, most, rates = (2, 20, RATES[:1]) if settings.quick else (64, 400, RATES)
-    graphs = Graphs(read_pack(settings.packs / settings.pack), settings.repository)
-    drawings = targets(graphs, images + SWEPT)
+    pack = read_pack(settings.packs / settings.pack)
+    graphs, networks = Graphs(pack, settings.repository), load_networks(settings.packs / settings.pack)
     with tempfile.TemporaryDirectory() as folder:
-        plain = _without_coordinates(graphs, load_networks(settings.packs / settings.pack), Path(folder))
-        swept = {rate: _count(graphs, plain, drawings[images:], rate, most)[0] for rate in rates}
-        rate = min(swept, key=lambda rate: swept[rate] or most + 1)
-        steps, goal = _count(graphs, plain, drawings[:images], rate, most)
+        return count(graphs, stepping(graphs, networks, {}, Path(folder)), quick=settings.quick)
+
+
+def count(graphs: Graphs, plain: Graphs, *, quick: bool) -> dict[str, Any]:
+    """Count the steps that a pack's refinement takes without coordinates to be as good as with them.
+
+    Args:
+        graphs: of the pack.
+        plain: the same, its refinement stepping along the code's own numbers.
+        quick: few images and steps.
+
+    Returns:
+        As `run`.
+    """
+    images, most, rates = (2, 20, RATES[:1]) if quick else (64, 400, RATES)
+    drawings = targets(graphs, images + SWEPT)
+    swept = {rate: _count(graphs, plain, drawings[images:], rate, most)[0] for rate in rates}
+    rate = min(swept, key=lambda rate: swept[rate] or most + 1)
+    steps, goal = _count(graphs, plain, drawings[:images], rate, most)
     return {
         "step_gain": significant((steps or most) / STEPS),
         "censored": steps is None,
@@ -69,18 +83,25 @@ def _count(
     return RefinedSet(plain, codes, drawings, rate).advance_until(goal, most), goal
 
 
-def _without_coordinates(graphs: Graphs, networks: Networks, folder: Path) -> Graphs:
-    """The same pack, its refinement stepping along the code's own numbers."""
+def stepping(graphs: Graphs, networks: Networks, bases: Bases, folder: Path) -> Graphs:
+    """A pack whose refinement steps in other coordinates, all else the same.
+
+    Args:
+        graphs: of the pack.
+        networks: its own.
+        bases: the coordinates; none for the code's own numbers.
+        folder: of the graphs.
+    """
     objective, pack = reconstruction_objective(networks), graphs.pack
-    model = assemble(trace_step(objective, {}), pack.default_method.max_steps, Iterate.LOOP)
+    model = assemble(trace_step(objective, bases), pack.default_method.max_steps, Iterate.LOOP)
     state = {
         name: StateTensor(shape, pack.default_method.state[name].initial)
-        for name, shape in state_shapes(objective, {}).items()
+        for name, shape in state_shapes(objective, bases).items()
     }
     method = replace(pack.default_method, state=state)
-    plain = Graphs(replace(pack, methods={method.name: method}), folder)
-    save_graph(model, plain.path(graphs.pack.default_method.graph or ""))
-    for role in ("synthesize", "assess"):
-        plain.path(role).parent.mkdir(parents=True)
-        plain.path(role).symlink_to(graphs.path(role).resolve())
-    return plain
+    other = Graphs(replace(pack, methods={method.name: method}), folder)
+    save_graph(model, other.path(graphs.pack.default_method.graph or ""))
+    for role in ("encode", "synthesize", "assess"):
+        other.path(role).parent.mkdir(parents=True)
+        other.path(role).symlink_to(graphs.path(role).resolve())
+    return other

@@ -10,7 +10,6 @@ Triton and inverts an image.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sys
 import time
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.commands import run_command
 from bench.graphs import Array, Graphs
 from bench.measurement import BenchSettings
 from bench.projectors import Problem, Projector
@@ -81,12 +81,12 @@ def _make(settings: BenchSettings, work: Path) -> dict[str, Any]:
     """The commands, one after the other."""
     files, quick = work / "files", ["--quick"] if settings.quick else []
     scripts = Path(sys.executable).parent
-    written = _command([sys.executable, "-m", "tests.fixtures.checkpoints.fullsize", files, *quick])
+    written = run_command([sys.executable, "-m", "tests.fixtures.checkpoints.fullsize", files, *quick])
     names = [files / name for name in ("e4e.pt", "vgg16.pth", "lpips_vgg.pth")]
     side = PIXELS_128 if settings.quick else PIXELS_256
     options = ["--name", PACK, "--into", settings.packs, "--compare-side", side]
-    imported = _command([scripts / "relatent-export", "import", *names, *options])
-    exported = _command(
+    imported = run_command([scripts / "relatent-export", "import", *names, *options])
+    exported = run_command(
         [scripts / "relatent-export", "repository", settings.packs / PACK, "--into", settings.repository]
     )
     size = names[0].stat().st_size
@@ -98,26 +98,6 @@ def _make(settings: BenchSettings, work: Path) -> dict[str, Any]:
         "import_peak_ratio": significant(imported["peak_gib"] * 2**30 / size),
         "export": exported,
         "graph_mib": {model.parent.name: significant(_size(model) / 2**20) for model in models},
-    }
-
-
-def _command(command: list[Any]) -> dict[str, float]:
-    """Run a command to its end; its seconds, and the most memory that it and its children had.
-
-    Raises:
-        RuntimeError: it failed.
-    """
-    words = [str(word) for word in command]
-    print(" ".join(words), file=sys.stderr)
-    began = time.perf_counter()
-    # To be waited for by hand: the system then says what this one process used.
-    process = os.posix_spawn(words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
-    _, status, used = os.wait4(process, 0)
-    if status:
-        raise RuntimeError(f"{words[1]} ended with {os.waitstatus_to_exitcode(status)}")
-    return {
-        "seconds": significant(time.perf_counter() - began),
-        "peak_gib": significant(used.ru_maxrss / 2**20),
     }
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.coordinates import Coordinates
 from relatent_export.nets.lpips import Lpips
 from relatent_export.nets.perceptual import perceptual_distance
 from relatent_export.nets.resampling import area_downsample
@@ -33,15 +34,14 @@ class Problem:
         start: float32 [B, L, D].
         learning_rate: Adam's step size.
         weights: of the terms `pixel`, `perceptual` and `anchor`.
-        basis: float32 [L·D, M], the coordinates that Adam steps in, as in the graph; None for those
-            of the code itself.
+        coordinates: that Adam steps in, as in the graph; None for those of the code itself.
     """
 
     target: Tensor
     start: Tensor
     learning_rate: float
     weights: Mapping[str, float]
-    basis: Tensor | None = None
+    coordinates: Coordinates | None = None
 
 
 class Projector:
@@ -64,14 +64,14 @@ class Projector:
         """
         for network in (self._synthesis, self._perceptual):
             _freeze(network, frozen=not self._wasteful)
-        start, basis = problem.start, problem.basis
-        moved = torch.zeros_like(start) if basis is None else torch.zeros(len(start), basis.shape[1])
+        start, own = problem.start, problem.coordinates
+        moved = torch.zeros_like(start) if own is None else torch.zeros(len(start), own.numbers)
         optimiser = torch.optim.Adam([moved.requires_grad_()], lr=problem.learning_rate)
         features = None if self._wasteful else self._features(problem.target)
         losses = []
         for _ in range(steps):
             wanted = self._features(problem.target) if features is None else features
-            code = start + (moved if basis is None else (moved @ basis.t()).view_as(start))
+            code = start + (moved if own is None else own.moved(moved).view_as(start))
             loss = self._losses(code, problem, wanted)
             optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]

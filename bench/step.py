@@ -77,7 +77,7 @@ def _batch(graphs: Graphs, networks: Networks, drawings: Array, rounds: int, ste
         start=torch.from_numpy(codes),
         learning_rate=rate,
         weights=graphs.pack.default_method.terms,
-        basis=networks.basis,
+        coordinates=networks.coordinates,
     )
     parts = demo_parts(networks)
     synthesis, perceptual = parts.generator.synthesis, parts.attributes

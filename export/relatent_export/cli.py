@@ -10,6 +10,7 @@ from pathlib import Path
 
 from relatent_export.attributes import options as attribute_options
 from relatent_export.commands import attributes as attribute_commands
+from relatent_export.commands import coordinates as coordinate_commands
 from relatent_export.commands import directions as direction_commands
 from relatent_export.commands import text as text_commands
 from relatent_export.families.gathering import told
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     methods.add_argument("pack", type=Path, help="the pack's folder")
     methods.add_argument("names", nargs="*", metavar="METHOD", help="default: all there are")
     attribute_commands.add_commands(commands)
+    coordinate_commands.add_commands(commands)
     direction_commands.add_commands(commands)
     text_commands.add_commands(commands)
     evaluate = commands.add_parser(
@@ -201,6 +203,9 @@ def _run(options: argparse.Namespace) -> bool:
             print(text_commands.run(options))
         case "directions":
             for line in direction_commands.run(options):
+                print(line)
+        case "coordinates":
+            for line in coordinate_commands.run(options):
                 print(line)
         case "evaluate":
             print(_run_evaluate(options))

@@ -5,6 +5,7 @@ import torch
 
 from bench.projectors import Problem, Projector, step_flops
 from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.coordinates import Coordinates
 from relatent_export.nets.stylegan2 import Generator, GeneratorConfig
 
 
@@ -38,7 +39,7 @@ def test_a_basis_of_the_codes_own_axes_changes_nothing(
 ) -> None:
     generator, attributes = networks
     loop = Projector(generator.synthesis, attributes, wasteful=False)
-    own = replace(problem, basis=torch.eye(problem.start[0].numel()))
+    own = replace(problem, coordinates=Coordinates(torch.eye(problem.start[0].numel())))
     torch.testing.assert_close(loop.run(own, 5), loop.run(problem, 5), rtol=1e-4, atol=1e-6)
 
 

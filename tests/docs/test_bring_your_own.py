@@ -38,6 +38,8 @@ PACKS = {"e4e": "faces", **{family: family for family in FAMILIES if family != "
 STRENGTH = 1.5
 PAGES_SIDE, OWN_SIDE = 128, 16
 """At which refinement compares images: on the page, of 256 pixels, and here, of 32."""
+OWN_WORDS = {str(PAGES_SIDE): str(OWN_SIDE), "4096": "64"}
+"""What is small here: images are compared smaller, coordinates measured by fewer probes."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def follow(code: str, folder: Path) -> None:
     with contextlib.chdir(folder):
         for line in code.replace("\\\n", " ").splitlines():
             program, *words = shlex.split(line)
-            words = [str(OWN_SIDE) if word == str(PAGES_SIDE) else word for word in words]
+            words = [OWN_WORDS.get(word, word) for word in words]
             assert program == "relatent-export", line
             assert main(words) == 0, line
 

@@ -21,15 +21,16 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from relatent_export.nets.coordinates import Coordinates
 from relatent_export.progress import progress
 
 Residuals = Callable[[Tensor, Tensor], Sequence[Tensor]]
 """Codes [B, ...] and targets [B, ...] to tensors [B, ...] whose squares add up to the loss of each."""
 
-_DAMPING = 0.03
+DAMPING = 0.03
 """λ, of the mean of all eigenvalues."""
 
-_NOTHING = 1e-9
+NOTHING = 1e-9
 """Of the largest eigenvalue: what lies below is rounding."""
 
 _CHUNK = 32
@@ -67,7 +68,7 @@ def gauss_newton(
     return total / (len(codes) * probes)
 
 
-def coordinates(matrix: Tensor, damping: float = _DAMPING) -> Tensor:
+def coordinates(matrix: Tensor, damping: float = DAMPING) -> Tensor:
     """The basis B of the coordinates that make a quadratic form round.
 
     Args:
@@ -83,29 +84,41 @@ def coordinates(matrix: Tensor, damping: float = _DAMPING) -> Tensor:
     if not bool(torch.isfinite(matrix).all()) or not bool(matrix.any()):
         raise ValueError("matrix: expected finite numbers, and some that are not zero")
     values, vectors = torch.linalg.eigh(matrix.double())
-    kept = values > _NOTHING * values[-1]
+    kept = values > NOTHING * values[-1]
     scale = torch.rsqrt(values[kept] + damping * values.clamp(min=0).mean())
-    # A column's sign is the solver's whim; what is traced into a graph should not be.
-    vectors = vectors[:, kept]
+    return (turned(vectors[:, kept]) * scale).float().contiguous()
+
+
+def turned(vectors: Tensor) -> Tensor:
+    """Columns [K, M], each with the sign that makes its largest number positive.
+
+    A sign is the solver's whim; what is traced into a graph should not be.
+    """
     largest = vectors.abs().argmax(0, keepdim=True)
-    basis: Tensor = vectors * vectors.gather(0, largest).sign() * scale
-    return basis.float().contiguous()
+    found: Tensor = vectors * vectors.gather(0, largest).sign()
+    return found
 
 
-def tied(basis: Tensor, layers: int) -> Tensor:
+def tied(whole: Coordinates, layers: int) -> Coordinates:
     """The coordinates of codes of W that those of W+ imply.
 
-    B has orthogonal columns, so that M = B (BᵀB)⁻² Bᵀ is the matrix that it makes round; on codes that are
-    the same for every layer, M is PᵀMP, P the repetition.
+    B has orthogonal columns, so that M = B (BᵀB)⁻² Bᵀ is the matrix that it makes round, and where anything
+    lies outside M = s⁻² + U (d⁻² - s⁻²) Uᵀ. On codes that are the same for every layer it is PᵀMP, P the
+    repetition.
 
     Args:
-        basis: [L·D, M], as `coordinates` makes it.
+        whole: of codes of L·D numbers.
         layers: L.
 
     Returns:
-        float32 [D, N], N <= D.
+        Of all D numbers.
     """
-    double = basis.double()
+    double = whole.basis.double()
     half = double / (double * double).sum(0)
     rows = half.reshape(layers, -1, half.shape[1]).sum(0)
-    return coordinates(rows @ rows.t(), damping=0.0)
+    matrix = rows @ rows.t()
+    if whole.outside is not None:
+        least = whole.outside**-2
+        flat = whole.axes.double().reshape(layers, -1, half.shape[1]).sum(0)
+        matrix += layers * least * torch.eye(len(matrix), dtype=matrix.dtype) - least * flat @ flat.t()
+    return Coordinates(coordinates(matrix, damping=0.0), unit=whole.unit)

@@ -1,8 +1,8 @@
 """Gradient tracing: an objective in PyTorch becomes one optimiser step as an ONNX graph.
 
 The step is written once, in PyTorch: the gradient of the summed per-sample losses by
-`torch.func.grad`, then Adam (Kingma & Ba 2015), in the coordinates of a basis where there is one
-(`relatent_export.compile.preconditioning`), then the book-keeping that makes samples
+`torch.func.grad`, then Adam (Kingma & Ba 2015), in coordinates of a pack's own where there are any
+(`relatent_export.nets.coordinates`), then the book-keeping that makes samples
 independent of each other (a sample whose steps are done is frozen, each keeps its own best). It is
 traced with its backward pass by `make_fx` and exported. `relatent_export.compile.loop` repeats it K times.
 """
@@ -23,6 +23,7 @@ from relatent_export.compile.lowering import absorb_factors, decompositions, fol
 from relatent_export.compile.objective import Objective
 from relatent_export.compile.onnx import EXAMPLES, export_module
 from relatent_export.compile.precision import Precision
+from relatent_export.nets.coordinates import Coordinates
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
@@ -67,9 +68,8 @@ class TracedStep:
     prepare: onnx.ModelProto
 
 
-Bases = Mapping[str, Tensor]
-"""The coordinates that a variable of K numbers is stepped in, float32 [K, M]: it moves by B z, as each does
-of several such codes, [N, ...]. A variable without is stepped in its own."""
+Bases = Mapping[str, Coordinates]
+"""What a variable is stepped in, as each of several codes [N, ...] is; one without in its own numbers."""
 
 
 def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...]]:
@@ -81,10 +81,10 @@ def state_shapes(objective: Objective, bases: Bases) -> dict[str, tuple[int, ...
     return {**shapes, "step": (1,), "best_loss": (1,), **objective.carried}
 
 
-def _moment_shape(shape: tuple[int, ...], basis: Tensor | None) -> tuple[int, ...]:
-    if basis is None:
+def _moment_shape(shape: tuple[int, ...], coordinates: Coordinates | None) -> tuple[int, ...]:
+    if coordinates is None:
         return shape
-    return (*shape[:-2], basis.shape[1]) if len(shape) > 2 else (basis.shape[1],)
+    return (*shape[:-2], coordinates.numbers) if len(shape) > 2 else (coordinates.numbers,)
 
 
 class OptimizerStep(nn.Module):
@@ -179,17 +179,17 @@ def _advance(
     following["best_loss"] = torch.where(better, losses, state["best_loss"])
     for name, gradient in gradients.items():
         value, first, second = state[name], state[f"{name}.m"], state[f"{name}.v"]
-        basis = bases.get(name)
-        if basis is not None:
-            gradient = gradient.flatten(first.ndim - 1) @ basis
+        coordinates = bases.get(name)
+        if coordinates is not None:
+            gradient = coordinates.along(gradient.flatten(first.ndim - 1))
         axes, whole = _per_sample(gradient), _per_sample(value)
         moved_first = _BETA_1 * first + (1 - _BETA_1) * gradient
         moved_second = _BETA_2 * second + (1 - _BETA_2) * gradient * gradient
         scale = (learning_rate / (1 - torch.pow(_BETA_1, step)))[axes]
         deviation = (moved_second / (1 - torch.pow(_BETA_2, step))[axes]).sqrt() + _EPSILON
         move = scale * moved_first / deviation
-        if basis is not None:
-            move = (move @ basis.t()).reshape(value.shape)
+        if coordinates is not None:
+            move = coordinates.moved(move).reshape(value.shape)
         following[name] = torch.where(active[whole], value - move, value)
         following[f"{name}.m"] = torch.where(active[axes], moved_first, first)
         following[f"{name}.v"] = torch.where(active[axes], moved_second, second)

@@ -26,6 +26,7 @@ from relatent_export.demo.train_judge import train_judge
 from relatent_export.demo.train_text import train_text, write_image_text
 from relatent_export.demo.world import Drawings, draw
 from relatent_export.directions.controls import measure_controls
+from relatent_export.nets.coordinates import Coordinates
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.methods import METHODS
 from relatent_export.packs.controls import write_controls
@@ -61,7 +62,7 @@ def fit(work: Path, pack: Path) -> None:
         networks, training = train(work), _trained(work)
     else:
         networks, training = load_networks(pack), read_manifest(pack / MANIFEST)["training"]
-    networks = replace(networks, basis=fit_basis(networks))
+    networks = replace(networks, coordinates=Coordinates(fit_basis(networks)))
     info = PackFacts(
         name="demo",
         description="Procedural portraits of sixteen known factors, 64 x 64.",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from relatent_export.nets.arcface import ArcFace
 from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.coordinates import PLAIN_UNIT, Coordinates
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.gradual_style import GradualStyleEncoder
 from relatent_export.nets.image_text import ImageText
@@ -41,9 +42,7 @@ class Networks:
         encoder: images to W+ codes; None: inversions start from the mean latent.
         attributes: images to attributes, and features to compare unless `lpips` has them.
         attribute_names: of the attribute network's outputs, in order.
-        basis: float32 [L·D, M], the coordinates that refinement steps in
-            (`relatent_export.compile.preconditioning`);
-            None for those of the code itself.
+        coordinates: that refinement steps a code's L·D numbers in; None for those of the code itself.
         lpips: the perceptual distance, for packs without an attribute network.
         identity: the embedding of faces by whom they show.
         compare_size: height and width, in pixels, at which images are compared, S; if left out, R or 256,
@@ -60,7 +59,7 @@ class Networks:
     encoder: AnyEncoder | None = None
     attributes: AttributeNetwork | None = None
     attribute_names: tuple[str, ...] = ()
-    basis: Tensor | None = None
+    coordinates: Coordinates | None = None
     lpips: Lpips | None = None
     identity: ArcFace | None = None
     compare_size: int = 0
@@ -90,8 +89,9 @@ class Networks:
         if self.lpips is not None:
             self.lpips.map_sizes(self.compare_size)  # which fails where nothing is left of a map
         numbers = config.layers * config.latent_width
-        if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != numbers):
-            raise ValueError(f"basis: expected [{numbers}, M], got {list(self.basis.shape)}")
+        if self.coordinates is not None and len(self.coordinates.basis) != numbers:
+            found = list(self.coordinates.basis.shape)
+            raise ValueError(f"basis: expected [{numbers}, M], got {found}")
         frozen = (self.encoder, self.forced_encoder, self.attributes, self.lpips, self.identity)
         for network in (self.generator, *frozen):
             if network is not None:
@@ -103,9 +103,14 @@ class Networks:
         return self.lpips or self.attributes
 
     @property
-    def bases(self) -> dict[str, Tensor]:
-        """The basis by the variable of refinement that is stepped in it."""
-        return {} if self.basis is None else {"w": self.basis}
+    def bases(self) -> dict[str, Coordinates]:
+        """The coordinates by the variable of refinement that is stepped in them."""
+        return {} if self.coordinates is None else {"w": self.coordinates}
+
+    @property
+    def unit(self) -> float:
+        """What a step of a code's size is worth to variables beside it, in their own deviations."""
+        return PLAIN_UNIT if self.coordinates is None else self.coordinates.unit
 
     @property
     def metrics(self) -> tuple[str, ...]:

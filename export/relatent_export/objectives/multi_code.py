@@ -25,8 +25,6 @@ CODES = 10
 
 _SIDE = 16
 """Of the features that are blended, in pixels."""
-_STEP, _PLAIN_STEP = 28.0, 2.0
-"""What a step of the codes' size is worth as a weight: in the codes' own coordinates, and without them."""
 
 
 class MultiCode(Reconstruction):
@@ -60,8 +58,7 @@ def multi_code_synthesis(
     """Of so many codes, blended after the last layer of 16 pixels, or of half the image's side."""
     generator = networks.generator
     layer = last_layer_of(generator, min(_SIDE, generator.config.resolution // 2))
-    unit = _PLAIN_STEP if networks.basis is None else _STEP
-    return BlendedSynthesis(generator, codes, layer, unit, precision.dtype)
+    return BlendedSynthesis(generator, codes, layer, networks.unit, precision.dtype)
 
 
 def multi_code_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> MultiCode:

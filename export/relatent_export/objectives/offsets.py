@@ -33,8 +33,6 @@ OFFSET, RESIDUALS = "offset", "residuals"
 
 _LARGEST_SIDE = 64
 """Of the features that are offset; a code of 1024 pixels' is 4 MB with it."""
-_STEP, _PLAIN_STEP = 28.0, 2.0
-"""Deviations that a step of the code's size is worth: in its own coordinates, and without them."""
 _RIDGE, _SMALL = 1e-3, 1e-2
 """Weights of an offset's mean square and of residuals', in deviations."""
 
@@ -50,9 +48,9 @@ class Offsets(Reconstruction):
 
     def __init__(self, networks: Networks, offsets: OffsetSynthesis, precision: Precision) -> None:
         config = networks.generator.config
-        weights = {OFFSET: _RIDGE * _unit(networks) ** 2}
+        weights = {OFFSET: _RIDGE * networks.unit**2}
         if len(offsets.layers) > 1:
-            weights[RESIDUALS] = _SMALL * _unit(networks) ** 2
+            weights[RESIDUALS] = _SMALL * networks.unit**2
         super().__init__(
             offsets, Compared.of(networks, precision), (config.layers, config.latent_width), weights
         )
@@ -79,14 +77,14 @@ def feature_synthesis(networks: Networks, precision: Precision) -> OffsetSynthes
     """With one offset: after the last layer of half the image's side, or of 64 pixels."""
     generator = networks.generator
     layer = last_layer_of(generator, min(_LARGEST_SIDE, generator.config.resolution // 2))
-    return OffsetSynthesis(generator, (layer,), _unit(networks), precision.dtype)
+    return OffsetSynthesis(generator, (layer,), networks.unit, precision.dtype)
 
 
 def layered_synthesis(networks: Networks, precision: Precision) -> OffsetSynthesis:
     """With an offset after the last layer of half that side, and residuals after all before it."""
     generator = networks.generator
     layer = last_layer_of(generator, min(_LARGEST_SIDE, generator.config.resolution // 2) // 2)
-    return OffsetSynthesis(generator, tuple(range(layer + 1)), _unit(networks), precision.dtype)
+    return OffsetSynthesis(generator, tuple(range(layer + 1)), networks.unit, precision.dtype)
 
 
 def feature_objective(networks: Networks, precision: Precision = Precision.FLOAT32) -> Offsets:
@@ -126,7 +124,3 @@ def offset_code_parts(networks: Networks, synthesis: OffsetSynthesis, graph: Rol
     code = CodePart("float32", (config.layers, config.latent_width))
     offsets = {name: CodePart("float16", shape) for name, shape in offset_shapes(synthesis).items()}
     return CodeParts(graph, {CODE: code, **offsets, ORIGIN: code})
-
-
-def _unit(networks: Networks) -> float:
-    return _PLAIN_STEP if networks.basis is None else _STEP

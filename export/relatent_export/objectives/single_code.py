@@ -44,6 +44,6 @@ def single_code_objective(networks: Networks, precision: Precision = Precision.F
 
 def single_code_bases(networks: Networks) -> Bases:
     """The coordinates of W that those of W+ imply."""
-    if networks.basis is None:
+    if networks.coordinates is None:
         return {}
-    return {CODE: tied(networks.basis, networks.generator.config.layers)}
+    return {CODE: tied(networks.coordinates, networks.generator.config.layers)}

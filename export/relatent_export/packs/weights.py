@@ -7,7 +7,8 @@ attributes.onnx   in place of attributes.safetensors, somebody else's network as
 identity.onnx   in place of identity.safetensors, likewise
 vision_model.onnx and others   an image-text pair, where there is one (`relatent_export.packs.pair`)
 forced_encoder.safetensors   a second encoder, whose codes are like random ones', where there is one
-coordinates.safetensors   `basis`, float32 [L·D, M], where refinement is preconditioned
+coordinates.safetensors   where refinement is preconditioned: `basis`, float32 [L·D, M]; where what lies
+outside of it is stepped, its scale `outside`, [1]; and `unit`, [1] (`relatent_export.nets.coordinates`)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from relatent_export.attributes.graphs import ATTRIBUTE_GRAPH, IDENTITY_GRAPH, n
 from relatent_export.nets.arcface import ArcFace, ArcFaceConfig
 from relatent_export.nets.assigning import assign
 from relatent_export.nets.attributes import AttributeNetwork
+from relatent_export.nets.coordinates import UNIT, Coordinates
 from relatent_export.nets.encoder import Encoder
 from relatent_export.nets.gradual_style import GradualStyleConfig, GradualStyleEncoder
 from relatent_export.nets.indomain_encoder import InDomainConfig, InDomainEncoder
@@ -98,8 +100,8 @@ def save_networks(networks: Networks, folder: Path) -> list[str]:
     for name, (module, header) in modules.items():
         save_network(folder / name, module, header)
     written = list(modules)
-    if networks.basis is not None:
-        save_tensors(folder / COORDINATES, {"basis": networks.basis}, {})
+    if networks.coordinates is not None:
+        save_tensors(folder / COORDINATES, coordinate_tensors(networks.coordinates), {})
         written.append(COORDINATES)
     graphs = {ATTRIBUTE_GRAPH: networks.attribute_graph, IDENTITY_GRAPH: networks.identity_graph}
     pair = {} if networks.image_text is None else pair_files(networks.image_text)
@@ -144,7 +146,7 @@ def load_networks(folder: Path, compare_size: int = 0) -> Networks:
         identity = _build(folder / IDENTITY, {"arcface": lambda header: ArcFace(ArcFaceConfig(**header))})
     if (folder / FORCED_ENCODER).exists():
         forced = _build(folder / FORCED_ENCODER, _ENCODERS)
-    basis = _load_basis(folder / COORDINATES)
+    coordinates = _load_coordinates(folder / COORDINATES)
     graph = None
     if (folder / ATTRIBUTE_GRAPH).exists():
         graph, names = _attribute_graph(folder / ATTRIBUTE_GRAPH, generator.config.resolution)
@@ -156,7 +158,7 @@ def load_networks(folder: Path, compare_size: int = 0) -> Networks:
         encoder=encoder,
         attributes=attributes,
         attribute_names=names,
-        basis=basis,
+        coordinates=coordinates,
         lpips=lpips,
         identity=identity,
         compare_size=compare_size,
@@ -222,10 +224,24 @@ def _attribute_graph(path: Path, resolution: int) -> tuple[bytes, tuple[str, ...
     return path.read_bytes(), names
 
 
-def _load_basis(path: Path) -> Tensor | None:
+def coordinate_tensors(coordinates: Coordinates) -> dict[str, Tensor]:
+    """What the file of coordinates holds."""
+    tensors = {"basis": coordinates.basis}
+    if coordinates.outside is not None:
+        tensors["outside"] = torch.tensor([coordinates.outside])
+    if coordinates.unit != UNIT:
+        tensors["unit"] = torch.tensor([coordinates.unit])
+    return tensors
+
+
+def _load_coordinates(path: Path) -> Coordinates | None:
     if not path.exists():
         return None
     try:
-        return load_file(path)["basis"]
+        tensors = load_file(path)
+        numbers = {name: float(tensors[name].reshape(())) for name in ("outside", "unit") if name in tensors}
+        return Coordinates(tensors["basis"], **numbers)
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"{path}: expected a tensor 'basis': {error}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error

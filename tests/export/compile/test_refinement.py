@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from relatent_export.compile.step import Bases
+from relatent_export.nets.coordinates import Coordinates
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.reconstruction import reconstruction_objective
 from tests.export.conftest import MAX_STEPS
@@ -19,7 +20,7 @@ from tests.fixtures.small import SMALL
 
 Sessions = dict[str, onnxruntime.InferenceSession]
 FORMS = ("refine", "refine_unrolled")
-OWN = torch.eye(SMALL.layers * SMALL.latent_width)
+OWN = Coordinates(torch.eye(SMALL.layers * SMALL.latent_width))
 """The code's own coordinates."""
 
 
@@ -48,7 +49,7 @@ def test_one_step_has_the_gradient_of_autograd(small: Networks, sessions: Sessio
     objective, code, given = reconstruction_objective(small), codes(3), conditions(3, 32, 1)
     bases = bases_of(form, small)
     state, losses = refine(sessions[form], first_state(small, code, bases), given, 1)
-    gradient, _, expected = autograd_refine(objective, bases.get("w", OWN), code, given, 1)
+    gradient, _, expected = autograd_refine(objective, bases.get("w", OWN).basis, code, given, 1)
     # Adam's first moment after one step is a tenth of the gradient.
     ours = state["state.w.m"].reshape(3, -1) / 0.1
     assert np.abs(ours - gradient.numpy()).max() <= 1e-5 * np.abs(gradient.numpy()).max()
@@ -62,7 +63,7 @@ def test_loss_after_a_hundred_steps_is_that_of_autograd(
     objective, code, given = reconstruction_objective(small), codes(2), conditions(2, 32, MAX_STEPS)
     bases = bases_of(form, small)
     state, losses = refine(sessions[form], first_state(small, code, bases), given, 100 // MAX_STEPS)
-    _, _, expected = autograd_refine(objective, bases.get("w", OWN), code, given, 100)
+    _, _, expected = autograd_refine(objective, bases.get("w", OWN).basis, code, given, 100)
     assert losses.shape == (2, 100)
     assert np.all(losses[:, -1] < 0.8 * losses[:, 0])  # it does descend
     assert np.allclose(losses[:, -1], expected[-1].numpy(), rtol=0.01)

@@ -13,6 +13,7 @@ from torch import Tensor
 from relatent_export.compile.loop import Iterate, assemble
 from relatent_export.compile.objective import Condition, Tensors
 from relatent_export.compile.step import state_shapes, trace_step
+from relatent_export.nets.coordinates import Coordinates
 from tests.export.running import run
 
 STEPS = 8
@@ -40,10 +41,17 @@ class Fit:
 
 
 @pytest.mark.parametrize("iterate", list(Iterate))
-@pytest.mark.parametrize("based", [False, True])
-def test_an_objective_of_two_variables_descends_as_by_autograd(iterate: Iterate, based: bool) -> None:
+@pytest.mark.parametrize("based", ["plain", "full", "low rank"])
+def test_an_objective_of_two_variables_descends_as_by_autograd(iterate: Iterate, based: str) -> None:
     random = torch.Generator().manual_seed(0)
-    bases = {"b": torch.randn(6, 4, generator=random)} if based else {}
+    axes = torch.linalg.qr(torch.randn(6, 4, generator=random))[0]
+    basis = axes * torch.tensor([0.2, 0.5, 1.0, 2.0])
+    bases, whole = {}, {}
+    if based == "full":
+        bases, whole = {"b": Coordinates(basis)}, {"b": basis}
+    elif based == "low rank":
+        bases = {"b": Coordinates(basis, outside=3.0)}
+        whole = {"b": torch.cat([basis, 3.0 * (torch.eye(6) - axes @ axes.t())], 1)}
     start = {
         "a": torch.randn(5, 3, generator=random),
         "b": torch.randn(5, 2, 3, generator=random),
@@ -60,7 +68,7 @@ def test_an_objective_of_two_variables_descends_as_by_autograd(iterate: Iterate,
         feed[f"state.{name}"] = np.full((5, *shape), fill, np.float32) if value is None else value.numpy()
     answer = run(session, feed)
 
-    steps = {name: torch.eye(value[0].numel()) for name, value in start.items()} | bases
+    steps = {name: torch.eye(value[0].numel()) for name, value in start.items()} | whole
     moved = {name: torch.zeros(5, basis.shape[1], requires_grad=True) for name, basis in steps.items()}
     adam = torch.optim.Adam(list(moved.values()), 0.05)
     conditions = {f"weight.{name}": torch.from_numpy(value) for name, value in given.items()}
@@ -74,4 +82,5 @@ def test_an_objective_of_two_variables_descends_as_by_autograd(iterate: Iterate,
         losses.append(loss.detach().numpy())
     expected = np.stack(losses, axis=1)
     assert (expected[:, -1] < expected[:, 0]).all()
-    np.testing.assert_allclose(answer["losses"], expected, rtol=1e-4)
+    # Outside of a few directions rounding is all that Adam sees of what they have.
+    np.testing.assert_allclose(answer["losses"], expected, rtol=1e-3 if based == "low rank" else 1e-4)

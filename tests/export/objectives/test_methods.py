@@ -19,6 +19,7 @@ from relatent.core.refinement import answer_of, graph_inputs, initial_state, nex
 from relatent.core.spaces import PLAIN, WITHOUT_CODES, CodePart, CodeParts, Space
 from relatent_export.compile.precision import Precision
 from relatent_export.compile.step import OptimizerStep
+from relatent_export.nets.coordinates import Coordinates
 from relatent_export.nets.networks import Networks
 from relatent_export.objectives.in_domain import InDomainObjective
 from relatent_export.objectives.methods import LIGHT, METHODS, available, code_parts, describe, presets
@@ -161,12 +162,21 @@ def test_what_a_pack_lacks_its_methods_do_without(networks: Networks) -> None:
     assert presets(available(networks, [*METHODS]))[Preset.BEST].method == "feature"
 
 
-def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(networks: Networks) -> None:
+@pytest.mark.parametrize("outside", [None, 1.7])
+def test_the_coordinates_of_w_are_round_where_those_of_w_plus_are(
+    networks: Networks, outside: float | None
+) -> None:
     """The loss's own matrix on codes that are the same for every layer becomes the identity."""
-    (basis,) = single_code_bases(networks).values()
-    whole = networks.basis
-    assert whole is not None
+    assert networks.coordinates is not None
+    whole = torch.linalg.qr(networks.coordinates.basis)[0] * torch.linspace(0.1, 2, 40)
+    held = Coordinates(whole, outside)
+    (coordinates,) = single_code_bases(dataclasses.replace(networks, coordinates=held)).values()
+    basis = coordinates.basis
+    assert coordinates.outside is None
     matrix = whole.double() / (whole.double() ** 2).sum(0) ** 2 @ whole.double().t()
+    if outside is not None:
+        axes = held.axes.double()
+        matrix += (torch.eye(len(axes)).double() - axes @ axes.t()) / outside**2
     repeat = torch.eye(SMALL.latent_width).repeat(SMALL.layers, 1).double()
     tied = basis.double().t() @ repeat.t() @ matrix @ repeat @ basis.double()
     torch.testing.assert_close(tied, torch.eye(len(tied)).double(), atol=1e-4, rtol=1e-4)

@@ -14,6 +14,7 @@ import torch
 from relatent.core.directions import Direction
 from relatent.core.manifest import PackError
 from relatent.core.pack import read_pack
+from relatent_export.nets.coordinates import Coordinates
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.pack import PackFacts, write_pack
 from relatent_export.packs.weights import load_networks
@@ -62,21 +63,21 @@ def test_what_is_written_is_read_again(small: Networks, direction: Direction, tm
 def test_coordinates_are_sealed_and_read_again_and_those_of_an_earlier_pack_do_not_stay(
     small: Networks, tmp_path: Path
 ) -> None:
-    assert small.basis is not None
+    assert small.coordinates is not None
     write_pack(tmp_path, INFO, small, [])
-    assert torch.equal(load_networks(tmp_path).bases["w"], small.basis)
+    assert torch.equal(load_networks(tmp_path).bases["w"].basis, small.coordinates.basis)
     state = read_pack(tmp_path).default_method.state
     config = small.generator.config
-    assert state["w.m"].shape == state["w.v"].shape == (small.basis.shape[1],)
+    assert state["w.m"].shape == state["w.v"].shape == (small.coordinates.numbers,)
     assert state["w"].shape == state["best_w"].shape == (config.layers, config.latent_width)
     (tmp_path / "coordinates.safetensors").write_bytes(b"altered")
     with pytest.raises(PackError, match=r"coordinates\.safetensors: SHA-256 differs"):
         read_pack(tmp_path)
-    write_pack(tmp_path, INFO, replace(small, basis=None), [])
+    write_pack(tmp_path, INFO, replace(small, coordinates=None), [])
     assert load_networks(tmp_path).bases == {}
     assert read_pack(tmp_path).default_method.state["w.m"].shape == (config.layers, config.latent_width)
 
 
 def test_coordinates_of_another_code_are_refused(small: Networks) -> None:
     with pytest.raises(ValueError, match=r"basis: expected \[64, M\], got \[63, 5\]"):
-        replace(small, basis=torch.ones(63, 5))
+        replace(small, coordinates=Coordinates(torch.ones(63, 5)))

@@ -1,0 +1,1 @@
+"""Coordinates for any pack's refinement: measured at samples of its own generator."""
