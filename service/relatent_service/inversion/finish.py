@@ -15,7 +15,7 @@ from relatent.core.quality import Quality
 from relatent.core.spaces import PLAIN, Space
 from relatent_service.engine.engine import EngineTimedOut
 from relatent_service.engine.models import Models
-from relatent_service.inversion.job import Answer, Job
+from relatent_service.inversion.job import Answered, Job
 from relatent_service.inversion.plausibility import code_cycle
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.pace import Pace
@@ -56,7 +56,7 @@ async def finish(job: Job, code: Codes, models: Models, pace: Pace, call: Call) 
     began, pack = monotonic(), job.plan.pack
     try:
         image = await models.synthesize(pack, code, call)
-        answer = Answer(image[0], image[0])
+        answer = Answered(image[0], image[0])
         if job.answer is not None:
             answer = await asyncio.to_thread(job.answer, answer.image)
         quality = await models.assess(pack, answer.seen[None], job.image[None], call)

@@ -135,7 +135,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answered:
     """What an image that was found comes to.
 
     Attributes:
@@ -163,7 +163,7 @@ class Job:
     image: Pixels
     inputs: Mapping[str, Array] = field(default_factory=dict)
     anchor: Pixels | None = None
-    answer: Callable[[Pixels], Answer] | None = None
+    answer: Callable[[Pixels], Answered] | None = None
 
     def begin(self, start: SavedState) -> Refinement:
         """A refinement of the image, not under way yet."""

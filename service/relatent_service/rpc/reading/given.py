@@ -13,7 +13,7 @@ from relatent.core.fit import Fit
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import ImageLimits, read_grey, read_rgb
 from relatent_service.images.framing import check_proportions, enlarges, framed
-from relatent_service.inversion.job import Answer, Job
+from relatent_service.inversion.job import Answered, Job
 from relatent_service.rpc.reading.restoration import MOST_TIMES, ParsedDegradation, ParsedRestoration
 
 Pixels = NDArray[np.uint8]
@@ -59,9 +59,9 @@ def decode_given(parsed: ParsedRestoration, limits: ImageLimits) -> Given:
     target = degradation.spread(pixels)
     inputs = degradation.graph_inputs(inversion.plan.method.inputs["rows"].shape[0])
 
-    def answer(image: Pixels) -> Answer:
+    def answer(image: Pixels) -> Answered:
         whole = degradation.kept(image, pixels) if parsed.keep_known else image
-        return Answer(whole, degradation.seen(whole, target))
+        return Answered(whole, degradation.seen(whole, target))
 
     return Given(Job(inversion.plan, target, inputs, answer=answer), degradation, pixels)
 
