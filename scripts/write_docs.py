@@ -20,6 +20,7 @@ from scripts.figures import ROOT, benches, fullsize, numbers, overload, quality,
 from scripts.figures_of_directions import finders, texts, walks
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
+from scripts.figures_of_misses import misses
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
@@ -91,6 +92,7 @@ PARTS = {
     "code_bytes": code_bytes,
     "domain": domain,
     "methods": methods,
+    "misses": misses,
     "trades": trades,
     "errors": errors,
     "flags": flags,

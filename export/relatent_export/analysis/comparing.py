@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from relatent.core.attributes import Attribute
 from relatent.core.pack import Pack
 from relatent_export.analysis.misses import LEAST_IMAGES, Misses, find_misses
 from relatent_export.analysis.pictures import pictures_in, read_picture
-from relatent_export.analysis.refining import Bytes
+from relatent_export.analysis.refining import Bytes, Floats
 from relatent_export.analysis.segments import Segmenter
 from relatent_export.attributes.graphs import IMAGE, READINGS, parse_graph
 from relatent_export.attributes.trying import open_session, sample_images
@@ -66,11 +67,19 @@ class ImageReading:
 
     Attributes:
         attributes: what it reads, with units.
-        read: images uint8 [B, R, R, 3] to numbers [B, A], of which values are offset + scale * number.
+        read: images uint8 [B, R, R, 3] to readings [B, A].
     """
 
     attributes: tuple[Attribute, ...]
-    read: Callable[[Bytes], Doubles]
+    read: Callable[[Bytes], NDArray[Any]]
+
+    def values(self, images: Bytes) -> Doubles:
+        """What people see of what is read, [B, A]."""
+        scale, offset = (
+            np.array([getattr(each, key) for each in self.attributes]) for key in ("scale", "offset")
+        )
+        values: Doubles = offset + scale * self.read(images)
+        return values
 
 
 def compare(pack: Pack, networks: Networks, asked: Comparison, reading: ImageReading | None = None) -> Misses:
@@ -98,10 +107,10 @@ def compare(pack: Pack, networks: Networks, asked: Comparison, reading: ImageRea
     if asked.segmenter is not None:
         reading = _segments(networks, asked.segmenter)
     reading = reading or attribute_reading(pack, networks)
-    real = read_folder(paths, pack.resolution, reading.read)
+    real = read_folder(paths, pack.resolution, reading.values)
     count = asked.samples or max(len(paths), SAMPLES)
     generated = np.concatenate(
-        [reading.read(images) for images in sampled(networks, count, asked.truncation, asked.seed)]
+        [reading.values(images) for images in sampled(networks, count, asked.truncation, asked.seed)]
     )
     attributes = reading.attributes
     if asked.segmenter is not None:
@@ -111,14 +120,7 @@ def compare(pack: Pack, networks: Networks, asked: Comparison, reading: ImageRea
         ]
         attributes = tuple(attributes[place] for place in shown)
         real, generated = real[:, shown], generated[:, shown]
-    return _compare_values(attributes, real, generated, asked.seed)
-
-
-def _compare_values(attributes: Sequence[Attribute], real: Doubles, generated: Doubles, seed: int) -> Misses:
-    """As people see readings [N, A] and [M, A]."""
-    scale, offset = (np.array([getattr(each, key) for each in attributes]) for key in ("scale", "offset"))
-    names = [each.name for each in attributes]
-    return find_misses(names, offset + scale * real, offset + scale * generated, seed)
+    return find_misses([each.name for each in attributes], real, generated, asked.seed)
 
 
 def attribute_reading(pack: Pack, networks: Networks) -> ImageReading:
@@ -130,8 +132,9 @@ def attribute_reading(pack: Pack, networks: Networks) -> ImageReading:
     if networks.attribute_graph is not None:
         session = open_session(parse_graph(networks.attribute_graph))
 
-        def read_graph(images: Bytes) -> Doubles:
-            return np.asarray(session.run([READINGS], {IMAGE: images})[0], np.float64)
+        def read_graph(images: Bytes) -> Floats:
+            readings: Floats = session.run([READINGS], {IMAGE: images})[0]
+            return readings
 
         return ImageReading(pack.attributes, read_graph)
     network = networks.attributes
@@ -142,8 +145,8 @@ def attribute_reading(pack: Pack, networks: Networks) -> ImageReading:
         )
 
     @torch.no_grad()
-    def read(images: Bytes) -> Doubles:
-        readings: Doubles = network(to_float(torch.from_numpy(images))).double().numpy()
+    def read(images: Bytes) -> Floats:
+        readings: Floats = network(to_float(torch.from_numpy(images))).numpy()
         return readings
 
     return ImageReading(pack.attributes, read)
@@ -158,7 +161,7 @@ def _segments(networks: Networks, file: Path) -> ImageReading:
 
 
 def read_folder(paths: Sequence[Path], side: int, read: Callable[[Bytes], Doubles]) -> Doubles:
-    """What pictures read, [N, A].
+    """What is read of pictures, [N, A].
 
     Raises:
         ValueError: some cannot be read; names them.
