@@ -28,6 +28,7 @@ SETTINGS = GanSettings(
     rounds=(
         GanRound(14_000, r1_weight=0.01, decay_from=1.0),
         GanRound(6_000, r1_weight=0.01, decay_from=0.0),
+        GanRound(6_000, r1_weight=0.01, decay_from=0.3),
     ),
     learning_rate=2e-3,
     head_start=3_200,
