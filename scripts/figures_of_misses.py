@@ -17,7 +17,7 @@ def misses() -> str:
     report: Report = recorded("uses").get("misses", {})
     if not report:
         return unmeasured("python -m bench uses")
-    header = ("", f"Left out of {_LEFT_OUT}", "The most of another factor", "Named")
+    header = ("", f"Left out of {_LEFT_OUT}", "by redrawing", "The most of another factor", "Named")
     rows = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for key, text in _ROWS.items():
         kinds = [kind for kind in (key, f"{key}judge_") if f"{kind}factors" in report]
@@ -28,11 +28,16 @@ def misses() -> str:
         cells = [
             text,
             _with_judge([f"{each[_LEFT_OUT]:.0f} %" for each in factors]),
+            _redrawn(report.get(f"{key}truth_factors")),
             _with_judge([f"{share:.0f} % of {name}" if share else "none" for share, name in most]),
             _with_judge([", ".join(report[f"{kind}missed"]) or "nothing" for kind in kinds]),
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _redrawn(factors: Report | None) -> str:
+    return f"{100 * factors[_LEFT_OUT]['left_out']:.0f} %" if factors else ""
 
 
 def _with_judge(cells: list[str]) -> str:

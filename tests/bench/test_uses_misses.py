@@ -15,6 +15,9 @@ def test_the_factor_that_was_left_out_is_named_and_only_it() -> None:
     assert (report["images"], report["samples"]) == (64, 64)
     assert report["missed"] == report["judge_missed"] == report["redrawn_missed"] == ["glasses"]
     assert report["control_missed"] == report["control_judge_missed"] == []
+    assert report["truth_missed"] == ["glasses"]
+    assert report["control_truth_missed"] == []
+    assert report["truth_error"] < 0.02
     assert report["factors"]["glasses"]["left_out"] > 0.6
     assert len(report["factors"]) == len(report["control_factors"]) == 16
     others = [each["left_out"] for name, each in report["factors"].items() if name != "glasses"]
