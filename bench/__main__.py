@@ -63,10 +63,11 @@ def main() -> int:
 
         texts_picture.draw_sheet(settings, out / f"{TEXTS}.sheet.png")
     if name == USES:
-        from bench import uses_diffusion_picture, uses_picture
+        from bench import uses_diffusion_picture, uses_misses, uses_picture
 
         uses_picture.draw_sheet(settings, out / f"{USES}.sheet.png")
         uses_diffusion_picture.draw_sheet(settings, out / f"{USES}.diffusion.png")
+        uses_misses.draw_plot(settings, out / f"{USES}.misses.png")
     if name == DIRECTIONS:
         from bench import directions_picture
 

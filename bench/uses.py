@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import restoring, uses_diffusion
+from bench import restoring, uses_coordinates, uses_diffusion, uses_misses
 from bench.colours import least_error
 from bench.drawings import HeldOut
 from bench.graphs import Graphs
@@ -23,7 +23,8 @@ def run(settings: BenchSettings) -> dict[str, Any]:
 
     Returns:
         By each of `bench.restoring.TASKS` its figures, and of `colorize` also `least_mse`, which no answer
-        comes below on average (`bench.colours`); `diffusion`, as `bench.uses_diffusion` has it.
+        comes below on average (`bench.colours`); `diffusion`, `misses` and `coordinates`, as
+        the modules of these names have them.
     """
     drawings = HeldOut.first(4 if settings.quick else 64)
     folder = settings.packs / settings.pack
@@ -37,4 +38,10 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         for name, each, restorations in zip(restoring.TASKS, damaged, found, strict=True)
     }
     figures["colorize"]["least_mse"] = significant(least_error(drawings))
-    return {**figures, "diffusion": uses_diffusion.run(settings), "images": len(drawings.images)}
+    return {
+        **figures,
+        "diffusion": uses_diffusion.run(settings),
+        "misses": uses_misses.run(settings),
+        "coordinates": uses_coordinates.run(settings),
+        "images": len(drawings.images),
+    }

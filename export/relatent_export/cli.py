@@ -9,8 +9,10 @@ import warnings
 from pathlib import Path
 
 from relatent_export.attributes import options as attribute_options
+from relatent_export.commands import analyze as analyze_commands
 from relatent_export.commands import attributes as attribute_commands
 from relatent_export.commands import coordinates as coordinate_commands
+from relatent_export.commands import demo as demo_commands
 from relatent_export.commands import directions as direction_commands
 from relatent_export.commands import text as text_commands
 from relatent_export.families.gathering import told
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     coordinate_commands.add_commands(commands)
     direction_commands.add_commands(commands)
     text_commands.add_commands(commands)
+    analyze_commands.add_commands(commands)
     evaluate = commands.add_parser(
         "evaluate",
         help="measure what a pack's methods make of images",
@@ -95,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("out/evaluate"), help="folder for results (default: %(default)s)"
     )
     _add_repository(commands)
-    _add_demo(commands)
+    demo_commands.add_commands(commands)
     return parser
 
 
@@ -157,24 +160,6 @@ def _add_repository(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
 
 
-def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    demo = commands.add_parser("demo", help="make the demo pack")
-    demo.add_argument(
-        "step",
-        choices=("train", "fit", "directions", "forced-encoder", "export", "judge", "text", "report"),
-        help="train the networks; fit the directions and write the pack; fit its directions alone; train its "
-        "encoder on for codes that are like random ones; export its graphs; train what judges images in "
-        "reports; train what tells images by texts; measure it",
-    )
-    demo.add_argument(
-        "--work", type=Path, default=Path("out/training"), help="checkpoints (default: %(default)s)"
-    )
-    demo.add_argument("--pack", type=Path, default=Path("packs/demo"), help="the pack (default: %(default)s)")
-    demo.add_argument(
-        "--repository", type=Path, default=Path("model_repository"), help="default: %(default)s"
-    )
-
-
 def _run(options: argparse.Namespace) -> bool:
     """Run a command; returns whether it found all as it should be, where it goes on if not."""
     # Imported here: --help and a wrong option should not wait for torch.
@@ -207,6 +192,8 @@ def _run(options: argparse.Namespace) -> bool:
         case "coordinates":
             for line in coordinate_commands.run(options):
                 print(line)
+        case "analyze":
+            print(analyze_commands.run(options))
         case "evaluate":
             print(_run_evaluate(options))
         case "repository":
@@ -218,7 +205,7 @@ def _run(options: argparse.Namespace) -> bool:
             for folder in write_repository(options.pack, options.into, target, precision):
                 print(folder)
         case "demo":
-            _run_demo(options)
+            demo_commands.run(options)
     return True
 
 
@@ -269,27 +256,6 @@ def _run_import(options: argparse.Namespace) -> None:
         codes=options.codes,
     )
     print(import_pack(options.files, options.into, options.name, stated, _tell))
-
-
-def _run_demo(options: argparse.Namespace) -> None:
-    from relatent_export.demo import commands
-
-    if options.step == "train":
-        commands.train(options.work)
-    elif options.step == "fit":
-        commands.fit(options.work, options.pack)
-    elif options.step == "directions":
-        commands.directions(options.pack)
-    elif options.step == "forced-encoder":
-        print(commands.forced_encoder(options.work, options.pack))
-    elif options.step == "judge":
-        print(commands.judge(options.work, options.pack))
-    elif options.step == "text":
-        print(commands.text(options.work, options.pack))
-    elif options.step == "export":
-        commands.export(options.pack, options.repository)
-    else:
-        print(commands.report(options.pack, options.repository))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,11 @@ import numpy as np
 from relatent.core.pack import Pack
 from relatent_export.analysis.editing import Ranges, Reader, asked_edits
 from relatent_export.analysis.evaluation import Evaluation, MethodFigures, attribute_reader, invert
-from relatent_export.analysis.pictures import read_picture
+from relatent_export.analysis.pictures import pictures_in, read_picture
 from relatent_export.analysis.refining import Bytes, ExportedPack
 from relatent_export.nets.networks import Networks
 from relatent_export.writing import whole_file
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _SAMPLES, _SEED = 256, 71
 """Of the generator, which the ranges of attributes are read off."""
 
@@ -52,7 +51,7 @@ def evaluate(
     known = [name for name, method in pack.methods.items() if method.reconstructs]
     if unknown := [name for name in methods if name not in known]:
         raise ValueError(f"--methods: expected some of {', '.join(known)}, got {unknown[0]!r}")
-    pictures = _read(images, pack.resolution)
+    pictures = np.stack([read_picture(path, pack.resolution) for path in pictures_in(images)])
     evaluation = _evaluation(exported, networks, pictures, judge)
     found = {
         name: evaluation.figures(pack.methods[name], invert(exported, pack.methods[name], pictures))
@@ -105,13 +104,6 @@ def _samples(exported: ExportedPack) -> Bytes:
         feed = {"z": z[at : at + 16], "psi": np.ones((len(z[at : at + 16]), 1), np.float32)}
         found.append(exported.synthesize(exported.run("map", feed)["w"]))
     return np.concatenate(found)
-
-
-def _read(folder: Path, side: int) -> Bytes:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-    if not paths:
-        raise ValueError(f"{folder}: expected images that end in {', '.join(_SUFFIXES)}, got none")
-    return np.stack([read_picture(path, side) for path in paths])
 
 
 def _shown(value: float | None) -> str:

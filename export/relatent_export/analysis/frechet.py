@@ -48,7 +48,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     """
     a, b = a.double(), b.double()
     shift = (a.mean(0) - b.mean(0)).square().sum()
-    cov_a, cov_b = torch.cov(a.t()), torch.cov(b.t())
+    cov_a, cov_b = (torch.cov(each.t()).reshape(a.shape[1], -1) for each in (a, b))  # of one number, too
     # trace((A B)^½) is the sum of the square roots of the eigenvalues of A^½ B A^½.
     values, vectors = torch.linalg.eigh(cov_a)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.t()

@@ -44,16 +44,18 @@ class NetworkInput:
     size: tuple[int, int]
 
 
-def adapt(network: ImageNetwork, resolution: int) -> onnx.ModelProto:
+def adapt(network: ImageNetwork, resolution: int, flat: bool = True) -> onnx.ModelProto:
     """Make a graph that reads a generator's images with a network, all numbers of its output.
 
     Args:
         network: what to read with.
         resolution: the images' height and width, R.
+        flat: make a row of an image's numbers; if not, they stay in the output's own shape, without the
+            network's activation.
 
     Returns:
-        uint8 [B, R, R, 3] `image` to float32 [B, N] `attributes`. Whether the network has a free batch axis
-        shows when it is run (`relatent_export.attributes.trying`).
+        uint8 [B, R, R, 3] `image` to float32 [B, N] `attributes`, or [B, ...]. Whether the network has a free
+        batch axis shows when it is run (`relatent_export.attributes.trying`).
 
     Raises:
         ValueError: the graph is none that reads images as the network's description has it; names the
@@ -67,9 +69,14 @@ def adapt(network: ImageNetwork, resolution: int) -> onnx.ModelProto:
     _before(parts, network, taken, resolution)
     parts.nodes += model.graph.node
     parts.weights += model.graph.initializer
-    _after(parts, network, output)
+    if flat:
+        _after(parts, network, output)
+    else:
+        parts.last = output
+        parts.add("Cast", to=TensorProto.FLOAT, into=READINGS)
     image = helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, [BATCH, resolution, resolution, 3])
-    readings = helper.make_tensor_value_info(READINGS, TensorProto.FLOAT, [BATCH, None])
+    shape = [BATCH, None] if flat else None
+    readings = helper.make_tensor_value_info(READINGS, TensorProto.FLOAT, shape)
     graph = helper.make_graph(parts.nodes, READINGS, [image], [readings], parts.weights)
     graph.sparse_initializer.extend(model.graph.sparse_initializer)
     return helper.make_model(

@@ -37,7 +37,7 @@ _SAME = 1e-3
 """Sums that differ by less than this share of what answers do are the same."""
 _QUIET = 4
 """Only what is fatal: errors are raised as well, and warnings are of the network's maker's concern."""
-_REFUSALS = (
+REFUSALS = (
     *(runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph, runtime.InvalidProtobuf),
     *(runtime.NotImplemented, runtime.RuntimeException, ValueError),
 )
@@ -148,7 +148,7 @@ def try_network(network: ImageNetwork, model: onnx.ModelProto, images: Bytes) ->
     try:
         session = open_session(model)
         alone = [session.run([READINGS], {IMAGE: image[None]})[0] for image in images]
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise UnusableNetwork(f"{network.file}: it does not run: {first_line(error)}") from error
     if any(answer.shape != alone[0].shape or len(answer) != 1 for answer in alone):
         raise UnusableNetwork(
@@ -157,7 +157,7 @@ def try_network(network: ImageNetwork, model: onnx.ModelProto, images: Bytes) ->
     batches = images.reshape(-1, _BATCH, *images.shape[1:])
     try:
         together = [session.run([READINGS], {IMAGE: batch})[0] for batch in batches]
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise UnusableNetwork(
             f"{network.file}: expected a network that takes several images at once, got one that is made for "
             f"one: {first_line(error)}"

@@ -14,6 +14,7 @@ from relatent_export.demo.attributes import described
 from relatent_export.demo.encoder_report import frechet_floor, measure_encoders
 from relatent_export.demo.factors import FACTORS
 from relatent_export.demo.fit import fit_basis, fit_directions
+from relatent_export.demo.glassless import save_glassless, train_glassless
 from relatent_export.demo.judge import measure_judge, save_judge
 from relatent_export.demo.pictures import save_picture
 from relatent_export.demo.report import REPORT, write_report
@@ -24,7 +25,7 @@ from relatent_export.demo.train_forced_encoder import train_forced_encoder
 from relatent_export.demo.train_gan import train_gan
 from relatent_export.demo.train_judge import train_judge
 from relatent_export.demo.train_text import train_text, write_image_text
-from relatent_export.demo.world import Drawings, draw
+from relatent_export.demo.world import Drawings, demo_parts, draw
 from relatent_export.directions.controls import measure_controls
 from relatent_export.nets.coordinates import Coordinates
 from relatent_export.nets.networks import Networks
@@ -135,6 +136,17 @@ def forced_encoder(work: Path, pack: Path) -> str:
         f"{after.frechet.flattened:.2f}; among mapped codes {frechet_floor(networks).averaged:.3f}); "
         f"MSE {before.mse:.5f}, {after.mse:.5f}; {seconds:.0f} s of training"
     )
+
+
+def without_glasses(work: Path, pack: Path, generator: Path) -> str:
+    """Train the pack's generator on without glasses, or go on where a run stopped, and write the result.
+
+    Returns:
+        What was written, and how long it took.
+    """
+    trained, seconds = train_glassless(work, demo_parts(load_networks(pack)).generator)
+    save_glassless(trained, generator)
+    return f"{generator}: {generator.stat().st_size / 1e6:.1f} MB, {seconds:.0f} s of training"
 
 
 def export(pack: Path, repository: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import nan
 from pathlib import Path
 
 from torch import Tensor
@@ -12,7 +14,7 @@ from relatent_export.nets.stylegan2 import Generator
 from relatent_export.progress import progress
 from relatent_export.training.gan import GanSettings, GanTraining
 
-_SAVE_EVERY = 10_000
+_SAVE_EVERY = 4_000
 _LOG_EVERY = 1_600
 _SAMPLES, _SAMPLES_SEED = 48, 5
 
@@ -28,13 +30,26 @@ def train_gan(work: Path, settings: GanSettings | None = None) -> Generator:
         The averaged generator, with its mean latent measured.
     """
     training = GanTraining(GENERATOR, settings or GanSettings())
+    return finish(training, work, lambda: draw(Drawings.TRAINING, TRAINING_DRAWINGS)[0])
+
+
+def finish(training: GanTraining, work: Path, drawings: Callable[[], Tensor]) -> Generator:
+    """Take a run to its end, from its checkpoint if there is one.
+
+    Args:
+        training: as it begins.
+        work: folder for the checkpoint (`gan.safetensors`), a log and sample pictures.
+        drawings: draws what to train on, uint8 [N, 3, R, R]; not called if the run is at its end.
+
+    Returns:
+        The averaged generator, with its mean latent measured.
+    """
     checkpoint = work / "gan.safetensors"
     work.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         training.load(checkpoint)
     if training.images < training.settings.images:
-        data, _ = draw(Drawings.TRAINING, TRAINING_DRAWINGS)
-        _train(training, data, work, checkpoint)
+        _train(training, drawings(), work, checkpoint)
     training.measure_mean()
     return training.average
 
@@ -45,10 +60,10 @@ def _train(training: GanTraining, data: Tensor, work: Path, checkpoint: Path) ->
         for step in training.run(data):
             bar.update(training.settings.batch)
             if step["images"] % _LOG_EVERY == 0:
-                bar.set_postfix(d=f"{step['discriminator']:.2f}", g=f"{step['generator']:.2f}")
+                bar.set_postfix(d=f"{step['discriminator']:.2f}", g=f"{step.get('generator', nan):.2f}")
                 log.write(
                     f"{training.images} images {training.seconds:.0f} s "
-                    f"D {step['discriminator']:.3f} G {step['generator']:.3f}\n"
+                    f"D {step['discriminator']:.3f} G {step.get('generator', nan):.3f}\n"
                 )
                 log.flush()
             if step["images"] % _SAVE_EVERY == 0:

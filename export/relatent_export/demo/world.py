@@ -8,7 +8,7 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from relatent_export.demo.factors import sample_factors
+from relatent_export.demo.factors import FACTORS, sample_factors
 from relatent_export.demo.portraits import draw_portraits
 from relatent_export.nets.attributes import AttributeNetwork
 from relatent_export.nets.encoder import Encoder
@@ -40,8 +40,16 @@ class Drawings(IntEnum):
     TEXT = 17
 
 
-def draw(which: Drawings, count: int, resolution: int = RESOLUTION) -> tuple[Tensor, Tensor]:
+def draw(
+    which: Drawings, count: int, resolution: int = RESOLUTION, without: str = ""
+) -> tuple[Tensor, Tensor]:
     """Draw the first `count` portraits of a set.
+
+    Args:
+        which: the set.
+        count: how many.
+        resolution: side of the drawings in pixels.
+        without: a factor to take off them, at its lowest in all; the others stay as they are.
 
     Returns:
         The drawings, uint8 [count, 3, resolution, resolution], and their factors,
@@ -49,6 +57,8 @@ def draw(which: Drawings, count: int, resolution: int = RESOLUTION) -> tuple[Ten
     """
     generator = torch.Generator().manual_seed(int(which))
     factors = torch.cat([sample_factors(_CHUNK, generator) for _ in range(-(-count // _CHUNK))])[:count]
+    if without:
+        factors[:, FACTORS.index(without)] = -1
     images = torch.empty(count, 3, resolution, resolution, dtype=torch.uint8)
     starts = range(0, count, _CHUNK)
     for start in progress(

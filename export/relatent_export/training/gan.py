@@ -58,6 +58,8 @@ class GanSettings:
         mixing: probability that a batch's codes are mixed of two each, at a random layer.
         ema_images: half-life of the averaged generator, in images. Short: the average of many
             generators varies less than each of them.
+        head_start: drawings that the discriminator alone learns from at first. Without it, a new one never
+            learns what a good generator's images lack: whatever it finds, the generator undoes at once.
         seed: of weights, data order and latents.
     """
 
@@ -72,6 +74,7 @@ class GanSettings:
     r1_every: int = 16
     mixing: float = 0.8
     ema_images: float = 1_000.0
+    head_start: int = 0
     seed: int = 1
 
     @property
@@ -101,6 +104,15 @@ class GanTraining:
         self.random = torch.Generator().manual_seed(settings.seed)
         self.images, self.seconds = 0, 0.0
 
+    def start_from(self, generator: Generator) -> None:
+        """Begin with a trained generator's weights; the discriminator begins with none.
+
+        Args:
+            generator: of the run's own shape.
+        """
+        for own in (self.generator, self.average):
+            own.load_state_dict(generator.state_dict())
+
     def run(self, data: Tensor) -> Iterator[dict[str, float]]:
         """Train to the end of the run.
 
@@ -108,7 +120,7 @@ class GanTraining:
             data: uint8 [N, 3, R, R], the drawings.
 
         Yields:
-            After each step: the images seen and both losses.
+            After each step: the images seen and both losses; the generator's alone where it made a step.
         """
         while self.images < self.settings.images:
             started = time.monotonic()
@@ -118,7 +130,8 @@ class GanTraining:
             losses = {"discriminator": self._step_discriminator(real)}
             if (self.images // self.settings.batch) % self.settings.r1_every == 0:
                 self._penalise_gradient(real)
-            losses["generator"] = self._step_generator()
+            if self.images >= self.settings.head_start:
+                losses["generator"] = self._step_generator()
             self.images += self.settings.batch
             self._update_average()
             self.seconds += time.monotonic() - started
