@@ -21,8 +21,8 @@ from scripts.figures_of_diffusion import diffused_factors, diffusion, diffusion_
 from scripts.figures_of_directions import finders, texts, walks
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
-from scripts.figures_of_uses import restorations
 from scripts.figures_of_misses import misses
+from scripts.figures_of_uses import restorations
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
