@@ -45,21 +45,23 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         return count(graphs, stepping(graphs, networks, {}, Path(folder)), quick=settings.quick)
 
 
-def count(graphs: Graphs, plain: Graphs, *, quick: bool) -> dict[str, Any]:
+def count(graphs: Graphs, plain: Graphs, *, quick: bool, rate: float | None = None) -> dict[str, Any]:
     """Count the steps that a pack's refinement takes without coordinates to be as good as with them.
 
     Args:
         graphs: of the pack.
         plain: the same, its refinement stepping along the code's own numbers.
         quick: few images and steps.
+        rate: the plain side's step size; the best of some if left out.
 
     Returns:
         As `run`.
     """
     images, most, rates = (2, 20, RATES[:1]) if quick else (64, 400, RATES)
     drawings = targets(graphs, images + SWEPT)
-    swept = {rate: _count(graphs, plain, drawings[images:], rate, most)[0] for rate in rates}
-    rate = min(swept, key=lambda rate: swept[rate] or most + 1)
+    if rate is None:
+        swept = {rate: _count(graphs, plain, drawings[images:], rate, most)[0] for rate in rates}
+        rate = min(swept, key=lambda rate: swept[rate] or most + 1)
     steps, goal = _count(graphs, plain, drawings[:images], rate, most)
     return {
         "step_gain": significant((steps or most) / STEPS),

@@ -61,9 +61,11 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         own = Graphs(replace(pack, methods={method.name: method}), settings.repository)
         own = coordinates.stepping(own, given, given.bases, folder / "own")
         plain = coordinates.stepping(graphs, networks, {}, folder / "plain")
+        bundled = coordinates.count(graphs, plain, quick=settings.quick)
+        rate = bundled["learning_rate"]["plain"]  # the same refinement for both, and the same step size
         gains = {
-            "imported": coordinates.count(own, plain, quick=settings.quick),
-            "bundled": coordinates.count(graphs, plain, quick=settings.quick),
+            "imported": coordinates.count(own, plain, quick=settings.quick, rate=rate),
+            "bundled": bundled,
         }
         file, graph = folder / "whole" / COORDINATES, own.path("refine")
         sizes = {"file_mib": file.stat().st_size / 2**20, "graph_mib": graph.stat().st_size / 2**20}
