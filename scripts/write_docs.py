@@ -22,7 +22,7 @@ from scripts.figures_of_directions import finders, texts, walks
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
 from scripts.figures_of_misses import misses
-from scripts.figures_of_uses import restorations
+from scripts.figures_of_uses import colours, restorations
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
@@ -98,6 +98,7 @@ PARTS = {
     "domain": domain,
     "methods": methods,
     "restorations": restorations,
+    "colours": colours,
     "misses": misses,
     "trades": trades,
     "errors": errors,
