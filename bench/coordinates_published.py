@@ -25,7 +25,7 @@ from tests.fixtures.checkpoints.fullsize import FULL_CHANNELS, LATENT_WIDTH
 from tests.fixtures.checkpoints.stylegan2 import rosinality_tensors
 
 WORK = Path("out/coordinates-published")
-LEVELS, MINUTES = 7, 10
+LEVELS, MINUTES = 7, 30
 QUICK_CHANNELS = (6,) * LEVELS
 
 

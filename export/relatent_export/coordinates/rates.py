@@ -35,7 +35,7 @@ _TRIED = 5
 _GUESSED = 0.5
 """Of what a number of the coordinates may have to go: the first guess, which decides nothing but how long the
 search takes."""
-_REACH = 12
+_REACH = 5
 """Doublings that a search goes from its guess at most."""
 
 

