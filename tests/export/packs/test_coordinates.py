@@ -118,9 +118,18 @@ def test_a_budget_ends_measuring_with_what_there_is(packs: Path) -> None:
     again = set_coordinates(other, CoordinatesWanted(rank=12, probes=found.probes))
     assert again == found
     assert contents(packs / "bare") == contents(other)
-    reserved = set_coordinates(other, CoordinatesWanted(rank=12, probes=10_000, budget=0.01), ticking(2.0))
-    assert reserved.probes == 8, "one round at least"
-    assert reserved.rank == 8
+
+
+def test_a_budget_that_choosing_step_sizes_would_use_up_is_refused_after_a_round_and_changes_nothing(
+    packs: Path,
+) -> None:
+    before = contents(packs / "bare")
+    short = CoordinatesWanted(rank=12, probes=10_000, budget=0.01)
+    with pytest.raises(
+        ValueError, match=r"--budget: expected more than the .* minutes that choosing step sizes"
+    ):
+        set_coordinates(packs / "bare", short, ticking(2.0))
+    assert contents(packs / "bare") == before
 
 
 @pytest.mark.parametrize(
