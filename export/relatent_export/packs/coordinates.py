@@ -77,8 +77,8 @@ def set_coordinates(
 
     Raises:
         PackError: it is no pack that can be read.
-        ValueError: an option is out of range, the budget is too short to choose step sizes in, or the run that
-            is kept is another; names the option.
+        ValueError: an option is out of range, the budget is too short to choose step sizes in, or the run
+            that is kept is another; names the option.
         OSError: a file cannot be read or written; names it.
     """
     began = clock()
@@ -97,8 +97,8 @@ def set_coordinates(
         choosing = reserved * seconds_of_probe
         if choosing >= wanted.budget * 60:
             raise ValueError(
-                f"--budget: expected more than the {choosing / 60:.2g} minutes that choosing step sizes takes "
-                f"here, got {wanted.budget:g}"
+                f"--budget: expected more than the {choosing / 60:.2g} minutes that choosing step sizes "
+                f"takes here, got {wanted.budget:g}"
             )
         return wanted.budget * 60 - (clock() - began) < choosing
 
