@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from relatent_export.nets.code_prior import own_codes
 from relatent_export.nets.networks import AnyGenerator
-
-_DRAWN, _SEED = 10_000, 0
 
 
 @dataclass(frozen=True)
@@ -25,10 +23,8 @@ class CodeSpread:
     deviation: float
 
 
-@torch.no_grad()
 def spread_of(generator: AnyGenerator) -> CodeSpread:
-    """That of samples without truncation, always the same."""
-    z = torch.randn(_DRAWN, generator.config.z_width, generator=torch.Generator().manual_seed(_SEED))
-    codes = torch.cat([generator.codes(chunk, 1.0)[:, 0] for chunk in torch.split(z, 1_000)])
+    """That of the generator's own codes."""
+    codes = own_codes(generator)
     mean = codes.mean(0)
     return CodeSpread(mean, float((codes - mean).square().mean().sqrt()))

@@ -12,6 +12,13 @@ _RIDGE = 0.03
 """Of the mean variance, added to that of every number: images' codes leave thin directions sooner."""
 
 
+@torch.no_grad()
+def own_codes(generator: AnyGenerator) -> Tensor:
+    """Codes of W of samples without truncation, always the same, float32 [10,000, D]."""
+    z = torch.randn(_DRAWN, generator.config.z_width, generator=torch.Generator().manual_seed(_SEED))
+    return torch.cat([generator.codes(chunk, 1.0)[:, 0] for chunk in torch.split(z, _CHUNK)])
+
+
 class CodePrior(nn.Module):
     """Codes in units of the generator's own.
 
@@ -24,11 +31,7 @@ class CodePrior(nn.Module):
 
     def __init__(self, generator: AnyGenerator) -> None:
         super().__init__()
-        z = torch.randn(_DRAWN, generator.config.z_width, generator=torch.Generator().manual_seed(_SEED))
-        with torch.no_grad():
-            drawn = torch.cat(
-                [generator.codes(chunk, 1.0)[:, 0] for chunk in torch.split(z, _CHUNK)]
-            ).double()
+        drawn = own_codes(generator).double()
         mean = drawn.mean(0)
         covariance = torch.cov(drawn.T)
         ridge = _RIDGE * covariance.diagonal().mean() * torch.eye(len(mean), dtype=torch.float64)
