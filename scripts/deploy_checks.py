@@ -1,8 +1,8 @@
 """Check custom resources and dashboards, by the environment of `scripts.deploy_tools`.
 
-`python -m scripts.deploy_checks resources FILE...` holds each custom resource of YAML files against its schema;
-`dashboards FILE...` has Grafana's own types read each dashboard, and compares what they make of it. One line for
-each mistake; fails if there is one.
+`python -m scripts.deploy_checks resources FILE...` holds each custom resource of YAML files against its
+schema; `dashboards FILE...` has Grafana's own types read each dashboard, and compares what they make of it.
+Prints a line for each mistake, and fails if there is one.
 """
 
 from __future__ import annotations

@@ -15,20 +15,7 @@ from tests.deploy.manifests import KUBERNETES, MONITORING, ROOT, containers, doc
 TARGET = json.loads((ROOT / "docs" / "bench.json").read_text())["autoscale"]["target_seconds"]
 (DEPLOYMENT,) = documents(KUBERNETES / "base" / "deployment.yaml")
 (SERVICE,) = containers(DEPLOYMENT)
-(TRITON,) = containers(
-    {
-        "spec": {
-            "template": {
-                "spec": {
-                    "containers": [],
-                    **documents(KUBERNETES / "components" / "triton-beside" / "deployment.yaml")[0]["spec"][
-                        "template"
-                    ]["spec"],
-                }
-            }
-        }
-    }
-)[:1]
+(BESIDE,) = documents(KUBERNETES / "components" / "triton-beside" / "deployment.yaml")
 POOL = {
     document["kind"]: document for document in documents(KUBERNETES / "overlays" / "pool" / "triton.yaml")
 }
@@ -36,6 +23,11 @@ POOL = {
 
 def variables(container) -> dict[str, str]:
     return {entry["name"]: entry["value"] for entry in container.get("env", [])}
+
+
+def service_settings() -> ServerSettings:
+    """As the base has them, beside a Triton."""
+    return read_settings([], {"RELATENT_TRITON": "127.0.0.1:8001", **variables(SERVICE)})
 
 
 def test_every_variable_is_a_flag_of_the_service_with_a_value_that_it_takes() -> None:
@@ -54,7 +46,7 @@ def test_every_variable_is_a_flag_of_the_service_with_a_value_that_it_takes() ->
 def test_ports_are_those_that_the_images_listen_on() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     exposed = [set(map(int, line.split())) for line in re.findall(r"^EXPOSE (.*)$", dockerfile, re.MULTILINE)]
-    settings = read_settings([], variables(SERVICE))
+    settings = service_settings()
     assert {settings.listen.port, settings.metrics_listen.port} == exposed[0]
     assert {port["containerPort"] for port in SERVICE["ports"]} == exposed[0]
     (pooled,) = containers(POOL["StatefulSet"])
@@ -65,13 +57,13 @@ def test_ports_are_those_that_the_images_listen_on() -> None:
 @pytest.mark.parametrize("shape", ["beside", "pool"])
 def test_triton_is_started_as_its_image_starts_it(shape: str) -> None:
     (command,) = re.findall(r'^CMD (\["tritonserver".*\])$', (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    container = TRITON if shape == "beside" else containers(POOL["StatefulSet"])[0]
+    container = containers(BESIDE if shape == "beside" else POOL["StatefulSet"])[0]
     more = {"--grpc-address=127.0.0.1"} if shape == "beside" else set()
     assert set(container["args"]) == set(json.loads(command)) | more
 
 
 def test_a_pod_is_given_the_time_that_its_end_takes() -> None:
-    drain = read_settings([], variables(SERVICE)).drain_seconds
+    drain = service_settings().drain_seconds
     before = SERVICE["lifecycle"]["preStop"]["sleep"]["seconds"]
     triton_ends = 30  # the default of tritonserver's --exit-timeout-secs
     grace = DEPLOYMENT["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
@@ -81,7 +73,7 @@ def test_a_pod_is_given_the_time_that_its_end_takes() -> None:
 
 
 def test_clients_hear_of_new_replicas_before_the_autoscaler_gives_them_up() -> None:
-    age = read_settings([], variables(SERVICE)).max_connection_age_seconds
+    age = service_settings().max_connection_age_seconds
     assert age < autoscale_cluster.STABILISATION_SECONDS / 2
 
 
@@ -105,7 +97,7 @@ def test_a_gpu_pod_has_as_long_to_build_engines_as_the_script_that_builds_them()
 
 def test_images_have_the_projects_version_wherever_they_are_named() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    images = [image for _, document in manifests() for image in document.get("images", [])]
+    images = [image for _, one in manifests() if "images" in one for image in one["images"]]
     assert {image["name"] for image in images} == {"relatent-service", "relatent-triton"}
     assert {image["newTag"] for image in images} == {version}
 
