@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.autoscale_cluster import TICK_SECONDS, Autoscaler, Cluster, Outcome, Signal, simulate
+from bench.autoscale_cluster import TICK_SECONDS, Autoscaler, Cluster, DayOutcome, Signal, simulate
 from bench.autoscale_replica import Speeds
-from bench.autoscale_traffic import DAY_SECONDS, Calls, draw_day
+from bench.autoscale_traffic import DAY_SECONDS, DayOfCalls, draw_day
 from bench.measurement import BenchSettings
 from bench.timing import significant
 from relatent_service.settings import read_settings
@@ -100,7 +100,7 @@ class MeasuredReplica:
             start_seconds=record["fullsize"]["served"]["start_seconds"],
         )
 
-    def meet(self, days: Sequence[Calls], name: str, target: float, lasts: float) -> list[Outcome]:
+    def meet(self, days: Sequence[DayOfCalls], name: str, target: float, lasts: float) -> list[DayOutcome]:
         """Let it and its like meet days of calls, scaled on a signal."""
         scalers = [Autoscaler(SIGNALS[name][0](), target) for _ in days]
         return [
@@ -144,11 +144,11 @@ def run(settings: BenchSettings) -> dict[str, Any]:
 
 
 def cheapest(
-    replica: MeasuredReplica, days: Sequence[Calls], name: str, lasts: float
-) -> tuple[float, list[Outcome]]:
+    replica: MeasuredReplica, days: Sequence[DayOfCalls], name: str, lasts: float
+) -> tuple[float, list[DayOutcome]]:
     """The cheapest target with which days keep the goal, or else the dearest, and what became of them."""
     targets = SIGNALS[name][1]
-    met: dict[float, list[Outcome]] = {}
+    met: dict[float, list[DayOutcome]] = {}
 
     def missed(target: float) -> bool:
         met[target] = replica.meet(days, name, target, lasts)
@@ -159,7 +159,7 @@ def cheapest(
     return target, met.get(target) or replica.meet(days, name, target, lasts)
 
 
-def summary(outcomes: Sequence[Outcome], lasts: float) -> dict[str, Any]:
+def summary(outcomes: Sequence[DayOutcome], lasts: float) -> dict[str, Any]:
     """What days came to, in figures of one of them."""
     waits, paid = _waits(outcomes), sum(one.replica_seconds for one in outcomes) / len(outcomes)
     half, most, nearly_all = (round(max(0.0, float(np.percentile(waits, q))), 2) for q in (50, 95, 99))
@@ -172,5 +172,5 @@ def summary(outcomes: Sequence[Outcome], lasts: float) -> dict[str, Any]:
     }
 
 
-def _waits(outcomes: Sequence[Outcome]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _waits(outcomes: Sequence[DayOutcome]) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.concatenate([one.waits for one in outcomes])

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.autoscale_replica import SimulatedReplica, Speeds
-from bench.autoscale_traffic import Calls
+from bench.autoscale_traffic import DayOfCalls
 
 TICK_SECONDS = 15.0
 TOLERANCE = 0.1
@@ -29,7 +29,7 @@ Signal = Callable[["Cluster"], float]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DayOutcome:
     """What a day came to.
 
     Attributes:
@@ -100,14 +100,14 @@ class Cluster:
             replica.leaving = True
         self.most = max(self.most, len(self.replicas))
 
-    def close(self, now: float) -> Outcome:
+    def close(self, now: float) -> DayOutcome:
         """Finish what is left, of which nothing but its waits counts."""
         for replica in self.replicas:
             self._paid += now - replica.created
             replica.advance(now + 1e9)
             self._ended += replica.ended
         begin, end, alone = np.array(self._ended).reshape(-1, 3).T
-        return Outcome(end - begin - alone, self._paid, self.most)
+        return DayOutcome(end - begin - alone, self._paid, self.most)
 
 
 @dataclass
@@ -140,13 +140,13 @@ class Autoscaler:
 
 
 def simulate(
-    calls: Calls,
+    calls: DayOfCalls,
     seconds_a_step: float,
     speeds: Speeds,
     start_seconds: float,
     scaler: Autoscaler,
     lasts: float,
-) -> Outcome:
+) -> DayOutcome:
     """Let a day pass.
 
     Args:

@@ -21,7 +21,7 @@ LONG_BURSTS = 0.3
 
 
 @dataclass(frozen=True)
-class Calls:
+class DayOfCalls:
     """Calls in the order of their arrival.
 
     Attributes:
@@ -32,12 +32,12 @@ class Calls:
     moments: npt.NDArray[np.float64]
     steps: npt.NDArray[np.int64]
 
-    def longer(self, times: int) -> Calls:
+    def longer(self, times: int) -> DayOfCalls:
         """As much work in so many times fewer calls, each of which is so many times as long."""
-        return Calls(self.moments[::times], self.steps[::times] * times)
+        return DayOfCalls(self.moments[::times], self.steps[::times] * times)
 
 
-def draw_day(seed: int, seconds: float = DAY_SECONDS) -> Calls:
+def draw_day(seed: int, seconds: float = DAY_SECONDS) -> DayOfCalls:
     """Draw the calls of a day's first seconds."""
     random = np.random.default_rng(seed)
     minutes = int(np.ceil(seconds / MINUTE))
@@ -58,7 +58,7 @@ def draw_day(seed: int, seconds: float = DAY_SECONDS) -> Calls:
     moments, asked = np.concatenate(parts), np.concatenate(steps)
     order = np.argsort(moments, kind="stable")
     order = order[: int(np.searchsorted(moments[order], seconds))]
-    return Calls(moments[order], asked[order])
+    return DayOfCalls(moments[order], asked[order])
 
 
 def _arrivals(random: np.random.Generator, rates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -18,8 +18,8 @@ def autoscale() -> str:
         return unmeasured("python -m bench autoscale")
     goal, replica = measured["goal"], measured["replica"]
     table = [
-        "| Scaled on | Target a replica | In the goal | 95 % wait | 99 % wait | Replicas | GPU-seconds a day |"
-        f" Calls {measured['times_longer']} × as long: in the goal | GPU-seconds a day |",
+        "| Scaled on | Target a replica | In the goal | 95 % wait | 99 % wait | Replicas | GPU-seconds a day "
+        f"| Calls {measured['times_longer']} × as long: in the goal | GPU-seconds a day |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for signal, figures in measured["signals"].items():
@@ -32,10 +32,10 @@ def autoscale() -> str:
         )
     told = (
         f"{measured['calls_a_day']:,} calls a day, {measured['days']} days. The goal: at least "
-        f"{goal['share']:.0%} of calls take at most {goal['wait_seconds']:.0f} s longer than alone. A replica "
-        f"takes {replica['start_seconds']:.0f} s to start, does a step in "
-        f"{replica['seconds_a_step_alone'] * 1000:.0f} ms, and {replica['speed_of_8']:.2f} × as much of eight "
-        "calls at a time: measured on two cores, without a GPU."
+        f"{goal['share']:.0%} of calls take at most {goal['wait_seconds']:.0f} s longer than alone. A "
+        f"replica takes {replica['start_seconds']:.0f} s to start, does a step in "
+        f"{replica['seconds_a_step_alone'] * 1000:.0f} ms, and {replica['speed_of_8']:.2f} × as much of "
+        "eight calls at a time: measured on two cores, without a GPU."
     )
     return "\n".join([told, "", *table])
 

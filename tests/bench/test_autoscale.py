@@ -19,7 +19,7 @@ from bench.autoscale_cluster import (
     simulate,
 )
 from bench.autoscale_replica import SimulatedReplica, Speeds
-from bench.autoscale_traffic import STEPS, Calls, draw_day
+from bench.autoscale_traffic import STEPS, DayOfCalls, draw_day
 from bench.measurement import BenchSettings
 
 LEVEL = Speeds.measured({1: 2.0}, 4)
@@ -174,7 +174,7 @@ def test_longer_calls_are_as_much_work() -> None:
 
 
 def test_a_lone_call_waits_for_nothing() -> None:
-    calls = Calls(np.array([5.0]), np.array([100]))
+    calls = DayOfCalls(np.array([5.0]), np.array([100]))
     outcome = simulate(calls, 0.01, LEVEL, 60.0, steady(1.0), 60.0)
     assert outcome.waits == pytest.approx([0.0])
     assert outcome.replica_seconds == 60.0
