@@ -1,4 +1,4 @@
-"""A real Prometheus with the rules scrapes a real service and its Triton: the dashboard finds what it asks."""
+"""A real Prometheus with the rules scrapes a real service and its Triton: the dashboard has what to show."""
 
 import json
 import shutil
