@@ -1,4 +1,4 @@
-"""An editing session's heart: one place, in which the newest change waits, and what it replaces is dropped."""
+"""An editing session's heart: one place, in which the newest change waits; what it replaces is dropped."""
 
 from __future__ import annotations
 

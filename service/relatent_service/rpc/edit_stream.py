@@ -69,11 +69,14 @@ class _Incoming:
         try:
             async for request in requests:
                 self._sort(request)
-            if not self.opening.done():
-                raise InvalidField("open", "expected a message that opens the session, got none")
-            self.changes.end()
+            self._end()
         except Exception as error:  # whatever it is, the session ends with it
             self.fail(error)
+
+    def _end(self) -> None:
+        if not self.opening.done():
+            raise InvalidField("open", "expected a message that opens the session, got none")
+        self.changes.end()
 
     def _sort(self, request: editing_pb2.EditStreamRequest) -> None:
         kind = request.WhichOneof("message")

@@ -14,7 +14,7 @@
 | `relatent_reconstruction_mse` | histogram | pack, method | of finished inversions |
 | `relatent_reconstruction_perceptual` | histogram | pack, method | of finished inversions |
 | `relatent_sessions` | gauge | | editing sessions that last |
-| `relatent_session_changes_total` | counter | outcome | their changes: answered, refused, dropped for newer ones |
+| `relatent_session_changes_total` | counter | outcome | changes: answered, refused, dropped for newer ones |
 | `relatent_inflight` | gauge | | calls at work |
 | `relatent_waiting` | gauge | | calls waiting for a slot |
 | `relatent_set_aside` | gauge | | calls whose slots were given away because their readers do not read |
