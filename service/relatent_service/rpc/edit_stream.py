@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from relatent.core.codes import Codes
 from relatent.core.pack import Pack
 from relatent.v1 import editing_pb2
 from relatent_service.catalog import ServedPacks
+from relatent_service.editing.canvas import EditedSource
 from relatent_service.editing.region import Region
 from relatent_service.editing.session import NewestChange, NumberNotRising, TakenChange
 from relatent_service.editing.synthesizer import Synthesizer
@@ -46,7 +46,7 @@ class _Source:
     """What a session edits, and how it answers."""
 
     pack: Pack
-    code: Codes
+    edited: EditedSource
     region: Region | None
     layout: Format
 
@@ -147,7 +147,7 @@ class EditSessions:
                 pack, code = read_source_code(self.packs, opening.latent, f"{_OPEN}latent")
                 asked = read_region(pack, opening, prefix=_OPEN)
                 region = await self.decoder.read_region(asked, pack.resolution)
-                return _Source(pack, code, region, layout), editing_pb2.EditSessionOpened()
+                return _Source(pack, EditedSource(code), region, layout), editing_pb2.EditSessionOpened()
             case "image":
                 return await self._open_image(opening, layout, call)
             case _:
@@ -166,7 +166,7 @@ class EditSessions:
             with parsed.naming_fields():
                 result = await last_result(self.inverter, job, call, slot)
         inversion = await result_message(result, parsed.output_format, call)
-        source = _Source(pack, result.code, region, layout)
+        source = _Source(pack, EditedSource(result.code.broadcast(pack.layers)), region, layout)
         return source, editing_pb2.EditSessionOpened(inversion=inversion)
 
     async def _answer(
@@ -186,8 +186,10 @@ class EditSessions:
     async def _edited(
         self, source: _Source, change: editing_pb2.EditChange, call: Call
     ) -> editing_pb2.EditedImage:
-        parsed = read_edit(source.pack, change.operations, 1, source.code.space, _CHANGE)
+        parsed = read_edit(source.pack, change.operations, 1, source.edited.code.space, _CHANGE)
         with parsed.naming_fields():
-            made = await self.synthesizer.edit(source.pack, source.code, parsed.edit, call, source.region)
+            made = await self.synthesizer.edit_again(
+                source.pack, source.edited, parsed.edit, call, source.region
+            )
         (edited,) = await edited_messages(made, parsed, source.layout)
         return edited
