@@ -14,7 +14,7 @@ QUICK = RetryPolicy(initial=0.02, maximum=0.1)
 
 
 class Held:
-    """The same methods for both kinds; a blocking one's wait in threads, since the server lives in this loop."""
+    """The same methods for both kinds; a blocking one waits in threads, as the server lives in this loop."""
 
     def __init__(self, session: Any) -> None:
         self.session = session
