@@ -27,6 +27,11 @@ class Held:
     def finish(self) -> None:
         self.session.finish()
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether an answer waits to be read."""
+        return self.session._talk._arrived is not None
+
     async def answer(self, timeout: float | None = 10) -> relatent.SessionAnswer:
         if isinstance(self.session, relatent.EditSession):
             return await asyncio.to_thread(self.session.answer, timeout)

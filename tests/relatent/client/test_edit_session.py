@@ -149,6 +149,30 @@ async def test_answers_that_are_not_read_are_not_piled_up(kind: str, server: Fak
         assert before == sent < numbers[-1] / 2
 
 
+async def test_a_slow_reader_is_answered_what_was_said_when_it_read_on(kind: str, server: FakeServer) -> None:
+    came: list[int] = []
+
+    async def notes(requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            came.append(request.change.number)
+            yield fake.answered(request.change.number) if request.HasField("change") else fake.opened()
+
+    server.scripts = [notes]
+    async with holding(kind, server.address, CODE) as session:
+        session.change(SMILE)
+        async with asyncio.timeout(5):
+            while not session.has_unread:
+                await asyncio.sleep(0.002)
+        for _ in range(99):
+            session.change(SMILE)
+            await asyncio.sleep(0.001)
+        assert came == [0, 1]
+        assert [(await session.answer()).number for _ in range(2)] == [1, 100]
+        session.finish()
+        assert await session.rest() == []
+    assert came == [0, 1, 100]
+
+
 async def test_closing_wakes_whoever_waits_for_an_answer(kind: str, server: FakeServer) -> None:
     async with holding(kind, server.address, CODE) as session:
         waiting = asyncio.create_task(session.answer(None))
