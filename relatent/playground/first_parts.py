@@ -69,7 +69,7 @@ def lay_out(page: Page, dials: Sequence[Dial]) -> FirstParts:
                 start = gr.Button("Invert again", elem_id="start", min_width=120)
                 stop = gr.Button("Stop", elem_id="stop", min_width=80, interactive=False)
             drawn = gr.HTML(curve([], 0), elem_id="curve")
-        with gr.Column(scale=4, min_width=320):
+        with gr.Column(scale=4, min_width=320, elem_id="result"):
             empty = "Click an example, drop a picture, or use the webcam."
             shown = pair("pair", "How much of the left picture is uncovered", empty)
             status = gr.HTML(said(""), elem_id="status")
