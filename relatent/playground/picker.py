@@ -14,17 +14,7 @@ from relatent.playground.page import Page
 WAYS = ["upload", "webcam", "clipboard"]
 
 
-class PictureInput(gr.Image):
-    """An image whose file is handed on as it is: what is no picture is refused in the service's own words."""
-
-    is_template = True  # the browser shows it as what it is derived from
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        """The file that was picked."""
-        return payload.path if payload else None
-
-
-def picker(page: Page, label: str, elem_id: str) -> PictureInput:
+def picker(page: Page, label: str, elem_id: str) -> gr.Image:
     """A place for a picture, with examples below it.
 
     Args:
@@ -35,13 +25,15 @@ def picker(page: Page, label: str, elem_id: str) -> PictureInput:
     Returns:
         A component whose value is the picture's file; `file_bytes` reads it.
     """
-    picture = PictureInput(
+    picture = gr.Image(
         label=label,
         sources=WAYS,  # type: ignore[arg-type]
         elem_id=elem_id,
         height=260,
         buttons=[],
     )
+    # A subclass would say this better, and Gradio would write a file beside the module for it.
+    picture.preprocess = _as_it_is  # type: ignore[method-assign]
     if page.examples:
         gr.Examples(
             [[str(path)] for path in page.examples],
@@ -62,3 +54,8 @@ def file_bytes(path: Any) -> bytes:
     if not path:
         raise InputError("choose a picture first: click an example, drop a file or use the webcam")
     return Path(path).read_bytes()
+
+
+def _as_it_is(payload: ImageData | None) -> str | None:
+    """The file that was picked: what is no picture is refused in the service's own words."""
+    return payload.path if payload else None
