@@ -32,7 +32,7 @@ class FirstParts:
         lock_all, lock_none: buttons.
     """
 
-    picture: gr.Image
+    picture: gr.State
     quality: gr.Radio
     method: gr.Dropdown
     steps: gr.Textbox
