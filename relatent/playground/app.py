@@ -13,6 +13,7 @@ from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
 from relatent.playground import first_screen
 from relatent.playground.connection import Connection
+from relatent.playground.downloads import Downloads
 from relatent.playground.examples import Examples
 from relatent.playground.page import Page, notice
 from relatent.playground.sentences import sentence
@@ -45,11 +46,11 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
-def build(connection: Connection, examples: Examples) -> gr.Blocks:
+def build(connection: Connection, examples: Examples, downloads: Downloads) -> gr.Blocks:
     """The page before a service, whether it answers yet or not."""
     blocks = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600))
     with blocks:
-        gr.Markdown("# Relatent\nFind a picture's latent code, and edit what it shows.")
+        gr.Markdown("# Relatent\nFind a picture's latent code, and edit what it shows.", elem_id="head")
         said = gr.HTML(elem_id="notice", padding=False)
         chosen = gr.Dropdown([], label="Pack", visible=False, elem_id="pack")
         again = gr.Timer(LOOK_AGAIN_SECONDS)
@@ -74,7 +75,7 @@ def build(connection: Connection, examples: Examples) -> gr.Blocks:
         def tabs(name: str | None) -> None:
             if name:
                 pack = connection.pack(name)
-                _tabs(Page(connection, pack, examples.of(pack), said))
+                _tabs(Page(connection, pack, examples.of(pack), downloads, said))
 
     return blocks
 

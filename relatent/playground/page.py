@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
 from relatent.playground.connection import Connection
+from relatent.playground.downloads import Downloads
 from relatent.playground.sentences import OURS, sentence
 
 logger = logging.getLogger("relatent.playground")
+
+Work = Callable[..., Any]
+Values = dict[Block, Any]
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,14 @@ class Page:
         connection: to the service.
         pack: what the page is about.
         examples: files of pictures to click.
+        downloads: what visitors may take home.
         notice: where sentences about what went wrong appear.
     """
 
     connection: Connection
     pack: PackInfo
     examples: tuple[Path, ...]
+    downloads: Downloads
     notice: gr.HTML
 
     @property
@@ -46,9 +53,9 @@ class Page:
     def on(
         self,
         triggers: Any,
-        work: Callable[..., Any],
+        work: Work,
         inputs: Sequence[Any] = (),
-        outputs: Sequence[Any] = (),
+        outputs: Sequence[Block] = (),
         **options: Any,
     ) -> Any:
         """Have something done at an event; what goes wrong appears as a sentence, and changes nothing else.
@@ -56,7 +63,7 @@ class Page:
         Args:
             triggers: such as `button.click`, or several.
             work: from the inputs' values to the outputs' values: one value for one output, a tuple for
-                several, None for none; or yields those. It lets errors of the client's through.
+                several, or a dict of those that change; or yields those. It lets the client's errors through.
             inputs: components.
             outputs: components.
             **options: of `gr.on`.
@@ -64,13 +71,14 @@ class Page:
         Returns:
             What `cancels` of other events takes, and `.then`.
         """
+        changed = [*outputs, self.notice]
         told = _told_stream if inspect.isgeneratorfunction(work) else _told
         options.setdefault("show_progress", "hidden")
         return gr.on(
             triggers,
-            told(work, len(outputs)),
+            told(work, changed),
             inputs=list(inputs),
-            outputs=[*outputs, self.notice],
+            outputs=changed,
             api_visibility="private",
             **options,
         )
@@ -81,37 +89,35 @@ def notice(text: str) -> str:
     return f'<p class="notice" role="alert">{html.escape(text)}</p>' if text else ""
 
 
-def _told(work: Callable[..., Any], count: int) -> Callable[..., tuple[Any, ...]]:
+def _told(work: Work, changed: Sequence[Block]) -> Callable[..., Values]:
     @functools.wraps(work)
-    def told(*args: Any) -> tuple[Any, ...]:
+    def told(*args: Any) -> Values:
         try:
-            return (*_values(work(*args), count), notice(""))
+            return _values(work(*args), changed)
         except Exception as error:
-            return (*_unchanged(count), notice(_explained(error)))
+            return {changed[-1]: notice(_explained(error))}
 
     return told
 
 
-def _told_stream(work: Callable[..., Iterator[Any]], count: int) -> Callable[..., Iterator[tuple[Any, ...]]]:
+def _told_stream(work: Work, changed: Sequence[Block]) -> Callable[..., Iterator[Values]]:
     @functools.wraps(work)
-    def told(*args: Any) -> Iterator[tuple[Any, ...]]:
+    def told(*args: Any) -> Iterator[Values]:
         try:
             for values in work(*args):
-                yield (*_values(values, count), notice(""))
+                yield _values(values, changed)
         except Exception as error:
-            yield (*_unchanged(count), notice(_explained(error)))
+            yield {changed[-1]: notice(_explained(error))}
 
     return told
 
 
-def _values(values: Any, count: int) -> tuple[Any, ...]:
-    if count == 0:
-        return ()
-    return (values,) if count == 1 else tuple(values)
-
-
-def _unchanged(count: int) -> tuple[Any, ...]:
-    return tuple(gr.skip() for _ in range(count))
+def _values(made: Any, changed: Sequence[Block]) -> Values:
+    """What is to change, the notice included, which then says nothing."""
+    *outputs, told = changed
+    if not isinstance(made, dict):
+        made = dict(zip(outputs, (made,) if len(outputs) == 1 else made or (), strict=True))
+    return {**made, told: notice("")}
 
 
 def _explained(error: Exception) -> str:

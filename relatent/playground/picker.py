@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import ImageData
 
 from relatent.client.errors import InputError
 from relatent.playground.page import Page
@@ -13,7 +14,17 @@ from relatent.playground.page import Page
 WAYS = ["upload", "webcam", "clipboard"]
 
 
-def picker(page: Page, label: str, elem_id: str) -> gr.Image:
+class PictureInput(gr.Image):
+    """An image whose file is handed on as it is: what is no picture is refused in the service's own words."""
+
+    is_template = True  # the browser shows it as what it is derived from
+
+    def preprocess(self, payload: ImageData | None) -> str | None:
+        """The file that was picked."""
+        return payload.path if payload else None
+
+
+def picker(page: Page, label: str, elem_id: str) -> PictureInput:
     """A place for a picture, with examples below it.
 
     Args:
@@ -24,11 +35,9 @@ def picker(page: Page, label: str, elem_id: str) -> gr.Image:
     Returns:
         A component whose value is the picture's file; `file_bytes` reads it.
     """
-    picture = gr.Image(
+    picture = PictureInput(
         label=label,
         sources=WAYS,  # type: ignore[arg-type]
-        type="filepath",
-        image_mode=None,
         elem_id=elem_id,
         height=260,
         buttons=[],

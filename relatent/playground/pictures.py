@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
-from PIL import Image
+from PIL import Image, ImageOps
 
-from relatent.client.images import Picture
+from relatent.client.images import Picture, image_message
 
 SIDE = 512
 """Pixels that pictures on the page have at least."""
@@ -28,14 +28,25 @@ def shown(picture: Picture | Image.Image) -> Image.Image:
     return image.resize((image.width * times, image.height * times), Image.Resampling.LANCZOS)
 
 
-def square(file: str | Path, side: int) -> Image.Image:
-    """The middle of a picture's file as the service takes it: a square of the pack's size, RGB.
+def square(data: bytes, side: int) -> Image.Image | None:
+    """The middle of a picture's file, upright, as the service takes it.
+
+    Args:
+        data: the file's bytes.
+        side: of the square, in pixels.
+
+    Returns:
+        RGB; None of what cannot be read here, for the service to judge.
 
     Raises:
-        OSError: Pillow does not read it.
+        InputError: the client refuses it.
     """
-    with Image.open(file) as opened:
-        image = opened.convert("RGB")
-    edge = min(image.size)
-    left, top = (image.width - edge) // 2, (image.height - edge) // 2
-    return image.crop((left, top, left + edge, top + edge)).resize((side, side), Image.Resampling.LANCZOS)
+    sent = image_message(data).data
+    try:
+        with Image.open(io.BytesIO(sent)) as opened:
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except MemoryError:
+        raise
+    except Exception:  # decoders raise nearly anything on broken bytes
+        return None
+    return ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)

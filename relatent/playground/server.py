@@ -14,6 +14,7 @@ import uvicorn
 
 from relatent.playground import app
 from relatent.playground.connection import Connection
+from relatent.playground.downloads import PATH, Downloads
 from relatent.playground.examples import Examples
 
 _GRACE_SECONDS = 2
@@ -39,10 +40,12 @@ def serve(connection: Connection, host: str, port: int, packs: Path, say: Callab
     ):
         # What people bring and what is made of it goes when the page does.
         os.environ["GRADIO_TEMP_DIR"] = kept
-        blocks = app.build(connection, Examples(connection.client, packs, Path(kept) / "examples"))
+        downloads = Downloads()
+        examples = Examples(connection.client, packs, Path(kept) / "examples")
+        blocks = app.build(connection, examples, downloads)
         blocks.queue(default_concurrency_limit=8)
         asgi = gr.mount_gradio_app(
-            fastapi.FastAPI(openapi_url=None),
+            _outer(downloads),
             blocks,
             path="/",
             footer_links=[],
@@ -60,3 +63,18 @@ def serve(connection: Connection, host: str, port: int, packs: Path, say: Callab
         shown = f"[{host}]" if ":" in host else host
         say(f"The page is at http://{shown}:{listening.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _outer(downloads: Downloads) -> fastapi.FastAPI:
+    """What stands round the page: the files that it offers."""
+    outer = fastapi.FastAPI(openapi_url=None)
+
+    @outer.get(f"{PATH}/{{key}}/{{name}}")
+    def download(key: str, name: str) -> fastapi.Response:
+        data = downloads.take(key, name)
+        if data is None:
+            return fastapi.Response("This is not kept any more: make it anew.", 404, media_type="text/plain")
+        kept = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return fastapi.Response(data, headers=kept, media_type="application/octet-stream")
+
+    return outer
