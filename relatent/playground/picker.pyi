@@ -29,7 +29,6 @@ class PictureInput(gr.Image):
         from gradio.components import Timer
         from gradio.components.base import Component
 
-
 def picker(page: Page, label: str, elem_id: str) -> PictureInput:
     """A place for a picture, with examples below it.
 
@@ -57,7 +56,6 @@ def picker(page: Page, label: str, elem_id: str) -> PictureInput:
             examples_per_page=24,
         )
     return picture
-
 
 def file_bytes(path: Any) -> bytes:
     """The bytes of a picked picture, as they are: the client knows what to do with them.
