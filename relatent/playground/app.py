@@ -50,7 +50,8 @@ TABS = (
 
 def theme() -> gr.themes.Base:
     """How the page looks: fonts of the system alone, so that none is fetched."""
-    return gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    fonts, mono = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]
+    return gr.themes.Default(primary_hue="indigo", secondary_hue="indigo", font=fonts, font_mono=mono)
 
 
 def build(connection: Connection, examples: Examples, downloads: Downloads) -> gr.Blocks:

@@ -11,6 +11,8 @@ from relatent.client.retrying import RetryPolicy
 AT_ONCE = RetryPolicy(initial=3600.0, maximum=3600.0, jitter=0.0)
 """Other addresses are tried at once, and nothing is waited for: whoever sits before the page is told, and
 decides."""
+PATIENCE_SECONDS = 5.0
+"""Of finding a service again that went away while somebody moves a slider."""
 LOOK_SECONDS = 3.0
 """Of asking what there is."""
 
@@ -22,11 +24,17 @@ class Connection:
         addresses: of the service, as `Client` takes them.
         timeout: seconds of a call.
         max_message_bytes: of one message, as the service has it.
+
+    Attributes:
+        addresses: in words.
+        client: tries every address once, and tells what is wrong.
+        patient: for sessions, which are opened again where their server is lost.
     """
 
     def __init__(self, addresses: Sequence[str], timeout: float, max_message_bytes: int) -> None:
         self.addresses = ", ".join(addresses)
         self.client = Client(addresses, timeout=timeout, max_message_bytes=max_message_bytes, retry=AT_ONCE)
+        self.patient = Client(addresses, timeout=PATIENCE_SECONDS, max_message_bytes=max_message_bytes)
         self._catalog: Catalog | None = None
 
     def look(self) -> Catalog:

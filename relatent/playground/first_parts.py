@@ -14,7 +14,7 @@ from relatent.playground.dials import Dial
 from relatent.playground.loss_curve import curve
 from relatent.playground.page import Page
 from relatent.playground.pair import pair
-from relatent.playground.picker import PictureInput, picker
+from relatent.playground.picker import picker
 
 GIVEN = "your picture"
 """What the picture is called that everything can be compared with."""
@@ -32,7 +32,7 @@ class FirstParts:
         lock_all, lock_none: buttons.
     """
 
-    picture: PictureInput
+    picture: gr.State
     quality: gr.Radio
     method: gr.Dropdown
     steps: gr.Textbox

@@ -83,7 +83,8 @@ def _inverter(
                 else:
                     _let_go(before)
                     shown = views.inverted(parts, page, turning, news)
-                    edits = LiveEdits(page.client, news.inversion.latent)
+                    kind = desk.picture_format(page.pack)
+                    edits = LiveEdits(page.connection.patient, news.inversion.latent, kind)
                     yield {work: news, live: edits, **shown, **_at_rest(parts)}
         except RelatentError:
             yield {parts.status: said("Not inverted."), **_at_rest(parts)}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
 from relatent.client.errors import InputError
 from relatent.playground.page import Page
@@ -14,17 +14,7 @@ from relatent.playground.page import Page
 WAYS = ["upload", "webcam", "clipboard"]
 
 
-class PictureInput(gr.Image):
-    """An image whose file is handed on as it is: what is no picture is refused in the service's own words."""
-
-    is_template = True  # the browser shows it as what it is derived from
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        """The file that was picked."""
-        return payload.path if payload else None
-
-
-def picker(page: Page, label: str, elem_id: str) -> PictureInput:
+def picker(page: Page, label: str, elem_id: str) -> gr.State:
     """A place for a picture, with examples below it.
 
     Args:
@@ -33,9 +23,10 @@ def picker(page: Page, label: str, elem_id: str) -> PictureInput:
         elem_id: what tests call it.
 
     Returns:
-        A component whose value is the picture's file; `file_bytes` reads it.
+        Holds the path of the picture's file, as it is, or None; `file_bytes` reads it, and its `change` tells
+        of a new one.
     """
-    picture = PictureInput(
+    picture = gr.Image(
         label=label,
         sources=WAYS,  # type: ignore[arg-type]
         elem_id=elem_id,
@@ -50,15 +41,40 @@ def picker(page: Page, label: str, elem_id: str) -> PictureInput:
             elem_id=f"{elem_id}-examples",
             examples_per_page=24,
         )
-    return picture
+    file = gr.State(None)
+    # Not as Gradio reads pictures: what is none is refused in the service's own words, and not by Pillow's.
+    gr.on(
+        picture.change,
+        _checked(page, Path(picture.GRADIO_CACHE)),
+        [picture],
+        [file],
+        preprocess=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return file
 
 
-def file_bytes(path: Any) -> bytes:
+def file_bytes(path: str | None) -> bytes:
     """The bytes of a picked picture, as they are: the client knows what to do with them.
 
     Raises:
-        InputError: nothing was picked.
+        InputError: nothing was picked, or it is not kept any more.
     """
     if not path:
         raise InputError("choose a picture first: click an example, drop a file or use the webcam")
-    return Path(path).read_bytes()
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError("the picture is not kept any more: choose it again") from None
+
+
+def _checked(page: Page, brought: Path) -> Callable[[Any], str | None]:
+    """What takes a file's path off what the browser says: of those that were brought, and no other."""
+
+    def path_of(picked: dict[str, Any] | None) -> str | None:
+        path = Path(picked["path"]).resolve() if picked else None
+        allowed = path is not None and (path.is_relative_to(brought.resolve()) or path in page.examples)
+        return str(path) if allowed else None
+
+    return path_of

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = (
@@ -28,6 +28,7 @@ SECONDS = 20
 
 def launch(playwright: Playwright) -> Browser:
     """Debian's Chromium, headless."""
+    expect.set_options(timeout=SECONDS * 1000)
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     assert found is not None, MISSING
     # SwiftShader draws canvases; without a sandbox, as continuous integration runs as root.

@@ -37,6 +37,7 @@ def page_before(address: str, environment: dict[str, str] | None = None) -> Iter
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
+        giving_up.cancel()
         found = re.search(r"http://\S+", line)
         assert found, f"expected the page's address, got {line!r}"
         yield found.group()
