@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
+from relatent.client.errors import InputError
 from relatent.client.images import ImageInput
 from relatent.client.requests import InvertOptions
 from relatent.client.restoring import Degraded, Match, Restoration
 from relatent.client.results import Progress
 from relatent.core.quality import Quality, decibels
 from relatent.core.restoration import RestorationPreset
-from relatent.playground import words
+from relatent.playground import spoiling, words
 from relatent.playground.desk import picture_format
 from relatent.playground.downloads import Maker, latent_bytes
+from relatent.playground.pictures import square
 from relatent.playground.watching import watched
 
 LABELS = {
@@ -54,6 +57,43 @@ class Wanting:
     picture: Image.Image | None
     whole: Image.Image | None = None
     known: Image.Image | None = None
+
+
+def want(
+    pack: PackInfo,
+    data: bytes,
+    preset: RestorationPreset,
+    spoil: bool,
+    fewer: int,
+    painted: Mapping[str, Any] | None,
+) -> Wanting:
+    """A picture as it is given to the service.
+
+    Args:
+        pack: to restore with.
+        data: of the picture's file.
+        preset: what it lacks, or shall lack.
+        spoil: whether it is whole, and is to lack that first.
+        fewer: for `upscale`, how many times smaller it is made.
+        painted: for `inpaint`, what the editor holds.
+
+    Raises:
+        InputError: nothing, or all, is missing of it, or it cannot be read where it is to be changed.
+    """
+    paints = preset is RestorationPreset.INPAINT
+    if not (spoil or paints):
+        return Wanting(preset, data, square(data, pack.resolution))
+    whole = square(data, pack.resolution)
+    if whole is None:
+        raise InputError("this is no picture that the page can read: take a PNG, a JPEG or a WebP")
+    if not paints:
+        given = spoiling.spoilt(whole, preset, fewer)
+        return Wanting(preset, given, given, whole)
+    known = spoiling.known(painted, pack.resolution)
+    if known.getextrema() == (255, 255):
+        raise InputError("nothing is painted over yet: paint what is missing, then restore")
+    given = spoiling.covered(whole, known)
+    return Wanting(preset, given, given, whole, known)
 
 
 def mend(
@@ -92,7 +132,8 @@ def in_words(wanting: Wanting, restored: Restoration) -> tuple[tuple[str, str], 
     told = [(agreement(restored.match, wanting.preset), f"match {restored.match.psnr:.1f} dB")]
     if wanting.whole is not None:
         quality = _quality(restored.image.image, wanting.whole)
-        told.append((f"{words.closeness(quality)}, the whole one.", f"PSNR {quality.psnr:.1f} dB"))
+        like = words.closeness(quality)
+        told.append((f"Beside the whole one: {like[0].lower()}{like[1:]}.", f"PSNR {quality.psnr:.1f} dB"))
     return tuple(told)
 
 

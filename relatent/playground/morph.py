@@ -35,9 +35,12 @@ def build(page: Page) -> None:
             )
             start = gr.Button("Morph", variant="primary", elem_id="morph-start")
         with gr.Column(scale=2, min_width=320):
-            status = gr.HTML(said("Choose two pictures, then morph."), elem_id="morph-status")
+            status = gr.HTML(
+                said("Choose two pictures, then morph. The slider, or a picture of the strip, says how far."),
+                elem_id="morph-status",
+            )
             with gr.Row():
-                made = [result(f"The {name}, as the model makes it", f"morph-made-{name}") for name in NAMES]
+                made = [result(f"The {name}, inverted", f"morph-made-{name}") for name in NAMES]
             between = result("Between them", "morph-between")
             amount = gr.Slider(
                 0, 1, MIDDLE, step=0.01, label="How far from the first to the second",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
 
 from relatent.client.catalog import PackInfo
-from relatent.client.errors import InputError
 from relatent.client.restoring import Restoration
 from relatent.client.results import Progress
 from relatent.core.restoration import DEFAULTS, RestorationPreset
@@ -81,7 +80,7 @@ def build(page: Page) -> None:
         path: str | None, name: str, first: bool, times: int, kept: bool, many: int, painted: Any
     ) -> Iterator[dict[Any, Any]]:
         preset = RestorationPreset(name)
-        wanting = _wanting(page.pack, file_bytes(path), preset, first, times, painted)
+        wanting = mending.want(page.pack, file_bytes(path), preset, first, times, painted)
         for news in mending.mend(page.client, page.pack, wanting, kept, int(many)):
             yield {**_progress(wanting, news)} if isinstance(news, Progress) else _finished(wanting, news)
 
@@ -134,35 +133,6 @@ def _ground(page: Page, path: str | None) -> Any:
     """What is painted upon."""
     whole = square(file_bytes(path), page.pack.resolution) if path else None
     return None if whole is None else {"background": shown(whole), "layers": [], "composite": None}
-
-
-def _wanting(
-    pack: PackInfo,
-    data: bytes,
-    preset: RestorationPreset,
-    spoil: bool,
-    fewer: int,
-    painted: Mapping[str, Any],
-) -> Wanting:
-    """The picture as it is given to the service.
-
-    Raises:
-        InputError: nothing, or all, is missing of it, or it cannot be read where it is to be changed.
-    """
-    paints = preset is RestorationPreset.INPAINT
-    if not (spoil or paints):
-        return Wanting(preset, data, square(data, pack.resolution))
-    whole = square(data, pack.resolution)
-    if whole is None:
-        raise InputError("this is no picture that the page can read: take a PNG, a JPEG or a WebP")
-    if not paints:
-        given = spoiling.spoilt(whole, preset, fewer)
-        return Wanting(preset, given, given, whole)
-    known = spoiling.known(painted, pack.resolution)
-    if known.getextrema() == (255, 255):
-        raise InputError("nothing is painted over yet: paint what is missing, then restore")
-    given = spoiling.covered(whole, known)
-    return Wanting(preset, given, given, whole, known)
 
 
 def _given(wanting: Wanting, otherwise: Any) -> Any:

@@ -19,6 +19,7 @@ def strip(label: str, elem_id: str, columns: int) -> gr.Gallery:
     """A place for several pictures side by side, one of which may be chosen."""
     return gr.Gallery(
         label=label,
+        show_label=False,
         elem_id=elem_id,
         format="png",
         columns=columns,

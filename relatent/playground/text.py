@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,8 +53,8 @@ def build(page: Page) -> None:
                 info="below 0: away from it", elem_id="text-strength", interactive=True, buttons=[],
             )  # fmt: skip
             beta = gr.Slider(
-                0.02, 0.98, round(info.beta, 2), step=0.02, label="Relevance",
-                info="the more, the fewer things change", elem_id="text-beta", interactive=True, buttons=[],
+                0.02, 0.98, round(info.beta, 2), step=0.02, label="Relevance threshold",
+                info="the higher, the fewer things change", elem_id="text-beta", interactive=True, buttons=[],
             )  # fmt: skip
             start = gr.Button("Move", variant="primary", elem_id="text-start")
         with gr.Column(scale=2, min_width=320):
@@ -94,7 +95,7 @@ def build(page: Page) -> None:
         return {
             work: now,
             both: of_two(was, "as inverted", made, now.text.prompt),
-            status: said("Moved."),
+            status: said(html.escape(f"Moved by {now.text.strength:g} towards: {now.text.prompt}")),
             found: told_words(wording.in_words(now, page.pack.described)),
             downloads: links(now.key, wording.file_names(page.pack)),
         }

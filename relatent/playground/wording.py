@@ -10,6 +10,7 @@ import numpy as np
 from relatent.client.blocking import Client
 from relatent.client.catalog import AttributeInfo, PackInfo
 from relatent.client.errors import CallError, InputError
+from relatent.client.images import Picture
 from relatent.client.recipes import Recipe
 from relatent.client.requests import InvertOptions
 from relatent.client.results import EditedImage, Inversion
@@ -50,11 +51,11 @@ class TextWork:
     after: Mapping[str, float] | None = None
 
 
-def read(client: Client, pack: PackInfo, picture: object) -> dict[str, float]:
+def read(client: Client, pack: PackInfo, picture: Picture) -> dict[str, float]:
     """What a picture reads, by attribute; nothing where the pack reads none."""
     if not pack.described:
         return {}
-    readings = client.read(picture, pack=pack.name, timeout=_SECONDS)  # type: ignore[arg-type]
+    readings = client.read(picture, pack=pack.name, timeout=_SECONDS)
     return {name: reading.value for name, reading in readings.items()}
 
 
@@ -136,6 +137,6 @@ def _told(error: CallError, text: Text) -> str:
     if "beta" in about:
         return (
             f"nothing that the model can change goes with {text.prompt!r} as closely as {text.beta:.2f}: "
-            "lower the relevance, or say it in other words"
+            "lower the threshold, or say it in other words"
         )
     return ""

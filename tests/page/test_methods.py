@@ -25,7 +25,9 @@ def test_ways_stand_side_by_side_with_figures_that_agree_with_their_pictures(
     chosen.get_by_label("balanced", exact=True).uncheck()
     chosen.get_by_label("hybrid", exact=True).check()
     page.locator("#methods-start").click()
-    expect(page.locator("#methods-status")).to_contain_text("best is nearest to the picture; fast is quickest")
+    expect(page.locator("#methods-status")).to_contain_text(
+        "best is nearest to the picture; fast is quickest"
+    )
 
     drawing = Image.open(sorted((ROOT / "packs/demo/drawings").glob("*.png"))[0]).convert("RGB")
     given = np.asarray(drawing.resize((SIDE, SIDE), Image.Resampling.BOX), np.float64)
@@ -43,7 +45,9 @@ def test_ways_stand_side_by_side_with_figures_that_agree_with_their_pictures(
     assert "no steps" in page.locator(".card[data-way=fast]").inner_text()
 
 
-def test_they_come_one_after_another_and_take_the_steps_they_are_told(open_tab: Callable[[str], Page]) -> None:
+def test_they_come_one_after_another_and_take_the_steps_they_are_told(
+    open_tab: Callable[[str], Page],
+) -> None:
     page = open_tab("Methods")
     pick(page, "methods-picture", 1)
     chosen = page.locator("#methods-chosen")

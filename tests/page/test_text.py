@@ -49,5 +49,5 @@ def test_what_the_model_knows_nothing_of_is_said(open_tab: Callable[[str], Page]
     prompt.fill(PROMPT)
     put(page, "text-beta", 0.98)
     prompt.press("Enter")
-    expect(page.locator("#notice")).to_contain_text("lower the relevance")
+    expect(page.locator("#notice")).to_contain_text("lower the threshold")
     assert page.locator("#text-words dt").count() == 0
