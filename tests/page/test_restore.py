@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from tests.page.browser import pixels
@@ -50,7 +51,7 @@ def test_a_painted_part_is_made_anew_and_all_else_stays(open_tab: Callable[[str]
     expect(page.locator("#restore-words")).to_contain_text("It agrees with what was given.")
 
 
-def shrunk(mask: np.ndarray, by: int) -> np.ndarray:
+def shrunk(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     """A mask without what lies nearer than so many pixels to what it leaves out."""
     out = mask.copy()
     for axis in (0, 1):
