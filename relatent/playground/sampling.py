@@ -14,7 +14,7 @@ from relatent.playground.downloads import Maker, latent_bytes
 
 MOST = 24
 """Pictures of one look."""
-MOST_SEED = 2**63 - 1
+MOST_SEED = 2**64 - 1
 
 
 @dataclass(frozen=True)
