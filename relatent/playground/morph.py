@@ -83,7 +83,7 @@ def build(page: Page) -> None:
     results = [work, between, status, downloads, amount]
     page.on(start.click, run, [*given, quality], [*results, *made, row], trigger_mode="once")
     page.on(amount.input, move, [work, amount], results, trigger_mode="always_last")
-    page.on(row.select, choose, [work], results)
+    page.on(row.select, choose, [work], results, trigger_mode="always_last")
 
 
 def _progress(name: str, news: Progress | Inversion) -> str:

@@ -34,6 +34,7 @@ def missing(pack: PackInfo) -> str:
 
 def build(page: Page) -> None:
     """Make the tab."""
+    laid = gr.State(None)
     with gr.Row():
         with gr.Column(min_width=280):
             picture = picker(page, "A picture", "restore-picture")
@@ -65,16 +66,20 @@ def build(page: Page) -> None:
             found = gr.HTML(elem_id="restore-words")
             downloads = gr.HTML(elem_id="restore-downloads")
 
-    def choose(name: str, path: str | None) -> dict[Any, Any]:
+    def choose(name: str) -> dict[Any, Any]:
         preset = RestorationPreset(name)
-        paints = preset is RestorationPreset.INPAINT
         return {
-            canvas: gr.ImageEditor(value=_ground(page, path) if paints else None, visible=paints),
             fewer: gr.Radio(visible=preset is RestorationPreset.UPSCALE),
             keep: gr.Checkbox(visible=preset is not RestorationPreset.DENOISE),
-            spoil: gr.Checkbox(visible=not paints),
+            spoil: gr.Checkbox(visible=preset is not RestorationPreset.INPAINT),
             steps: DEFAULTS[preset].steps,
         }
+
+    def ground(name: str, path: str | None, painted_on: str | None) -> dict[Any, Any]:
+        paints = RestorationPreset(name) is RestorationPreset.INPAINT
+        if not paints or path == painted_on:  # strokes stay
+            return {canvas: gr.ImageEditor(visible=paints)}
+        return {canvas: gr.ImageEditor(value=_ground(page, path), visible=True), laid: path}
 
     def run(
         path: str | None, name: str, first: bool, times: int, kept: bool, many: int, painted: Any
@@ -105,7 +110,14 @@ def build(page: Page) -> None:
         }
 
     results: list[Block] = [status, before, found, downloads]
-    page.on([lacks.input, picture.change], choose, [lacks, picture], [canvas, fewer, keep, spoil, steps])
+    page.on(lacks.input, choose, [lacks], [fewer, keep, spoil, steps], trigger_mode="always_last")
+    page.on(
+        [lacks.input, picture.change],
+        ground,
+        [lacks, picture, laid],
+        [canvas, laid],
+        trigger_mode="always_last",
+    )
     inputs = [picture, lacks, spoil, fewer, keep, steps, canvas]
     page.on(start.click, run, inputs, results, trigger_mode="once")
 

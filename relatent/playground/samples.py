@@ -68,4 +68,4 @@ def build(page: Page) -> None:
     page.on(
         [start.click, first.submit], run, [first, count, truncation], [drawn, status, row, large, downloads]
     )
-    page.on(row.select, choose, [drawn], [large, downloads])
+    page.on(row.select, choose, [drawn], [large, downloads], trigger_mode="always_last")
