@@ -77,8 +77,10 @@ def lay_out(page: Page, dials: Sequence[Dial]) -> FirstParts:
             with gr.Row():
                 undo = gr.Button("Undo", elem_id="undo", min_width=80, interactive=False)
                 redo = gr.Button("Redo", elem_id="redo", min_width=80, interactive=False)
-            against = gr.Dropdown([GIVEN], value=GIVEN, label="Compare with", elem_id="against")
-            history = gr.Radio([], label="Steps", elem_id="history", visible=False)
+            against = gr.Dropdown(
+                [GIVEN], value=GIVEN, label="Compare with", elem_id="against", interactive=True
+            )
+            history = gr.Radio([], label="Steps", elem_id="history", visible=False, interactive=True)
             links = gr.HTML(elem_id="links")
         with gr.Column(scale=4, min_width=320, elem_id="dials"):
             sliders, locks, lock_all, lock_none = _dials(dials)
@@ -102,6 +104,7 @@ def _asked(pack: PackInfo) -> tuple[gr.Radio, gr.Dropdown, gr.Textbox]:
         label="Quality",
         info="how much time to take",
         elem_id="quality",
+        interactive=True,
         visible=bool(qualities),
     )
     with gr.Accordion("More", open=False, elem_id="more"):
@@ -112,8 +115,11 @@ def _asked(pack: PackInfo) -> tuple[gr.Radio, gr.Dropdown, gr.Textbox]:
             value="" if qualities else (plain or [""])[0],
             label="Method",
             elem_id="method",
+            interactive=True,
         )
-        steps = gr.Textbox(label="Steps", placeholder="as usual", max_lines=1, elem_id="steps")
+        steps = gr.Textbox(
+            label="Steps", placeholder="as usual", max_lines=1, elem_id="steps", interactive=True
+        )
     return quality, method, steps
 
 
@@ -150,7 +156,12 @@ def _dials(
             )
             locks.append(
                 gr.Checkbox(
-                    exact, label=f"hold {dial.label}", elem_id=f"hold-{dial.name}", scale=1, min_width=90
+                    exact,
+                    label=f"hold {dial.label}",
+                    elem_id=f"hold-{dial.name}",
+                    scale=1,
+                    min_width=90,
+                    interactive=True,
                 )
             )
     return tuple(sliders), tuple(locks), lock_all, lock_none

@@ -32,6 +32,7 @@ def picker(page: Page, label: str, elem_id: str) -> gr.State:
         elem_id=elem_id,
         height=260,
         buttons=[],
+        interactive=True,
     )
     if page.examples:
         gr.Examples(

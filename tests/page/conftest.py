@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from relatent.cli.local_service import LocalService
-from tests.page.browser import launch, watched
+from tests.page.browser import SECONDS, launch, watched
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -42,7 +42,6 @@ def page_before(address: str, environment: dict[str, str] | None = None) -> Iter
         assert found, f"expected the page's address, got {line!r}"
         yield found.group()
     finally:
-        giving_up.cancel()
         with process:  # closes the pipe at its end
             process.terminate()
             process.wait(15)
@@ -66,6 +65,7 @@ def page_address(service: LocalService) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
+    expect.set_options(timeout=SECONDS * 1000)
     with sync_playwright() as playwright:
         started = launch(playwright)
         yield started
