@@ -36,10 +36,10 @@ def build(page: Page) -> None:
                 elem_id="samples-truncation", interactive=True, buttons=[],
             )  # fmt: skip
             start = gr.Button("Draw", variant="primary", elem_id="samples-start")
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=3, min_width=320):
             status = gr.HTML(said("Draw some, then choose one."), elem_id="samples-status")
             row = strip("Samples", "samples-strip", COLUMNS)
-        with gr.Column(min_width=280):
+        with gr.Column(scale=2, min_width=280):
             large = result("The chosen one", "samples-chosen")
             downloads = gr.HTML(elem_id="samples-downloads")
 

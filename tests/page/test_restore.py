@@ -10,30 +10,17 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from tests.page.browser import pixels
-from tests.page.controls import pick, put
+from tests.page.controls import paint, pick, put
 
 CELL = 8
 """Pixels of the page's picture that one of the pack's is."""
-
-
-def paint(page: Page) -> None:
-    """One stroke across the middle of the canvas."""
-    canvas = page.locator("#restore-canvas canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=8)
-    page.mouse.up()
 
 
 def test_a_painted_part_is_made_anew_and_all_else_stays(open_tab: Callable[[str], Page]) -> None:
     page = open_tab("Restore")
     pick(page, "restore-picture")
     page.get_by_label("a part (paint it)").check()
-    paint(page)
+    paint(page, "restore-canvas", across=(0.4, 0.6), down=0.5)
     put(page, "restore-steps", 10)
     page.locator("#restore-start").click()
     expect(page.locator("#restore-status")).to_contain_text("Restored in")
