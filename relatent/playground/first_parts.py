@@ -109,10 +109,10 @@ def _asked(pack: PackInfo) -> tuple[gr.Radio, gr.Dropdown, gr.Textbox]:
     )
     with gr.Accordion("More", open=False, elem_id="more"):
         plain = [name for name, method in pack.methods.items() if _goes_alone(method)]
-        first = [("as the quality says", "")] if qualities else []
+        usual = "as the quality says" if qualities else "as usual"
         method = gr.Dropdown(
-            [*first, *((name, name) for name in plain)],
-            value="" if qualities else (plain or [""])[0],
+            [(usual, ""), *((name, name) for name in plain)],
+            value="",
             label="Method",
             elem_id="method",
             interactive=True,

@@ -71,11 +71,11 @@ def _inverter(
     ) -> Iterator[views.Values]:
         if path is None:
             return
-        data = file_bytes(path)
-        given = square(data, max(SIDE, page.pack.resolution))
         yield {parts.start: gr.Button(interactive=False), parts.stop: gr.Button(interactive=True)}
         told: list[Progress] = []
         try:
+            data = file_bytes(path)
+            given = square(data, max(SIDE, page.pack.resolution))
             for news in desk.begin(page.client, page.pack, turning, data, _options(quality, method, steps)):
                 if isinstance(news, Progress):
                     told.append(news)
@@ -142,7 +142,11 @@ def _at_rest(parts: FirstParts) -> views.Values:
 
 
 def _options(quality: str | None, method: str, steps: str) -> InvertOptions:
-    options = InvertOptions(method=method) if method or not quality else InvertOptions(quality=quality)
+    options = InvertOptions()
+    if method:
+        options["method"] = method
+    elif quality:
+        options["quality"] = quality
     if steps.strip():
         if not steps.strip().isdecimal():
             raise InputError(f"expected a whole number of steps, or nothing, got {steps.strip()!r}")

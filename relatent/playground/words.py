@@ -71,26 +71,31 @@ def value(number: float, unit: str) -> str:
 
 
 def reached(targets: Sequence[TargetOutcome], described: Mapping[str, AttributeInfo]) -> str:
-    """What became of goals, in a sentence each for those that were missed, or one for all that were not.
+    """What became of goals, and of what was held: a sentence each for those that were missed.
 
     Args:
         targets: of an edit.
         described: the pack's attributes, by name.
     """
-    met, missed = [], []
+    met, missed, slipped = [], [], []
     for target in targets:
+        why = _ENDS.get(target.end, "the rest would have moved too far")
         for name, outcome in target.attributes.items():
-            if outcome.part is not AttributePart.ASKED:
-                continue
             attribute = described[name]
             now, asked = value(outcome.reached, attribute.unit), value(outcome.asked, attribute.unit)
-            width = attribute.high - attribute.low
-            if abs(outcome.reached - outcome.asked) <= max(2 * TOLERANCE * width, 1e-9) or now == asked:
+            near = abs(outcome.reached - outcome.asked) <= 2 * TOLERANCE * (attribute.high - attribute.low)
+            if outcome.part is AttributePart.HELD and not near:
+                slipped.append(f"{attribute.label} moved from {asked} to {now}")
+            elif outcome.part is AttributePart.ASKED and (near or now == asked):
                 met.append(f"{attribute.label} {now}")
-            else:
-                why = _ENDS.get(target.end, "the rest would have moved too far")
-                missed.append(f"{attribute.label} reached {now} of {asked}: {why}.")
-    told = [sentence[0].upper() + sentence[1:] for sentence in missed]
-    if met:
-        told.insert(0, f"Reads {', '.join(met)}{'' if missed else ', as asked'}.")
+            elif outcome.part is AttributePart.ASKED:
+                missed.append(_begun(f"{attribute.label} reached {now} of {asked}: {why}."))
+    told = [f"Reads {', '.join(met)}{'' if missed else ', as asked'}."] if met else []
+    told += missed
+    if slipped:
+        told.append(_begun(f"{', '.join(slipped)}, although held."))
     return " ".join(told)
+
+
+def _begun(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]

@@ -78,20 +78,22 @@ def test_an_example_is_inverted_before_ones_eyes(visit: Page) -> None:
 def test_a_slider_changes_what_it_says_and_nothing_else(visit: Page) -> None:
     invert_example(visit, 1)
     before, tone = made(visit), place(visit, "shirt_hue")
-    move(visit, "glasses", 0.0)
-    expect(status(visit)).to_contain_text("Reads glasses")
+    move(visit, "glasses", 1.0)
+    expect(status(visit)).to_contain_text("Reads glasses 1.0")
     after = made(visit)
-    assert difference(before[EYES], after[EYES]) > 5 * difference(before[SHIRT], after[SHIRT]) > 0
-    assert difference(before[EYES], after[EYES]) > 4
+    assert difference(before[EYES], after[EYES]) > 12
+    assert difference(before[SHIRT], after[SHIRT]) < 4
     assert abs(place(visit, "shirt_hue") - tone) <= 0.03
 
 
 def test_arrow_keys_move_a_slider_and_the_picture_follows(visit: Page) -> None:
     invert_example(visit)
-    before, yaw = made(visit), place(visit, "yaw")
+    before, asked = made(visit), place(visit, "yaw") + 8
     for _ in range(8):
         slider(visit, "yaw").press("ArrowRight")
-    expect(status(visit)).to_contain_text(f"Reads yaw {yaw + 8:.1f}°, as asked")
+    expect(status(visit)).to_contain_text(
+        re.compile(rf"Reads yaw ({asked - 0.9:.0f}|{asked:.0f})\.\d°, as asked")
+    )
     assert difference(before, made(visit)) > 2
     # Keys in a row are one step.
     assert visit.locator("#history input").count() == 2
@@ -100,16 +102,17 @@ def test_arrow_keys_move_a_slider_and_the_picture_follows(visit: Page) -> None:
 def test_what_is_not_held_goes_along(visit: Page) -> None:
     """Age and glasses go together in the drawings' world."""
     moved = {}
-    invert_example(visit, 3)
+    invert_example(visit, 4)
     glasses = place(visit, "glasses")
     for held in ("all", "none"):
         visit.locator(f"#hold-{held}").click()
+        expect(visit.locator("#hold-glasses input")).to_be_checked(checked=held == "all")
         move(visit, "age", 75 if place(visit, "age") < 50 else 25)
         expect(status(visit)).to_contain_text("Reads age")
         moved[held] = abs(place(visit, "glasses") - glasses)
         visit.locator("#undo").click()
         expect(status(visit)).to_contain_text("As inverted")
-    assert moved["all"] <= 0.03 < moved["none"]
+    assert moved["all"] < 0.03 < 0.1 < moved["none"]
 
 
 def test_a_goal_out_of_reach_is_told_in_words(visit: Page) -> None:
@@ -161,7 +164,7 @@ def test_a_file_that_is_dropped_is_inverted_and_strange_ones_are_called_so(visit
     Image.fromarray(noise).save(buffer, "JPEG")
     files = {"name": "noise.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
     visit.locator("#picture input[type=file]").set_input_files(files)  # type: ignore[arg-type]
-    expect(visit.locator("#words")).to_contain_text("Not much like your picture")
+    expect(visit.locator("#words")).to_contain_text("Only roughly like your picture")
     expect(visit.locator("#words")).to_contain_text("Nothing like what this model knows")
 
 
@@ -169,7 +172,7 @@ def test_a_file_that_is_dropped_is_inverted_and_strange_ones_are_called_so(visit
     ("name", "data", "told"),
     [
         ("notes.png", b"no picture at all", "got a text file"),
-        ("half.png", (DRAWINGS / "portrait-00.png").read_bytes()[:500], "cannot be used"),
+        ("half.png", (DRAWINGS / "portrait-00.png").read_bytes()[:500], "it is a broken PNG"),
     ],
     ids=["text", "half a picture"],
 )
@@ -187,7 +190,7 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(
 
 def test_the_webcam_brings_a_picture(visit: Page) -> None:
     visit.get_by_label("Capture from camera").click()
-    visit.get_by_label("grant webcam access").click()
+    visit.get_by_text("Click to Access Webcam").click()
     visit.get_by_label("capture photo").click()
     expect(status(visit)).to_contain_text("Inverted in")
 
