@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from relatent.client.catalog import PackInfo
+from relatent.client.images import Picture
 from relatent.client.restoring import Restoration
 from relatent.client.results import Progress
 from relatent.core.restoration import DEFAULTS, RestorationPreset
@@ -20,7 +21,7 @@ from relatent.playground.page import Page
 from relatent.playground.pair import of_two, pair
 from relatent.playground.picker import file_bytes, picker
 from relatent.playground.pictures import SIDE, shown, square
-from relatent.playground.showing import told_words
+from relatent.playground.showing import lossless, told_words
 
 FIRST = RestorationPreset.COLORIZE
 BRUSH = 36
@@ -95,16 +96,16 @@ def build(page: Page) -> None:
             return told
         return {
             **told,
-            before: of_two(_given(wanting, news.preview.image), "given", shown(news.preview), "so far"),
+            before: of_two(_given(wanting, news.preview), "given", news.preview, "so far"),
         }
 
     def _finished(wanting: Wanting, restored: Restoration) -> dict[Any, Any]:
         key = new_key()
         page.downloads.offer(key, mending.files(page.pack, restored))
-        given = _given(wanting, restored.image.image)
+        given = _given(wanting, restored.image)
         return {
             status: said(f"Restored in {restored.timings.total:.1f} s, {restored.steps} steps."),
-            before: of_two(given, "given", shown(restored.image), "restored"),
+            before: of_two(given, "given", restored.image, "restored"),
             found: told_words(mending.in_words(wanting, restored)),
             downloads: links(key, mending.file_names(page.pack)),
         }
@@ -147,5 +148,5 @@ def _ground(page: Page, path: str | None) -> Any:
     return None if whole is None else {"background": shown(whole), "layers": [], "composite": None}
 
 
-def _given(wanting: Wanting, otherwise: Any) -> Any:
-    return shown(wanting.picture if wanting.picture is not None else otherwise)
+def _given(wanting: Wanting, otherwise: Picture) -> Picture:
+    return otherwise if wanting.picture is None else lossless(wanting.picture)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import html
+import io
 from collections.abc import Sequence
 
 import gradio as gr
+from PIL import Image
+
+from relatent.client.images import ImageFormat, Picture
 
 
 def result(label: str, elem_id: str) -> gr.Image:
@@ -36,3 +40,10 @@ def told_words(told: Sequence[tuple[str, str]]) -> str:
     """Sentences, and beneath each the figures behind it, as HTML."""
     rows = [f"<dt>{html.escape(what)}</dt><dd>{html.escape(figures)}</dd>" for what, figures in told]
     return f'<dl class="words">{"".join(rows)}</dl>'
+
+
+def lossless(image: Image.Image) -> Picture:
+    """A picture of the page's own, as one of the service's would be."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return Picture(buffer.getvalue(), ImageFormat.PNG, *image.size)

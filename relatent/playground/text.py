@@ -18,7 +18,6 @@ from relatent.playground.first_parts import said
 from relatent.playground.page import Page
 from relatent.playground.pair import of_two, pair
 from relatent.playground.picker import file_bytes, picker
-from relatent.playground.pictures import shown
 from relatent.playground.showing import told_words
 from relatent.playground.wording import TextWork
 
@@ -75,7 +74,7 @@ def build(page: Page) -> None:
                 elif news.preview is not None:
                     far = f"after {news.steps} steps"
                     told = said(f"Inverting: {news.steps} of {news.total_steps} steps.")
-                    yield {status: told, both: of_two(shown(news.preview), far, shown(news.preview), far)}
+                    yield {status: told, both: of_two(news.preview, far, news.preview, far)}
             assert found_now is not None, "an inversion ends with its result"
             before = wording.read(page.client, page.pack, found_now.reconstruction)
             now = TextWork(new_key(), str(path), way.options, found_now, before)
@@ -91,10 +90,9 @@ def build(page: Page) -> None:
         assert now.edited is not None, "made by a text"
         assert now.text is not None, "made by a text"
         page.downloads.offer(now.key, wording.files(page.pack, now))
-        was, made = shown(now.inversion.reconstruction), shown(now.edited.image)
         return {
             work: now,
-            both: of_two(was, "as inverted", made, now.text.prompt),
+            both: of_two(now.inversion.reconstruction, "as inverted", now.edited.image, now.text.prompt),
             status: said(html.escape(f"Moved by {now.text.strength:g} towards: {now.text.prompt}")),
             found: told_words(wording.in_words(now, page.pack.described)),
             downloads: links(now.key, wording.file_names(page.pack)),
