@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from PIL import Image
-
 from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
-from relatent.client.images import ImageFormat
+from relatent.client.images import ImageFormat, Picture
 from relatent.client.recipes import Recipe
 from relatent.client.requests import InvertOptions
 from relatent.client.results import Inversion, Progress
@@ -25,6 +24,8 @@ from relatent.playground.watching import watched
 
 _SMALL = 256
 """Pixels up to which pictures are sent without loss: larger ones would take longer than their making."""
+_QUALITY = 92
+"""Of WebP: what is lost cannot be seen."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class EditingWork:
     """
 
     key: str
-    original: Image.Image
+    original: Picture
     inversion: Inversion
     seconds: float
     options: InvertOptions
@@ -51,6 +52,23 @@ class EditingWork:
 def picture_format(pack: PackInfo) -> ImageFormat:
     """How a pack's pictures come to the page."""
     return ImageFormat.PNG if pack.resolution <= _SMALL else ImageFormat.WEBP
+
+
+def as_given(data: bytes, pack: PackInfo) -> Picture | None:
+    """A picture's file as the service sees it, for the page, and light: it is sent with every edit.
+
+    Returns:
+        None of what cannot be read here, for the service to judge.
+
+    Raises:
+        InputError: the client refuses it.
+    """
+    side = max(SIDE, pack.resolution)
+    if (seen := square(data, side)) is None:
+        return None
+    buffer = io.BytesIO()
+    seen.save(buffer, "WEBP", quality=_QUALITY)
+    return Picture(buffer.getvalue(), ImageFormat.WEBP, side, side)
 
 
 def begin(
@@ -71,7 +89,7 @@ def begin(
     Raises:
         RelatentError: the picture or the call was refused, or failed.
     """
-    original = square(data, max(SIDE, pack.resolution))
+    original = as_given(data, pack)
     began = time.monotonic()
     asked = InvertOptions(**{**options, "pack": pack.name, "output_format": picture_format(pack)})
     for told in watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked)):
@@ -82,7 +100,7 @@ def begin(
         first = Step(
             "as inverted", "", {}, _read(client, pack, dials, told), told.latent, told.reconstruction
         )
-        seen = original or told.reconstruction.image
+        seen = original or told.reconstruction
         yield EditingWork(new_key(), seen, told, seconds, options, History((first,)))
 
 

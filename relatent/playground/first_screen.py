@@ -19,7 +19,6 @@ from relatent.playground.history import History
 from relatent.playground.live import LiveEdits
 from relatent.playground.page import Page
 from relatent.playground.picker import file_bytes
-from relatent.playground.pictures import SIDE, square
 
 
 def build(page: Page) -> None:
@@ -75,7 +74,7 @@ def _inverter(
         told: list[Progress] = []
         try:
             data = file_bytes(path)
-            given = square(data, max(SIDE, page.pack.resolution))
+            given = desk.as_given(data, page.pack)
             for news in desk.begin(page.client, page.pack, turning, data, _options(quality, method, steps)):
                 if isinstance(news, Progress):
                     told.append(news)

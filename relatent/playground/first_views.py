@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
-from PIL import Image
 
 from relatent.client.images import Picture
 from relatent.client.results import Progress
@@ -24,7 +23,7 @@ from relatent.playground.pair import of_two
 Values = dict[Block, Any]
 
 
-def progressed(parts: FirstParts, given: Image.Image | None, told: Sequence[Progress]) -> Values:
+def progressed(parts: FirstParts, given: Picture | None, told: Sequence[Progress]) -> Values:
     """While an inversion is under way: its newest preview, and how far it is.
 
     Args:
@@ -100,7 +99,7 @@ def turned(
 def compared(work: EditingWork, against: str) -> str:
     """The picture as it stands beside what it is compared with, as a `pair` takes them."""
     labels = work.history.labels
-    other: Picture | Image.Image = work.original
+    other = work.original
     if against in labels:
         other = work.history.steps[labels.index(against)].picture
     left = against if against in labels else GIVEN

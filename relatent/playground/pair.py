@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 
 import gradio as gr
-from PIL import Image
 
-from relatent.client.images import ImageFormat, Picture
+from relatent.client.images import Picture
+from relatent.playground.pictures import data_url
 
 _TEMPLATE = """
 <figure class="pair">
@@ -58,17 +56,6 @@ def pair(elem_id: str, label: str, empty: str) -> gr.HTML:
     return gr.HTML(html_template=template, js_on_load=_SCRIPT, elem_id=elem_id, apply_default_css=False)
 
 
-def of_two(before: Picture | Image.Image, left: str, after: Picture | Image.Image, right: str) -> str:
+def of_two(before: Picture, left: str, after: Picture, right: str) -> str:
     """A value for a `pair`: two pictures and what they are called; the first is the one that is uncovered."""
     return json.dumps({"before": data_url(before), "left": left, "after": data_url(after), "right": right})
-
-
-def data_url(picture: Picture | Image.Image) -> str:
-    """A picture as an address that holds it whole."""
-    if isinstance(picture, Picture) and picture.format is not ImageFormat.RAW:
-        kind, data = picture.format.value, picture.data
-    else:
-        buffer = io.BytesIO()
-        (picture.image if isinstance(picture, Picture) else picture).save(buffer, "PNG")
-        kind, data = "png", buffer.getvalue()
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image, ImageOps
 
 from relatent.client.errors import InputError
 from relatent.playground.page import Page
+from relatent.playground.pictures import data_url
 
 WAYS = ["upload", "webcam", "clipboard"]
+
+_THUMBNAIL = 128
+"""Pixels of an example's side."""
+_PICK = """
+element.querySelectorAll('.example').forEach(button => button.addEventListener('click', () => {
+  props.value = button.dataset.number; trigger('input');
+}));
+"""
 
 
 def picker(page: Page, label: str, elem_id: str) -> gr.State:
@@ -35,13 +46,10 @@ def picker(page: Page, label: str, elem_id: str) -> gr.State:
         interactive=True,
     )
     if page.examples:
-        gr.Examples(
-            [[str(path)] for path in page.examples],
-            inputs=[picture],
-            label="Examples",
-            elem_id=f"{elem_id}-examples",
-            examples_per_page=24,
+        shelf = gr.HTML(
+            html_template=_shelf(page.examples), js_on_load=_PICK, elem_id=f"{elem_id}-examples", value=""
         )
+        page.on(shelf.input, lambda number: str(page.examples[int(number)]), [shelf], [picture])
     file = gr.State(None)
     # Not as Gradio reads pictures: what is none is refused in the service's own words, and not by Pillow's.
     gr.on(
@@ -68,6 +76,21 @@ def file_bytes(path: str | None) -> bytes:
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise InputError("the picture is not kept any more: choose it again") from None
+
+
+def _shelf(examples: Sequence[Path]) -> str:
+    buttons = [
+        f'<button type="button" class="example" data-number="{number}" '
+        f'aria-label="Example {number + 1}"><img src="{_thumbnail(path)}" alt=""></button>'
+        for number, path in enumerate(examples)
+    ]
+    return f'<p class="shelf-title">Examples</p><div class="shelf">{"".join(buttons)}</div>'
+
+
+@functools.cache
+def _thumbnail(path: Path) -> str:
+    with Image.open(path) as opened:
+        return data_url(ImageOps.fit(opened.convert("RGB"), (_THUMBNAIL, _THUMBNAIL)), "webp")
 
 
 def _checked(page: Page, brought: Path) -> Callable[[Any], str | None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 from PIL import Image, ImageOps
 
-from relatent.client.images import Picture, image_message
+from relatent.client.images import ImageFormat, Picture, image_message
 
 SIDE = 512
 """Pixels that pictures on the page have at least."""
@@ -50,3 +51,19 @@ def square(data: bytes, side: int) -> Image.Image | None:
     except Exception:  # decoders raise nearly anything on broken bytes
         return None
     return ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
+
+
+def data_url(picture: Picture | Image.Image, kind: str = "png") -> str:
+    """A picture as an address that holds it whole.
+
+    Args:
+        picture: one of the service's as it was sent, unless without a format; or any other.
+        kind: the format of those that have none yet.
+    """
+    if isinstance(picture, Picture) and picture.format is not ImageFormat.RAW:
+        kind, data = picture.format.value, picture.data
+    else:
+        buffer = io.BytesIO()
+        (picture.image if isinstance(picture, Picture) else picture).save(buffer, kind.upper())
+        data = buffer.getvalue()
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

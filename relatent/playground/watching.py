@@ -28,8 +28,7 @@ def watched(refine: Refinement[T]) -> Iterator[Progress | T]:
         refine: calls the client, and passes it the callback it is given.
 
     Yields:
-        Each report, and last the result. Reports that came while nobody asked are passed over for newer ones.
-        Whoever closes the iterator ends the call.
+        Each report, and last the result. Whoever closes the iterator ends the call.
 
     Raises:
         RelatentError: whatever the client raised.

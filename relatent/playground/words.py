@@ -27,6 +27,9 @@ _PLAUSIBILITY = (
 """What people call a picture of such an in-domain score or more."""
 _STRANGE = "nothing like what this model knows; edits will look odd"
 
+_MOST_SLIPPED = 3
+"""Attributes that are named, of those that moved although they were held."""
+
 _ENDS = {
     End.RANGE: "the range ends there",
     End.STALLED: "this picture goes no further",
@@ -77,15 +80,17 @@ def reached(targets: Sequence[TargetOutcome], described: Mapping[str, AttributeI
         targets: of an edit.
         described: the pack's attributes, by name.
     """
-    met, missed, slipped = [], [], []
+    met, missed = [], []
+    slipped: list[tuple[float, str]] = []
     for target in targets:
         why = _ENDS.get(target.end, "the rest would have moved too far")
         for name, outcome in target.attributes.items():
             attribute = described[name]
             now, asked = value(outcome.reached, attribute.unit), value(outcome.asked, attribute.unit)
-            near = abs(outcome.reached - outcome.asked) <= 2 * TOLERANCE * (attribute.high - attribute.low)
+            off = abs(outcome.reached - outcome.asked) / ((attribute.high - attribute.low) or 1.0)
+            near = off <= 2 * TOLERANCE
             if outcome.part is AttributePart.HELD and not near:
-                slipped.append(f"{attribute.label} moved from {asked} to {now}")
+                slipped.append((off, f"{attribute.label} moved from {asked} to {now}"))
             elif outcome.part is AttributePart.ASKED and (near or now == asked):
                 met.append(f"{attribute.label} {now}")
             elif outcome.part is AttributePart.ASKED:
@@ -93,7 +98,9 @@ def reached(targets: Sequence[TargetOutcome], described: Mapping[str, AttributeI
     told = [f"Reads {', '.join(met)}{'' if missed else ', as asked'}."] if met else []
     told += missed
     if slipped:
-        told.append(_begun(f"{', '.join(slipped)}, although held."))
+        most = [words for _, words in sorted(slipped, reverse=True)]
+        others = f", and {len(most) - _MOST_SLIPPED} more" if len(most) > _MOST_SLIPPED else ""
+        told.append(_begun(f"{', '.join(most[:_MOST_SLIPPED])}{others}, although held."))
     return " ".join(told)
 
 

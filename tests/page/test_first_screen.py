@@ -120,7 +120,8 @@ def test_a_goal_out_of_reach_is_told_in_words(visit: Page) -> None:
     for name, end in (("age", 80), ("yaw", -30), ("smile", -1), ("width", 1)):
         move(visit, name, end)
         expect(visit.locator("#pair .pair-right")).to_contain_text(f": {end}")
-    expect(status(visit)).to_contain_text(re.compile(r"(as asked|reached .* of .*: .*)\."))
+    expect(status(visit)).to_contain_text(re.compile(r"Yaw reached -\d+\.\d° of -30\.0°: [a-z ]+\."))
+    expect(status(visit)).to_contain_text("although held.")
 
 
 def test_steps_are_undone_done_again_and_compared(visit: Page) -> None:
