@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Page, expect
 
-from tests.page.controls import paint, pick, put
+from scripts.page_controls import paint, pick, put
 
 SECONDS = 60
 """Anything is there after as long, on a busy machine."""
+_WIDTH = 1280
 
 
 def morph(page: Page) -> None:
@@ -17,7 +18,7 @@ def morph(page: Page) -> None:
     pick(page, "morph-first", 1)
     pick(page, "morph-second", 3)
     page.locator("#morph-start").click()
-    _wait(page, "#morph-status", "50% of the way")
+    _done(page, "#morph-status", "50% of the way", 1250)
 
 
 def restore(page: Page) -> None:
@@ -26,7 +27,7 @@ def restore(page: Page) -> None:
     page.get_by_label("a part (paint it)").check()
     paint(page, "restore-canvas", across=(0.44, 0.56), down=0.5)
     page.locator("#restore-start").click()
-    _wait(page, "#restore-status", "Restored in")
+    _done(page, "#restore-status", "Restored in", 1400)
 
 
 def text(page: Page) -> None:
@@ -34,7 +35,7 @@ def text(page: Page) -> None:
     pick(page, "text-picture", 3)
     page.get_by_label("What it shall show").fill("a smiling person")
     page.locator("#text-start").click()
-    _wait(page, "#text-status", "Moved by")
+    _done(page, "#text-status", "Moved by", 1000)
 
 
 def methods(page: Page) -> None:
@@ -43,7 +44,7 @@ def methods(page: Page) -> None:
     for name in ("hybrid", "optimize_w", "multi_code"):
         page.locator("#methods-chosen").get_by_label(name, exact=True).check()
     page.locator("#methods-start").click()
-    _wait(page, "#methods-status", "is nearest")
+    _done(page, "#methods-status", "is nearest", 1200)
 
 
 def samples(page: Page) -> None:
@@ -52,18 +53,21 @@ def samples(page: Page) -> None:
     page.locator("#samples-start").click()
     page.locator("#samples-strip button").nth(23).wait_for()
     page.locator("#samples-strip button").nth(4).click()
-    _wait(page, "#samples-chosen", "Seed 5")
+    _done(page, "#samples-chosen", "Seed 5", 820)
 
 
-TABS: Mapping[str, Callable[[Page], None]] = {
-    "Morph": morph,
-    "Restore": restore,
-    "Text": text,
-    "Methods": methods,
-    "Samples": samples,
+PICTURES: Mapping[str, tuple[str, Callable[[Page], None]]] = {
+    "playground.morph": ("Morph", morph),
+    "playground.restore": ("Restore", restore),
+    "playground.text": ("Text", text),
+    "playground.methods": ("Methods", methods),
+    "playground.samples": ("Samples", samples),
 }
-"""How each tab is brought there, by its title."""
+"""What is done on which tab, by the picture's name in docs/."""
 
 
-def _wait(page: Page, where: str, says: str) -> None:
+def _done(page: Page, where: str, says: str, height: int) -> None:
+    """Wait until something is said, and make room for all that there is to see."""
     expect(page.locator(where)).to_contain_text(says, timeout=SECONDS * 1000)
+    page.set_viewport_size({"width": _WIDTH, "height": height})
+    page.evaluate("window.scrollTo(0, 0)")

@@ -12,7 +12,7 @@ from relatent.playground.downloads import links, new_key
 from relatent.playground.first_parts import said
 from relatent.playground.page import Page
 from relatent.playground.pictures import shown
-from relatent.playground.sampling import Drawn
+from relatent.playground.sampling import DrawnSamples
 from relatent.playground.showing import result, strip
 
 COLUMNS = 6
@@ -48,14 +48,14 @@ def build(page: Page) -> None:
         made = sampling.draw(page.client, page.pack, chosen, psi)
         pictures = [(shown(each.image), str(seed)) for seed, each in zip(chosen, made, strict=True)]
         return {
-            drawn: Drawn(new_key(), chosen, made),
+            drawn: DrawnSamples(new_key(), chosen, made),
             status: said(html.escape(sampling.words(psi, len(made)))),
             row: gr.Gallery(pictures, selected_index=None),
             large: None,
             downloads: "",
         }
 
-    def choose(now: Drawn | None, event: gr.SelectData) -> dict[Any, Any]:
+    def choose(now: DrawnSamples | None, event: gr.SelectData) -> dict[Any, Any]:
         if now is None:
             return {}
         seed, sample = now.seeds[int(event.index)], now.samples[int(event.index)]

@@ -18,7 +18,7 @@ MOST_SEED = 2**64 - 1
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnSamples:
     """Pictures of seeds.
 
     Attributes:

@@ -16,7 +16,7 @@ from relatent.playground.watching import watched
 
 
 @dataclass(frozen=True)
-class Way:
+class WayToInvert:
     """A way of inverting.
 
     Attributes:
@@ -28,22 +28,25 @@ class Way:
     options: InvertOptions
 
 
-def qualities(pack: PackInfo) -> tuple[Way, ...]:
+def qualities(pack: PackInfo) -> tuple[WayToInvert, ...]:
     """The pack's qualities, the quickest first; its default method where it has none."""
     known = [preset for preset in Preset if preset in pack.presets]
-    return tuple(Way(str(preset), InvertOptions(quality=preset)) for preset in known) or methods(pack)[:1]
+    return (
+        tuple(WayToInvert(str(preset), InvertOptions(quality=preset)) for preset in known)
+        or methods(pack)[:1]
+    )
 
 
-def methods(pack: PackInfo) -> tuple[Way, ...]:
+def methods(pack: PackInfo) -> tuple[WayToInvert, ...]:
     """The pack's methods that need nothing but a picture, the default first."""
     alone = [name for name, method in pack.methods.items() if goes_alone(method)]
-    return tuple(Way(name, InvertOptions(method=name)) for name in alone)
+    return tuple(WayToInvert(name, InvertOptions(method=name)) for name in alone)
 
 
-def plain(pack: PackInfo) -> Way:
+def plain(pack: PackInfo) -> WayToInvert:
     """A way to a code with nothing besides, which every edit takes; the default method where it can be."""
     made = [way for way in methods(pack) if pack.methods[way.name].space in PLAIN]
-    return made[0] if made else Way("the default", InvertOptions())
+    return made[0] if made else WayToInvert("the default", InvertOptions())
 
 
 def goes_alone(method: MethodInfo) -> bool:

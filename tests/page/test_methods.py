@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from scripts.page_controls import pick, put
 from tests.page.browser import pixels
 from tests.page.conftest import ROOT
-from tests.page.controls import pick, put
 
 SIDE = 64
 

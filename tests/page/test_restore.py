@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from scripts.page_controls import paint, pick, put
 from tests.page.browser import pixels
-from tests.page.controls import paint, pick, put
 
 
 def test_a_painted_part_is_made_anew_and_all_else_stays(open_tab: Callable[[str], Page]) -> None:

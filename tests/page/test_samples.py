@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Page, expect
 
+from scripts.page_controls import put
 from tests.page.browser import difference, pixels
-from tests.page.controls import put
 
 COUNT = 3
 

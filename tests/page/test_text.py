@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from playwright.sync_api import Page, expect
 
+from scripts.page_controls import pick, put
 from tests.page.browser import pixels
-from tests.page.controls import pick, put
 
 PROMPT = "a person with glasses"
 

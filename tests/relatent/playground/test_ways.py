@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from relatent.playground import ways
-from relatent.playground.ways import Way
+from relatent.playground.ways import WayToInvert
 from tests.relatent.playground.made import METHODS, PACK, method
 
 
@@ -15,7 +15,7 @@ def test_qualities_are_the_packs_and_the_quickest_is_first() -> None:
 
 def test_a_pack_without_qualities_has_its_default_method_instead() -> None:
     pack = dataclasses.replace(PACK, presets={})
-    assert ways.qualities(pack) == (Way("feature", {"method": "feature"}),)
+    assert ways.qualities(pack) == (WayToInvert("feature", {"method": "feature"}),)
 
 
 def test_methods_that_need_more_than_a_picture_are_not_offered() -> None:
@@ -23,7 +23,7 @@ def test_methods_that_need_more_than_a_picture_are_not_offered() -> None:
 
 
 def test_a_plain_way_makes_codes_that_every_edit_takes() -> None:
-    assert ways.plain(PACK) == Way("hybrid", {"method": "hybrid"})
+    assert ways.plain(PACK) == WayToInvert("hybrid", {"method": "hybrid"})
     other = dataclasses.replace(PACK, methods={"feature": METHODS[0]})
     assert ways.plain(other).options == {}
     assert ways.goes_alone(method("own"))
