@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+from scripts import pictures_of_tabs
 from scripts.chromium import launch
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +38,7 @@ def first_screen(page: Page) -> None:
 
 PICTURES: Mapping[str, tuple[str, Callable[[Page], None]]] = {
     "playground": ("Edit", first_screen),
+    **pictures_of_tabs.PICTURES,
 }
 """What is done on which tab, by the picture's name in docs/."""
 

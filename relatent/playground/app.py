@@ -11,7 +11,7 @@ import gradio as gr
 
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
-from relatent.playground import first_screen
+from relatent.playground import first_screen, methods, morph, restore, samples, text
 from relatent.playground.connection import Connection
 from relatent.playground.downloads import Downloads
 from relatent.playground.examples import Examples
@@ -20,7 +20,7 @@ from relatent.playground.sentences import sentence
 
 TITLE = "Relatent"
 LOOK_AGAIN_SECONDS = 2.0
-STYLE = Path(__file__).with_name("style.css")
+STYLES = [Path(__file__).with_name(name) for name in ("style.css", "tabs.css")]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,14 @@ class PageTab:
     missing: Callable[[PackInfo], str] = lambda pack: ""
 
 
-TABS = (PageTab("Edit", first_screen.build),)
+TABS = (
+    PageTab("Edit", first_screen.build),
+    PageTab("Morph", morph.build),
+    PageTab("Restore", restore.build, restore.missing),
+    PageTab("Text", text.build, text.missing),
+    PageTab("Methods", methods.build),
+    PageTab("Samples", samples.build),
+)
 
 
 def theme() -> gr.themes.Base:

@@ -57,7 +57,7 @@ def serve(connection: Connection, host: str, port: int, packs: Path, say: Callab
             pwa=False,
             allowed_paths=[kept, str(packs.resolve())],
             theme=app.theme(),
-            css_paths=app.STYLE,
+            css_paths=app.STYLES,
         )
         config = uvicorn.Config(asgi, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS)
         shown = f"[{host}]" if ":" in host else host
