@@ -13,7 +13,7 @@ from relatent.client.results import Inversion
 from relatent.playground import words
 from relatent.playground.desk import picture_format
 from relatent.playground.downloads import Maker, latent_bytes, links
-from relatent.playground.pair import data_url
+from relatent.playground.pictures import data_url
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 460, 220, 48, 34, 14, 70
 _LEAST_SECONDS = 0.005
