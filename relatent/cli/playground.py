@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import tempfile
@@ -77,8 +78,11 @@ def _serve(addresses: list[str], args: argparse.Namespace) -> None:
     from relatent.playground.connection import Connection
     from relatent.playground.server import serve
 
-    connection = Connection(addresses, args.timeout, arguments.max_message_bytes(args))
-    serve(connection, args.listen.host, args.listen.port, args.packs, say)
+    with (
+        Connection(addresses, args.timeout, arguments.max_message_bytes(args)) as connection,
+        contextlib.suppress(KeyboardInterrupt),  # which is how a page ends
+    ):
+        serve(connection, args.listen.host, args.listen.port, args.packs, say)
 
 
 def _listen(text: str) -> Address:

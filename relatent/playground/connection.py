@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from relatent.client.blocking import Client
 from relatent.client.catalog import Catalog, PackInfo
@@ -36,6 +37,14 @@ class Connection:
         self.client = Client(addresses, timeout=timeout, max_message_bytes=max_message_bytes, retry=AT_ONCE)
         self.patient = Client(addresses, timeout=PATIENCE_SECONDS, max_message_bytes=max_message_bytes)
         self._catalog: Catalog | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let go of the service."""
+        self.client.close()
+        self.patient.close()
 
     def look(self) -> Catalog:
         """Ask the service what it has.

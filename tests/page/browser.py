@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -11,31 +10,13 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = (
-    "the tests of the page need Chromium, and there is none of "
-    f"{', '.join(NAMES)} on PATH. On Debian and Ubuntu: apt-get install chromium. Elsewhere: "
-    "playwright install chromium, and put what it installs on PATH"
-)
 WIDE, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
 LOCAL = ("127.0.0.1", "localhost", "")
 """Hosts that may be asked; the empty one is that of data: and blob: addresses."""
 SECONDS = 20
 """Anything on the page is there after as long."""
-
-
-def launch(playwright: Playwright) -> Browser:
-    """Debian's Chromium, headless."""
-    expect.set_options(timeout=SECONDS * 1000)
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    assert found is not None, MISSING
-    # SwiftShader draws canvases; without a sandbox, as continuous integration runs as root.
-    flags = ["--use-angle=swiftshader", "--no-sandbox", "--use-fake-ui-for-media-stream"]
-    return playwright.chromium.launch(
-        executable_path=found, args=[*flags, "--use-fake-device-for-media-stream"]
-    )
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from relatent.cli.local_service import LocalService
-from tests.page.browser import SECONDS, launch, watched
+from scripts.chromium import launch
+from tests.page.browser import SECONDS, watched
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60

@@ -42,7 +42,7 @@ MOVING = dials(
 
 
 def edited(*targets: TargetOutcome) -> EditedImage:
-    latent = LatentCode(np.zeros((2, 4)), "tiny", "1" * 64)
+    latent = LatentCode(np.zeros((2, 4), np.float32), "tiny", "1" * 64)
     return EditedImage(latent, Picture(b"", ImageFormat.RAW, 8, 8), 0.0, targets)
 
 

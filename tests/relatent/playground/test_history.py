@@ -6,7 +6,7 @@ from relatent.client.images import ImageFormat, Picture
 from relatent.client.latents import LatentCode
 from relatent.playground.history import MOST_STEPS, ONE_MOVE_SECONDS, History, Step
 
-LATENT = LatentCode(np.zeros((2, 4)), "tiny", "1" * 64)
+LATENT = LatentCode(np.zeros((2, 4), np.float32), "tiny", "1" * 64)
 PICTURE = Picture(b"", ImageFormat.RAW, 8, 8)
 
 

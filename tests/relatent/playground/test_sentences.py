@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import re
 
-import grpc
 import pytest
+from grpc import StatusCode as Code
 
 from relatent.client import errors
 from relatent.client.errors import CallError, InputError, RelatentError
 from relatent.playground.sentences import sentence
 
-Code = grpc.StatusCode
-
 
 def refused(
-    kind: type[CallError], code: Code, reason: str = "", message: str = "words", **more: float
+    kind: type[CallError],
+    code: Code,
+    reason: str = "",
+    message: str = "words",
+    retry_after: float | None = None,
 ) -> CallError:
-    return kind(code, message, reason=reason, address="127.0.0.1:8500", **more)
+    return kind(code, message, reason=reason, address="127.0.0.1:8500", retry_after=retry_after)
 
 
 ALL: list[tuple[RelatentError, str]] = [
