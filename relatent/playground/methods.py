@@ -17,6 +17,7 @@ from relatent.playground.downloads import new_key
 from relatent.playground.first_parts import said
 from relatent.playground.page import Page
 from relatent.playground.picker import file_bytes, picker
+from relatent.playground.showing import needs
 from relatent.playground.trying import Tried
 
 
@@ -36,7 +37,9 @@ def build(page: Page) -> None:
                 elem_id="methods-steps", interactive=True, buttons=[],
             )  # fmt: skip
             with gr.Row():
-                start = gr.Button("Run", variant="primary", elem_id="methods-start", min_width=120)
+                start = gr.Button(
+                    "Run", variant="primary", elem_id="methods-start", interactive=False, min_width=120
+                )
                 stop = gr.Button("Stop", elem_id="methods-stop", min_width=80)
         with gr.Column(scale=2, min_width=320):
             status = gr.HTML(said("Choose a picture, and ways to invert it."), elem_id="methods-status")
@@ -65,6 +68,7 @@ def build(page: Page) -> None:
                 }
         yield {status: said(html.escape(trying.in_words(tried)))}
 
+    needs(page, start, [picture])
     running = page.on(start.click, run, [picture, chosen, steps], [status, cards, plot], trigger_mode="once")
     page.on(stop.click, lambda: said("Stopped."), outputs=[status], cancels=[running])
 

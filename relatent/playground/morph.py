@@ -17,7 +17,7 @@ from relatent.playground.morphing import MIDDLE, STRIP, MorphWork
 from relatent.playground.page import Page
 from relatent.playground.picker import file_bytes, picker
 from relatent.playground.pictures import shown
-from relatent.playground.showing import result, strip
+from relatent.playground.showing import needs, result, strip
 
 NAMES = ("first", "second")
 
@@ -33,7 +33,7 @@ def build(page: Page) -> None:
             quality = gr.Radio(
                 names, value=_middle(names), label="Quality", elem_id="morph-quality", interactive=True
             )
-            start = gr.Button("Morph", variant="primary", elem_id="morph-start")
+            start = gr.Button("Morph", variant="primary", elem_id="morph-start", interactive=False)
         with gr.Column(scale=2, min_width=320):
             status = gr.HTML(
                 said("Choose two pictures, then morph. The slider, or a picture of the strip, says how far."),
@@ -81,6 +81,7 @@ def build(page: Page) -> None:
         return {**move(now, far), amount: far} if now else {}
 
     results = [work, between, status, downloads, amount]
+    needs(page, start, given)
     page.on(start.click, run, [*given, quality], [*results, *made, row], trigger_mode="once")
     page.on(amount.input, move, [work, amount], results, trigger_mode="always_last")
     page.on(row.select, choose, [work], results, trigger_mode="always_last")

@@ -21,7 +21,7 @@ from relatent.playground.page import Page
 from relatent.playground.pair import of_two, pair
 from relatent.playground.picker import file_bytes, picker
 from relatent.playground.pictures import SIDE, shown, square
-from relatent.playground.showing import lossless, told_words
+from relatent.playground.showing import lossless, needs, told_words
 
 FIRST = RestorationPreset.COLORIZE
 BRUSH = 36
@@ -61,7 +61,7 @@ def build(page: Page) -> None:
             )  # fmt: skip
         with gr.Column(scale=2, min_width=320):
             canvas = _canvas()
-            start = gr.Button("Restore", variant="primary", elem_id="restore-start")
+            start = gr.Button("Restore", variant="primary", elem_id="restore-start", interactive=False)
             status = gr.HTML(said("Choose a picture, and what it lacks."), elem_id="restore-status")
             before = pair("restore-pair", "How much of what was given is uncovered", "What becomes of it.")
             found = gr.HTML(elem_id="restore-words")
@@ -111,6 +111,7 @@ def build(page: Page) -> None:
         }
 
     results: list[Block] = [status, before, found, downloads]
+    needs(page, start, [picture])
     page.on(lacks.input, choose, [lacks], [fewer, keep, spoil, steps], trigger_mode="always_last")
     page.on(
         [lacks.input, picture.change],

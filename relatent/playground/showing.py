@@ -10,6 +10,7 @@ import gradio as gr
 from PIL import Image
 
 from relatent.client.images import ImageFormat, Picture
+from relatent.playground.page import Page
 
 
 def result(label: str, elem_id: str) -> gr.Image:
@@ -33,6 +34,17 @@ def strip(label: str, elem_id: str, columns: int) -> gr.Gallery:
         fit_columns=False,
         interactive=False,
         buttons=[],
+    )
+
+
+def needs(page: Page, button: gr.Button, pictures: Sequence[gr.State]) -> None:
+    """Let a button be pressed once all of some pictures are there."""
+    page.on(
+        [picture.change for picture in pictures],
+        lambda *paths: gr.Button(interactive=all(paths)),
+        pictures,
+        [button],
+        trigger_mode="always_last",
     )
 
 

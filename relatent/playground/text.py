@@ -18,7 +18,7 @@ from relatent.playground.first_parts import said
 from relatent.playground.page import Page
 from relatent.playground.pair import of_two, pair
 from relatent.playground.picker import file_bytes, picker
-from relatent.playground.showing import told_words
+from relatent.playground.showing import needs, told_words
 from relatent.playground.wording import TextWork
 
 MOST_STRENGTH = 3.0
@@ -55,7 +55,7 @@ def build(page: Page) -> None:
                 0.02, 0.98, round(info.beta, 2), step=0.02, label="Relevance threshold",
                 info="the higher, the fewer things change", elem_id="text-beta", interactive=True, buttons=[],
             )  # fmt: skip
-            start = gr.Button("Move", variant="primary", elem_id="text-start")
+            start = gr.Button("Move", variant="primary", elem_id="text-start", interactive=False)
         with gr.Column(scale=2, min_width=320):
             both = pair(
                 "text-pair", "How much of the picture as it was is uncovered", "What the text makes of it."
@@ -99,6 +99,7 @@ def build(page: Page) -> None:
         }
 
     inputs, outputs = [work, picture, prompt, neutral, strength, beta], [work, both, status, found, downloads]
+    needs(page, start, [picture])
     page.on([start.click, prompt.submit], run, inputs, outputs, trigger_mode="once")
     page.on([strength.input, beta.input], again, inputs, outputs, trigger_mode="always_last")
 

@@ -63,7 +63,11 @@ def test_they_come_one_after_another_and_take_the_steps_they_are_told(
     assert told.value.suggested_filename == "balanced.safetensors"
 
 
-def test_nothing_chosen_is_said(open_tab: Callable[[str], Page]) -> None:
+def test_nothing_runs_before_a_picture_and_a_way_are_chosen(open_tab: Callable[[str], Page]) -> None:
     page = open_tab("Methods")
+    expect(page.locator("#methods-start")).to_be_disabled()
+    pick(page, "methods-picture")
+    for name in ("fast", "balanced", "best"):
+        page.locator("#methods-chosen").get_by_label(name, exact=True).uncheck()
     page.locator("#methods-start").click()
-    expect(page.locator("#notice")).to_contain_text("choose a picture first")
+    expect(page.locator("#notice")).to_contain_text("choose one way at least")
