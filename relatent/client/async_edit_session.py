@@ -80,7 +80,13 @@ class _Talk:
     async def requests(self) -> AsyncIterator[editing_pb2.EditStreamRequest]:
         exchange, of_call = self._exchange, self._calls
         while True:
-            await self._until(lambda: of_call != self._calls or exchange.hung_up or exchange.has_next)
+            await self._until(
+                lambda: (
+                    of_call != self._calls
+                    or exchange.hung_up
+                    or exchange.has_next(unread=self._arrived is not None)
+                )
+            )
             if of_call != self._calls or exchange.hung_up:
                 return
             request = exchange.next_request()

@@ -107,7 +107,13 @@ class _Talk:
         exchange = self._exchange
         while True:
             with self._news:
-                self._news.wait_for(lambda: of_call != self._calls or exchange.hung_up or exchange.has_next)
+                self._news.wait_for(
+                    lambda: (
+                        of_call != self._calls
+                        or exchange.hung_up
+                        or exchange.has_next(unread=self._arrived is not None)
+                    )
+                )
                 if of_call != self._calls or exchange.hung_up:
                     return
                 request = exchange.next_request()
@@ -126,8 +132,7 @@ class EditSession:
     """One source, edited again and again as sliders move; see `Client.edit_session`.
 
     It is open within its `with` block, and its methods may be called from several threads at once. Answers
-    come in the order of their changes; while one waits to be read, no more are asked for, so read them in a
-    thread that has nothing else to do.
+    come in the order of their changes. While one waits to be read no change is sent, and then the newest.
 
     Args:
         transport: the client's.

@@ -89,10 +89,13 @@ class Exchange:
         """Whether this call has done what it could: answered something, or there was nothing to answer."""
         return self._opened and (self._heard or self._answered == self._made)
 
-    @property
-    def has_next(self) -> bool:
-        """Whether `next_request` has something to say."""
-        return not self._opening_sent or self._sent < self._made or self._finished
+    def has_next(self, *, unread: bool) -> bool:
+        """Whether `next_request` is to be asked: there is something to say, and it is time to say it.
+
+        While an answer is unread no change is sent. So no more than those under way pile up before a reader
+        that is slow, and the next one is of what the sliders say when it has read on.
+        """
+        return not self._opening_sent or (not unread and (self._sent < self._made or self._finished))
 
     def next_request(self) -> editing_pb2.EditStreamRequest | None:
         """What is to be sent next; None where that was all."""

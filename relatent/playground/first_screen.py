@@ -34,6 +34,8 @@ def build(page: Page) -> None:
         _inverter(page, parts, turning, work, live),
         [parts.picture, parts.quality, parts.method, parts.steps, live],
         [work, live, parts.start, parts.stop, *parts.results],
+        # A new one always begins: the one before is cancelled, which the browser may not have heard yet.
+        trigger_mode="multiple",
     )
     editing = page.on(
         [slider.input for slider in parts.sliders],

@@ -29,11 +29,12 @@ class WayToInvert:
 
 
 def qualities(pack: PackInfo) -> tuple[WayToInvert, ...]:
-    """The pack's qualities, the quickest first; its default method where it has none."""
+    """The pack's qualities, the quickest first; its default method where it has none, or names no methods."""
     known = [preset for preset in Preset if preset in pack.presets]
     return (
         tuple(WayToInvert(str(preset), InvertOptions(quality=preset)) for preset in known)
         or methods(pack)[:1]
+        or (WayToInvert("as usual", InvertOptions()),)
     )
 
 

@@ -35,8 +35,10 @@ def refusing(address: str, script: Script) -> Iterator[FakeServer]:
 
     try:
         server = asyncio.run_coroutine_threadsafe(started(), loop).result(10)
-        yield server
-        asyncio.run_coroutine_threadsafe(server.die(), loop).result(10)
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.die(), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.page.browser import PHONE, watched
 
+TITLES = ("Edit", "Morph", "Restore", "Text", "Methods", "Samples")
+
 NAMELESS = """() => {
   const named = it => [it.getAttribute('aria-label'), it.title, it.innerText, it.alt,
     ...[...(it.labels || [])].map(label => label.innerText),
@@ -29,14 +31,15 @@ def phone(browser: Browser, page_address: str) -> Iterator[Page]:
 
 def tabs(page: Page) -> Iterator[str]:
     """Opens one tab after the other; those that do not fit are behind a button on phones."""
-    titles = page.locator("#tabs [role=tab]")
-    titles.first.wait_for()
-    for title in list(dict.fromkeys(titles.all_inner_texts())):
+    page.locator("#tabs [role=tab]").first.wait_for()
+    behind = page.locator("#tabs .overflow-dropdown button")
+    for title in TITLES:
         tab = page.get_by_role("tab", name=title, exact=True)
-        if not tab.is_visible():
-            page.locator("#tabs .overflow-menu > button").click()
-            tab = page.locator("#tabs .overflow-dropdown").get_by_text(title, exact=True)
+        if not tab.count():
+            page.get_by_label("More tabs").click()
+            tab = behind.get_by_text(title, exact=True)
         tab.click()
+        expect(page.get_by_role("tab", name=title, exact=True, selected=True)).to_have_count(1)
         yield title
 
 

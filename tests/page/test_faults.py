@@ -94,7 +94,7 @@ def test_a_page_before_no_service_says_so_and_goes_on_when_one_comes_and_when_it
     with serving(address, tmp_path) as process:
         expect(visit.locator("#picture")).to_be_visible()
         expect(visit.get_by_role("alert")).to_have_count(0)
-        visit.get_by_label("fast").check()
+        visit.locator("#quality").get_by_label("fast").check()
         visit.locator("#picture-examples button").first.click()
         expect(visit.locator("#words")).to_contain_text("PSNR")
         process.send_signal(signal.SIGKILL)

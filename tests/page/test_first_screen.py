@@ -27,7 +27,7 @@ def status(page: Page) -> Locator:
 
 
 def invert_example(page: Page, number: int = 0, quality: str = "fast") -> None:
-    page.get_by_label(quality).check()
+    page.locator("#quality").get_by_label(quality).check()
     page.locator("#picture-examples button").nth(number).click()
     expect(status(page)).to_contain_text("Inverted in")
 
@@ -144,7 +144,7 @@ def test_steps_are_undone_done_again_and_compared(visit: Page) -> None:
     visit.locator("#redo").click()
     expect(visit.locator("#pair .pair-right")).to_have_text("2. hue of the background: 0.9")
     assert difference(made(visit), both) == 0
-    visit.get_by_label("Compare with").click()
+    visit.locator("#against input").click()
     visit.get_by_role("option", name="1. smile: 0.9").click()
     expect(visit.locator("#pair .pair-left")).to_have_text("1. smile: 0.9")
     assert difference(given(visit), smiling) == 0
@@ -190,20 +190,20 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(
 
 
 def test_the_webcam_brings_a_picture(visit: Page) -> None:
-    visit.get_by_label("Capture from camera").click()
-    visit.get_by_text("Click to Access Webcam").click()
-    visit.get_by_label("capture photo").click()
+    visit.locator("#picture").get_by_label("Capture from camera").click()
+    visit.locator("#picture").get_by_text("Click to Access Webcam").click()
+    visit.locator("#picture").get_by_label("capture photo").click()
     expect(status(visit)).to_contain_text("Inverted in")
 
 
 def test_an_inversion_is_stopped(visit: Page) -> None:
-    visit.locator("#more button").click()
-    visit.get_by_label("Steps", exact=True).fill("1000")
+    visit.locator("#more > button, #more .label-wrap").click()
+    visit.locator("#steps textarea, #steps input").fill("1000")
     visit.locator("#picture-examples button").first.click()
     expect(status(visit)).to_contain_text("of 1000 steps")
     visit.locator("#stop").click()
     expect(status(visit)).to_have_text("Stopped.")
-    visit.get_by_label("Steps", exact=True).fill("5")
+    visit.locator("#steps textarea, #steps input").fill("5")
     visit.locator("#start").click()
     expect(status(visit)).to_contain_text("5 steps.")
 

@@ -55,17 +55,25 @@ class _Incoming:
     """What the caller sends, as it comes; all of it is read at once, whatever is at work."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self.opening: asyncio.Future[editing_pb2.EditSessionOpening] = (
-            asyncio.get_running_loop().create_future()
-        )
+        loop = asyncio.get_running_loop()
+        self._opening: asyncio.Future[editing_pb2.EditSessionOpening] = loop.create_future()
         self.changes = NewestChange[editing_pb2.EditChange](metrics.changes.labels("dropped").inc)
 
+    async def opening(self) -> editing_pb2.EditSessionOpening:
+        """What opens the session; not kept, as it may hold a large picture."""
+        opening = await self._opening
+        self._opening = asyncio.get_running_loop().create_future()
+        self._opening.cancel()  # done, and empty
+        return opening
+
     def fail(self, error: Exception) -> None:
-        if not self.opening.done():
-            self.opening.set_exception(error)
+        """The session cannot go on."""
+        if not self._opening.done():
+            self._opening.set_exception(error)
         self.changes.fail(error)
 
     async def read(self, requests: AsyncIterator[editing_pb2.EditStreamRequest]) -> None:
+        """Sort all that comes."""
         try:
             async for request in requests:
                 self._sort(request)
@@ -74,16 +82,16 @@ class _Incoming:
             self.fail(error)
 
     def _end(self) -> None:
-        if not self.opening.done():
+        if not self._opening.done():
             raise InvalidField("open", "expected a message that opens the session, got none")
         self.changes.end()
 
     def _sort(self, request: editing_pb2.EditStreamRequest) -> None:
         kind = request.WhichOneof("message")
-        if not self.opening.done():
+        if not self._opening.done():
             if kind != "open":
                 raise InvalidField("open", "expected the first message to open the session")
-            self.opening.set_result(request.open)
+            self._opening.set_result(request.open)
             return
         if kind == "open":
             raise InvalidField("open", "expected no second opening: a session has one source")
@@ -123,8 +131,7 @@ class EditSessions:
         tasks = [asyncio.create_task(incoming.read(requests)), asyncio.create_task(self._drained(incoming))]
         try:
             with self.metrics.sessions.track_inprogress():
-                source, opened = await self._open(await incoming.opening, call)
-                incoming.opening.cancel()
+                source, opened = await self._open(await incoming.opening(), call)
                 yield editing_pb2.EditStreamResponse(opened=opened)
                 del opened  # its pictures are not needed while the session lasts
                 while (change := await incoming.changes.take()) is not None:

@@ -14,7 +14,7 @@ QUICK = RetryPolicy(initial=0.02, maximum=0.1)
 
 
 class Held:
-    """The same methods for both kinds; a blocking one's wait in threads, since the server lives in this loop."""
+    """The same methods for both kinds; a blocking one waits in threads, as the server lives in this loop."""
 
     def __init__(self, session: Any) -> None:
         self.session = session
@@ -26,6 +26,11 @@ class Held:
 
     def finish(self) -> None:
         self.session.finish()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether an answer waits to be read."""
+        return self.session._talk._arrived is not None
 
     async def answer(self, timeout: float | None = 10) -> relatent.SessionAnswer:
         if isinstance(self.session, relatent.EditSession):

@@ -31,42 +31,6 @@ def kind(request: pytest.FixtureRequest) -> str:
     return name
 
 
-class Script:
-    """A server's side of one call: notes what it is sent, answers changes up to a number, then does as told.
-
-    Attributes:
-        opening: what opened the session.
-        numbers: of the changes that came.
-    """
-
-    def __init__(self, server: FakeServer, upto: int = 10**6, then: str = "die") -> None:
-        self.opening: Any = None
-        self.numbers: list[int] = []
-        self.changed = asyncio.Event()
-        self._server, self._upto, self._then = server, upto, then
-
-    async def __call__(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        async for request in requests:
-            if request.HasField("open"):
-                self.opening = request.open
-                yield fake.opened()
-            else:
-                self.numbers.append(request.change.number)
-                self.changed.set()
-            if self.numbers and self.numbers[-1] <= self._upto:
-                yield fake.answered(self.numbers[-1])
-            if (self.numbers or [0])[-1] >= self._upto:
-                await self._end(context)
-
-    async def _end(self, context: Any) -> None:
-        await asyncio.sleep(0.05)  # let the messages leave
-        if self._then == "drain":
-            await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining", fake.retry_info(0.02))
-        death = asyncio.create_task(self._server.die())
-        await asyncio.sleep(30)
-        await death
-
-
 def refused(number: int) -> editing_pb2.EditStreamResponse:
     violation = error_details_pb2.BadRequest.FieldViolation(field="change.operations[0]", description="bad")
     refusal = editing_pb2.EditStreamResponse(answer=editing_pb2.EditChangeAnswer(number=number))
@@ -97,111 +61,6 @@ async def test_each_answer_says_which_change_it_is_of_and_the_last_one_comes(
     assert numbers == list(range(2, 202))
     assert found[-1].number == 201
     assert sum(1 + answer.dropped for answer in found) == 200
-
-
-async def test_an_image_is_inverted_first_and_its_code_outlives_the_server(
-    kind: str, server: FakeServer, second: FakeServer
-) -> None:
-    first, again = Script(server, upto=1), Script(second)
-    server.scripts, second.scripts = [fake.inverts, first], [again]
-    async with holding(kind, [server.address, second.address], PIXELS, invert={"steps": 20}) as session:
-        assert session.inversion is not None
-        assert session.inversion.steps == 20
-        session.change(SMILE)
-        assert (await session.answer()).number == 1
-        session.change(SMILE)
-        assert (await session.answer()).number == 2
-    assert first.opening == again.opening
-    assert again.opening.latent == fake.latent()
-    assert len(second.requests) == 1, "it was not inverted again"
-
-
-async def test_a_lost_server_costs_no_more_than_the_change_it_was_at(
-    kind: str, server: FakeServer, second: FakeServer
-) -> None:
-    first, again = Script(server, upto=2), Script(second)
-    server.scripts, second.scripts = [first], [again]
-    async with holding(kind, [server.address, second.address], CODE) as session:
-        session.change(SMILE)
-        assert (await session.answer()).number == 1
-        session.change(SMILE)
-        assert (await session.answer()).number == 2
-        session.change(SMILE)
-        answer = await session.answer()
-        assert (answer.number, answer.dropped) == (3, 0)
-        session.finish()
-        assert await session.rest() == []
-    assert again.numbers == [3]
-
-
-async def test_the_newest_change_without_an_answer_is_answered_elsewhere(
-    kind: str, server: FakeServer, second: FakeServer
-) -> None:
-    async def dies_at_work(requests: Any, context: Any) -> AsyncIterator[Any]:
-        async for request in requests:
-            if request.HasField("open"):
-                yield fake.opened()
-            else:
-                await asyncio.sleep(0.05)
-                death = asyncio.create_task(server.die())
-                await asyncio.sleep(30)
-                await death
-
-    again = Script(second)
-    server.scripts, second.scripts = [dies_at_work], [again]
-    async with holding(kind, [server.address, second.address], CODE) as session:
-        session.change(SMILE)
-        await asyncio.sleep(0.02)
-        session.change(SMILE)
-        last = session.change(SMILE)
-        answer = await session.answer()
-        assert (answer.number, answer.dropped) == (last, last - 1)
-    assert again.numbers == [last]
-
-
-async def test_a_server_that_drains_is_left_and_come_back_to(kind: str, server: FakeServer) -> None:
-    server.scripts = [
-        Script(server, upto=1, then="drain"),
-        Script(server, upto=2, then="drain"),
-        Script(server),
-    ]
-    async with holding(kind, server.address, CODE) as session:
-        for number in (1, 2, 3):
-            session.change(SMILE)
-            assert (await session.answer()).number == number
-    assert len(server.requests) == 3
-
-
-async def test_an_idle_session_outlives_its_server(kind: str, server: FakeServer, second: FakeServer) -> None:
-    again = Script(second)
-    second.scripts = [again]
-    async with holding(kind, [server.address, second.address], CODE) as session:
-        await server.die()
-        async with asyncio.timeout(5):
-            while again.opening is None:
-                await asyncio.sleep(0.01)
-        assert again.numbers == []
-        session.change(SMILE)
-        assert (await session.answer()).number == 1
-
-
-async def test_where_no_server_is_left_that_is_told_within_the_timeout_and_again(
-    kind: str, server: FakeServer
-) -> None:
-    server.scripts = [Script(server, upto=1)]
-    async with holding(kind, server.address, CODE, client={"timeout": 0.5}) as session:
-        session.change(SMILE)
-        assert (await session.answer()).number == 1
-        session.change(SMILE)
-        for _ in range(2):
-            with pytest.raises(relatent.UnavailableError) as caught:
-                await session.answer(5)
-            assert caught.value.change is None
-            assert pickle.loads(pickle.dumps(caught.value)).code is caught.value.code
-        with pytest.raises(relatent.UnavailableError):
-            session.change(SMILE)
-        with pytest.raises(relatent.UnavailableError):
-            await session.rest()
 
 
 async def test_a_refused_change_raises_its_error_and_the_session_goes_on(
@@ -259,8 +118,6 @@ async def test_a_session_lasts_longer_than_the_timeout(kind: str, server: FakeSe
 
 
 async def test_no_answer_in_time_ends_nothing(kind: str, server: FakeServer) -> None:
-    script = Script(server)
-    server.scripts = [script]
     async with holding(kind, server.address, CODE) as session:
         with pytest.raises(relatent.DeadlineError, match=r"no answer within 0\.05 s"):
             await session.answer(0.05)
@@ -290,6 +147,30 @@ async def test_answers_that_are_not_read_are_not_piled_up(kind: str, server: Fak
         before = sent
         await asyncio.sleep(0.3)
         assert before == sent < numbers[-1] / 2
+
+
+async def test_a_slow_reader_is_answered_what_was_said_when_it_read_on(kind: str, server: FakeServer) -> None:
+    came: list[int] = []
+
+    async def notes(requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            came.append(request.change.number)
+            yield fake.answered(request.change.number) if request.HasField("change") else fake.opened()
+
+    server.scripts = [notes]
+    async with holding(kind, server.address, CODE) as session:
+        session.change(SMILE)
+        async with asyncio.timeout(5):
+            while not session.has_unread:
+                await asyncio.sleep(0.002)
+        for _ in range(99):
+            session.change(SMILE)
+            await asyncio.sleep(0.001)
+        assert came == [0, 1]
+        assert [(await session.answer()).number for _ in range(2)] == [1, 100]
+        session.finish()
+        assert await session.rest() == []
+    assert came == [0, 1, 100]
 
 
 async def test_closing_wakes_whoever_waits_for_an_answer(kind: str, server: FakeServer) -> None:

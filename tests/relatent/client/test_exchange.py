@@ -40,7 +40,7 @@ def test_it_opens_first_and_then_says_the_newest_of_any_number_of_changes(exchan
     assert first.open.latent == fake.latent()
     assert second.change.number == 1000
     assert second.change.operations[0].direction.strengths == pytest.approx([0.999])
-    assert not exchange.has_next
+    assert not exchange.has_next(unread=False)
 
 
 def test_a_new_call_says_the_newest_change_again_if_it_was_not_answered(exchange: Exchange) -> None:
@@ -56,7 +56,17 @@ def test_a_new_call_says_the_newest_change_again_if_it_was_not_answered(exchange
     exchange.receive(fake.answered(2), A)
     exchange.begin()
     exchange.next_request()
-    assert not exchange.has_next
+    assert not exchange.has_next(unread=False)
+
+
+def test_while_an_answer_is_unread_it_says_nothing_but_that_it_opens(exchange: Exchange) -> None:
+    exchange.change(smile(1))
+    assert exchange.has_next(unread=True)
+    exchange.next_request()
+    assert not exchange.has_next(unread=True)
+    exchange.finish()
+    assert not exchange.has_next(unread=True)
+    assert next_number(exchange) == 1
 
 
 def test_it_counts_what_was_dropped_wherever_that_was(exchange: Exchange) -> None:
@@ -77,7 +87,7 @@ def test_it_is_complete_once_the_last_change_is_answered(exchange: Exchange) -> 
     exchange.change(smile(1))
     exchange.finish()
     assert next_number(exchange) == 1
-    assert exchange.has_next
+    assert exchange.has_next(unread=False)
     assert exchange.next_request() is None
     assert not exchange.is_complete
     exchange.receive(fake.answered(1), A)
