@@ -45,7 +45,7 @@ def methods(page: Page) -> None:
     for name in ("hybrid", "in_domain", "multi_code"):
         page.locator("#methods-chosen").get_by_label(name, exact=True).check()
     page.locator("#methods-start").click()
-    _done(page, "#methods-status", "is nearest", 1180)
+    _done(page, "#methods-status", "is nearest", 1420)
 
 
 def samples(page: Page) -> None:
