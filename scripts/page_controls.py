@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
+
+_PATIENCE_SECONDS = 5
 
 
 def put(page: Page, slider: str, value: float) -> None:
@@ -14,9 +16,17 @@ def put(page: Page, slider: str, value: float) -> None:
 
 
 def pick(page: Page, picker: str, number: int = 0) -> None:
-    """Click an example of a picker, and wait until it is taken."""
-    page.locator(f"#{picker}-examples button").nth(number).click()
-    page.locator(f"#{picker} img").wait_for()
+    """Click an example of a picker, and wait until it is taken; as people do, again where nothing came of it.
+
+    On a busy machine the examples of a tab just opened are there before they listen.
+    """
+    example, taken = page.locator(f"#{picker}-examples button").nth(number), page.locator(f"#{picker} img")
+    example.click()
+    try:
+        taken.wait_for(timeout=_PATIENCE_SECONDS * 1000)
+    except TimeoutError:
+        example.click()
+        taken.wait_for()
 
 
 def paint(page: Page, editor: str, across: tuple[float, float], down: float) -> None:

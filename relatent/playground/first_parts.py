@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.blocks import Block
 
-from relatent.client.catalog import MethodInfo, PackInfo
+from relatent.client.catalog import PackInfo
 from relatent.core.presets import Preset
 from relatent.playground.dials import Dial
 from relatent.playground.loss_curve import curve
 from relatent.playground.page import Page
 from relatent.playground.pair import pair
 from relatent.playground.picker import picker
+from relatent.playground.ways import methods
 
 GIVEN = "your picture"
 """What the picture is called that everything can be compared with."""
@@ -108,7 +109,7 @@ def _asked(pack: PackInfo) -> tuple[gr.Radio, gr.Dropdown, gr.Textbox]:
         visible=bool(qualities),
     )
     with gr.Accordion("More", open=False, elem_id="more"):
-        plain = [name for name, method in pack.methods.items() if _goes_alone(method)]
+        plain = [way.name for way in methods(pack)]
         usual = "as the quality says" if qualities else "as usual"
         method = gr.Dropdown(
             [(usual, ""), *((name, name) for name in plain)],
@@ -121,11 +122,6 @@ def _asked(pack: PackInfo) -> tuple[gr.Radio, gr.Dropdown, gr.Textbox]:
             label="Steps", placeholder="as usual", max_lines=1, elem_id="steps", interactive=True
         )
     return quality, method, steps
-
-
-def _goes_alone(method: MethodInfo) -> bool:
-    """Whether a method needs nothing but a picture."""
-    return "text" not in method.inputs and method.name != "restore"
 
 
 def _dials(

@@ -20,6 +20,8 @@ from relatent.playground.pictures import shown
 from relatent.playground.showing import needs, result, strip
 
 NAMES = ("first", "second")
+_SMALL, _LARGE = 190, 380
+"""Heights of pictures on the page, in its pixels: with the slider below them they fit on a screen."""
 
 
 def build(page: Page) -> None:
@@ -40,8 +42,8 @@ def build(page: Page) -> None:
                 elem_id="morph-status",
             )
             with gr.Row():
-                made = [result(f"The {name}, inverted", f"morph-made-{name}") for name in NAMES]
-            between = result("Between them", "morph-between")
+                made = [result(f"The {name}, inverted", f"morph-made-{name}", _SMALL) for name in NAMES]
+            between = result("Between them", "morph-between", _LARGE)
             amount = gr.Slider(
                 0, 1, MIDDLE, step=0.01, label="How far from the first to the second",
                 elem_id="morph-amount", interactive=False, buttons=[],

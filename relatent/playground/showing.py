@@ -13,10 +13,17 @@ from relatent.client.images import ImageFormat, Picture
 from relatent.playground.page import Page
 
 
-def result(label: str, elem_id: str) -> gr.Image:
+def result(label: str, elem_id: str, height: int | None = None) -> gr.Image:
     """A place for one picture, without loss."""
     return gr.Image(
-        label=label, elem_id=elem_id, format="png", type="pil", interactive=False, buttons=[], min_width=150
+        label=label,
+        elem_id=elem_id,
+        format="png",
+        type="pil",
+        interactive=False,
+        buttons=[],
+        min_width=150,
+        height=height,
     )
 
 
