@@ -26,6 +26,7 @@ from bench.graphs import Graphs
 from bench.local_edits import compact_edits, local_figures
 from bench.measurement import BenchSettings
 from bench.serving import served
+from bench.sessions import session_figures
 from bench.timing import ratios, significant, spread
 from relatent import AsyncClient, Edit, Goal, LatentCode, Move, Operation, Reach
 from relatent.core.pack import Pack, read_pack
@@ -45,7 +46,8 @@ def run(settings: BenchSettings) -> dict[str, Any]:
         `exact`, `exact_two`, `open_loop`, `open_loop_jacobian` and `floor`, and the same of `feature` with
         `_feature` after them, each with the figures of `bench.edits.edit_report`; `local`, edits within a
         mask (`bench.local_edits`); `age`, what older and
-        younger do to glasses by each way; `latency`; and how many edits there were.
+        younger do to glasses by each way; `session` (`bench.sessions`); `latency`; and how many edits
+        there were.
     """
     count, pairs = (2, 8) if settings.quick else (64, 512)
     folder = settings.packs / settings.pack
@@ -96,6 +98,10 @@ class _Bench:
                 )
                 if not suffix:
                     report["age"] = await self._age(client, codes, images)
+            code, seconds = codes[0].reduced(), 1.0 if settings.quick else 10.0
+            report["session"] = await asyncio.to_thread(
+                session_figures, service.address, self._pack, code, seconds
+            )
             report["latency"] = await self._latency(client, codes, rounds=5 if settings.quick else 200)
         return report | {"drawings": len(self._drawings.images), "edits": len(self._singles), "pairs": pairs}
 

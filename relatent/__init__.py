@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from relatent.client.aio import (
         AsyncClient,
     )
+    from relatent.client.async_edit_session import AsyncEditSession
     from relatent.client.blocking import (
         Client,
     )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         TextInfo,
     )
     from relatent.client.diffusions import Diffusion
+    from relatent.client.edit_session import EditSession
     from relatent.client.errors import (
         CallError,
         ClientStateError,
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
         InDomain,
         Inversion,
         Progress,
+        SessionAnswer,
         SynthesizedImage,
         TargetOutcome,
         Timings,
@@ -150,6 +153,8 @@ _MODULES = tuple(
         "retrying",
         "blocking",
         "aio",
+        "edit_session",
+        "async_edit_session",
         "recipes",
         "seeds",
         "transfers",
@@ -159,6 +164,7 @@ _MODULES = tuple(
 
 __all__ = [
     "AsyncClient",
+    "AsyncEditSession",
     "AttributeInfo",
     "AttributeOutcome",
     "AttributePart",
@@ -175,6 +181,7 @@ __all__ = [
     "DirectionInfo",
     "Domain",
     "Edit",
+    "EditSession",
     "EditedImage",
     "End",
     "FieldViolation",
@@ -216,6 +223,7 @@ __all__ = [
     "RetryPolicy",
     "SeedPath",
     "ServerError",
+    "SessionAnswer",
     "Space",
     "Start",
     "StartRule",

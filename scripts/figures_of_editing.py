@@ -72,6 +72,21 @@ def local_edits() -> str:
     return "\n".join(rows)
 
 
+def sessions() -> str:
+    """How old answers of sessions are while sliders move."""
+    if "session" not in (report := recorded("editing")):
+        return unmeasured("python -m bench editing")
+    session: Report = report["session"]
+    slider = f"A slider moved {session['events_a_second']} times a second"
+    header = (slider, "Answers a second", "Age of an answer, ms: median", "90 %", "99 %", "Changes dropped")
+    rows = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    for key, text in (("moves", "along a direction"), ("exact", "exactly")):
+        row = session[key]
+        ages = " | ".join(f"{row['age_ms'][share]:.0f}" for share in ("p50", "p90", "p99"))
+        rows.append(f"| {text} | {row['answers_a_second']:.0f} | {ages} | {row['dropped_share']:.0%} |")
+    return "\n".join(rows)
+
+
 def edit_latency() -> str:
     """What edits cost."""
     if not (report := recorded("editing")):

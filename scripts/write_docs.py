@@ -19,7 +19,7 @@ from relatent_service.settings import PREFIX, ServerSettings
 from scripts.figures import ROOT, benches, fullsize, numbers, overload, quality, seconds_to_quality
 from scripts.figures_of_diffusion import diffused_factors, diffusion, diffusion_choices
 from scripts.figures_of_directions import finders, texts, walks
-from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits
+from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits, sessions
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
 from scripts.figures_of_misses import misses
 from scripts.figures_of_scaling import autoscale
@@ -90,6 +90,7 @@ PARTS = {
     "age_and_glasses": age_and_glasses,
     "edit_latency": edit_latency,
     "local_edits": local_edits,
+    "sessions": sessions,
     "diffusion": diffusion,
     "diffused_factors": diffused_factors,
     "diffusion_choices": diffusion_choices,

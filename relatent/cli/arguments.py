@@ -67,8 +67,16 @@ def client(args: argparse.Namespace) -> Client:
     Raises:
         InputError: the environment asks for something else than a number of bytes.
     """
-    size: int = args.max_message_bytes or _max_message_bytes()
-    return Client(args.address, timeout=args.timeout, max_message_bytes=size)
+    return Client(args.address, timeout=args.timeout, max_message_bytes=max_message_bytes(args))
+
+
+def max_message_bytes(args: argparse.Namespace) -> int:
+    """Bytes of one message that the arguments, and else the environment, ask for.
+
+    Raises:
+        InputError: the environment asks for something else than a number of bytes.
+    """
+    return args.max_message_bytes or _max_message_bytes()
 
 
 def check_service(client: Client, args: argparse.Namespace) -> None:

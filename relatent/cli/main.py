@@ -14,7 +14,20 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from relatent.cli import apply, catalog, demo, diffuse, edit, invert, morph, read, restore, sample, serve
+from relatent.cli import (
+    apply,
+    catalog,
+    demo,
+    diffuse,
+    edit,
+    invert,
+    morph,
+    playground,
+    read,
+    restore,
+    sample,
+    serve,
+)
 from relatent.cli.printing import one_line, survive_any_encoding, told
 from relatent.client.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
 
@@ -73,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     morph.add_parser(commands)
     catalog.add_parsers(commands)
     demo.add_parser(commands)
+    playground.add_parser(commands)
     return parser
 
 

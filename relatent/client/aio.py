@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
+from relatent.client.async_edit_session import AsyncEditSession
 from relatent.client.async_transport import AsyncTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
@@ -22,6 +23,7 @@ from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
+from relatent.client.session_flows import SessionFlows
 from relatent.client.settings import (
     DEFAULT_ADDRESS,
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -115,6 +117,20 @@ class AsyncClient:
         """Edit a code, or an image that is inverted first; see `Client.edit`."""
         flow = self._flows.edit(source, operations, within, invert or {}, progress, output_format, timeout)
         return await self._transport.run(flow)
+
+    def edit_session(
+        self,
+        source: LatentCode | ImageInput,
+        *,
+        within: Within | None = None,
+        output_format: ImageFormat | str | None = None,
+        timeout: float | None = None,
+        invert: InvertOptions | None = None,
+    ) -> AsyncEditSession:
+        """Edit a source again and again: `async with client.edit_session(...)`; see `Client.edit_session`."""
+        flows = SessionFlows(self._settings, self._flows, timeout)
+        prepare = flows.prepare(source, within, output_format, invert or {})
+        return AsyncEditSession(self._transport, prepare, flows.converse, flows.timeout)
 
     async def diffuse(
         self,

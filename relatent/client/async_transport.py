@@ -13,9 +13,19 @@ import grpc
 from grpc import aio
 
 from relatent.client.channels import open_async_channel
-from relatent.client.errors import ClientStateError
+from relatent.client.errors import ClientStateError, DeadlineError
 from relatent.client.forks import check_fork, keep_for_good
-from relatent.client.retrying import Convert, Effect, Flow, Sleep, Stream, Unary
+from relatent.client.retrying import (
+    Converse,
+    Convert,
+    Effect,
+    Flow,
+    Sleep,
+    Stream,
+    Unary,
+    opening_late,
+    serialised,
+)
 from relatent.client.settings import ClientSettings
 
 T = TypeVar("T")
@@ -67,7 +77,7 @@ class AsyncTransport:
             while True:
                 try:
                     outcome = await self._perform(effect)
-                except (grpc.RpcError, ClientStateError) as error:
+                except (grpc.RpcError, ClientStateError, DeadlineError) as error:
                     effect = flow.throw(error)
                 else:
                     effect = flow.send(outcome)
@@ -120,6 +130,8 @@ class AsyncTransport:
                     with self._cancelled_by_close(call):
                         async for message in call:
                             effect.receive(message)
+                case Converse():
+                    await self._converse(effect)
         except (grpc.RpcError, asyncio.CancelledError, aio.UsageError) as error:
             task = asyncio.current_task()
             if self._closed and not (task is not None and task.cancelling()):
@@ -136,13 +148,28 @@ class AsyncTransport:
             waiting.discard(call)
             call.cancel()  # frees the place on the server where a callback raised
 
-    def _begin(self, effect: Unary | Stream, kind: str) -> Any:
+    async def _converse(self, effect: Converse) -> None:
+        call = self._begin(effect, "stream_stream")
+        with self._cancelled_by_close(call):
+            try:
+                async with asyncio.timeout(effect.timeout) as opening:
+                    async for message in call:
+                        opening.reschedule(None)
+                        await effect.talk.receive(message, effect.address)
+            except TimeoutError as error:
+                raise opening_late(effect) from error
+            finally:
+                effect.talk.ended()
+
+    def _begin(self, effect: Unary | Stream | Converse, kind: str) -> Any:
         make: Callable[..., Callable[..., Any]] = getattr(self._channel(effect.address), kind)
         method = make(
             effect.path,
-            request_serializer=type(effect.request).SerializeToString,
+            request_serializer=serialised,
             response_deserializer=effect.answer.FromString,
         )
+        if isinstance(effect, Converse):
+            return method(effect.talk.requests())
         return method(effect.request, timeout=effect.timeout)
 
     def _channel(self, address: str) -> aio.Channel:

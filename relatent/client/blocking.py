@@ -17,6 +17,7 @@ from typing import Self, Unpack
 from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
+from relatent.client.edit_session import EditSession
 from relatent.client.flows import Flows
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
@@ -26,6 +27,7 @@ from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
 from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
+from relatent.client.session_flows import SessionFlows
 from relatent.client.settings import (
     DEFAULT_ADDRESS,
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -168,6 +170,29 @@ class Client:
         """
         flow = self._flows.edit(source, operations, within, invert or {}, progress, output_format, timeout)
         return self._transport.run(flow)
+
+    def edit_session(
+        self,
+        source: LatentCode | ImageInput,
+        *,
+        within: Within | None = None,
+        output_format: ImageFormat | str | None = None,
+        timeout: float | None = None,
+        invert: InvertOptions | None = None,
+    ) -> EditSession:
+        """Edit a source again and again, as sliders move: `with client.edit_session(...) as session`.
+
+        Args:
+            source: a code, or an image, which is inverted when the session is opened.
+            within: the part of the image that edits are confined to.
+            output_format: of the edited images; PNG unless given.
+            timeout: seconds to open the session, and to open it again where its server is lost; the client's
+                unless given. The session itself lasts until it is closed.
+            invert: how to invert an image.
+        """
+        flows = SessionFlows(self._settings, self._flows, timeout)
+        prepare = flows.prepare(source, within, output_format, invert or {})
+        return EditSession(self._transport, prepare, flows.converse, flows.timeout)
 
     def diffuse(
         self,

@@ -10,9 +10,19 @@ from typing import Any, TypeVar
 import grpc
 
 from relatent.client.channels import open_channel
-from relatent.client.errors import ClientStateError
+from relatent.client.errors import ClientStateError, DeadlineError
 from relatent.client.forks import call_under_way, check_fork
-from relatent.client.retrying import Convert, Effect, Flow, Sleep, Stream, Unary
+from relatent.client.retrying import (
+    Converse,
+    Convert,
+    Effect,
+    Flow,
+    Sleep,
+    Stream,
+    Unary,
+    opening_late,
+    serialised,
+)
 from relatent.client.settings import ClientSettings
 
 T = TypeVar("T")
@@ -45,7 +55,7 @@ class BlockingTransport:
             while True:
                 try:
                     outcome = self._perform(effect)
-                except (grpc.RpcError, ClientStateError) as error:
+                except (grpc.RpcError, ClientStateError, DeadlineError) as error:
                     effect = flow.throw(error)
                 else:
                     effect = flow.send(outcome)
@@ -94,6 +104,9 @@ class BlockingTransport:
                 case Stream():
                     with call_under_way():
                         return self._receive(effect)
+                case Converse():
+                    with call_under_way():
+                        return self._converse(effect)
         except grpc.RpcError as error:
             if self._own().closed.is_set():
                 raise ClientStateError("the client was closed during the call") from error
@@ -107,14 +120,41 @@ class BlockingTransport:
         finally:
             call.cancel()  # frees the place on the server where a callback raised
 
-    def _begin(self, effect: Unary | Stream, kind: str) -> Any:
+    def _converse(self, effect: Converse) -> None:
+        late = threading.Event()
+        call = self._begin(effect, "stream_stream")
+
+        def give_up() -> None:
+            late.set()
+            call.cancel()
+
+        opening = threading.Timer(effect.timeout, give_up)
+        opening.daemon = True
+        opening.start()
+        try:
+            effect.talk.began(call)
+            for message in call:
+                opening.cancel()
+                effect.talk.receive(message, effect.address)
+        except grpc.RpcError as error:
+            if late.is_set():
+                raise opening_late(effect) from error
+            raise
+        finally:
+            opening.cancel()
+            effect.talk.ended()
+            call.cancel()  # frees the place on the server where an answer cannot be read
+
+    def _begin(self, effect: Unary | Stream | Converse, kind: str) -> Any:
         make: Callable[..., Callable[..., Any]] = getattr(self._channel(effect.address), kind)
         method = make(
             effect.path,
-            request_serializer=type(effect.request).SerializeToString,
+            request_serializer=serialised,
             response_deserializer=effect.answer.FromString,
         )
         try:
+            if isinstance(effect, Converse):
+                return method(effect.talk.requests())
             return method(effect.request, timeout=effect.timeout)
         except ValueError:  # what gRPC says of a channel that another thread has just closed
             self.check_open()

@@ -30,6 +30,7 @@ from relatent.client.results import (
     InDomain,
     Inversion,
     Progress,
+    SessionAnswer,
     SynthesizedImage,
     TargetOutcome,
     Timings,
@@ -162,6 +163,11 @@ def _quality(message: types_pb2.Quality) -> Quality:
 def edit(message: editing_pb2.EditResponse, inverted: Inversion | None) -> Edit:
     """Read an edit's answer."""
     return Edit(tuple(map(_edited, message.images)), inverted, timings(message.timings))
+
+
+def session_answer(message: editing_pb2.EditChangeAnswer, dropped: int) -> SessionAnswer:
+    """Read the answer to a change, which was made; `dropped` counts those that were dropped before it."""
+    return SessionAnswer(message.number, _edited(message.edited), dropped, timings(message.timings))
 
 
 def _edited(message: editing_pb2.EditedImage) -> EditedImage:

@@ -30,6 +30,8 @@ from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from relatent.v1 import types_pb2
+
 if TYPE_CHECKING:
     from relatent.client.results import Checkpoint
 
@@ -95,7 +97,10 @@ class CallError(RelatentError):
         violations: the fields at fault, where the server named any.
         retry_after: seconds after which the server asks to be called again; None where it did not.
         address: the server called.
+        change: the number of the change that was refused, where a session goes on without it.
     """
+
+    change: int | None = None
 
     def __init__(
         self,
@@ -194,9 +199,20 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
         error: from a channel of either kind, grpc or grpc.aio.
         address: the server called.
     """
-    code: grpc.StatusCode = error.code()
+    return _call_error(error.code(), _message(error.details() or ""), _details(error), address)
+
+
+def refusal_error(refusal: types_pb2.Refusal, address: str) -> CallError:
+    """Make an exception of a refusal within a call that goes on."""
+    code = next((code for code in grpc.StatusCode if code.value[0] == refusal.code), grpc.StatusCode.UNKNOWN)
+    return _call_error(code, refusal.message, refusal.details, address)
+
+
+def _call_error(
+    code: grpc.StatusCode, message: str, details: Iterable[any_pb2.Any], address: str
+) -> CallError:
     reason, violations, retry_after = "", [], None
-    for detail in _details(error):
+    for detail in details:
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = error_details_pb2.ErrorInfo()
             detail.Unpack(info)
@@ -211,7 +227,7 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
             retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     return _CLASSES.get(code, ServerError)(
         code,
-        _message(error.details() or ""),
+        message,
         reason=reason,
         violations=violations,
         retry_after=retry_after,

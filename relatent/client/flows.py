@@ -37,11 +37,15 @@ _PREFIX = "/relatent.v1."
 
 
 class Flows:
-    """What a client can do. Every method makes a flow; nothing happens before it is driven."""
+    """What a client can do. Every method makes a flow; nothing happens before it is driven.
+
+    Attributes:
+        addresses: the client's servers.
+    """
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
-        self._addresses = Addresses(settings.addresses)
+        self.addresses = Addresses(settings.addresses)
 
     def invert(
         self,
@@ -216,7 +220,7 @@ class Flows:
 
         retry = self._settings.retry
         with running.checkpoint_kept():
-            return (yield from retrying(attempt, self._addresses, retry, limit, running.progressed))
+            return (yield from retrying(attempt, self.addresses, retry, limit, running.progressed))
 
     def _call(self, method: str, request: Message, answer: type[Message], limit: TimeLimit) -> Flow[Any]:
         self._check_size(request)
@@ -224,18 +228,13 @@ class Flows:
         def attempt(address: str, left: float) -> Flow[Any]:
             return (yield Unary(address, _PREFIX + method, request, answer, left))
 
-        return (yield from retrying(attempt, self._addresses, self._settings.retry, limit))
+        return (yield from retrying(attempt, self.addresses, self._settings.retry, limit))
 
     def _check_size(self, request: Message) -> None:
-        size, limit = request.ByteSize(), self._settings.max_message_bytes
-        if size > limit:
-            raise InputError(f"the request has {size:,} bytes; max_message_bytes is {limit:,}")
+        self._settings.check_size(request)
 
     def _limit(self, timeout: float | None) -> TimeLimit:
-        seconds = self._settings.timeout if timeout is None else timeout
-        if not seconds > 0:
-            raise InputError(f"timeout: expected more than 0 seconds, got {seconds}")
-        return TimeLimit.of(seconds)
+        return self._settings.limit(timeout)
 
 
 def _confine(

@@ -202,6 +202,23 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class SessionAnswer:
+    """The answer to a change of a session.
+
+    Attributes:
+        number: the change's.
+        edited: what it made.
+        dropped: how many changes between the one answered before and this one were dropped for newer ones.
+        timings: where the time went, from when the change came to the server.
+    """
+
+    number: int
+    edited: EditedImage
+    dropped: int
+    timings: Timings
+
+
+@dataclass(frozen=True)
 class SynthesizedImage:
     """A latent code and its image."""
 

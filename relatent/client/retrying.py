@@ -1,8 +1,9 @@
 """When and where a call is tried again.
 
 The logic of a client is written as generators, `Flow`s, that yield what must be done (`Convert`, `Unary`,
-`Stream`, `Sleep`) and are sent what came of it. So it exists once, though there are two clients: it is done
-with blocking channels by `relatent.client.blocking_transport`, with asyncio's by its `async_transport`.
+`Stream`, `Converse`, `Sleep`) and are sent what came of it. So it exists once, though there are two clients:
+it is done with blocking channels by `relatent.client.blocking_transport`, with asyncio's by its
+`async_transport`.
 """
 
 from __future__ import annotations
@@ -64,13 +65,29 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Converse:
+    """Call a method that streams both ways; come back at the end.
+
+    Attributes:
+        timeout: in seconds, until the first answer; the call itself may last.
+        talk: what is to be sent and who receives, of the kind that the transport drives.
+    """
+
+    address: str
+    path: str
+    answer: type[Message]
+    timeout: float
+    talk: Any
+
+
+@dataclass(frozen=True)
 class Sleep:
     """Wait."""
 
     seconds: float
 
 
-Effect: TypeAlias = Convert | Unary | Stream | Sleep
+Effect: TypeAlias = Convert | Unary | Stream | Converse | Sleep
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -221,6 +238,16 @@ def _out_of_time(
         f"the one before: {refused}"
     )
     return _deadline_error(words, refused, failure.address)
+
+
+def serialised(message: Message) -> bytes:
+    """The bytes of a message, of whatever class."""
+    return message.SerializeToString()
+
+
+def opening_late(effect: Converse) -> DeadlineError:
+    """What to say of a server that does not answer the first message of a conversation in time."""
+    return DeadlineError(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time", address=effect.address)
 
 
 def _deadline_error(message: str, refused: CallError, address: str = "") -> DeadlineError:

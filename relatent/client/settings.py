@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from google.protobuf.message import Message
+
 from relatent.client.errors import InputError
-from relatent.client.retrying import RetryPolicy
+from relatent.client.retrying import RetryPolicy, TimeLimit
 from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_addresses
 
 DEFAULT_ADDRESS = DEFAULT_LISTEN
@@ -37,6 +39,27 @@ class ClientSettings:
     timeout: float = DEFAULT_TIMEOUT
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def limit(self, timeout: float | None) -> TimeLimit:
+        """Until when a call that begins now may take; the client's timeout unless one is given.
+
+        Raises:
+            InputError: it is not above 0.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        if not seconds > 0:
+            raise InputError(f"timeout: expected more than 0 seconds, got {seconds}")
+        return TimeLimit.of(seconds)
+
+    def check_size(self, request: Message) -> None:
+        """Make sure that a message can be sent.
+
+        Raises:
+            InputError: it is too large.
+        """
+        size, limit = request.ByteSize(), self.max_message_bytes
+        if size > limit:
+            raise InputError(f"the request has {size:,} bytes; max_message_bytes is {limit:,}")
 
     @classmethod
     def of(

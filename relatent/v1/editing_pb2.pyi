@@ -844,6 +844,216 @@ class EditResponse(_message.Message):
 Global___EditResponse: _TypeAlias = EditResponse  # noqa: Y015
 
 @_typing.final
+class EditSessionOpening(_message.Message):
+    """Opens a session: what its changes are edits of. The fields mean what EditRequest's of the same names do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LATENT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    output_format: _types_pb2.ImageFormat.ValueType
+    """Format of the answers' images."""
+    @_builtins.property
+    def latent(self) -> _types_pb2.Latent:
+        """A code."""
+
+    @_builtins.property
+    def image(self) -> Global___ImageSource:
+        """An image, inverted first."""
+
+    @_builtins.property
+    def region(self) -> Global___Region:
+        """Where edits show. Unset: everywhere."""
+
+    def __init__(
+        self,
+        *,
+        latent: _types_pb2.Latent | None = ...,
+        image: Global___ImageSource | None = ...,
+        output_format: _types_pb2.ImageFormat.ValueType = ...,
+        region: Global___Region | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "region", b"region", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "output_format", b"output_format", "region", b"region", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["latent", "image"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___EditSessionOpening: _TypeAlias = EditSessionOpening  # noqa: Y015
+
+@_typing.final
+class EditChange(_message.Message):
+    """A change: the whole of what the sliders say, not a step from the change before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The caller's own, at least 1, and each above that of the change before."""
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]:
+        """The operations, in order, always from the source. None of them may hold several strengths, amounts or
+        values: a change makes one image.
+        """
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        operations: _abc.Iterable[Global___Operation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "operations", b"operations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditChange: _TypeAlias = EditChange  # noqa: Y015
+
+@_typing.final
+class EditStreamRequest(_message.Message):
+    """A message of a session's caller: one opening, first of all, then changes. Sending no more ends the session
+    in order, after the answer to the last change.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def open(self) -> Global___EditSessionOpening:
+        """Opens the session."""
+
+    @_builtins.property
+    def change(self) -> Global___EditChange:
+        """Asks for an edit of the source."""
+
+    def __init__(
+        self,
+        *,
+        open: Global___EditSessionOpening | None = ...,
+        change: Global___EditChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "message", b"message", "open", b"open"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "message", b"message", "open", b"open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["open", "change"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___EditStreamRequest: _TypeAlias = EditStreamRequest  # noqa: Y015
+
+@_typing.final
+class EditSessionOpened(_message.Message):
+    """Says that a session is open."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVERSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def inversion(self) -> _inversion_pb2.InversionResult:
+        """The inversion, where the source was an image."""
+
+    def __init__(
+        self,
+        *,
+        inversion: _inversion_pb2.InversionResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inversion", b"inversion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inversion", b"inversion"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditSessionOpened: _TypeAlias = EditSessionOpened  # noqa: Y015
+
+@_typing.final
+class EditChangeAnswer(_message.Message):
+    """Answers the newest change that had come when the answer before was made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    TIMINGS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The change's number."""
+    dropped: _builtins.int
+    """How many changes between the answer before and this one were dropped, since a newer one came."""
+    @_builtins.property
+    def edited(self) -> Global___EditedImage:
+        """The edited code, and its image."""
+
+    @_builtins.property
+    def refusal(self) -> _types_pb2.Refusal:
+        """Why there is none; the session goes on."""
+
+    @_builtins.property
+    def timings(self) -> _types_pb2.Timings:
+        """Where the time went, from when the change came."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        edited: Global___EditedImage | None = ...,
+        refusal: _types_pb2.Refusal | None = ...,
+        dropped: _builtins.int = ...,
+        timings: _types_pb2.Timings | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "outcome", b"outcome", "refusal", b"refusal", "timings", b"timings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "edited", b"edited", "number", b"number", "outcome", b"outcome", "refusal", b"refusal", "timings", b"timings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["edited", "refusal"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___EditChangeAnswer: _TypeAlias = EditChangeAnswer  # noqa: Y015
+
+@_typing.final
+class EditStreamResponse(_message.Message):
+    """A message of a session's server: that it is open, then answers. What concerns the session itself ends it
+    with a status: a bad opening, numbers that do not rise, a server that shuts down, an engine that is gone.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPENED_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def opened(self) -> Global___EditSessionOpened:
+        """The session is open."""
+
+    @_builtins.property
+    def answer(self) -> Global___EditChangeAnswer:
+        """A change is answered."""
+
+    def __init__(
+        self,
+        *,
+        opened: Global___EditSessionOpened | None = ...,
+        answer: Global___EditChangeAnswer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "event", b"event", "opened", b"opened"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "event", b"event", "opened", b"opened"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["opened", "answer"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___EditStreamResponse: _TypeAlias = EditStreamResponse  # noqa: Y015
+
+@_typing.final
 class ReadRequest(_message.Message):
     """Asks what an image reads."""
 

@@ -20,6 +20,11 @@ class EditingServiceStub(object):
                 request_serializer=relatent_dot_v1_dot_editing__pb2.EditRequest.SerializeToString,
                 response_deserializer=relatent_dot_v1_dot_editing__pb2.EditResponse.FromString,
                 )
+        self.EditStream = channel.stream_stream(
+                '/relatent.v1.EditingService/EditStream',
+                request_serializer=relatent_dot_v1_dot_editing__pb2.EditStreamRequest.SerializeToString,
+                response_deserializer=relatent_dot_v1_dot_editing__pb2.EditStreamResponse.FromString,
+                )
         self.Read = channel.unary_unary(
                 '/relatent.v1.EditingService/Read',
                 request_serializer=relatent_dot_v1_dot_editing__pb2.ReadRequest.SerializeToString,
@@ -33,6 +38,15 @@ class EditingServiceServicer(object):
 
     def Edit(self, request, context):
         """Applies operations in order. A strip of several strengths costs one batch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditStream(self, request_iterator, context):
+        """A session: one source, and changes of it as fast as sliders move. While one is at work only the newest
+        of those that came is kept; each answer says which change it is of, and how many were dropped. The last
+        change is always answered. A session that is idle, or whose answers wait to be read, holds no place.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -52,6 +66,11 @@ def add_EditingServiceServicer_to_server(servicer, server):
                     servicer.Edit,
                     request_deserializer=relatent_dot_v1_dot_editing__pb2.EditRequest.FromString,
                     response_serializer=relatent_dot_v1_dot_editing__pb2.EditResponse.SerializeToString,
+            ),
+            'EditStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.EditStream,
+                    request_deserializer=relatent_dot_v1_dot_editing__pb2.EditStreamRequest.FromString,
+                    response_serializer=relatent_dot_v1_dot_editing__pb2.EditStreamResponse.SerializeToString,
             ),
             'Read': grpc.unary_unary_rpc_method_handler(
                     servicer.Read,
@@ -83,6 +102,23 @@ class EditingService(object):
         return grpc.experimental.unary_unary(request, target, '/relatent.v1.EditingService/Edit',
             relatent_dot_v1_dot_editing__pb2.EditRequest.SerializeToString,
             relatent_dot_v1_dot_editing__pb2.EditResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def EditStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(request_iterator, target, '/relatent.v1.EditingService/EditStream',
+            relatent_dot_v1_dot_editing__pb2.EditStreamRequest.SerializeToString,
+            relatent_dot_v1_dot_editing__pb2.EditStreamResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -35,6 +35,11 @@ class EditingServiceStub:
     def __new__(cls, channel: _aio.Channel) -> EditingServiceAsyncStub: ...
     Edit: _grpc.UnaryUnaryMultiCallable[_editing_pb2.EditRequest, _editing_pb2.EditResponse]
     """Applies operations in order. A strip of several strengths costs one batch."""
+    EditStream: _grpc.StreamStreamMultiCallable[_editing_pb2.EditStreamRequest, _editing_pb2.EditStreamResponse]
+    """A session: one source, and changes of it as fast as sliders move. While one is at work only the newest
+    of those that came is kept; each answer says which change it is of, and how many were dropped. The last
+    change is always answered. A session that is idle, or whose answers wait to be read, holds no place.
+    """
     Read: _grpc.UnaryUnaryMultiCallable[_editing_pb2.ReadRequest, _editing_pb2.ReadResponse]
     """Reads attributes off an image as it is, not inverted: what goals of an AttributeTarget are to come to."""
 
@@ -45,6 +50,11 @@ class EditingServiceAsyncStub(EditingServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Edit: _aio.UnaryUnaryMultiCallable[_editing_pb2.EditRequest, _editing_pb2.EditResponse]  # type: ignore[assignment]
     """Applies operations in order. A strip of several strengths costs one batch."""
+    EditStream: _aio.StreamStreamMultiCallable[_editing_pb2.EditStreamRequest, _editing_pb2.EditStreamResponse]  # type: ignore[assignment]
+    """A session: one source, and changes of it as fast as sliders move. While one is at work only the newest
+    of those that came is kept; each answer says which change it is of, and how many were dropped. The last
+    change is always answered. A session that is idle, or whose answers wait to be read, holds no place.
+    """
     Read: _aio.UnaryUnaryMultiCallable[_editing_pb2.ReadRequest, _editing_pb2.ReadResponse]  # type: ignore[assignment]
     """Reads attributes off an image as it is, not inverted: what goals of an AttributeTarget are to come to."""
 
@@ -58,6 +68,17 @@ class EditingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_editing_pb2.EditResponse, _abc.Awaitable[_editing_pb2.EditResponse]]:
         """Applies operations in order. A strip of several strengths costs one batch."""
+
+    @_abc_1.abstractmethod
+    def EditStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_editing_pb2.EditStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_editing_pb2.EditStreamResponse], _abc.AsyncIterator[_editing_pb2.EditStreamResponse]]:
+        """A session: one source, and changes of it as fast as sliders move. While one is at work only the newest
+        of those that came is kept; each answer says which change it is of, and how many were dropped. The last
+        change is always answered. A session that is idle, or whose answers wait to be read, holds no place.
+        """
 
     @_abc_1.abstractmethod
     def Read(

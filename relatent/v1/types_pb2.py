@@ -12,34 +12,37 @@ from google.protobuf.internal import builder as _builder
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17relatent/v1/types.proto\x12\x0brelatent.v1\x1a\x1egoogle/protobuf/duration.proto\"^\n\x05Image\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"a\n\nLatentPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x04type\x18\x02 \x01(\x0e\x32\x18.relatent.v1.ElementType\x12\r\n\x05shape\x18\x03 \x03(\r\x12\x0e\n\x06values\x18\x04 \x01(\x0c\"\x98\x01\n\x06Latent\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\'\n\x05space\x18\x03 \x01(\x0e\x32\x18.relatent.v1.LatentSpace\x12\r\n\x05shape\x18\x04 \x03(\r\x12\x0e\n\x06values\x18\x05 \x01(\x0c\x12&\n\x05parts\x18\x06 \x03(\x0b\x32\x17.relatent.v1.LatentPart\"j\n\x07Quality\x12\x0b\n\x03mse\x18\x01 \x01(\x02\x12\x0c\n\x04psnr\x18\x02 \x01(\x02\x12\x0c\n\x04ssim\x18\x03 \x01(\x02\x12\x12\n\nperceptual\x18\x04 \x01(\x02\x12\x15\n\x08identity\x18\x05 \x01(\x02H\x00\x88\x01\x01\x42\x0b\n\t_identity\"\x8b\x01\n\x07Timings\x12(\n\x05queue\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tinference\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05total\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration*\x89\x01\n\x0bImageFormat\x12\x1c\n\x18IMAGE_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10IMAGE_FORMAT_PNG\x10\x01\x12\x15\n\x11IMAGE_FORMAT_JPEG\x10\x02\x12\x15\n\x11IMAGE_FORMAT_WEBP\x10\x03\x12\x18\n\x14IMAGE_FORMAT_RAW_RGB\x10\x04*E\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x46IT_CROP\x10\x01\x12\x0b\n\x07\x46IT_PAD\x10\x02\x12\x0e\n\nFIT_REFUSE\x10\x03*\xb8\x01\n\x0bLatentSpace\x12\x1c\n\x18LATENT_SPACE_UNSPECIFIED\x10\x00\x12\x12\n\x0eLATENT_SPACE_W\x10\x01\x12\x17\n\x13LATENT_SPACE_W_PLUS\x10\x02\x12\x18\n\x14LATENT_SPACE_FEATURE\x10\x03\x12\x18\n\x14LATENT_SPACE_LAYERED\x10\x04\x12\x16\n\x12LATENT_SPACE_MULTI\x10\x05\x12\x12\n\x0eLATENT_SPACE_S\x10\x06*_\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT32\x10\x01\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT16\x10\x02*W\n\x06Preset\x12\x16\n\x12PRESET_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPRESET_FAST\x10\x01\x12\x13\n\x0fPRESET_BALANCED\x10\x02\x12\x0f\n\x0bPRESET_BEST\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17relatent/v1/types.proto\x12\x0brelatent.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\"^\n\x05Image\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"a\n\nLatentPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x04type\x18\x02 \x01(\x0e\x32\x18.relatent.v1.ElementType\x12\r\n\x05shape\x18\x03 \x03(\r\x12\x0e\n\x06values\x18\x04 \x01(\x0c\"\x98\x01\n\x06Latent\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\'\n\x05space\x18\x03 \x01(\x0e\x32\x18.relatent.v1.LatentSpace\x12\r\n\x05shape\x18\x04 \x03(\r\x12\x0e\n\x06values\x18\x05 \x01(\x0c\x12&\n\x05parts\x18\x06 \x03(\x0b\x32\x17.relatent.v1.LatentPart\"j\n\x07Quality\x12\x0b\n\x03mse\x18\x01 \x01(\x02\x12\x0c\n\x04psnr\x18\x02 \x01(\x02\x12\x0c\n\x04ssim\x18\x03 \x01(\x02\x12\x12\n\nperceptual\x18\x04 \x01(\x02\x12\x15\n\x08identity\x18\x05 \x01(\x02H\x00\x88\x01\x01\x42\x0b\n\t_identity\"\x8b\x01\n\x07Timings\x12(\n\x05queue\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tinference\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05total\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"O\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.google.protobuf.Any*\x89\x01\n\x0bImageFormat\x12\x1c\n\x18IMAGE_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10IMAGE_FORMAT_PNG\x10\x01\x12\x15\n\x11IMAGE_FORMAT_JPEG\x10\x02\x12\x15\n\x11IMAGE_FORMAT_WEBP\x10\x03\x12\x18\n\x14IMAGE_FORMAT_RAW_RGB\x10\x04*E\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x46IT_CROP\x10\x01\x12\x0b\n\x07\x46IT_PAD\x10\x02\x12\x0e\n\nFIT_REFUSE\x10\x03*\xb8\x01\n\x0bLatentSpace\x12\x1c\n\x18LATENT_SPACE_UNSPECIFIED\x10\x00\x12\x12\n\x0eLATENT_SPACE_W\x10\x01\x12\x17\n\x13LATENT_SPACE_W_PLUS\x10\x02\x12\x18\n\x14LATENT_SPACE_FEATURE\x10\x03\x12\x18\n\x14LATENT_SPACE_LAYERED\x10\x04\x12\x16\n\x12LATENT_SPACE_MULTI\x10\x05\x12\x12\n\x0eLATENT_SPACE_S\x10\x06*_\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT32\x10\x01\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT16\x10\x02*W\n\x06Preset\x12\x16\n\x12PRESET_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPRESET_FAST\x10\x01\x12\x13\n\x0fPRESET_BALANCED\x10\x02\x12\x0f\n\x0bPRESET_BEST\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'relatent.v1.types_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_IMAGEFORMAT']._serialized_start=673
-  _globals['_IMAGEFORMAT']._serialized_end=810
-  _globals['_FIT']._serialized_start=812
-  _globals['_FIT']._serialized_end=881
-  _globals['_LATENTSPACE']._serialized_start=884
-  _globals['_LATENTSPACE']._serialized_end=1068
-  _globals['_ELEMENTTYPE']._serialized_start=1070
-  _globals['_ELEMENTTYPE']._serialized_end=1165
-  _globals['_PRESET']._serialized_start=1167
-  _globals['_PRESET']._serialized_end=1254
-  _globals['_IMAGE']._serialized_start=72
-  _globals['_IMAGE']._serialized_end=166
-  _globals['_LATENTPART']._serialized_start=168
-  _globals['_LATENTPART']._serialized_end=265
-  _globals['_LATENT']._serialized_start=268
-  _globals['_LATENT']._serialized_end=420
-  _globals['_QUALITY']._serialized_start=422
-  _globals['_QUALITY']._serialized_end=528
-  _globals['_TIMINGS']._serialized_start=531
-  _globals['_TIMINGS']._serialized_end=670
+  _globals['_IMAGEFORMAT']._serialized_start=781
+  _globals['_IMAGEFORMAT']._serialized_end=918
+  _globals['_FIT']._serialized_start=920
+  _globals['_FIT']._serialized_end=989
+  _globals['_LATENTSPACE']._serialized_start=992
+  _globals['_LATENTSPACE']._serialized_end=1176
+  _globals['_ELEMENTTYPE']._serialized_start=1178
+  _globals['_ELEMENTTYPE']._serialized_end=1273
+  _globals['_PRESET']._serialized_start=1275
+  _globals['_PRESET']._serialized_end=1362
+  _globals['_IMAGE']._serialized_start=99
+  _globals['_IMAGE']._serialized_end=193
+  _globals['_LATENTPART']._serialized_start=195
+  _globals['_LATENTPART']._serialized_end=292
+  _globals['_LATENT']._serialized_start=295
+  _globals['_LATENT']._serialized_end=447
+  _globals['_QUALITY']._serialized_start=449
+  _globals['_QUALITY']._serialized_end=555
+  _globals['_TIMINGS']._serialized_start=558
+  _globals['_TIMINGS']._serialized_end=697
+  _globals['_REFUSAL']._serialized_start=699
+  _globals['_REFUSAL']._serialized_end=778
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ from relatent_service.inversion.rehearsal import rehearse
 from relatent_service.readiness import Readiness
 from relatent_service.rpc.catalog import CatalogServicer
 from relatent_service.rpc.diffusion import DiffusionServicer
+from relatent_service.rpc.edit_stream import EditSessions
 from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
@@ -97,11 +98,12 @@ def put_together(
     inverter = Inverter(models, admission, lifecycle, metrics)
     synthesizer = Synthesizer(models, admission)
     decoder = Decoder(settings.image_limits)
+    sessions = EditSessions(packs, settings, admission, synthesizer, inverter, decoder, lifecycle, metrics)
     health = HealthServicer(SERVICES)
     servicers = Servicers(
         inversion=InversionServicer(packs, settings, admission, inverter, decoder),
         restoration=RestorationServicer(packs, settings, admission, inverter, decoder),
-        editing=EditingServicer(packs, settings, admission, synthesizer, inverter, decoder),
+        editing=EditingServicer(packs, settings, admission, synthesizer, inverter, decoder, sessions),
         diffusion=DiffusionServicer(packs, settings, admission, inverter, decoder),
         synthesis=SynthesisServicer(packs, settings, synthesizer),
         catalog=CatalogServicer(packs, settings),

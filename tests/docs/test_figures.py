@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from bench.measurement import NAMES, ROLES
+from bench.sessions import AGE_BAR_MS, RATE_BAR
 from relatent.core.pack import file_digest, read_pack
 from relatent_export.directions.finders.registry import FINDERS
 from scripts.figures import STEP_BAR
@@ -151,6 +154,16 @@ def test_edits_within_a_mask_change_nothing_outside_and_a_soft_border_is_harder_
         assert local["sharp"]["outside"] == 0
         assert local["feathered"]["border_error"] < local["sharp"]["border_error"]
         assert local["sharp"]["truth_mse"] < local["whole"]["truth_mse"]
+
+
+@pytest.mark.skipif("session" not in MEASURED["editing"], reason="sessions were not recorded yet")
+def test_a_session_answers_often_and_soon_while_sliders_move_exactly_or_not() -> None:
+    session = MEASURED["editing"]["session"]
+    assert session["events_a_second"] == 60
+    for kind in ("moves", "exact"):
+        assert session[kind]["changes"] == 600
+        assert session[kind]["answers_a_second"] >= RATE_BAR
+        assert session[kind]["age_ms"]["p50"] <= AGE_BAR_MS
 
 
 def test_directions_that_hold_the_others_leak_least_by_both_networks() -> None:

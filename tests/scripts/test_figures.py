@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts import figures, record
+from scripts import figures, figures_of_editing, record
 
 Reports = dict[str, dict[str, Any]]
 
@@ -104,6 +104,22 @@ def test_what_was_not_measured_is_not_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(figures, "QUALITY", tmp_path / "report.json")
     assert "Not measured yet" in figures.numbers()
     assert "Not measured yet" in figures.quality()
+
+
+def test_sessions_are_told_once_they_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "BENCH", tmp_path / "bench.json")
+    figures.BENCH.write_text(json.dumps({"editing": {"latency": {}}}))
+    assert "Not measured yet" in figures_of_editing.sessions()
+    row = {
+        "answers_a_second": 41.26,
+        "age_ms": {"p50": 28.7, "p90": 53.2, "p99": 90.4},
+        "dropped_share": 0.315,
+    }
+    session = {"moves": row, "exact": row, "events_a_second": 60}
+    figures.BENCH.write_text(json.dumps({"editing": {"session": session}}))
+    told = figures_of_editing.sessions()
+    assert "A slider moved 60 times a second" in told
+    assert "| exactly | 41 | 29 | 53 | 90 | 32% |" in told
 
 
 @pytest.fixture

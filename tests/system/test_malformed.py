@@ -9,12 +9,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relatent.core.pack import read_packs
-from relatent.v1 import inversion_pb2, inversion_pb2_grpc
+from relatent.v1 import editing_pb2_grpc, inversion_pb2, inversion_pb2_grpc
 from tests.fixtures.requests import details, image, reason, violated
 from tests.fixtures.restoring import add_restoration
+from tests.fixtures.sessions import open_session, refusal_details
 from tests.fixtures.tiny import write_tiny
 from tests.system.malformed import malformed_requests
 from tests.system.malformed_restorations import malformed_restorations
+from tests.system.malformed_sessions import SESSION, malformed_changes, malformed_openings
 
 STREAMS = {
     "InversionService/Invert": "InversionService/InvertStream",
@@ -34,7 +36,11 @@ def tiny_root(tmp_path_factory):
 async def answer(channel, request):
     """The error that a request is answered with."""
     path = f"/relatent.v1.{request.method}"
-    if request.method in STREAMS.values():
+    if request.method == SESSION:
+        call = channel.stream_stream(path)(timeout=60)
+        await call.write(request.data)
+        first = call.read()
+    elif request.method in STREAMS.values():
         first = channel.unary_stream(path)(request.data, timeout=60).read()
     else:
         first = channel.unary_unary(path)(request.data, timeout=60)
@@ -63,6 +69,7 @@ async def test_200_malformed_requests_each_get_a_precise_error_and_the_service_s
     assert len(requests) >= 200
     # The streaming methods' requests have the same fields, and must be held to them as well.
     requests += [replace(r, method=STREAMS[r.method]) for r in requests if r.method in STREAMS]
+    requests += malformed_openings(requests)
     assert len({(request.method, request.data) for request in requests}) == len(requests)
     async with grpc.aio.insecure_channel(service.address) as channel:
         # Sixteen at a time, as callers come.
@@ -89,4 +96,29 @@ async def test_200_malformed_requests_each_get_a_precise_error_and_the_service_s
         assert result.result.quality.psnr > 30
     assert service.metric("relatent_inflight") == 0
     assert service.metric("relatent_waiting") == 0
+    assert not service.log_lines("a call failed")
+
+
+async def test_a_session_refuses_every_malformed_change_as_precisely_and_outlives_them_all(
+    service, tiny_root
+):
+    pack = read_packs(tiny_root / "packs")["tiny"]
+    changes = list(malformed_changes(malformed_requests(pack)))
+    assert len(changes) >= 10
+    async with (
+        grpc.aio.insecure_channel(service.address) as channel,
+        open_session(editing_pb2_grpc.EditingServiceStub(channel)) as session,
+    ):
+        for request, change in changes:
+            await session.change(change.number, *change.operations)
+            answer = await session.answer()
+            assert answer.number == change.number
+            assert answer.refusal.code == request.code.value[0], (request, answer)
+            found = refusal_details(answer.refusal)
+            (violation,) = found["BadRequest"].field_violations
+            assert violation.field == request.field, (request, answer)
+            assert found["ErrorInfo"].reason not in ("", "INTERNAL")
+        await session.change(len(changes) + 1)
+        (last,) = await session.rest()
+        assert last.HasField("edited")
     assert not service.log_lines("a call failed")

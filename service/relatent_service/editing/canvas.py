@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,21 @@ class NothingRelevant(ArithmeticError):
         self.move = move
 
 
+@dataclass(eq=False)
+class EditedSource:
+    """A code that is edited again and again, always the same way confined; what it shows is made once.
+
+    Attributes:
+        code: one, of any space but W.
+        drawn: its image, uint8 [1, R, R, 3], once it was made.
+        read: what `Canvas.read` made of it, once it did.
+    """
+
+    code: Codes
+    drawn: Pixels | None = None
+    read: tuple[Pixels, Floats] | None = None
+
+
 class Canvas:
     """Moves one call's codes, and makes and reads their images.
 
@@ -43,11 +60,20 @@ class Canvas:
         admission: told of what is done.
         slot: the call's.
         call: on whose behalf.
+        source: what is edited, where other calls edit it, too.
     """
 
-    def __init__(self, pack: Pack, models: Models, admission: Admission, slot: Slot, call: Call) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        models: Models,
+        admission: Admission,
+        slot: Slot,
+        call: Call,
+        source: EditedSource | None = None,
+    ) -> None:
         self._pack, self._models, self._call = pack, models, call
-        self._admission, self._slot = admission, slot
+        self._admission, self._slot, self._source = admission, slot, source
         self._region: Region | None = None
         self._before: Pixels | None = None
 
@@ -57,7 +83,13 @@ class Canvas:
 
     async def draw(self, codes: Codes) -> Pixels:
         """The images of codes, uint8 [N, R, R, 3]."""
-        pixels = await self._models.synthesize(self._pack, codes, self._call)
+        source = self._source
+        if source is None or codes is not source.code:
+            pixels = await self._models.synthesize(self._pack, codes, self._call)
+        else:
+            if source.drawn is None:
+                source.drawn = await self._models.synthesize(self._pack, codes, self._call)
+            pixels = source.drawn
         self._done(self._pack.spaces[codes.space].graph, len(codes))
         if self._region is None or self._before is None:
             return pixels
@@ -65,14 +97,16 @@ class Canvas:
 
     async def read(self, codes: Codes) -> tuple[Pixels, Floats]:
         """The same images, and what they read of attributes, float32 [N, A]."""
-        if self._region is None:
-            read = await self._models.read(self._pack, codes, self._call)
-            self._done(self._pack.spaces[codes.space].read_graph, len(codes))
-            return read
-        pixels = await self.draw(codes)
-        readings = await self._models.attributes(self._pack, pixels, self._call)
-        self._done(Role.ATTRIBUTES, len(codes))
-        return pixels, readings
+        source = self._source
+        if source is None or codes is not source.code:
+            read = await self._read(codes)
+        else:
+            if source.read is None:
+                source.read = await self._read(codes)
+            read = source.read
+        whole = self._region is None
+        self._done(self._pack.spaces[codes.space].read_graph if whole else Role.ATTRIBUTES, len(codes))
+        return read
 
     async def moved(self, codes: Codes, move: LearnedMove) -> Codes:
         """Codes moved along a learned direction."""
@@ -102,6 +136,12 @@ class Canvas:
         if self._region is None or self._before is None:
             return None
         return self._region.border_errors(self._before, pixels)
+
+    async def _read(self, codes: Codes) -> tuple[Pixels, Floats]:
+        if self._region is None:
+            return await self._models.read(self._pack, codes, self._call)
+        pixels = await self.draw(codes)
+        return pixels, await self._models.attributes(self._pack, pixels, self._call)
 
     def _done(self, role: str, runs: int) -> None:
         self._admission.advance(self._slot, self._pack.graph(role), runs)

@@ -16,7 +16,7 @@ from relatent.core.pack import Pack
 from relatent.core.spaces import CODE, Space
 from relatent.core.targets import AttributeTarget, SearchOutcome
 from relatent.core.text import TextMove
-from relatent_service.editing.canvas import Canvas
+from relatent_service.editing.canvas import Canvas, EditedSource
 from relatent_service.editing.exact import reach
 from relatent_service.editing.region import Region
 from relatent_service.engine.models import Models
@@ -77,11 +77,25 @@ class Synthesizer:
         async with self._admission.slot(work, call) as slot:
             return await self.edit_inverted(pack, code, edit, call, slot, region)
 
+    async def edit_again(
+        self, pack: Pack, source: EditedSource, edit: CodeEdit, call: Call, region: Region | None
+    ) -> Images:
+        """The same of a code that is edited again and again, always within the same region or none."""
+        work = edit_work(pack, source.code.space, edit, within=region is not None)
+        async with self._admission.slot(work, call) as slot:
+            canvas = Canvas(pack, self._models, self._admission, slot, call, source)
+            return await self._edited(pack, source.code, edit, call, canvas, region)
+
     async def edit_inverted(
         self, pack: Pack, code: Codes, edit: CodeEdit, call: Call, slot: Slot, region: Region | None = None
     ) -> Images:
         """The same for a call that has its slot, since it inverted an image first."""
         canvas = Canvas(pack, self._models, self._admission, slot, call)
+        return await self._edited(pack, code, edit, call, canvas, region)
+
+    async def _edited(
+        self, pack: Pack, code: Codes, edit: CodeEdit, call: Call, canvas: Canvas, region: Region | None
+    ) -> Images:
         if region is not None:
             await canvas.confine(region, code)
         codes, pixels, outcomes = code.broadcast(pack.layers), None, []

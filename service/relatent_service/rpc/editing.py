@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from math import isfinite
 
@@ -13,14 +13,15 @@ from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
+from relatent_service.rpc.edit_stream import EditSessions
+from relatent_service.rpc.edited import edited_messages
 from relatent_service.rpc.inversion import last_result, result_message
-from relatent_service.rpc.messages import image_message, latent_messages, timings_message
-from relatent_service.rpc.outcomes import outcome_messages
+from relatent_service.rpc.messages import timings_message
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
 from relatent_service.rpc.reading.options import read_fit, read_inversion
 from relatent_service.rpc.reading.region import read_region
-from relatent_service.rpc.reading.values import read_image, read_latent, read_output_format
+from relatent_service.rpc.reading.values import read_image, read_output_format, read_source_code
 from relatent_service.settings import ServerSettings
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
@@ -36,6 +37,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
     synthesizer: Synthesizer
     inverter: Inverter
     decoder: Decoder
+    sessions: EditSessions
 
     async def Edit(  # noqa: N802
         self, request: editing_pb2.EditRequest, context: Context
@@ -49,6 +51,12 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
                 return await self._edit_image(request, call)
             case _:
                 raise InvalidField("source", "expected latent or image, got neither")
+
+    def EditStream(  # noqa: N802
+        self, requests: AsyncIterator[editing_pb2.EditStreamRequest], context: Context
+    ) -> AsyncIterator[editing_pb2.EditStreamResponse]:
+        """Hold a session; see `relatent_service.rpc.edit_stream`."""
+        return self.sessions.answers(requests, call_of(context))
 
     async def Read(  # noqa: N802
         self, request: editing_pb2.ReadRequest, context: Context
@@ -80,10 +88,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
 
     async def _edit_latent(self, request: editing_pb2.EditRequest, call: Call) -> editing_pb2.EditResponse:
         layout = read_output_format(request.output_format, "output_format")
-        if not request.latent.pack:
-            raise InvalidField("latent.pack", "expected the name of the code's pack, got none")
-        pack = self.packs.pack(request.latent.pack, "latent.pack")
-        code = read_latent(pack, request.latent, "latent")
+        pack, code = read_source_code(self.packs, request.latent, "latent")
         parsed = read_edit(pack, request.operations, self.settings.max_images, code.space)
         region = await self.decoder.read_region(read_region(pack, request), pack.resolution)
         with parsed.naming_fields():
@@ -115,20 +120,6 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
 
 
 async def _response(made: Images, parsed: ParsedEdit, layout: Format, call: Call) -> editing_pb2.EditResponse:
-    strengths = parsed.strip or (0.0,)
-
-    def images() -> list[editing_pb2.EditedImage]:
-        return [
-            editing_pb2.EditedImage(
-                latent=latent,
-                image=image_message(image, layout),
-                strength=strength,
-                targets=outcome_messages(made, parsed.edit, index),
-                border_error=None if made.border_errors is None else made.border_errors[index],
-            )
-            for index, (latent, image, strength) in enumerate(
-                zip(latent_messages(made.pack, made.codes), made.pixels, strengths, strict=True)
-            )
-        ]
-
-    return editing_pb2.EditResponse(images=await asyncio.to_thread(images), timings=timings_message(call))
+    return editing_pb2.EditResponse(
+        images=await edited_messages(made, parsed, layout), timings=timings_message(call)
+    )

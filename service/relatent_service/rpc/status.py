@@ -26,6 +26,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from relatent.v1 import types_pb2
 from relatent_service.engine.engine import EngineTimedOut, EngineUnavailable
 from relatent_service.errors import (
     AttributesNotFinite,
@@ -108,6 +109,11 @@ def status_of(error: Exception, request_id: str) -> status_pb2.Status:
     return status_pb2.Status(
         code=number, message=_cut(_message(error)), details=[_packed(detail) for detail in details]
     )
+
+
+def refusal(error: Exception, request_id: str) -> types_pb2.Refusal:
+    """The same where only a part of a call is refused."""
+    return types_pb2.Refusal.FromString(status_of(error, request_id).SerializeToString())
 
 
 def request_id_of(context: Context) -> str:

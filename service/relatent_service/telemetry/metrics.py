@@ -13,6 +13,8 @@
 | `relatent_reconstruction_psnr_decibels` | histogram | pack, method | of finished inversions |
 | `relatent_reconstruction_mse` | histogram | pack, method | of finished inversions |
 | `relatent_reconstruction_perceptual` | histogram | pack, method | of finished inversions |
+| `relatent_sessions` | gauge | | editing sessions that last |
+| `relatent_session_changes_total` | counter | outcome | changes: answered, refused, dropped for newer ones |
 | `relatent_inflight` | gauge | | calls at work |
 | `relatent_waiting` | gauge | | calls waiting for a slot |
 | `relatent_set_aside` | gauge | | calls whose slots were given away because their readers do not read |
@@ -71,6 +73,8 @@ class Metrics:
             "relatent_reconstruction_perceptual", "Perceptual distance of reconstructions.", ERRORS, _METHOD
         )
         self.rejected = counter("relatent_rejected", "Calls turned away.", ("reason",))
+        self.sessions = Gauge("relatent_sessions", "Editing sessions.", registry=self.registry)
+        self.changes = counter("relatent_session_changes", "Changes of editing sessions.", ("outcome",))
         self.retries = counter("relatent_triton_retries", "Engine calls repeated.")
         self._inflight = Gauge("relatent_inflight", "Calls at work.", registry=self.registry)
         self._waiting = Gauge("relatent_waiting", "Calls waiting.", registry=self.registry)

@@ -37,6 +37,7 @@ class Lifecycle:
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._draining = asyncio.Event()
         self.why_not_ready = "the engine is starting"
 
     @property
@@ -62,10 +63,12 @@ class Lifecycle:
     def drain(self) -> None:
         """Take no more calls."""
         self._state = State.DRAINING
+        self._draining.set()
 
     def stop(self) -> None:
         """End the calls under way at their next chunk."""
         self._state = State.STOPPING
+        self._draining.set()
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -99,6 +102,10 @@ class Lifecycle:
                 DRAINING_RETRY_SECONDS,
                 reason="DRAINING",
             )
+
+    async def until_draining(self) -> None:
+        """Wait until no more calls are taken: for calls that would last for as long as they are let."""
+        await self._draining.wait()
 
     async def idle(self, timeout: float) -> bool:
         """Wait until no call is under way; whether that came within `timeout` seconds."""

@@ -125,6 +125,21 @@ def restored(event: inversion_pb2.InvertStreamResponse) -> restoration_pb2.Resto
     )
 
 
+def opened() -> editing_pb2.EditStreamResponse:
+    return editing_pb2.EditStreamResponse(opened=editing_pb2.EditSessionOpened())
+
+
+def answered(number: int) -> editing_pb2.EditStreamResponse:
+    edited = editing_pb2.EditedImage(latent=latent(), image=picture())
+    return editing_pb2.EditStreamResponse(answer=editing_pb2.EditChangeAnswer(number=number, edited=edited))
+
+
+async def answers_changes(requests: Any, context: Context) -> AsyncIterator[Any]:
+    """A session of which every change is answered."""
+    async for request in requests:
+        yield answered(request.change.number) if request.HasField("change") else opened()
+
+
 async def nothing(request: Any, context: Context) -> AsyncIterator[Any]:
     """For calls that do not stream: no fault, the usual answer."""
     for event in tuple[Any]():
@@ -249,6 +264,12 @@ class FakeServer(
             for strength in several or [0.0]
         ]
         return editing_pb2.EditResponse(images=images)
+
+    async def EditStream(self, requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: N802
+        """Answers every change, unless a script says otherwise, which is given the requests as they come."""
+        script = self._next_script(requests, context, answers_changes)
+        async for response in script(requests, context):
+            yield response
 
     async def Diffuse(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)

@@ -15,6 +15,7 @@ from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
 from tests.fixtures.requests import code, details, image, latent, reason
 from tests.fixtures.running import running_server
+from tests.fixtures.sessions import open_session
 
 
 def test_every_metric_is_in_the_documentation_and_the_other_way_round():
@@ -81,12 +82,17 @@ async def test_every_metric_moves_with_the_calls_it_counts(tiny_root):
         assert running.metric("relatent_rejected_total", reason="queue_full") == 1
         running.engine.release("tiny_refine")
         await asyncio.gather(first, second)
+        async with open_session(running.editing) as session:
+            await session.change(1)
+            await session.answer()
+            assert running.metric("relatent_sessions") == 1
 
         after = totals(running)
         now = {"relatent_inflight", "relatent_waiting", "relatent_set_aside", "relatent_backlog_seconds"}
+        now.add("relatent_sessions")
         unmoved = {name for name in after if after[name] == before[name]} - now
         assert unmoved == {"relatent_triton_retries_total"}, "no engine call was repeated"
-        assert after["relatent_queue_seconds"] - before["relatent_queue_seconds"] == 2
+        assert after["relatent_queue_seconds"] - before["relatent_queue_seconds"] == 3
         assert running.metric("relatent_queue_seconds_sum") > 0
 
 

@@ -93,30 +93,42 @@ class ParsedEdit:
 
 
 def read_edit(
-    pack: Pack, operations: Sequence[editing_pb2.Operation], max_images: int, space: Space
+    pack: Pack,
+    operations: Sequence[editing_pb2.Operation],
+    max_images: int,
+    space: Space,
+    prefix: str = "",
 ) -> ParsedEdit:
     """Check the operations of an edit of a code of a space against a pack.
+
+    Args:
+        pack: whose directions, attributes and codes they name.
+        operations: in order.
+        max_images: how many images they may make.
+        space: of the code.
+        prefix: what stands before `operations` in the request, such as `change.`.
 
     Raises:
         ServiceError: a field is not what it must be, or names a direction that is not there.
     """
-    _check_count(operations, "operations")
+    path = f"{prefix}operations"
+    _check_count(operations, path)
     read = [
-        _read_operation(pack, operation, max_images, f"operations[{index}]")
+        _read_operation(pack, operation, max_images, f"{path}[{index}]")
         for index, operation in enumerate(operations)
     ]
     strips = [index for index, (_, operation) in enumerate(read) if len(operation.strip) > 1]
     if len(strips) > 1:
         raise InvalidField(
-            f"operations[{strips[1]}]",
-            f"expected one strength, amount or value, as operations[{strips[0]}] holds several already",
+            f"{path}[{strips[1]}]",
+            f"expected one strength, amount or value, as {path}[{strips[0]}] holds several already",
         )
     edit = CodeEdit(tuple(operation for _, operation in read))
     try:
         edit.spaces(Space.W_PLUS if space is Space.W else space)
     except MeaninglessOperation as error:
         kind = operations[error.index].WhichOneof("kind")
-        field = f"operations[{error.index}].{kind}"
+        field = f"{path}[{error.index}].{kind}"
         raise InvalidField(
             f"{field}.other.space" if kind == "interpolation" else field,
             str(error),

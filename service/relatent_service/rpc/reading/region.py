@@ -37,8 +37,9 @@ class ParsedRegion:
 
 def read_region(
     pack: Pack,
-    request: editing_pb2.EditRequest | diffusion_pb2.DiffuseRequest,
+    request: editing_pb2.EditRequest | editing_pb2.EditSessionOpening | diffusion_pb2.DiffuseRequest,
     inversion: ParsedInversion | None = None,
+    prefix: str = "",
 ) -> ParsedRegion | None:
     """The region of an edit, or of a diffusion; None where there is none.
 
@@ -46,17 +47,18 @@ def read_region(
         pack: that edits.
         request: the whole of it.
         inversion: of the image that is edited, where it is one.
+        prefix: what stands before `region` in the request, such as `open.`.
 
     Raises:
         InvalidField: a field is not what it must be.
     """
     if not request.HasField("region"):
         return None
-    region, most = request.region, pack.resolution * MOST_FEATHER
-    fit = read_fit(region.fit, "region.fit")
+    region, field, most = request.region, f"{prefix}region", pack.resolution * MOST_FEATHER
+    fit = read_fit(region.fit, f"{field}.fit")
     if not 0 <= region.feather <= most:
-        raise InvalidField("region.feather", f"expected 0 to {most:g} pixels, got {region.feather:g}")
-    mask = read_image(region.mask, "region.mask")
+        raise InvalidField(f"{field}.feather", f"expected 0 to {most:g} pixels, got {region.feather:g}")
+    mask = read_image(region.mask, f"{field}.mask")
     if inversion is None:
         return ParsedRegion(mask, fit, region.feather)
     return ParsedRegion(mask, inversion.fit, region.feather, inversion.image)

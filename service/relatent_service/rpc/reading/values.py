@@ -13,7 +13,7 @@ from relatent.core.methods import Initial, Method
 from relatent.core.pack import Pack
 from relatent.core.spaces import CODE
 from relatent.v1 import inversion_pb2, types_pb2
-from relatent_service.catalog import shown
+from relatent_service.catalog import ServedPacks, shown
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Encoded, Format
 from relatent_service.inversion.refinement import SavedState
@@ -83,6 +83,18 @@ def read_latent(pack: Pack, latent: types_pb2.Latent, field: str) -> Codes:
         parts[part.name] = read_floats(part.values, spec.shape, path, dtype=spec.dtype)
     code = Codes(space, {name: parts[name][None] for name in pack.spaces[space].parts})
     return code.broadcast(pack.layers)
+
+
+def read_source_code(packs: ServedPacks, latent: types_pb2.Latent, field: str) -> tuple[Pack, Codes]:
+    """A code that is to be edited, and its pack, which it must name.
+
+    Raises:
+        InvalidField: it is of no pack, or not what it must be.
+    """
+    if not latent.pack:
+        raise InvalidField(f"{field}.pack", "expected the name of the code's pack, got none")
+    pack = packs.pack(latent.pack, f"{field}.pack")
+    return pack, read_latent(pack, latent, field)
 
 
 def read_latents(pack: Pack, latents: Sequence[types_pb2.Latent], field: str) -> Codes:

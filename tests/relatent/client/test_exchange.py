@@ -1,0 +1,124 @@
+"""What a session's client says next, and what it takes for an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+import relatent
+from relatent.client.exchange import Exchange
+from relatent.client.settings import ClientSettings
+from relatent.v1 import editing_pb2
+from tests.relatent.client import fake
+
+A = "a:1"
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    opening = editing_pb2.EditSessionOpening(latent=fake.latent())
+    made = Exchange(opening, None, ClientSettings([A], max_message_bytes=4000).check_size)
+    made.begin()
+    return made
+
+
+def smile(strength: float) -> list[relatent.Operation]:
+    return [relatent.Move("smile", strength)]
+
+
+def next_number(exchange: Exchange) -> int:
+    request = exchange.next_request()
+    assert request is not None
+    return request.change.number
+
+
+def test_it_opens_first_and_then_says_the_newest_of_any_number_of_changes(exchange: Exchange) -> None:
+    numbers = [exchange.change(smile(step / 1000)) for step in range(1000)]
+    assert numbers == list(range(1, 1001))
+    first, second = exchange.next_request(), exchange.next_request()
+    assert first is not None
+    assert second is not None
+    assert first.open.latent == fake.latent()
+    assert second.change.number == 1000
+    assert second.change.operations[0].direction.strengths == pytest.approx([0.999])
+    assert not exchange.has_next(unread=False)
+
+
+def test_a_new_call_says_the_newest_change_again_if_it_was_not_answered(exchange: Exchange) -> None:
+    exchange.next_request()
+    for count in (1, 2):
+        exchange.change(smile(count))
+        assert next_number(exchange) == count
+    exchange.receive(fake.opened(), A)
+    exchange.receive(fake.answered(1), A)
+    exchange.begin()
+    exchange.next_request()
+    assert next_number(exchange) == 2
+    exchange.receive(fake.answered(2), A)
+    exchange.begin()
+    exchange.next_request()
+    assert not exchange.has_next(unread=False)
+
+
+def test_while_an_answer_is_unread_it_says_nothing_but_that_it_opens(exchange: Exchange) -> None:
+    exchange.change(smile(1))
+    assert exchange.has_next(unread=True)
+    exchange.next_request()
+    assert not exchange.has_next(unread=True)
+    exchange.finish()
+    assert not exchange.has_next(unread=True)
+    assert next_number(exchange) == 1
+
+
+def test_it_counts_what_was_dropped_wherever_that_was(exchange: Exchange) -> None:
+    exchange.next_request()
+    for _ in range(7):
+        exchange.change(smile(1))
+    exchange.next_request()
+    answer = exchange.receive(fake.answered(5), A)
+    assert isinstance(answer, relatent.SessionAnswer)
+    assert (answer.number, answer.dropped) == (5, 4)
+    answer = exchange.receive(fake.answered(7), A)
+    assert isinstance(answer, relatent.SessionAnswer)
+    assert answer.dropped == 1
+
+
+def test_it_is_complete_once_the_last_change_is_answered(exchange: Exchange) -> None:
+    exchange.next_request()
+    exchange.change(smile(1))
+    exchange.finish()
+    assert next_number(exchange) == 1
+    assert exchange.has_next(unread=False)
+    assert exchange.next_request() is None
+    assert not exchange.is_complete
+    exchange.receive(fake.answered(1), A)
+    assert exchange.is_complete
+
+
+@pytest.mark.parametrize("numbers", [(2,), (1, 1), (0,)])
+def test_an_answer_to_what_was_not_asked_breaks_the_contract(
+    exchange: Exchange, numbers: tuple[int, ...]
+) -> None:
+    exchange.next_request()
+    exchange.change(smile(1))
+    exchange.next_request()
+    for number in numbers[:-1]:
+        exchange.receive(fake.answered(number), A)
+    with pytest.raises(relatent.ContractError, match=r"answer\.number"):
+        exchange.receive(fake.answered(numbers[-1]), A)
+
+
+def test_an_answer_of_nothing_breaks_the_contract(exchange: Exchange) -> None:
+    exchange.next_request()
+    exchange.change(smile(1))
+    exchange.next_request()
+    empty = editing_pb2.EditStreamResponse(answer=editing_pb2.EditChangeAnswer(number=1))
+    with pytest.raises(relatent.ContractError, match="neither"):
+        exchange.receive(empty, A)
+
+
+def test_a_change_that_cannot_be_sent_is_told_at_once_and_has_no_number(exchange: Exchange) -> None:
+    with pytest.raises(relatent.InputError, match="max_message_bytes"):
+        exchange.change([relatent.Move("smile" * 1000, 1)])
+    with pytest.raises(relatent.InputError):
+        exchange.change([relatent.Move("smile", "far")])  # type: ignore[arg-type]
+    assert exchange.change(smile(1)) == 1

@@ -1,0 +1,168 @@
+"""A session whose server is lost is opened again, and nothing that was answered is asked for anew."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+import relatent
+from tests.relatent.client import fake
+from tests.relatent.client.fake import FakeServer
+from tests.relatent.client.holding import holding
+
+CODE = relatent.LatentCode(np.full(fake.SHAPE, 0.5, np.float32), fake.PACK, fake.REVISION)
+PIXELS = np.full((8, 8, 3), 9, np.uint8)
+SMILE = relatent.Move("smile", 1.0)
+
+
+@pytest.fixture(params=["blocking", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+class Script:
+    """A server's side of one call: notes what it is sent, answers changes up to a number, then does as told.
+
+    Attributes:
+        opening: what opened the session.
+        numbers: of the changes that came.
+    """
+
+    def __init__(self, server: FakeServer, upto: int = 10**6, then: str = "die") -> None:
+        self.opening: Any = None
+        self.numbers: list[int] = []
+        self.changed = asyncio.Event()
+        self._server, self._upto, self._then = server, upto, then
+
+    async def __call__(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            if request.HasField("open"):
+                self.opening = request.open
+                yield fake.opened()
+            else:
+                self.numbers.append(request.change.number)
+                self.changed.set()
+            if self.numbers and self.numbers[-1] <= self._upto:
+                yield fake.answered(self.numbers[-1])
+            if (self.numbers or [0])[-1] >= self._upto:
+                await self._end(context)
+
+    async def _end(self, context: Any) -> None:
+        await asyncio.sleep(0.05)  # let the messages leave
+        if self._then == "drain":
+            await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "draining", fake.retry_info(0.02))
+        death = asyncio.create_task(self._server.die())
+        await asyncio.sleep(30)
+        await death
+
+
+async def test_an_image_is_inverted_first_and_its_code_outlives_the_server(
+    kind: str, server: FakeServer, second: FakeServer
+) -> None:
+    first, again = Script(server, upto=1), Script(second)
+    server.scripts, second.scripts = [fake.inverts, first], [again]
+    async with holding(kind, [server.address, second.address], PIXELS, invert={"steps": 20}) as session:
+        assert session.inversion is not None
+        assert session.inversion.steps == 20
+        session.change(SMILE)
+        assert (await session.answer()).number == 1
+        session.change(SMILE)
+        assert (await session.answer()).number == 2
+    assert first.opening == again.opening
+    assert again.opening.latent == fake.latent()
+    assert len(second.requests) == 1, "it was not inverted again"
+
+
+async def test_a_lost_server_costs_no_more_than_the_change_it_was_at(
+    kind: str, server: FakeServer, second: FakeServer
+) -> None:
+    first, again = Script(server, upto=2), Script(second)
+    server.scripts, second.scripts = [first], [again]
+    async with holding(kind, [server.address, second.address], CODE) as session:
+        session.change(SMILE)
+        assert (await session.answer()).number == 1
+        session.change(SMILE)
+        assert (await session.answer()).number == 2
+        session.change(SMILE)
+        answer = await session.answer()
+        assert (answer.number, answer.dropped) == (3, 0)
+        session.finish()
+        assert await session.rest() == []
+    assert again.numbers == [3]
+
+
+async def test_the_newest_change_without_an_answer_is_answered_elsewhere(
+    kind: str, server: FakeServer, second: FakeServer
+) -> None:
+    async def dies_at_work(requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            if request.HasField("open"):
+                yield fake.opened()
+            else:
+                await asyncio.sleep(0.05)
+                death = asyncio.create_task(server.die())
+                await asyncio.sleep(30)
+                await death
+
+    again = Script(second)
+    server.scripts, second.scripts = [dies_at_work], [again]
+    async with holding(kind, [server.address, second.address], CODE) as session:
+        session.change(SMILE)
+        await asyncio.sleep(0.02)
+        session.change(SMILE)
+        last = session.change(SMILE)
+        answer = await session.answer()
+        assert (answer.number, answer.dropped) == (last, last - 1)
+    assert again.numbers == [last]
+
+
+async def test_a_server_that_drains_is_left_and_come_back_to(kind: str, server: FakeServer) -> None:
+    server.scripts = [
+        Script(server, upto=1, then="drain"),
+        Script(server, upto=2, then="drain"),
+        Script(server),
+    ]
+    async with holding(kind, server.address, CODE) as session:
+        for number in (1, 2, 3):
+            session.change(SMILE)
+            assert (await session.answer()).number == number
+    assert len(server.requests) == 3
+
+
+async def test_an_idle_session_outlives_its_server(kind: str, server: FakeServer, second: FakeServer) -> None:
+    again = Script(second)
+    second.scripts = [again]
+    async with holding(kind, [server.address, second.address], CODE) as session:
+        await server.die()
+        async with asyncio.timeout(5):
+            while again.opening is None:
+                await asyncio.sleep(0.01)
+        assert again.numbers == []
+        session.change(SMILE)
+        assert (await session.answer()).number == 1
+
+
+async def test_where_no_server_is_left_that_is_told_within_the_timeout_and_again(
+    kind: str, server: FakeServer
+) -> None:
+    server.scripts = [Script(server, upto=1)]
+    async with holding(kind, server.address, CODE, client={"timeout": 0.5}) as session:
+        session.change(SMILE)
+        assert (await session.answer()).number == 1
+        session.change(SMILE)
+        for _ in range(2):
+            with pytest.raises(relatent.UnavailableError) as caught:
+                await session.answer(5)
+            assert caught.value.change is None
+            assert pickle.loads(pickle.dumps(caught.value)).code is caught.value.code
+        with pytest.raises(relatent.UnavailableError):
+            session.change(SMILE)
+        with pytest.raises(relatent.UnavailableError):
+            await session.rest()
