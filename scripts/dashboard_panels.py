@@ -102,6 +102,15 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             },
             "Those that answer scrapes.",
         ),
+        Panel(
+            "Editing sessions",
+            "short",
+            {
+                "that last": f"sum(relatent_sessions{{{HERE}}})",
+                "changes {{outcome}}, a second": _rate("outcome", "relatent_session_changes_total"),
+            },
+            "Many dropped ones mean that people drag faster than the engine answers.",
+        ),
     ),
     "Engine": (
         Panel(

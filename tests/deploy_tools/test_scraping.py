@@ -22,10 +22,10 @@ from tests.deploy.manifests import MONITORING, ROOT, documents, rules
 from tests.fixtures.demo_service import serving
 
 SECONDS = 90.0
-NEEDS_A_GPU = "Graphics processors"
-NEEDS_TROUBLE = "Turned away"
+NOT_THERE = ("nv_gpu_utilization", "relatent_rejected_total", "relatent_session_changes_total")
+"""There is no GPU, nothing is turned away, and no session changes anything."""
 SHORT = "30s"
-PANELS = [(panel.title, line) for row in ROWS.values() for panel in row for line in panel.lines.values()]
+LINES = [line for row in ROWS.values() for panel in row for line in panel.lines.values()]
 
 
 class Prometheus:
@@ -106,12 +106,10 @@ def _configure(folder: Path, targets: dict[str, str]) -> None:
     shutil.copy(MONITORING / "rules.yaml", folder)
 
 
-@pytest.mark.parametrize(("title", "line"), PANELS)
-def test_every_line_of_the_dashboard_has_something_to_show(
-    prometheus: Prometheus, title: str, line: str
-) -> None:
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_of_the_dashboard_has_something_to_show(prometheus: Prometheus, line: str) -> None:
     expression = line.replace("$__rate_interval", SHORT).replace("$namespace", ".*")
-    if title in (NEEDS_A_GPU, NEEDS_TROUBLE):
+    if any(name in line for name in NOT_THERE):
         assert prometheus.ask(expression) == []
     else:
         assert prometheus.wait_for(expression)
