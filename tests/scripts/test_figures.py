@@ -52,6 +52,7 @@ def test_how_long_a_measurement_takes_is_told_as_it_was_recorded(
         "| `directions`": "not recorded |",
         "| `uses`": "not recorded |",
         "| `texts`": "not recorded |",
+        "| `autoscale`": "not recorded |",
     }
 
 
