@@ -65,7 +65,7 @@ def test_the_server_is_asked_where_it_listens(
 ) -> None:
     monkeypatch.setenv("RELATENT_LISTEN", listen)
     slots: list[str] = []
-    monkeypatch.setattr(probe, "probe", lambda address: slots.append(str(address)))
+    monkeypatch.setattr(probe, "probe", lambda address, **_: slots.append(str(address)))
     assert probe.main() == 0
     assert slots == [asked]
 
