@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from relatent.cli.credentials import access, add_credentials
 from relatent.client.blocking import Client
 from relatent.client.errors import InputError
 from relatent.client.images import ImageFormat
@@ -41,6 +42,7 @@ def add_connection(parser: argparse.ArgumentParser, timeout: float) -> None:
         help="of one message, either way, as the service has it (RELATENT_MAX_MESSAGE_BYTES; "
         f"default: {DEFAULT_MAX_MESSAGE_BYTES})",
     )
+    add_credentials(group)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -65,10 +67,11 @@ def client(args: argparse.Namespace) -> Client:
     """The client that the arguments, and else the environment, ask for.
 
     Raises:
-        InputError: the environment asks for something else than a number of bytes.
+        InputError: the environment asks for something else than a number of bytes, or what is to be shown
+            to the service cannot be.
     """
     size: int = args.max_message_bytes or _max_message_bytes()
-    return Client(args.address, timeout=args.timeout, max_message_bytes=size)
+    return Client(args.address, timeout=args.timeout, max_message_bytes=size, **access(args))
 
 
 def check_service(client: Client, args: argparse.Namespace) -> None:

@@ -28,8 +28,8 @@ class AccessOptions(TypedDict, total=False):
     """How a client comes in at a service that does not let in everybody.
 
     Attributes:
-        tls: True for TLS by the authorities that the system trusts, `Tls` for others, or to show a certificate;
-            None or False for none. A socket never speaks TLS.
+        tls: True for TLS by the authorities that the system trusts, `Tls` for others, or to show a
+            certificate; None or False for none. A socket never speaks TLS.
         api_key: what `relatent keys new` printed. It travels by TLS, within this machine, or not at all.
         insecure: True to send the key without TLS all the same, where a network or a proxy sees to it.
     """
@@ -125,8 +125,8 @@ def _access(addresses: Sequence[str], options: AccessOptions) -> _Access:
         tls.check()
     if key and not sendable(key):
         raise InputError(
-            f"api_key: expected what `relatent keys new` printed: at most {MOST_KEY_BYTES} letters, digits and "
-            "signs, without spaces"
+            "api_key: expected what `relatent keys new` printed: letters, digits and signs without spaces, "
+            f"{MOST_KEY_BYTES} at most"
         )
     if key and tls is None and not options.get("insecure", False):
         far = next((address for address in addresses if not parse_address(address).local), None)

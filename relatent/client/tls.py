@@ -158,8 +158,8 @@ def _alert(error: ssl.SSLError, tls: Tls | None) -> str:
             "--tls-certificate and --tls-key"
         )
     return (
-        f"the service does not take the client certificate {os.fspath(tls.certificate)} ({said}); an authority "
-        "of its --tls-client-ca must have issued it"
+        f"the service does not take the client certificate {os.fspath(tls.certificate)} ({said}); an "
+        "authority of its --tls-client-ca must have issued it"
     )
 
 

@@ -41,6 +41,8 @@ def _element(data: bytes) -> tuple[int, bytes, bytes]:
     if length >= 0x80:
         start += length - 0x80
         length = int.from_bytes(data[2:start], "big")
+    if start + length > len(data):
+        raise ValueError("expected more of a certificate")
     return tag, data[start : start + length], data[start + length :]
 
 
