@@ -86,8 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="relatent",
         description="GAN inversion and editing as production software.",
-        epilog="The environment's RELATENT_ADDRESS, RELATENT_MAX_MESSAGE_BYTES and RELATENT_TLS_… stand for "
-        "--address, --max-message-bytes and --tls-… where these are not given; RELATENT_API_KEY is an API key.",
+        epilog="The environment's RELATENT_ADDRESS, RELATENT_MAX_MESSAGE_BYTES and RELATENT_TLS… "
+        "stand for --address, --max-message-bytes and --tls… where these are not given; RELATENT_API_KEY is a "
+        "key.",
     )
     version = importlib.metadata.version("relatent")
     parser.add_argument("--version", action="version", version=f"relatent {version}")

@@ -201,7 +201,7 @@ def retrying(
         try:
             return (yield from attempt(address, max(limit.left, 0.001)))
         except grpc.RpcError as error:
-            failure = yield from _explained(call_error(error, address), addresses.tls)
+            failure = yield from _explained(call_error(error, address), addresses.tls, limit)
         except CallError as error:
             failure = error
         if isinstance(failure, DeadlineError):
@@ -267,7 +267,7 @@ def _deadline_error(message: str, refused: CallError, address: str = "") -> Dead
     )
 
 
-def _explained(failure: CallError, tls: Tls | None) -> Flow[CallError]:
+def _explained(failure: CallError, tls: Tls | None, limit: TimeLimit) -> Flow[CallError]:
     """Name what it may be that failed, TLS or the proxy: a failure with a reason is the service's own."""
     if not isinstance(failure, UnavailableError | DeadlineError) or failure.reason:
         return failure
@@ -275,6 +275,6 @@ def _explained(failure: CallError, tls: Tls | None) -> Flow[CallError]:
     if hint := proxy_hint(address):
         failure.message = f"{failure.message}; {hint}"
     why = told_by_grpc(failure.message, address)
-    if not why and not hint and looks_cut(failure.message):
-        why = yield Convert(lambda: find_out(address, tls))
+    if not why and not hint and looks_cut(failure.message, address, tls) and limit.left > 0:
+        why = yield Convert(lambda: find_out(address, tls, limit.left))
     return TlsError(failure.code, why, address=failure.address) if why else failure

@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import grpc
@@ -21,6 +22,7 @@ from relatent.core.credentials import (
 )
 
 _LOOK_SECONDS = 2.0
+_SPEAKS = "the service speaks TLS; set tls=True or tls=Tls(…), or --tls or --tls-ca"
 
 
 @dataclass(frozen=True)
@@ -93,74 +95,95 @@ def told_by_grpc(message: str, address: Address) -> str:
         A sentence; empty where the message is of something else.
     """
     if "CERTIFICATE_VERIFY_FAILED" in message:
-        why = message.partition("CERTIFICATE_VERIFY_FAILED: ")[2].removesuffix(": OK")
-        if "expired" in why or "not yet valid" in why:
-            return f"the service's certificate is not valid now: {why}; it must be renewed there"
-        return (
-            f"the service's certificate is not vouched for: {why}; set tls=Tls(roots=…), or --tls-ca, to the "
-            "certificate of the authority that issued it"
-        )
+        return _not_trusted(message.partition("CERTIFICATE_VERIFY_FAILED: ")[2].removesuffix(": OK"))
     if "Hostname Verification Check failed" in message:
-        return f"the service's certificate is not for {address.host}; call it by a name that it is for"
+        return _not_for(address)
     if "WRONG_VERSION_NUMBER" in message:
         return "the service speaks no TLS there; leave tls, or --tls, out, or start it with --tls-certificate"
     return ""
 
 
-def looks_cut(message: str) -> bool:
-    """Whether a connection was cut while it was made, for which gRPC knows no reason."""
-    return message.startswith("cannot connect:") and any(
-        words in message for words in ("Socket closed", "Connection reset", "handshake failed")
-    )
+def looks_cut(message: str, address: Address, tls: Tls | None) -> bool:
+    """Whether a connection may have failed for want of an agreement on TLS, which gRPC does not say.
+
+    It says nothing where one hangs up, and of a name with several addresses what happened at the last.
+    """
+    if address.path or not message.startswith("cannot connect:"):
+        return False
+    cut = any(words in message for words in ("Socket closed", "Connection reset", "handshake failed"))
+    return cut or (tls is not None and not _is_ip(address.host))
 
 
-def find_out(address: Address, tls: Tls | None) -> str:
-    """What is wrong between two of whom one hangs up while they connect: shake hands once more, and look.
-
-    It takes two seconds at most.
+def find_out(address: Address, tls: Tls | None, seconds: float) -> str:
+    """What is wrong between two who do not get connected: shake hands once more, and look.
 
     Args:
-        address: where the service listens.
+        address: where the service listens; no socket.
         tls: how it was called; None: without TLS.
+        seconds: that a step of it may take, of which there are a few; two at most.
 
     Returns:
-        A sentence with the cure; empty where it cannot be told.
+        A sentence with the cure; empty where it cannot be told, or it is not for TLS.
     """
-    if address.path:
-        return ""
+    seconds = min(seconds, _LOOK_SECONDS)
     try:
-        context = _trusting() if tls is None else tls.context()
-        context.set_alpn_protocols(["h2"])
-        with (
-            socket.create_connection((address.host, address.port), _LOOK_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=address.host) as connection,
-        ):
-            if tls is None:
-                return "the service speaks TLS; set tls=True or tls=Tls(…), or --tls or --tls-ca"
-            connection.recv(1)  # what the service thinks of our certificate comes after the handshake
-    except ssl.SSLError as error:
-        return _alert(error, tls)
+        if tls is None:
+            _hangs_up(address, _trusting(), seconds)
+            return _SPEAKS
+        # Twice, as a server that happens to end just now hangs up as well, and is not there again.
+        context = tls.context()
+        if not (_hangs_up(address, context, seconds) and _hangs_up(address, context, seconds)):
+            return ""
+    except ssl.SSLCertVerificationError as error:
+        of_name = "match" in error.verify_message or "not valid for" in error.verify_message
+        return _not_for(address) if of_name else _not_trusted(error.verify_message)
+    except ssl.SSLError as error:  # whoever speaks no TLS sends no alert
+        return _SPEAKS if tls is None and "ALERT" in (error.reason or "") else ""
     except OSError:
         return ""
-    return ""
-
-
-def _alert(error: ssl.SSLError, tls: Tls | None) -> str:
-    reason = error.reason or ""
-    if "ALERT" not in reason or "VERSION" in reason:
-        return ""
-    if tls is None:  # it got as far as to ask for a certificate, so it speaks TLS
-        return "the service speaks TLS; set tls=Tls(…), or --tls or --tls-ca"
-    said = reason.partition("ALERT_")[2].lower().replace("_", " ")
     if tls.certificate is None:
         return (
-            f"the service asks for a client certificate ({said}); set certificate and key of Tls, or "
+            "the service hangs up on who shows no certificate; set certificate and key of Tls, or "
             "--tls-certificate and --tls-key"
         )
     return (
-        f"the service does not take the client certificate {os.fspath(tls.certificate)} ({said}); an "
-        "authority of its --tls-client-ca must have issued it"
+        f"the service does not take the client certificate {os.fspath(tls.certificate)}: it must be valid, "
+        "and issued by an authority of the service's --tls-client-ca"
     )
+
+
+def _not_trusted(why: str) -> str:
+    if "expired" in why or "not yet valid" in why:
+        return f"the service's certificate is not valid now: {why}; it must be renewed there"
+    return (
+        f"the service's certificate is not vouched for: {why}; set tls=Tls(roots=…), or --tls-ca, to the "
+        "certificate of the authority that issued it"
+    )
+
+
+def _not_for(address: Address) -> str:
+    return f"the service's certificate is not for {address.host}; call it by a name that it is for"
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _hangs_up(address: Address, context: ssl.SSLContext, seconds: float) -> bool:
+    """Whether a server hangs up right after the handshake, as gRPC's do that do not take ours.
+
+    From any other the first bytes of HTTP/2 come.
+    """
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection((address.host, address.port), seconds) as plain,
+        context.wrap_socket(plain, server_hostname=address.host) as connection,
+    ):
+        return not connection.recv(1)
 
 
 def _trusting() -> ssl.SSLContext:

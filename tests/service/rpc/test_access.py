@@ -16,15 +16,14 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from relatent.core.access_keys import AccessKey, keys_document, make_key, new_secret
 from relatent.v1 import (
     catalog_pb2,
-    diffusion_pb2,
     editing_pb2,
     inversion_pb2,
-    restoration_pb2,
     synthesis_pb2,
     types_pb2,
 )
 from relatent_service.access.wrong_keys import FREE
-from tests.fixtures.requests import code, details, image, latent, reason, violated
+from tests.fixtures.every_call import every_call, once
+from tests.fixtures.requests import code, details, latent, reason, violated
 from tests.fixtures.running import Running, running_server
 from tests.fixtures.sessions import move, open_session
 from tests.fixtures.tiny import write_tiny
@@ -89,60 +88,8 @@ async def _read(call: Any) -> None:
         pass
 
 
-async def once(message: Any) -> AsyncIterator[Any]:
-    yield message
-
-
 def other_latent(**changes: Any) -> types_pb2.Latent:
     return latent(code(1), **{"pack": "other", "revision": "2" * 64, **changes})
-
-
-def every_call(running: Running, pack: str, metadata: Any) -> dict[str, Any]:
-    """One call of each kind, for a pack."""
-    revision = ("1" if pack == "tiny" else "2") * 64
-    options = inversion_pb2.InversionOptions(pack=pack)
-    restoring = restoration_pb2.RestorationOptions(inversion=options)
-    given = latent(code(1), pack=pack, revision=revision)
-    opened = editing_pb2.EditSessionOpening
-    source = editing_pb2.ImageSource(image=image(), options=options)
-    requests: dict[str, tuple[Any, Any]] = {
-        "Invert": (running.inversion.Invert, inversion_pb2.InvertRequest(image=image(), options=options)),
-        "InvertStream": (
-            running.inversion.InvertStream,
-            inversion_pb2.InvertStreamRequest(image=image(), options=options),
-        ),
-        "Restore": (
-            running.restoration.Restore,
-            restoration_pb2.RestoreRequest(image=image(), options=restoring),
-        ),
-        "RestoreStream": (
-            running.restoration.RestoreStream,
-            restoration_pb2.RestoreStreamRequest(image=image(), options=restoring),
-        ),
-        "Edit": (running.editing.Edit, editing_pb2.EditRequest(latent=given, operations=[move(1)])),
-        "Edit of an image": (
-            running.editing.Edit,
-            editing_pb2.EditRequest(image=source, operations=[move(1)]),
-        ),
-        "Read": (running.editing.Read, editing_pb2.ReadRequest(pack=pack, image=image())),
-        "Diffuse": (
-            running.diffusion.Diffuse,
-            diffusion_pb2.DiffuseRequest(target=image(), context=image(2), options=options),
-        ),
-        "Synthesize": (running.synthesis.Synthesize, synthesis_pb2.SynthesizeRequest(latents=[given])),
-        "Sample": (running.synthesis.Sample, synthesis_pb2.SampleRequest(pack=pack, seeds=[1])),
-        "GetPack": (running.catalog.GetPack, catalog_pb2.GetPackRequest(pack=pack)),
-    }
-    calls = {
-        name: method(request, metadata=metadata, timeout=20) for name, (method, request) in requests.items()
-    }
-    for name, opening in (
-        ("a session of a code", opened(latent=given)),
-        ("of an image", opened(image=source)),
-    ):
-        message = editing_pb2.EditStreamRequest(open=opening)
-        calls[name] = running.editing.EditStream(once(message), metadata=metadata, timeout=20)
-    return calls
 
 
 @pytest.mark.parametrize(
