@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from google.protobuf import text_encoding
 
 from relatent.v1 import editing_pb2, inversion_pb2, synthesis_pb2, types_pb2
 from tests.fixtures import tiny
@@ -70,7 +71,8 @@ async def outcome(call: Any) -> grpc.StatusCode:
 def shapes_of(data: bytes) -> list[str]:
     """How bytes may show in a text, of which a part is enough."""
     part = data[len(data) // 2 :][:24]
-    return [part.hex(), *(base64.b64encode(part[skip:])[:-4].decode() for skip in range(3)), repr(part)[2:-1]]
+    plain = [part.hex(), repr(part)[2:-1], text_encoding.CEscape(part, as_utf8=False)]
+    return [*plain, *(base64.b64encode(part[skip:])[:-4].decode() for skip in range(3))]
 
 
 def shapes_of_code(values: Any) -> list[str]:
@@ -88,6 +90,7 @@ async def test_neither_keys_nor_pictures_nor_codes(tiny_root: Path, tmp_path: Pa
     finally:
         secured.service.end()
     told += secured.log.read_text()
+    told += told.replace("\\\\", "\\")  # as it was before it became JSON
     seen = {method for method in METHODS if f'"method": "/relatent.v1.{method}"' in told}
     assert seen == METHODS
     assert '"key": "ours"' in told
