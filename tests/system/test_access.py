@@ -16,7 +16,10 @@ from typing import Any
 import pytest
 
 import relatent
+from relatent.cli.local_service import LocalService
 from tests.fixtures import tiny
+from tests.fixtures.certificates import Authority
+from tests.system.processes import ServiceProcess
 from tests.system.secured import Secured, relatent_command
 
 WRONG = "relatent_wrong-and-not-to-be-seen"
@@ -144,3 +147,69 @@ def test_the_probe_speaks_tls_where_the_service_does(secured: Secured) -> None:
 
     assert probe(RELATENT_TLS_CERTIFICATE=str(secured.server.certificate)).returncode == 0
     assert probe().returncode == 1
+
+
+def start(tmp_path: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    """A service that cannot."""
+    (tmp_path / "packs").mkdir(exist_ok=True)
+    listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--engine", "local"]
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "relatent_service", *listen, *flags],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_what_cannot_be_used_at_the_start_is_one_line_with_flag_and_file(
+    tiny_root: Path, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    issued, other = authority.issue(), authority.issue("other")
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}")
+    packs = ["--packs", f"{tiny_root}/packs", "--repository", f"{tiny_root}/model_repository"]
+    cases = {
+        f"--tls-key {other.key}: does not belong to the certificate {issued.certificate}": [
+            *("--tls-certificate", str(issued.certificate), "--tls-key", str(other.key)),
+        ],
+        f"--api-keys {broken}: expected ": ["--api-keys", str(broken)],
+        f"--triton-tls-ca {tmp_path}/none: No such file": ["--triton-tls-ca", f"{tmp_path}/none"],
+    }
+    for expected, flags in cases.items():
+        done = start(tmp_path, *packs, *flags)
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        assert done.returncode == 2
+        (critical,) = [line["message"] for line in lines if line["level"] == "critical"]
+        assert critical.startswith(expected)
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("insecure", [False, True])
+def test_listening_to_others_is_warned_of_unless_told_not_to(
+    insecure: bool, tiny_root: Path, tmp_path: Path
+) -> None:
+    flags = ["--engine", "local", "--listen", "0.0.0.0:0", *(["--insecure"] if insecure else [])]
+    service = ServiceProcess(tiny_root, tmp_path / "server", *flags)
+    try:
+        service.wait_ready()
+        warnings = [line["message"] for line in service.log_lines("--listen 0.0.0.0:0 is open")]
+    finally:
+        service.end()
+    named = [flag for flag in ("--tls-certificate", "--api-keys", "--insecure") if flag in " ".join(warnings)]
+    assert named == ([] if insecure else ["--tls-certificate", "--api-keys", "--insecure"])
+
+
+def test_a_service_for_oneself_is_plain_whatever_the_environment_says_of_another(
+    tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TLS_CERTIFICATE", "TLS_KEY", "TLS_CLIENT_CA", "API_KEYS"):
+        monkeypatch.setenv(f"RELATENT_{name}", "/nonexistent")
+    packs = ["--packs", f"{tiny_root}/packs", "--repository", f"{tiny_root}/model_repository"]
+    with (
+        LocalService(["--engine", "local", *packs], tmp_path / "log") as service,
+        relatent.Client(service.address, timeout=30) as client,
+    ):
+        assert client.catalog().packs

@@ -77,7 +77,7 @@ def shapes_of(data: bytes) -> list[str]:
 
 def shapes_of_code(values: Any) -> list[str]:
     numbers = np.asarray(values, np.float32).ravel()
-    texts = [f"{number:.6g}" for number in numbers.tolist() if abs(number) > 1e-3]
+    texts = [repr(number)[:8] for number in numbers.tolist() if abs(number) > 1e-3]
     return [*texts, *shapes_of(numbers.tobytes())]
 
 

@@ -124,7 +124,8 @@ async def test_a_wrong_field_is_named_and_not_sent_again(call: Call, server: Fak
         (grpc.StatusCode.DEADLINE_EXCEEDED, relatent.DeadlineError),
         (grpc.StatusCode.UNIMPLEMENTED, relatent.UnimplementedError),
         (grpc.StatusCode.INTERNAL, relatent.ServerError),
-        (grpc.StatusCode.PERMISSION_DENIED, relatent.ServerError),
+        (grpc.StatusCode.UNAUTHENTICATED, relatent.UnauthenticatedError),
+        (grpc.StatusCode.PERMISSION_DENIED, relatent.PermissionDeniedError),
     ],
 )
 async def test_every_other_code_has_its_error_and_is_final(
