@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from relatent.core.files import read_file
 
 _MOST_BYTES = 4096
 _FILES = {"tls_ca": "roots", "tls_certificate": "certificate", "tls_key": "key"}
+_FLAGS = {f"tls.{part}": f"--{name.replace('_', '-')}" for name, part in _FILES.items()}
+_PART = re.compile("(?:^|(?<=expected ))(?:" + "|".join(map(re.escape, _FLAGS)) + ")")
 
 
 def add_credentials(group: Any) -> None:
@@ -63,7 +66,7 @@ def access(args: argparse.Namespace) -> AccessOptions:
     """How the arguments, and else the environment, say to come in.
 
     Raises:
-        InputError: the file of the key cannot be read, or RELATENT_TLS is neither yes nor no.
+        InputError: a file cannot be used, or RELATENT_TLS is neither yes nor no.
     """
     return AccessOptions(tls=_tls(args), api_key=_api_key(args.api_key_file), insecure=args.insecure)
 
@@ -78,7 +81,14 @@ def _tls(args: argparse.Namespace) -> Tls | None:
         if written not in ("yes", "no"):
             raise InputError(f"RELATENT_TLS: expected yes or no, got {written!r}")
         asked = written == "yes"
-    return Tls(**files) if (any(files.values()) if asked is None else asked) else None
+    if not (any(files.values()) if asked is None else asked):
+        return None
+    tls = Tls(**files)
+    try:
+        tls.check()
+    except InputError as error:
+        raise InputError(_PART.sub(lambda found: _FLAGS[found[0]], str(error), 2)) from error
+    return tls
 
 
 def _api_key(path: Path | None) -> str:

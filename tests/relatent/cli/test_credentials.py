@@ -51,9 +51,23 @@ def test_nothing_is_shown_unless_told() -> None:
 def test_tls_is_spoken_as_arguments_and_else_the_environment_say(
     words: list[str], environment: dict[str, str], expected: Tls | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Tls, "check", lambda _: None)
     for name, value in environment.items():
         monkeypatch.setenv(f"RELATENT_{name}", value)
     assert read(*words)["tls"] == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--tls-ca", "none"], "^--tls-ca: none: No such file"),
+        (["--tls-key", "none"], "^--tls-key: expected --tls-certificate as well$"),
+        (["--tls-certificate", "tls.key", "--tls-key", "b"], "^--tls-certificate: tls.key: No such file"),
+    ],
+)
+def test_files_that_cannot_be_used_are_told_by_their_flags(words: list[str], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        read(*words)
 
 
 def test_a_switch_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
