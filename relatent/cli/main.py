@@ -87,8 +87,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="relatent",
         description="GAN inversion and editing as production software.",
         epilog="The environment's RELATENT_ADDRESS, RELATENT_MAX_MESSAGE_BYTES and RELATENT_TLS… "
-        "stand for --address, --max-message-bytes and --tls… where these are not given. RELATENT_API_KEY holds "
-        "an API key.",
+        "stand for --address, --max-message-bytes and --tls… where these are not given; RELATENT_API_KEY "
+        "holds an API key.",
     )
     version = importlib.metadata.version("relatent")
     parser.add_argument("--version", action="version", version=f"relatent {version}")

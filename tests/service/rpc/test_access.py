@@ -21,6 +21,7 @@ from relatent.v1 import (
     synthesis_pb2,
     types_pb2,
 )
+from relatent_service.access import wrong_keys
 from relatent_service.access.wrong_keys import FREE
 from tests.fixtures.every_call import every_call, once
 from tests.fixtures.requests import code, details, latent, reason, violated
@@ -102,10 +103,11 @@ def other_latent(**changes: Any) -> types_pb2.Latent:
     ],
 )
 async def test_without_a_key_that_is_let_in_every_call_is_refused(
-    metadata: Any, told: str, running: Running
+    metadata: Any, told: str, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wrong_keys, "FREE", 1000)
     listing = running.catalog.ListPacks(catalog_pb2.ListPacksRequest(), metadata=metadata, timeout=20)
-    for call in [listing, *list(every_call(running, "tiny", metadata).values())[:8]]:
+    for call in [listing, *every_call(running, "tiny", metadata).values()]:
         error = await refused(call)
         assert (error.code(), reason(error)) == (Code.UNAUTHENTICATED, told)
 
