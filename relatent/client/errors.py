@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=BaseException)
 
 _DETAILS_KEY = "grpc-status-details-bin"
+_LOST_STATUS = "Internal error from Core"
+"""What gRPC's asyncio half says, in place of the status that came, of a stream that ends as it writes."""
 _OF_TLS = re.compile(r"last error: \w+: \S+: (.*(?:handshake failed|Verification Check failed).*)", re.DOTALL)
 
 
@@ -221,7 +223,10 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
         error: from a channel of either kind, grpc or grpc.aio.
         address: the server called.
     """
-    return _call_error(error.code(), _message(error.details() or ""), _details(error), address)
+    code, told = error.code(), error.details() or ""
+    if code is grpc.StatusCode.INTERNAL and told.startswith(_LOST_STATUS):
+        code, told = grpc.StatusCode.UNAVAILABLE, "the server ended the stream while it was written to"
+    return _call_error(code, _message(told), _details(error), address)
 
 
 def refusal_error(refusal: types_pb2.Refusal, address: str) -> CallError:

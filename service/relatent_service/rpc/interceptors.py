@@ -153,11 +153,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         await asyncio.sleep(HANG_UP_SECONDS)
 
     def _unknown(self, method: str) -> Any:
-        async def answer(_: bytes, context: Context) -> None:
+        async def answer(_: AsyncIterator[bytes], context: Context) -> None:
             error = UnknownMethod(f"no method {method[:200]!r}; reflection lists what there is")
             await abort(context, error, request_id_of(context))
 
-        return grpc.unary_unary_rpc_method_handler(answer)
+        return _Kind(True, True).make_handler(answer)  # of streams, so that nothing of it is received
 
     @asynccontextmanager
     async def _around(self, kind: str, method: str, caller: Caller, context: Context) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 import relatent
+from relatent.client.errors import call_error
 from relatent.client.retrying import Addresses, RetryPolicy
 from tests.relatent.client import fake
 from tests.relatent.client.fake import Call, FakeServer
@@ -166,3 +167,12 @@ def test_callers_that_fail_together_turn_away_once() -> None:
 def test_waits_grow_to_a_maximum() -> None:
     policy = RetryPolicy(initial=0.1, multiplier=2.0, maximum=1.0, jitter=0.0)
     assert [policy.backoff(rounds) for rounds in (1, 2, 3, 10, 10_000)] == [0.1, 0.2, 0.4, 1.0, 1.0]
+
+
+def test_a_status_that_grpc_lost_while_it_wrote_is_no_fault_of_the_servers() -> None:
+    lost = grpc.aio.AioRpcError(
+        grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "Internal error from Core"
+    )
+    error = call_error(lost, "a:1")
+    assert isinstance(error, relatent.UnavailableError)
+    assert error.retriable

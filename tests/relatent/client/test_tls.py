@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import relatent
@@ -149,6 +150,23 @@ def test_a_key_that_is_not_let_in_is_told_at_once(
     with relatent.Client(place.address, tls=place.tls, api_key=key) as client, pytest.raises(kind) as caught:
         client.catalog()
     assert caught.value.reason == expected
+
+
+def test_a_session_that_is_not_let_in_is_told_why_however_much_of_it_was_sent(place: Place) -> None:
+    code = relatent.LatentCode(np.zeros(tiny.CODE), "tiny", "1" * 64)
+
+    async def reasons() -> set[str]:
+        async with relatent.AsyncClient(place.address, timeout=60, tls=place.tls) as client:
+
+            async def told() -> str:
+                with pytest.raises(relatent.UnauthenticatedError) as caught:
+                    async with client.edit_session(code):
+                        pass
+                return caught.value.reason
+
+            return set(await asyncio.gather(*(told() for _ in range(50))))
+
+    assert asyncio.run(reasons()) == {"KEY_MISSING"}
 
 
 def test_a_pack_that_the_key_is_not_for_is_told_with_those_that_it_is_for(place: Place) -> None:
