@@ -153,7 +153,7 @@ def test_a_key_that_is_not_let_in_is_told_at_once(
 
 
 def test_a_session_that_is_not_let_in_is_told_why_however_much_of_it_was_sent(place: Place) -> None:
-    code = relatent.LatentCode(np.zeros(tiny.CODE), "tiny", "1" * 64)
+    code = relatent.LatentCode(np.zeros(tiny.CODE, np.float32), "tiny", "1" * 64)
 
     async def reasons() -> set[str]:
         async with relatent.AsyncClient(place.address, timeout=60, tls=place.tls) as client:
