@@ -18,7 +18,7 @@ PROTOC_TOOLS := 'grpcio-tools==1.62.3' 'setuptools<81'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-client lint types imports contract unit proto format docs bench bench-fullsize record serve clean
+.PHONY: help demo playground test test-page test-client lint types imports contract unit proto format docs bench bench-fullsize record serve clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ demo: $(VENV)/.serve ## invert and edit real image files; results in out/demo (n
 
 serve: $(VENV)/.serve ## serve the demo pack on 127.0.0.1:8500
 	$(BIN)/relatent serve
+
+playground: $(VENV)/.playground ## serve the demo pack, and a page for a browser before it
+	$(BIN)/relatent playground --serve
 
 # ---- checks
 
@@ -58,6 +61,12 @@ contract: $(VENV)/.all $(VENV)/.protoc ## the proto files: style, compatibility 
 
 unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), in the three groups of tests/conftest.py
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup
+
+test-page: $(VENV)/.all ## the page, in a headless Chromium, before a real service
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+		echo "The tests of the page need Chromium, which is not on PATH. On Debian and Ubuntu: apt-get install chromium"; \
+		echo "Elsewhere: $(BIN)/playwright install chromium, and put what it installs on PATH"; exit 1; }
+	$(BIN)/pytest tests/page
 
 # ---- what a developer runs
 
@@ -108,11 +117,16 @@ $(VENV)/.serve: pyproject.toml $(VENV)/.created
 	@$(PIP) --editable '.[serve]'
 	@touch $@
 
+$(VENV)/.playground: pyproject.toml $(VENV)/.created
+	@echo "Installing what the page needs into $(VENV)"
+	@$(PIP) --editable '.[serve,playground]'
+	@touch $(VENV)/.serve $@
+
 $(VENV)/.all: pyproject.toml $(VENV)/.created
 	@echo "Installing everything into $(VENV), PyTorch first$(if $(TORCH_INDEX),,: several gigabytes on some systems, see make help)"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH_VERSION)
-	@$(PIP) --editable '.[serve,export,dev]'
-	@touch $(VENV)/.serve $@
+	@$(PIP) --editable '.[serve,export,playground,page,dev]'
+	@touch $(VENV)/.serve $(VENV)/.playground $@
 
 $(VENV)/.protoc: Makefile $(VENV)/.created
 	@echo "Installing what generates $(STUBS) into $(VENV)/protoc"

@@ -37,7 +37,7 @@ def compact_edits(pack: Pack, singles: Asked, count: int, seed: int = 73) -> Ask
 def masks(drawings: HeldOut, asked: Asked) -> Bytes:
     """White where the drawing redrawn differs, and a little around: uint8 [M, 64, 64]."""
     change = np.abs(redrawn(drawings, asked).astype(int) - drawings.images[asked.drawing]).max(3)
-    found = [Image.fromarray(np.uint8(255 * (each >= _CHANGED))) for each in change]
+    found = [Image.fromarray(np.where(each >= _CHANGED, 255, 0).astype(np.uint8)) for each in change]
     return np.stack([np.asarray(each.filter(ImageFilter.MaxFilter(_MARGIN))) for each in found])
 
 

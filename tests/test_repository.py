@@ -99,7 +99,7 @@ def test_the_client_is_all_that_the_walls_name() -> None:
     parts = {
         file.relative_to(ROOT / "relatent").parts[0] for file in _tracked() if _is_below(file, "relatent")
     }
-    assert parts == {"__init__.py", "__main__.py", "py.typed", "cli", "client", "core", "v1"}
+    assert parts == {"__init__.py", "__main__.py", "py.typed", "cli", "client", "core", "playground", "v1"}
 
 
 @pytest.mark.parametrize("package", ["relatent", "service/relatent_service", "export/relatent_export"])

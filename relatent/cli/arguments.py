@@ -70,8 +70,18 @@ def client(args: argparse.Namespace) -> Client:
         InputError: the environment asks for something else than a number of bytes, or what is to be shown
             to the service cannot be.
     """
-    size: int = args.max_message_bytes or _max_message_bytes()
-    return Client(args.address, timeout=args.timeout, max_message_bytes=size, **access(args))
+    return Client(
+        args.address, timeout=args.timeout, max_message_bytes=max_message_bytes(args), **access(args)
+    )
+
+
+def max_message_bytes(args: argparse.Namespace) -> int:
+    """Bytes of one message that the arguments, and else the environment, ask for.
+
+    Raises:
+        InputError: the environment asks for something else than a number of bytes.
+    """
+    return args.max_message_bytes or _max_message_bytes()
 
 
 def check_service(client: Client, args: argparse.Namespace) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from relatent.cli import printing as telling
 from relatent.cli.batch import work_through
 from relatent.cli.demo_results import MORPH_AMOUNTS, PACK, Portrait, contact_sheet, report
 from relatent.cli.inputs import Item, prepare_out
-from relatent.cli.local_service import LocalService
+from relatent.cli.local_service import LocalService, terminable
 from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import InputError
@@ -68,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     flags = ["--engine", args.engine, "--packs", str(args.packs), "--repository", str(args.repository)]
     began = time.monotonic()
     say("Starting the service …")
-    with _terminable(), LocalService(flags, log) as service:
+    with terminable(), LocalService(flags, log) as service:
         seconds = {"start": time.monotonic() - began}
         engine = str(service.ready.get("engine", "unknown"))
         say(f"  ready after {seconds['start']:.1f} s at {service.address}, engine: {engine}")
@@ -171,17 +169,3 @@ def _moved(edited: EditedImage, attribute: str) -> float:
 
 def _morph(client: Client, inversion: Inversion, other: Inversion) -> tuple[EditedImage, ...]:
     return client.edit(inversion.latent, [Interpolate(other.latent, MORPH_AMOUNTS)]).images
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that the service is stopped too."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

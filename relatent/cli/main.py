@@ -23,6 +23,7 @@ from relatent.cli import (
     invert,
     keys,
     morph,
+    playground,
     read,
     restore,
     sample,
@@ -105,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     catalog.add_parsers(commands)
     keys.add_parser(commands)
     demo.add_parser(commands)
+    playground.add_parser(commands)
     return parser
 
 

@@ -60,7 +60,7 @@ def test_the_catalog_tells_attributes_in_their_units(client: relatent.Client) ->
     assert tuple(pack.described) == pack.attributes
 
 
-async def test_a_triton_killed_amid_exact_edits_loses_none(demo: ServiceProcess) -> None:
+async def test_a_triton_killed_amid_exact_edits_and_sessions_loses_none(demo: ServiceProcess) -> None:
     wanted = [relatent.Reach([relatent.Goal("smile", by=0.5)])]
     async with relatent.AsyncClient(demo.address, timeout=120) as client:
         codes = [(await client.invert(drawing, steps=0)).latent for drawing in DRAWINGS[:6]]
@@ -69,7 +69,18 @@ async def test_a_triton_killed_amid_exact_edits_loses_none(demo: ServiceProcess)
             answers = [await client.edit(latent, wanted) for _ in range(12)]
             return [answer.images[0].targets[0] for answer in answers]
 
-        calls = [asyncio.create_task(editing(latent)) for latent in codes]
+        async def sliding(latent: relatent.LatentCode) -> list[relatent.TargetOutcome]:
+            async with client.edit_session(latent) as session:
+                outcomes = []
+                for _ in range(12):
+                    session.change([relatent.Truncate(0.5)])
+                    asked = session.change(wanted)
+                    while (answer := await session.answer()).number < asked:
+                        pass
+                    outcomes.append(answer.edited.targets[0])
+            return outcomes
+
+        calls = [asyncio.create_task(work(latent)) for latent in codes for work in (editing, sliding)]
         await asyncio.sleep(0.2)
         demo.kill_triton()
         outcomes = await asyncio.gather(*calls)

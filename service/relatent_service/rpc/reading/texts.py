@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from relatent.core.pack import Pack
 from relatent.core.text import TextModel, TextMove, Tokens
@@ -72,10 +72,19 @@ def read_text(model: TextModel, text: str, field: str) -> Tokens:
         raise InvalidField(field, "expected a text, got none")
     if len(text) > _LONGEST:
         raise InvalidField(field, f"expected {_LONGEST} letters at most, got {len(text)}")
+    tokenizer = _tokenizer(model.tokenizer)
     try:
-        ids = _tokenizer(model.tokenizer).encode(text).ids
+        encoding = tokenizer.encode(text)
     except Exception as error:  # the library's own, of no other kind, where it has no token for a word
         raise InvalidField(field, "expected words that the pack's tokenizer knows") from error
+    # The network would move images by them all the same, though they mean nothing to it.
+    if unknown := _unknown_words(tokenizer, encoding, text):
+        raise InvalidField(
+            field,
+            f"expected words that the pack's tokenizer knows, not {', '.join(map(repr, unknown))}",
+            reason="UNKNOWN_WORDS",
+        )
+    ids = encoding.ids
     if not ids:
         raise InvalidField(field, "expected words that the pack's tokenizer knows, got none")
     if len(ids) > model.context:
@@ -83,6 +92,15 @@ def read_text(model: TextModel, text: str, field: str) -> Tokens:
     filled = [*ids, *[model.pad] * (model.context - len(ids))]
     mask = np.arange(model.context) < len(ids)
     return Tokens(np.array([filled], np.int64), mask[None].astype(np.int64))
+
+
+def _unknown_words(tokenizer: Tokenizer, encoding: Encoding, text: str) -> list[str]:
+    """What of a text a tokenizer reads as its token for all that it does not know; punctuation aside."""
+    # Some models' token for the unknown is also that of a text's end, which is then added to every text.
+    unknown = getattr(tokenizer.model, "unk_token", None)
+    tokens = zip(encoding.tokens, encoding.special_tokens_mask, encoding.offsets, strict=True)
+    words = [text[first:last] for token, added, (first, last) in tokens if token == unknown and not added]
+    return [word for word in dict.fromkeys(words) if any(map(str.isalnum, word))]
 
 
 @lru_cache(maxsize=16)

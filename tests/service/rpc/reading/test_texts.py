@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, processors
 
 from relatent.core.pack import Pack
 from relatent.v1 import editing_pb2 as v1
@@ -88,13 +88,13 @@ def test_a_pack_that_knows_nothing_of_texts_says_so_and_what_it_lacks(pack: Pack
 
 def test_each_pack_has_a_tokenizer_of_its_own(worded_pack: Pack) -> None:
     assert worded_pack.text is not None
-    other = texts.tokenizer().replace('"old": 4', '"young": 4')
+    other = texts.tokenizer().replace('"old": 4', '"young": 4').replace('"smiling": 5', '"old": 5')
     changed = dataclasses.replace(worded_pack, text=dataclasses.replace(worded_pack.text, tokenizer=other))
     old = [
         read_text_move(each, v1.TextMove(prompt="old"), MOST, FIELD).prompt.ids[0, 0]
         for each in (worded_pack, changed)
     ]
-    assert old == [4, 1]
+    assert old == [4, 5]
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,19 @@ def test_words_that_the_tokenizer_does_not_know_are_refused_and_no_internal_erro
     model = dataclasses.replace(worded_pack.text, tokenizer=Tokenizer(made).to_str())
     with pytest.raises(InvalidField, match="expected words that the pack's tokenizer knows"):
         read_text(model, "zebu", "text")
+
+
+def test_words_that_are_read_as_unknown_are_refused_by_name_and_punctuation_is_not(worded_pack: Pack) -> None:
+    error = refusal(worded_pack, prompt="a zebu zebu smiling gnu")
+    assert (error.field, error.reason) == (f"{FIELD}.prompt", "UNKNOWN_WORDS")
+    assert "not 'zebu', 'gnu'" in str(error)
+    assert worded_pack.text is not None
+    assert read_text(worded_pack.text, "a smiling , person", "text").mask.sum() == 4
+
+
+def test_a_token_of_the_unknown_that_ends_every_text_is_no_unknown_word(worded_pack: Pack) -> None:
+    assert worded_pack.text is not None
+    made = Tokenizer(models.WordLevel({"a": 0, "end": 1}, unk_token="end"))
+    made.post_processor = processors.TemplateProcessing("$A end", "$A $B end", [("end", 1)])
+    model = dataclasses.replace(worded_pack.text, tokenizer=made.to_str())
+    assert read_text(model, "a", "text").ids[0, :2].tolist() == [0, 1]

@@ -1,0 +1,100 @@
+"""The page as a whole: what it looks like, its tabs, and what it says before a service answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from relatent.client.catalog import PackInfo
+from relatent.client.errors import RelatentError
+from relatent.playground import first_screen, methods, morph, restore, samples, text
+from relatent.playground.connection import Connection
+from relatent.playground.downloads import Downloads
+from relatent.playground.examples import Examples
+from relatent.playground.page import Page, notice
+from relatent.playground.sentences import sentence
+
+TITLE = "Relatent"
+LOOK_AGAIN_SECONDS = 2.0
+STYLES = [Path(__file__).with_name(name) for name in ("style.css", "tabs.css")]
+
+
+@dataclass(frozen=True)
+class PageTab:
+    """A tab.
+
+    Attributes:
+        title: on the tab.
+        build: makes its components, and what they do.
+        missing: why a pack cannot have it; empty for one that can.
+    """
+
+    title: str
+    build: Callable[[Page], None]
+    missing: Callable[[PackInfo], str] = lambda pack: ""
+
+
+TABS = (
+    PageTab("Edit", first_screen.build),
+    PageTab("Morph", morph.build),
+    PageTab("Restore", restore.build, restore.missing),
+    PageTab("Text", text.build, text.missing),
+    PageTab("Methods", methods.build),
+    PageTab("Samples", samples.build),
+)
+
+
+def theme() -> gr.themes.Base:
+    """How the page looks: fonts of the system alone, so that none is fetched."""
+    fonts, mono = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]
+    return gr.themes.Default(primary_hue="indigo", secondary_hue="indigo", font=fonts, font_mono=mono)
+
+
+def build(connection: Connection, examples: Examples, downloads: Downloads) -> gr.Blocks:
+    """The page before a service, whether it answers yet or not."""
+    blocks = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600))
+    with blocks:
+        gr.Markdown("# Relatent\nFind a picture's latent code, and edit what it shows.", elem_id="head")
+        said = gr.HTML(elem_id="notice", padding=False)
+        chosen = gr.Dropdown([], label="Pack", visible=False, elem_id="pack")
+        again = gr.Timer(LOOK_AGAIN_SECONDS)
+
+        def look() -> tuple[Any, Any, Any]:
+            try:
+                names = sorted(connection.look().packs)
+            except RelatentError as error:
+                return notice(sentence(error)), gr.skip(), gr.skip()
+            box = gr.Dropdown(names, value=names[0], visible=len(names) > 1)
+            return notice(""), box, gr.Timer(active=False)
+
+        gr.on(
+            [blocks.load, again.tick],
+            look,
+            outputs=[said, chosen, again],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+        @gr.render(inputs=[chosen], triggers=[chosen.change], show_progress="hidden")  # type: ignore[untyped-decorator]
+        def tabs(name: str | None) -> None:
+            if name:
+                pack = connection.pack(name)
+                _tabs(Page(connection, pack, examples.of(pack), downloads, said))
+
+    return blocks
+
+
+def _tabs(page: Page) -> None:
+    missing = {tab.title: tab.missing(page.pack) for tab in TABS}
+    with gr.Tabs(elem_id="tabs"):
+        for tab in TABS:
+            if not missing[tab.title]:
+                with gr.Tab(tab.title, id=tab.title.lower()):
+                    tab.build(page)
+    told = [f"**{title}** is not here: {why}" for title, why in missing.items() if why]
+    if told:
+        gr.Markdown("\n\n".join(told), elem_id="missing")

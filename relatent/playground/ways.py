@@ -1,0 +1,76 @@
+"""How a picture may be inverted: by a quality, or by a method of the pack's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from relatent.client.blocking import Client
+from relatent.client.catalog import MethodInfo, PackInfo
+from relatent.client.requests import InvertOptions
+from relatent.client.results import Inversion, Progress
+from relatent.core.presets import Preset
+from relatent.core.spaces import PLAIN
+from relatent.playground.desk import picture_format
+from relatent.playground.watching import watched
+
+
+@dataclass(frozen=True)
+class WayToInvert:
+    """A way of inverting.
+
+    Attributes:
+        name: what it is called in a list of choices.
+        options: what asks for it.
+    """
+
+    name: str
+    options: InvertOptions
+
+
+def qualities(pack: PackInfo) -> tuple[WayToInvert, ...]:
+    """The pack's qualities, the quickest first; its default method where it has none, or names no methods."""
+    known = [preset for preset in Preset if preset in pack.presets]
+    return (
+        tuple(WayToInvert(str(preset), InvertOptions(quality=preset)) for preset in known)
+        or methods(pack)[:1]
+        or (WayToInvert("as usual", InvertOptions()),)
+    )
+
+
+def methods(pack: PackInfo) -> tuple[WayToInvert, ...]:
+    """The pack's methods that need nothing but a picture, the default first."""
+    alone = [name for name, method in pack.methods.items() if goes_alone(method)]
+    return tuple(WayToInvert(name, InvertOptions(method=name)) for name in alone)
+
+
+def plain(pack: PackInfo) -> WayToInvert:
+    """A way to a code with nothing besides, which every edit takes; the default method where it can be."""
+    made = [way for way in methods(pack) if pack.methods[way.name].space in PLAIN]
+    return made[0] if made else WayToInvert("the default", InvertOptions())
+
+
+def goes_alone(method: MethodInfo) -> bool:
+    """Whether a method needs nothing but a picture, and is no other use of one."""
+    return "text" not in method.inputs and method.name != "restore"
+
+
+def inverting(
+    client: Client, pack: PackInfo, data: bytes, options: InvertOptions
+) -> Iterator[Progress | Inversion]:
+    """Invert a picture.
+
+    Args:
+        client: of the page.
+        pack: to invert into.
+        data: of the picture's file.
+        options: a quality or a method, and the steps where they are given.
+
+    Yields:
+        Reports with previews, and at last the inversion.
+
+    Raises:
+        RelatentError: the picture or the call was refused, or failed.
+    """
+    asked = InvertOptions(**{**options, "pack": pack.name, "output_format": picture_format(pack)})
+    return watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked))
