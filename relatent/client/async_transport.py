@@ -169,8 +169,8 @@ class AsyncTransport:
             response_deserializer=effect.answer.FromString,
         )
         if isinstance(effect, Converse):
-            return method(effect.talk.requests())
-        return method(effect.request, timeout=effect.timeout)
+            return method(effect.talk.requests(), metadata=self._settings.metadata)
+        return method(effect.request, timeout=effect.timeout, metadata=self._settings.metadata)
 
     def _channel(self, address: str) -> aio.Channel:
         if _forked_while_open:  # gRPC's asyncio half keeps its state through a fork, and crashes with it
@@ -181,7 +181,9 @@ class AsyncTransport:
         channels = self._here().channels
         if address not in channels:
             check_fork()
-            channels[address] = open_async_channel(address, self._settings.max_message_bytes)
+            channels[address] = open_async_channel(
+                address, self._settings.max_message_bytes, self._settings.tls
+            )
             _open_channels.add(channels[address])
         return channels[address]
 

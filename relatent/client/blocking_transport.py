@@ -154,8 +154,8 @@ class BlockingTransport:
         )
         try:
             if isinstance(effect, Converse):
-                return method(effect.talk.requests())
-            return method(effect.request, timeout=effect.timeout)
+                return method(effect.talk.requests(), metadata=self._settings.metadata)
+            return method(effect.request, timeout=effect.timeout, metadata=self._settings.metadata)
         except ValueError:  # what gRPC says of a channel that another thread has just closed
             self.check_open()
             raise
@@ -166,5 +166,7 @@ class BlockingTransport:
             self.check_open()
             if address not in own.channels:
                 check_fork()
-                own.channels[address] = open_channel(address, self._settings.max_message_bytes)
+                own.channels[address] = open_channel(
+                    address, self._settings.max_message_bytes, self._settings.tls
+                )
             return own.channels[address]

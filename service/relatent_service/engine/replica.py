@@ -43,6 +43,7 @@ class Replica:
     Args:
         address: host:port, or unix:PATH.
         accept: says why a server with these graphs must not be used; None if it may.
+        credentials: of TLS; None: without.
 
     Attributes:
         name: the address, and the variable with the proxy that leads to it, if one does.
@@ -50,13 +51,19 @@ class Replica:
         reason: why it does not, otherwise.
     """
 
-    def __init__(self, address: str, accept: Callable[[dict[str, Graph]], str | None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        accept: Callable[[dict[str, Graph]], str | None],
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
         self.address = address
         proxy = proxy_variable(parse_address(address))
         self.name = f"{address} (through the proxy that {proxy} names)" if proxy else address
         self.arrived = asyncio.Event()
         self.reason = "not tried yet"
         self._accept = accept
+        self._credentials = credentials
         self._graphs: frozenset[str] = frozenset()
         self._lost = asyncio.Event()
         self._lost.set()
@@ -111,7 +118,7 @@ class Replica:
         await self._channel.close()
 
     def _connect(self) -> None:
-        self._channel = open_channel(self.address)
+        self._channel = open_channel(self.address, self._credentials)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     def _lose(self, reason: str) -> None:
