@@ -10,20 +10,19 @@ from typing import Any
 import gradio as gr
 
 from relatent.client.errors import InputError
-from relatent.client.requests import InvertOptions
 from relatent.client.results import Inversion
 from relatent.playground import trying, ways
 from relatent.playground.downloads import new_key
 from relatent.playground.first_parts import said
 from relatent.playground.page import Page
 from relatent.playground.picker import file_bytes, picker
-from relatent.playground.showing import needs
+from relatent.playground.showing import giving_up, needs
 from relatent.playground.trying import Tried
 
 
 def build(page: Page) -> None:
     """Make the tab."""
-    all_ways = {way.name: way.options for way in (*ways.qualities(page.pack), *ways.methods(page.pack))}
+    all_ways = {way.name: way for way in (*ways.qualities(page.pack), *ways.methods(page.pack))}
     named = list(all_ways)
     with gr.Row():
         with gr.Column(min_width=280):
@@ -54,7 +53,7 @@ def build(page: Page) -> None:
         for name in [name for name in named if name in names]:
             told = f"Running {name}, {len(tried) + 1} of {len(names)}."
             began = time.monotonic()
-            for news in ways.inverting(page.client, page.pack, data, _asked(all_ways[name], int(many))):
+            for news in ways.inverting(page.client, page.pack, data, all_ways[name].in_steps(int(many))):
                 if isinstance(news, Inversion):
                     tried.append(Tried(new_key(), name, news, time.monotonic() - began))
                     page.downloads.offer(tried[-1].key, trying.files(page.pack, tried[-1]))
@@ -69,9 +68,11 @@ def build(page: Page) -> None:
         yield {status: said(html.escape(trying.in_words(tried)))}
 
     needs(page, start, [picture])
-    running = page.on(start.click, run, [picture, chosen, steps], [status, cards, plot], trigger_mode="once")
+    running = page.on(
+        start.click,
+        giving_up(run, status, "Ended before all were run."),
+        [picture, chosen, steps],
+        [status, cards, plot],
+        trigger_mode="once",
+    )
     page.on(stop.click, lambda: said("Stopped."), outputs=[status], cancels=[running])
-
-
-def _asked(options: InvertOptions, steps: int) -> InvertOptions:
-    return InvertOptions(**{**options, "steps": steps}) if steps else options
