@@ -94,7 +94,7 @@ def test_arrow_keys_move_a_slider_and_the_picture_follows(visit: Page) -> None:
     expect(status(visit)).to_contain_text(
         re.compile(rf"Reads yaw ({asked - 0.9:.0f}|{asked:.0f})\.\d°, as asked")
     )
-    assert difference(before, made(visit)) > 2
+    assert difference(before, made(visit)) > 1
     # Keys in a row are one step.
     assert visit.locator("#history input").count() == 2
 
