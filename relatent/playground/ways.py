@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from relatent.client.blocking import Client
@@ -41,7 +41,7 @@ def qualities(pack: PackInfo) -> tuple[WayToInvert, ...]:
         WayToInvert(str(preset), InvertOptions(quality=preset), pack.presets[preset].steps > 0)
         for preset in known
     ]
-    return tuple(made) or methods(pack)[:1]
+    return tuple(made) or methods(pack)[:1] or (WayToInvert("as usual", InvertOptions()),)
 
 
 def methods(pack: PackInfo) -> tuple[WayToInvert, ...]:
@@ -66,7 +66,7 @@ def goes_alone(method: MethodInfo) -> bool:
 
 def inverting(
     client: Client, pack: PackInfo, data: bytes, options: InvertOptions
-) -> Iterator[Progress | Inversion]:
+) -> Generator[Progress | Inversion, None, None]:
     """Invert a picture.
 
     Args:
@@ -76,10 +76,10 @@ def inverting(
         options: a quality or a method, and the steps where they are given.
 
     Yields:
-        Reports with previews, and at last the inversion.
+        Reports with previews, and at last the inversion. Whoever closes it ends the call.
 
     Raises:
         RelatentError: the picture or the call was refused, or failed.
     """
     asked = InvertOptions(**{**options, "pack": pack.name, "output_format": picture_format(pack)})
-    return watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked))
+    yield from watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked))
