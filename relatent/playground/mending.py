@@ -11,11 +11,12 @@ from PIL import Image
 
 from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
-from relatent.client.errors import InputError
+from relatent.client.errors import CallError, InputError
 from relatent.client.images import ImageInput
 from relatent.client.requests import InvertOptions
 from relatent.client.restoring import Degraded, Match, Restoration
 from relatent.client.results import Progress
+from relatent.client.resuming import ProgressCallback
 from relatent.core.quality import Quality, decibels
 from relatent.core.restoration import RestorationPreset
 from relatent.playground import spoiling, words
@@ -119,12 +120,27 @@ def mend(
         options["steps"] = steps
     degraded = None if wanting.known is None else Degraded(mask=wanting.known)
     keep = keep_known and wanting.preset is not RestorationPreset.DENOISE
-    return watched(
-        lambda tell: client.restore(
-            wanting.given, wanting.preset, degraded=degraded, keep_known=keep, progress=tell, preview_every=1,
+
+    def restore(tell: ProgressCallback) -> Restoration:
+        return client.restore(
+            wanting.given,
+            wanting.preset,
+            degraded=degraded,
+            keep_known=keep,
+            progress=tell,
+            preview_every=1,
             **options,
         )
-    )  # fmt: skip
+
+    try:
+        yield from watched(restore)
+    except CallError as error:
+        if error.reason != "NOT_SMALLER":
+            raise
+        raise InputError(
+            f"this picture is not smaller than the model's, which have {pack.resolution} pixels a side: "
+            "bring a smaller one, or have it spoilt first"
+        ) from error
 
 
 def in_words(wanting: Wanting, restored: Restoration) -> tuple[tuple[str, str], ...]:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import html
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from relatent.client.errors import InputError
-from relatent.client.requests import InvertOptions
 from relatent.client.results import Inversion
 from relatent.playground import trying, ways
 from relatent.playground.downloads import new_key
 from relatent.playground.first_parts import said
 from relatent.playground.page import Page
 from relatent.playground.picker import file_bytes, picker
-from relatent.playground.showing import needs
+from relatent.playground.showing import giving_up, needs
 from relatent.playground.trying import Tried
 
 
 def build(page: Page) -> None:
     """Make the tab."""
-    all_ways = {way.name: way.options for way in (*ways.qualities(page.pack), *ways.methods(page.pack))}
+    all_ways = {way.name: way for way in (*ways.qualities(page.pack), *ways.methods(page.pack))}
     named = list(all_ways)
+    halt = gr.State(None)
     with gr.Row():
         with gr.Column(min_width=280):
             picture = picker(page, "A picture", "methods-picture")
@@ -50,28 +53,38 @@ def build(page: Page) -> None:
         data = file_bytes(path)
         if not names:
             raise InputError("choose one way at least; several to compare them")
-        tried: list[Tried] = []
+        stopped, tried = threading.Event(), list[Tried]()
+        yield {halt: stopped}
         for name in [name for name in named if name in names]:
             told = f"Running {name}, {len(tried) + 1} of {len(names)}."
             began = time.monotonic()
-            for news in ways.inverting(page.client, page.pack, data, _asked(all_ways[name], int(many))):
-                if isinstance(news, Inversion):
-                    tried.append(Tried(new_key(), name, news, time.monotonic() - began))
-                    page.downloads.offer(tried[-1].key, trying.files(page.pack, tried[-1]))
-                    card = ""
-                else:
-                    card = trying.coming(name, news.steps, news.total_steps, news.preview)
-                yield {
-                    status: said(html.escape(told)),
-                    cards: trying.cards(tried, page.pack, card),
-                    plot: trying.scatter(tried),
-                }
+            asked = all_ways[name].in_steps(int(many))
+            with closing(ways.inverting(page.client, page.pack, data, asked)) as refining:
+                for news in refining:
+                    if stopped.is_set():
+                        yield {status: said("Stopped."), cards: trying.cards(tried, page.pack)}
+                        return
+                    if isinstance(news, Inversion):
+                        tried.append(Tried(new_key(), name, news, time.monotonic() - began))
+                        page.downloads.offer(tried[-1].key, trying.files(page.pack, tried[-1]))
+                        card = ""
+                    else:
+                        card = trying.coming(name, news.steps, news.total_steps, news.preview)
+                    yield {
+                        status: said(html.escape(told)),
+                        cards: trying.cards(tried, page.pack, card),
+                        plot: trying.scatter(tried),
+                    }
         yield {status: said(html.escape(trying.in_words(tried)))}
 
     needs(page, start, [picture])
-    running = page.on(start.click, run, [picture, chosen, steps], [status, cards, plot], trigger_mode="once")
-    page.on(stop.click, lambda: said("Stopped."), outputs=[status], cancels=[running])
+    outputs: list[Block] = [halt, status, cards, plot]
+    work = giving_up(run, status, "Ended before all were run.")
+    page.on(start.click, work, [picture, chosen, steps], outputs, trigger_mode="once")
+    page.on(stop.click, _stop, [halt])
 
 
-def _asked(options: InvertOptions, steps: int) -> InvertOptions:
-    return InvertOptions(**{**options, "steps": steps}) if steps else options
+def _stop(halt: threading.Event | None) -> None:
+    """End a run at its next news: not cancelled by Gradio, which fails where a run ends meanwhile."""
+    if halt is not None:
+        halt.set()

@@ -17,7 +17,7 @@ from relatent.playground.morphing import MIDDLE, STRIP, MorphWork
 from relatent.playground.page import Page
 from relatent.playground.picker import file_bytes, picker
 from relatent.playground.pictures import shown
-from relatent.playground.showing import needs, result, strip
+from relatent.playground.showing import giving_up, needs, result, strip
 
 NAMES = ("first", "second")
 _SMALL, _LARGE = 190, 380
@@ -84,7 +84,13 @@ def build(page: Page) -> None:
 
     results = [work, between, status, downloads, amount]
     needs(page, start, given)
-    page.on(start.click, run, [*given, quality], [*results, *made, row], trigger_mode="once")
+    page.on(
+        start.click,
+        giving_up(run, status, "Not morphed."),
+        [*given, quality],
+        [*results, *made, row],
+        trigger_mode="once",
+    )
     page.on(amount.input, move, [work, amount], results, trigger_mode="always_last")
     page.on(row.select, choose, [work], results, trigger_mode="always_last")
 

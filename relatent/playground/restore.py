@@ -21,7 +21,7 @@ from relatent.playground.page import Page
 from relatent.playground.pair import of_two, pair
 from relatent.playground.picker import file_bytes, picker
 from relatent.playground.pictures import SIDE, shown, square
-from relatent.playground.showing import lossless, needs, told_words
+from relatent.playground.showing import giving_up, lossless, needs, told_words
 
 FIRST = RestorationPreset.COLORIZE
 BRUSH = 36
@@ -121,7 +121,7 @@ def build(page: Page) -> None:
         trigger_mode="always_last",
     )
     inputs = [picture, lacks, spoil, fewer, keep, steps, canvas]
-    page.on(start.click, run, inputs, results, trigger_mode="once")
+    page.on(start.click, giving_up(run, status, "Not restored."), inputs, results, trigger_mode="once")
 
 
 def _canvas() -> gr.ImageEditor:

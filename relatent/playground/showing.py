@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import gradio as gr
 from PIL import Image
 
+from relatent.client.errors import RelatentError
 from relatent.client.images import ImageFormat, Picture
+from relatent.playground.first_parts import said
 from relatent.playground.page import Page
+
+Stages: TypeAlias = Callable[..., Iterator[dict[Any, Any]]]
+"""What is done at an event and shown as it goes: yields the values that change."""
 
 
 def result(label: str, elem_id: str, height: int | None = None) -> gr.Image:
@@ -53,6 +60,20 @@ def needs(page: Page, button: gr.Button, pictures: Sequence[gr.State]) -> None:
         [button],
         trigger_mode="always_last",
     )
+
+
+def giving_up(work: Stages, status: gr.HTML, text: str) -> Stages:
+    """The same work, which says so in a place where it ends by an error, rather than how far it had come."""
+
+    @functools.wraps(work)
+    def tried(*args: Any) -> Iterator[dict[Any, Any]]:
+        try:
+            yield from work(*args)
+        except RelatentError:
+            yield {status: said(text)}
+            raise
+
+    return tried
 
 
 def told_words(told: Sequence[tuple[str, str]]) -> str:

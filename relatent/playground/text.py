@@ -18,7 +18,7 @@ from relatent.playground.first_parts import said
 from relatent.playground.page import Page
 from relatent.playground.pair import of_two, pair
 from relatent.playground.picker import file_bytes, picker
-from relatent.playground.showing import needs, told_words
+from relatent.playground.showing import giving_up, needs, told_words
 from relatent.playground.wording import TextWork
 
 MOST_STRENGTH = 3.0
@@ -100,7 +100,13 @@ def build(page: Page) -> None:
 
     inputs, outputs = [work, picture, prompt, neutral, strength, beta], [work, both, status, found, downloads]
     needs(page, start, [picture])
-    page.on([start.click, prompt.submit], run, inputs, outputs, trigger_mode="once")
+    page.on(
+        [start.click, prompt.submit],
+        giving_up(run, status, "Not moved."),
+        inputs,
+        outputs,
+        trigger_mode="once",
+    )
     page.on([strength.input, beta.input], again, inputs, outputs, trigger_mode="always_last")
 
 

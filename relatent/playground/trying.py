@@ -129,7 +129,7 @@ def _span(values: Sequence[float], least: float) -> tuple[float, float]:
 
 def _card(tried: Tried, pack: PackInfo) -> str:
     inversion = tried.inversion
-    steps = f"{inversion.steps} steps" if inversion.steps else "no steps"
+    steps = {0: "no steps", 1: "1 step"}.get(inversion.steps, f"{inversion.steps} steps")
     method = f" ({html.escape(inversion.method)})" if inversion.method not in ("", tried.name) else ""
     return (
         f'<figure class="card" data-way="{html.escape(tried.name)}">'

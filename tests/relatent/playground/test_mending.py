@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import create_autospec
 
+import grpc
 import pytest
 from PIL import Image
 
 from relatent.client.blocking import Client
-from relatent.client.errors import InputError
+from relatent.client.errors import InputError, InvalidArgumentError
 from relatent.client.latents import LatentCode
 from relatent.client.restoring import Match, Restoration
 from relatent.client.results import Timings
@@ -95,3 +96,19 @@ def test_where_the_whole_one_is_known_it_is_held_against_it() -> None:
     told = mending.in_words(wanting, restored(60))
     assert told[1][0].startswith("Beside the whole one: hardly to be told")
     assert told[1][1] == "PSNR 100.0 dB"
+
+
+def test_a_picture_that_is_not_smaller_is_refused_with_what_would_do() -> None:
+    client = create_autospec(Client)
+    client.restore.side_effect = InvalidArgumentError(
+        grpc.StatusCode.INVALID_ARGUMENT, "image: expected a side of 1 to 7 pixels", reason="NOT_SMALLER"
+    )
+    with pytest.raises(InputError, match=r"not smaller than the model's, which have 8 pixels a side"):
+        list(mending.mend(client, PACK, want(RestorationPreset.UPSCALE, spoil=False), True))
+
+
+def test_other_refusals_of_a_restoration_pass_as_they_are() -> None:
+    client = create_autospec(Client)
+    client.restore.side_effect = InvalidArgumentError(grpc.StatusCode.INVALID_ARGUMENT, "steps: too many")
+    with pytest.raises(InvalidArgumentError, match="too many"):
+        list(mending.mend(client, PACK, want(RestorationPreset.UPSCALE), True))
