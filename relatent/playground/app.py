@@ -11,12 +11,17 @@ import gradio as gr
 
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
-from relatent.playground import first_screen, methods, morph, restore, samples, text
 from relatent.playground.connection import Connection
-from relatent.playground.downloads import Downloads
-from relatent.playground.examples import Examples
 from relatent.playground.page import Page, notice
+from relatent.playground.parts.downloads import Downloads
+from relatent.playground.parts.examples import Examples
 from relatent.playground.sentences import sentence
+from relatent.playground.tabs.edit import tab as edit
+from relatent.playground.tabs.methods import tab as methods
+from relatent.playground.tabs.morph import tab as morph
+from relatent.playground.tabs.restore import tab as restore
+from relatent.playground.tabs.samples import tab as samples
+from relatent.playground.tabs.text import tab as text
 
 TITLE = "Relatent"
 LOOK_AGAIN_SECONDS = 2.0
@@ -39,7 +44,7 @@ class PageTab:
 
 
 TABS = (
-    PageTab("Edit", first_screen.build),
+    PageTab("Edit", edit.build),
     PageTab("Morph", morph.build),
     PageTab("Restore", restore.build, restore.missing),
     PageTab("Text", text.build, text.missing),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from relatent.playground import restore, text
+from relatent.playground.tabs.restore import tab as restore
+from relatent.playground.tabs.text import tab as text
 from tests.relatent.playground.made import METHODS, PACK
 
 
