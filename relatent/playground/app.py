@@ -12,8 +12,8 @@ import gradio as gr
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
 from relatent.playground.connection import Connection
+from relatent.playground.downloads import Downloads
 from relatent.playground.page import Page, notice
-from relatent.playground.parts.downloads import Downloads
 from relatent.playground.parts.examples import Examples
 from relatent.playground.sentences import sentence
 from relatent.playground.tabs.edit import tab as edit

@@ -18,7 +18,7 @@ from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
 from relatent.playground.connection import Connection
-from relatent.playground.parts.downloads import Downloads
+from relatent.playground.downloads import Downloads
 from relatent.playground.sentences import OURS, sentence
 
 logger = logging.getLogger("relatent.playground")

@@ -14,7 +14,7 @@ import uvicorn
 
 from relatent.playground import app
 from relatent.playground.connection import Connection
-from relatent.playground.parts.downloads import PATH, Downloads
+from relatent.playground.downloads import PATH, Downloads
 from relatent.playground.parts.examples import Examples
 
 _GRACE_SECONDS = 2

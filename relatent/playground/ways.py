@@ -11,7 +11,7 @@ from relatent.client.requests import InvertOptions
 from relatent.client.results import Inversion, Progress
 from relatent.core.presets import Preset
 from relatent.core.spaces import PLAIN
-from relatent.playground.tabs.edit.desk import picture_format
+from relatent.playground.parts.pictures import picture_format
 from relatent.playground.watching import watched
 
 

@@ -7,10 +7,13 @@ import io
 
 from PIL import Image, ImageOps
 
+from relatent.client.catalog import PackInfo
 from relatent.client.images import ImageFormat, Picture, image_message
 
 SIDE = 512
 """Pixels that pictures on the page have at least."""
+_SMALL = 256
+"""Pixels up to which pictures are sent without loss: larger ones would take longer than their making."""
 
 
 def shown(picture: Picture | Image.Image) -> Image.Image:
@@ -67,3 +70,8 @@ def data_url(picture: Picture | Image.Image, kind: str = "png") -> str:
         (picture.image if isinstance(picture, Picture) else picture).save(buffer, kind.upper())
         data = buffer.getvalue()
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def picture_format(pack: PackInfo) -> ImageFormat:
+    """How a pack's pictures come to the page."""
+    return ImageFormat.PNG if pack.resolution <= _SMALL else ImageFormat.WEBP

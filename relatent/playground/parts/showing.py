@@ -14,10 +14,14 @@ from PIL import Image
 from relatent.client.errors import RelatentError
 from relatent.client.images import ImageFormat, Picture
 from relatent.playground.page import Page
-from relatent.playground.tabs.edit.layout import said
 
 Stages: TypeAlias = Callable[..., Iterator[dict[Any, Any]]]
 """What is done at an event and shown as it goes: yields the values that change."""
+
+
+def said(text: str) -> str:
+    """What is going on, as HTML that screen readers tell when they may; plain text, already escaped."""
+    return f'<p class="status" role="status">{text}</p>'
 
 
 def result(label: str, elem_id: str, height: int | None = None) -> gr.Image:

@@ -14,16 +14,14 @@ from relatent.client.recipes import Recipe
 from relatent.client.requests import InvertOptions
 from relatent.client.results import Inversion, Progress
 from relatent.playground import words
-from relatent.playground.parts.downloads import Maker, latent_bytes, new_key
-from relatent.playground.parts.pictures import SIDE, square
+from relatent.playground.downloads import Maker, latent_bytes, new_key
+from relatent.playground.parts.pictures import SIDE, picture_format, square
 from relatent.playground.tabs.edit import dials as turning
 from relatent.playground.tabs.edit.dials import Dial
 from relatent.playground.tabs.edit.history import History, Step
 from relatent.playground.tabs.edit.live import LiveEdits
 from relatent.playground.watching import watched
 
-_SMALL = 256
-"""Pixels up to which pictures are sent without loss: larger ones would take longer than their making."""
 _QUALITY = 92
 """Of WebP: what is lost cannot be seen."""
 
@@ -47,11 +45,6 @@ class EditingWork:
     seconds: float
     options: InvertOptions
     history: History
-
-
-def picture_format(pack: PackInfo) -> ImageFormat:
-    """How a pack's pictures come to the page."""
-    return ImageFormat.PNG if pack.resolution <= _SMALL else ImageFormat.WEBP
 
 
 def as_given(data: bytes, pack: PackInfo) -> Picture | None:

@@ -14,6 +14,7 @@ from relatent.playground.page import Page
 from relatent.playground.parts.loss_curve import curve
 from relatent.playground.parts.pair import pair
 from relatent.playground.parts.picker import picker
+from relatent.playground.parts.showing import said
 from relatent.playground.tabs.edit.dials import Dial
 from relatent.playground.ways import methods
 
@@ -89,11 +90,6 @@ def lay_out(page: Page, dials: Sequence[Dial]) -> FirstParts:
         picture, quality, method, steps, start, stop, drawn, shown, status, words, undo, redo, against,
         history, links, sliders, locks, lock_all, lock_none,
     )  # fmt: skip
-
-
-def said(text: str) -> str:
-    """What is going on, as HTML that screen readers tell when they may; plain text, already escaped."""
-    return f'<p class="status" role="status">{text}</p>'
 
 
 def _asked(pack: PackInfo) -> tuple[gr.Radio, gr.Dropdown, gr.Textbox]:

@@ -12,11 +12,13 @@ from relatent.client.requests import InvertOptions
 from relatent.client.results import Progress
 from relatent.playground.page import Page
 from relatent.playground.parts.picker import file_bytes
+from relatent.playground.parts.pictures import picture_format
+from relatent.playground.parts.showing import said
 from relatent.playground.tabs.edit import desk, views
 from relatent.playground.tabs.edit.desk import EditingWork
 from relatent.playground.tabs.edit.dials import Dial, dials
 from relatent.playground.tabs.edit.history import History
-from relatent.playground.tabs.edit.layout import FirstParts, lay_out, said
+from relatent.playground.tabs.edit.layout import FirstParts, lay_out
 from relatent.playground.tabs.edit.live import LiveEdits
 
 
@@ -83,7 +85,7 @@ def _inverter(
                 else:
                     _let_go(before)
                     shown = views.inverted(parts, page, turning, news)
-                    kind = desk.picture_format(page.pack)
+                    kind = picture_format(page.pack)
                     edits = LiveEdits(page.connection.patient, news.inversion.latent, kind)
                     yield {work: news, live: edits, **shown, **_at_rest(parts)}
         except RelatentError:

@@ -12,14 +12,15 @@ from gradio.blocks import Block
 from relatent.client.images import Picture
 from relatent.client.results import Progress
 from relatent.playground import words
+from relatent.playground.downloads import links
 from relatent.playground.page import Page
-from relatent.playground.parts.downloads import links
 from relatent.playground.parts.loss_curve import curve
 from relatent.playground.parts.pair import of_two
+from relatent.playground.parts.showing import said
 from relatent.playground.tabs.edit import desk
 from relatent.playground.tabs.edit.desk import EditingWork
 from relatent.playground.tabs.edit.dials import Dial
-from relatent.playground.tabs.edit.layout import GIVEN, FirstParts, said
+from relatent.playground.tabs.edit.layout import GIVEN, FirstParts
 
 Values = dict[Block, Any]
 

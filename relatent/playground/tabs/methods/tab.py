@@ -15,11 +15,10 @@ from gradio.blocks import Block
 from relatent.client.errors import InputError
 from relatent.client.results import Inversion
 from relatent.playground import ways
+from relatent.playground.downloads import new_key
 from relatent.playground.page import Page
-from relatent.playground.parts.downloads import new_key
 from relatent.playground.parts.picker import file_bytes, picker
-from relatent.playground.parts.showing import giving_up, needs
-from relatent.playground.tabs.edit.layout import said
+from relatent.playground.parts.showing import giving_up, needs, said
 from relatent.playground.tabs.methods import trying
 from relatent.playground.tabs.methods.trying import Tried
 

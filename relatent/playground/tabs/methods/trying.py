@@ -11,9 +11,8 @@ from relatent.client.catalog import PackInfo
 from relatent.client.images import Picture
 from relatent.client.results import Inversion
 from relatent.playground import words
-from relatent.playground.parts.downloads import Maker, latent_bytes, links
-from relatent.playground.parts.pictures import data_url
-from relatent.playground.tabs.edit.desk import picture_format
+from relatent.playground.downloads import Maker, latent_bytes, links
+from relatent.playground.parts.pictures import data_url, picture_format
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 460, 220, 48, 34, 14, 70
 _LEAST_SECONDS = 0.005

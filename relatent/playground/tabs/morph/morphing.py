@@ -10,8 +10,8 @@ from relatent.client.catalog import PackInfo
 from relatent.client.recipes import Recipe
 from relatent.client.requests import Interpolate, InvertOptions
 from relatent.client.results import EditedImage, Inversion
-from relatent.playground.parts.downloads import Maker, latent_bytes
-from relatent.playground.tabs.edit.desk import picture_format
+from relatent.playground.downloads import Maker, latent_bytes
+from relatent.playground.parts.pictures import picture_format
 
 STRIP = tuple(number / 6 for number in range(7))
 """How far those of a strip have gone."""

@@ -11,12 +11,11 @@ import gradio as gr
 from relatent.client.images import Picture
 from relatent.client.results import Inversion, Progress
 from relatent.playground import ways
+from relatent.playground.downloads import links, new_key
 from relatent.playground.page import Page
-from relatent.playground.parts.downloads import links, new_key
 from relatent.playground.parts.picker import file_bytes, picker
 from relatent.playground.parts.pictures import shown
-from relatent.playground.parts.showing import giving_up, needs, result, strip
-from relatent.playground.tabs.edit.layout import said
+from relatent.playground.parts.showing import giving_up, needs, result, said, strip
 from relatent.playground.tabs.morph import morphing
 from relatent.playground.tabs.morph.morphing import MIDDLE, STRIP, MorphWork
 

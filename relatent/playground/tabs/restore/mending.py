@@ -20,9 +20,8 @@ from relatent.client.resuming import ProgressCallback
 from relatent.core.quality import Quality, decibels
 from relatent.core.restoration import RestorationPreset
 from relatent.playground import words
-from relatent.playground.parts.downloads import Maker, latent_bytes
-from relatent.playground.parts.pictures import square
-from relatent.playground.tabs.edit.desk import picture_format
+from relatent.playground.downloads import Maker, latent_bytes
+from relatent.playground.parts.pictures import picture_format, square
 from relatent.playground.tabs.restore import spoiling
 from relatent.playground.watching import watched
 

@@ -13,13 +13,12 @@ from relatent.client.images import Picture
 from relatent.client.restoring import Restoration
 from relatent.client.results import Progress
 from relatent.core.restoration import DEFAULTS, RestorationPreset
+from relatent.playground.downloads import links, new_key
 from relatent.playground.page import Page
-from relatent.playground.parts.downloads import links, new_key
 from relatent.playground.parts.pair import of_two, pair
 from relatent.playground.parts.picker import file_bytes, picker
 from relatent.playground.parts.pictures import SIDE, shown, square
-from relatent.playground.parts.showing import giving_up, lossless, needs, told_words
-from relatent.playground.tabs.edit.layout import said
+from relatent.playground.parts.showing import giving_up, lossless, needs, said, told_words
 from relatent.playground.tabs.restore import mending, spoiling
 from relatent.playground.tabs.restore.mending import Wanting
 

@@ -9,8 +9,8 @@ from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import InputError
 from relatent.client.results import SynthesizedImage
-from relatent.playground.parts.downloads import Maker, latent_bytes
-from relatent.playground.tabs.edit.desk import picture_format
+from relatent.playground.downloads import Maker, latent_bytes
+from relatent.playground.parts.pictures import picture_format
 
 MOST = 24
 """Pictures of one look."""

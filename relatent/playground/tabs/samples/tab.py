@@ -7,11 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from relatent.playground.downloads import links, new_key
 from relatent.playground.page import Page
-from relatent.playground.parts.downloads import links, new_key
 from relatent.playground.parts.pictures import shown
-from relatent.playground.parts.showing import result, strip
-from relatent.playground.tabs.edit.layout import said
+from relatent.playground.parts.showing import result, said, strip
 from relatent.playground.tabs.samples import sampling
 from relatent.playground.tabs.samples.sampling import DrawnSamples
 

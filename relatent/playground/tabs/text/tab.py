@@ -13,12 +13,11 @@ from relatent.client.errors import InputError
 from relatent.client.results import Inversion
 from relatent.client.texts import Text
 from relatent.playground import ways
+from relatent.playground.downloads import links, new_key
 from relatent.playground.page import Page
-from relatent.playground.parts.downloads import links, new_key
 from relatent.playground.parts.pair import of_two, pair
 from relatent.playground.parts.picker import file_bytes, picker
-from relatent.playground.parts.showing import giving_up, needs, told_words
-from relatent.playground.tabs.edit.layout import said
+from relatent.playground.parts.showing import giving_up, needs, said, told_words
 from relatent.playground.tabs.text import wording
 from relatent.playground.tabs.text.wording import TextWork
 

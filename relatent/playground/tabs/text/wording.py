@@ -16,8 +16,8 @@ from relatent.client.requests import InvertOptions
 from relatent.client.results import EditedImage, Inversion
 from relatent.client.texts import Text
 from relatent.playground import words
-from relatent.playground.parts.downloads import Maker, latent_bytes
-from relatent.playground.tabs.edit.desk import picture_format
+from relatent.playground.downloads import Maker, latent_bytes
+from relatent.playground.parts.pictures import picture_format
 
 MOST_MOVED = 5
 """What is told at most of what moved."""

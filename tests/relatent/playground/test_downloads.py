@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from relatent.client.latents import LatentCode
-from relatent.playground.parts import downloads
-from relatent.playground.parts.downloads import Downloads, latent_bytes, links, new_key
+from relatent.playground import downloads
+from relatent.playground.downloads import Downloads, latent_bytes, links, new_key
 
 
 def test_files_are_made_when_they_are_taken_and_are_always_the_newest() -> None:
