@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from relatent.playground.tabs.text import tab as text
 
 TITLE = "Relatent"
 LOOK_AGAIN_SECONDS = 2.0
+STAY_SECONDS = 5.0
 STYLES = [Path(__file__).with_name(name) for name in ("style.css", "tabs.css")]
 
 
@@ -84,6 +86,9 @@ def build(connection: Connection, examples: Examples, downloads: Downloads) -> g
             api_visibility="private",
         )
 
+        # On its own: it lasts as long as the visit.
+        blocks.load(_stay, show_progress="hidden", concurrency_limit=None, api_visibility="private")
+
         @gr.render(inputs=[chosen], triggers=[chosen.change], show_progress="hidden")  # type: ignore[untyped-decorator]
         def tabs(name: str | None) -> None:
             if name:
@@ -91,6 +96,17 @@ def build(connection: Connection, examples: Examples, downloads: Downloads) -> g
                 _tabs(Page(connection, pack, examples.of(pack), downloads, said))
 
     return blocks
+
+
+async def _stay() -> AsyncIterator[None]:
+    """An event that does nothing, and keeps the stream of a visitor's events open.
+
+    Gradio closes the stream when it has no event under way; one that comes just then is never answered, which
+    its page cannot tell from one that takes its time.
+    """
+    while True:
+        await asyncio.sleep(STAY_SECONDS)
+        yield  # or it would go on for those who left
 
 
 def _tabs(page: Page) -> None:

@@ -42,7 +42,11 @@ def test_a_key_tells_whose_it_is_and_for_what(path: Path) -> None:
     assert ring.find(OTHER) == Caller("b", frozenset({"tiny"}))
 
 
-@pytest.mark.parametrize("wrong", ["", "x", SECRET[:-1], SECRET + "x", SECRET.upper(), "ä" * 40, "x" * 10**6])
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "x", SECRET[:-1], SECRET + "x", SECRET.upper(), "ä" * 40, "x" * 10**6],
+    ids=["none", "another", "shorter", "longer", "in capitals", "not ASCII", "a million letters"],
+)
 def test_any_other_is_refused_and_not_repeated(wrong: str, path: Path) -> None:
     write(path, key("a", SECRET))
     with pytest.raises(KeyUnknown) as caught:

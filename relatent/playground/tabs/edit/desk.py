@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from relatent.client.blocking import Client
@@ -66,7 +66,7 @@ def as_given(data: bytes, pack: PackInfo) -> Picture | None:
 
 def begin(
     client: Client, pack: PackInfo, dials: Sequence[Dial], data: bytes, options: InvertOptions
-) -> Iterator[Progress | EditingWork]:
+) -> Generator[Progress | EditingWork, None, None]:
     """Invert a picture.
 
     Args:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -27,15 +29,16 @@ def build(page: Page) -> None:
     turning = dials(page.pack)
     parts = lay_out(page, turning)
     order = gr.State(0)
+    halt = gr.State(None)
     work = gr.State(None)
     live = gr.State(None, delete_callback=_let_go)
 
-    inverting = page.on(
+    page.on(
         [order.change],
         _inverter(page, parts, turning, work, live),
-        [parts.picture, parts.quality, parts.method, parts.steps, live],
+        [parts.picture, parts.quality, parts.method, parts.steps, live, halt],
         [work, live, parts.start, parts.stop, *parts.results],
-        # A new one always begins: the one before is cancelled, which the browser may not have heard yet.
+        # A new one always begins: the one before ends at its next news, which the browser has not heard yet.
         trigger_mode="multiple",
     )
     editing = page.on(
@@ -47,16 +50,16 @@ def build(page: Page) -> None:
     )
     page.on(
         [parts.picture.change, parts.start.click],
-        lambda number: number + 1,
-        [order],
-        [order],
-        cancels=[inverting, editing],
+        _begin,
+        [order, halt],
+        [order, halt],
+        cancels=[editing],
     )
     page.on(
         parts.stop.click,
-        lambda: {parts.status: said("Stopped."), **_at_rest(parts)},
-        outputs=[parts.start, parts.stop, parts.status],
-        cancels=[inverting],
+        _stopper(parts),
+        [halt],
+        [parts.start, parts.stop, parts.status],
     )
     _history(page, parts, turning, work, editing)
     page.on(parts.lock_all.click, lambda: (True,) * len(turning), outputs=parts.locks)
@@ -69,20 +72,29 @@ def _inverter(
     """What inverts the picture that was picked, and shows how."""
 
     def invert(
-        path: str | None, quality: str | None, method: str, steps: str, before: LiveEdits | None
+        path: str | None,
+        quality: str | None,
+        method: str,
+        steps: str,
+        before: LiveEdits | None,
+        halt: threading.Event,
     ) -> Iterator[views.Values]:
-        if path is None:
+        if path is None or halt.is_set():
             return
         yield {parts.start: gr.Button(interactive=False), parts.stop: gr.Button(interactive=True)}
         told: list[Progress] = []
         try:
             data = file_bytes(path)
             given = desk.as_given(data, page.pack)
-            for news in desk.begin(page.client, page.pack, turning, data, _options(quality, method, steps)):
-                if isinstance(news, Progress):
-                    told.append(news)
-                    yield views.progressed(parts, given, told)
-                else:
+            asked = desk.begin(page.client, page.pack, turning, data, _options(quality, method, steps))
+            with closing(asked) as inverting:
+                for news in inverting:
+                    if halt.is_set():
+                        return
+                    if isinstance(news, Progress):
+                        told.append(news)
+                        yield views.progressed(parts, given, told)
+                        continue
                     _let_go(before)
                     shown = views.inverted(parts, page, turning, news)
                     kind = picture_format(page.pack)
@@ -137,6 +149,24 @@ def _history(page: Page, parts: FirstParts, turning: Sequence[Dial], work: gr.St
         return {} if present is None else {parts.pair: views.compared(present, against)}
 
     page.on(parts.against.input, compare, [work, parts.against], [parts.pair])
+
+
+def _begin(order: int, before: threading.Event | None) -> tuple[int, threading.Event]:
+    """Order a new inversion, and end the one that runs, if any."""
+    if before is not None:
+        before.set()
+    return order + 1, threading.Event()
+
+
+def _stopper(parts: FirstParts) -> Callable[..., views.Values]:
+    """What ends an inversion at its next news; Gradio's own cancelling fails where that ends meanwhile."""
+
+    def stop(halt: threading.Event | None) -> views.Values:
+        if halt is not None:
+            halt.set()
+        return {parts.status: said("Stopped."), **_at_rest(parts)}
+
+    return stop
 
 
 def _at_rest(parts: FirstParts) -> views.Values:
