@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
@@ -22,25 +21,17 @@ from relatent.playground.tabs.edit.dials import Dial, dials
 from relatent.playground.tabs.edit.history import History
 from relatent.playground.tabs.edit.layout import FirstParts, lay_out
 from relatent.playground.tabs.edit.live import LiveEdits
+from relatent.playground.tabs.edit.turns import Turns
 
 
 def build(page: Page) -> None:
     """Make the first screen."""
     turning = dials(page.pack)
     parts = lay_out(page, turning)
-    order = gr.State(0)
-    halt = gr.State(None)
+    turns = gr.State(Turns())
     work = gr.State(None)
     live = gr.State(None, delete_callback=_let_go)
 
-    page.on(
-        [order.change],
-        _inverter(page, parts, turning, work, live),
-        [parts.picture, parts.quality, parts.method, parts.steps, live, halt],
-        [work, live, parts.start, parts.stop, *parts.results],
-        # A new one always begins: the one before ends at its next news, which the browser has not heard yet.
-        trigger_mode="multiple",
-    )
     editing = page.on(
         [slider.input for slider in parts.sliders],
         _editor(page, parts, turning, work),
@@ -50,17 +41,15 @@ def build(page: Page) -> None:
     )
     page.on(
         [parts.picture.change, parts.start.click],
-        _begin,
-        [order, halt],
-        [order, halt],
+        _inverter(page, parts, turning, work, live),
+        [parts.picture, parts.quality, parts.method, parts.steps, live, turns],
+        [work, live, parts.start, parts.stop, *parts.results],
+        # A new one always begins, and the one before ends at its next news.
+        trigger_mode="multiple",
         cancels=[editing],
     )
-    page.on(
-        parts.stop.click,
-        _stopper(parts),
-        [halt],
-        [parts.start, parts.stop, parts.status],
-    )
+    # Not cancelled by Gradio, which fails where an inversion ends meanwhile.
+    page.on(parts.stop.click, Turns.stop, [turns])
     _history(page, parts, turning, work, editing)
     page.on(parts.lock_all.click, lambda: (True,) * len(turning), outputs=parts.locks)
     page.on(parts.lock_none.click, lambda: (False,) * len(turning), outputs=parts.locks)
@@ -77,11 +66,12 @@ def _inverter(
         method: str,
         steps: str,
         before: LiveEdits | None,
-        halt: threading.Event,
+        turns: Turns,
     ) -> Iterator[views.Values]:
-        if path is None or halt.is_set():
+        turn = turns.begin()
+        if path is None:
             return
-        yield {parts.start: gr.Button(interactive=False), parts.stop: gr.Button(interactive=True)}
+        yield _at_work(parts)
         told: list[Progress] = []
         try:
             data = file_bytes(path)
@@ -89,11 +79,15 @@ def _inverter(
             asked = desk.begin(page.client, page.pack, turning, data, _options(quality, method, steps))
             with closing(asked) as inverting:
                 for news in inverting:
-                    if halt.is_set():
+                    if turn.is_replaced:
+                        return
+                    if turn.is_stopped:
+                        yield {parts.status: said("Stopped."), **_at_rest(parts)}
                         return
                     if isinstance(news, Progress):
                         told.append(news)
-                        yield views.progressed(parts, given, told)
+                        # Each time: of values that come in one moment, Gradio shows the last alone.
+                        yield {**views.progressed(parts, given, told), **_at_work(parts)}
                         continue
                     _let_go(before)
                     shown = views.inverted(parts, page, turning, news)
@@ -101,7 +95,8 @@ def _inverter(
                     edits = LiveEdits(page.connection.patient, news.inversion.latent, kind)
                     yield {work: news, live: edits, **shown, **_at_rest(parts)}
         except RelatentError:
-            yield {parts.status: said("Not inverted."), **_at_rest(parts)}
+            if not turn.is_replaced:
+                yield {parts.status: said("Not inverted."), **_at_rest(parts)}
             raise
 
     return invert
@@ -151,22 +146,8 @@ def _history(page: Page, parts: FirstParts, turning: Sequence[Dial], work: gr.St
     page.on(parts.against.input, compare, [work, parts.against], [parts.pair])
 
 
-def _begin(order: int, before: threading.Event | None) -> tuple[int, threading.Event]:
-    """Order a new inversion, and end the one that runs, if any."""
-    if before is not None:
-        before.set()
-    return order + 1, threading.Event()
-
-
-def _stopper(parts: FirstParts) -> Callable[..., views.Values]:
-    """What ends an inversion at its next news; Gradio's own cancelling fails where that ends meanwhile."""
-
-    def stop(halt: threading.Event | None) -> views.Values:
-        if halt is not None:
-            halt.set()
-        return {parts.status: said("Stopped."), **_at_rest(parts)}
-
-    return stop
+def _at_work(parts: FirstParts) -> views.Values:
+    return {parts.start: gr.Button(interactive=False), parts.stop: gr.Button(interactive=True)}
 
 
 def _at_rest(parts: FirstParts) -> views.Values:
