@@ -25,8 +25,8 @@ PACK = "relatent.pack"
 REVISION = "relatent.revision"
 """The parameter that says which weights the graph was made of."""
 DIGEST = "relatent.digest"
-"""The parameter with the SHA-256, in hex, of the graph's file: which it is of all that those weights could have
-given. Ensembles have none: they are other graphs, one after the other."""
+"""The parameter with the SHA-256, in hex, of the graph's file: which it is of all that those weights could
+have given. Ensembles have none: they are other graphs, one after the other."""
 
 
 class Role(StrEnum):

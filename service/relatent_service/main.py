@@ -18,6 +18,9 @@ import grpc
 from relatent.core.addresses import Address
 from relatent.core.manifest import PackError
 from relatent.core.pack import read_packs
+from relatent_service.caching.latents import LatentCache
+from relatent_service.caching.redis_store import RedisStore
+from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
 from relatent_service.channels import listen
 from relatent_service.editing.synthesizer import Synthesizer
@@ -36,6 +39,7 @@ from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.rpc.inversion import InversionServicer
+from relatent_service.rpc.inverting import Inversions
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.restoration import RestorationServicer
 from relatent_service.rpc.server import SERVICES, Servicers, make_server
@@ -70,6 +74,7 @@ class Server:
     admission: Admission
     health: HealthServicer
     readiness: Readiness
+    cache: LatentCache
     grpc: grpc.aio.Server
 
     async def drain(self) -> None:
@@ -83,27 +88,47 @@ class Server:
             self.lifecycle.stop()
             await self.lifecycle.idle(LAST_CHUNK_SECONDS)
         await self.grpc.stop(grace=0.5)
+        await self.cache.close()
         await self.engine.stop()
         log.info("stopped")
 
 
 def put_together(
-    settings: ServerSettings, packs: ServedPacks, engine: Engine, pace: Pace, metrics: Metrics
+    settings: ServerSettings,
+    packs: ServedPacks,
+    engine: Engine,
+    pace: Pace,
+    metrics: Metrics,
+    store: Store | None = None,
 ) -> Server:
-    """Put a server together around an engine that tells the pace of its work."""
+    """Put a server together around an engine that tells the pace of its work.
+
+    Args:
+        settings: how it runs.
+        packs: what it serves.
+        engine: what runs their graphs.
+        pace: told of by the engine.
+        metrics: told of everything.
+        store: where servers share the results of inversions, if they do.
+    """
     lifecycle = Lifecycle()
     admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe)
     metrics.watch(admission)
     models = Models(engine, metrics)
     inverter = Inverter(models, admission, lifecycle, metrics)
+    remote = None if store is None else RemoteResults(store, metrics)
+    cache = LatentCache(
+        settings.latent_cache_bytes, remote, settings.max_queue, lambda: engine.graphs, metrics
+    )
     synthesizer = Synthesizer(models, admission)
     decoder = Decoder(settings.image_limits)
-    sessions = EditSessions(packs, settings, admission, synthesizer, inverter, decoder, lifecycle, metrics)
+    inversions = Inversions(admission, inverter, decoder, cache)
+    sessions = EditSessions(packs, settings, synthesizer, inversions, decoder, lifecycle, metrics)
     health = HealthServicer(SERVICES)
     servicers = Servicers(
-        inversion=InversionServicer(packs, settings, admission, inverter, decoder),
+        inversion=InversionServicer(packs, settings, inversions),
         restoration=RestorationServicer(packs, settings, admission, inverter, decoder),
-        editing=EditingServicer(packs, settings, admission, synthesizer, inverter, decoder, sessions),
+        editing=EditingServicer(packs, settings, synthesizer, inversions, decoder, sessions),
         diffusion=DiffusionServicer(packs, settings, admission, inverter, decoder),
         synthesis=SynthesisServicer(packs, settings, synthesizer),
         catalog=CatalogServicer(packs, settings),
@@ -120,6 +145,7 @@ def put_together(
         readiness=Readiness(
             engine, partial(rehearse, models=models, pace=pace), packs, lifecycle, health.set
         ),
+        cache=cache,
         grpc=make_server(settings, servicers, interceptor),
     )
 
@@ -130,7 +156,7 @@ async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
     chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
     pace = Pace()
     engine = RetryingEngine(MeasuredEngine(chosen, pace), metrics.retries.inc)
-    server = put_together(settings, packs, engine, pace, metrics)
+    server = put_together(settings, packs, engine, pace, metrics, _open_store(settings))
     stop = _stop_signal()
     if settings.stop_with_stdin:
         _stop_with_input(stop)
@@ -151,6 +177,11 @@ async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
     finally:
         await server.drain()
         await scrapes.stop()
+
+
+def _open_store(settings: ServerSettings) -> Store | None:
+    url, seconds = settings.latent_cache_redis, settings.latent_cache_seconds
+    return RedisStore(url, seconds) if url else None
 
 
 async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -29,6 +30,7 @@ PREFIX = "RELATENT_"
 MIB = 2**20
 MOST_BYTES, MOST_SECONDS = 2**30 - 1, 1_000_000
 """gRPC counts bytes, twice as many, and milliseconds in 32 bits."""
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def _listen(text: str) -> Address:
@@ -85,6 +87,21 @@ def _bytes(text: str) -> int:
     if count > MOST_BYTES:
         raise argparse.ArgumentTypeError(f"expected at most {MOST_BYTES}, got {text!r}")
     return count
+
+
+def _bytes_or_none(text: str) -> int:
+    return 0 if text.strip() == "0" else _count(text)
+
+
+def _redis(text: str) -> str:
+    if not text:
+        return text
+    if not text.startswith(REDIS_SCHEMES):
+        # What was given is not shown: it may hold a password.
+        raise argparse.ArgumentTypeError(f"expected {', '.join(REDIS_SCHEMES)} and so on")
+    if find_spec("redis") is None:
+        raise argparse.ArgumentTypeError("expected the package redis: pip install 'relatent[serve,redis]'")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -163,6 +180,19 @@ class ServerSettings:
     ]
     max_inflight: Annotated[int, _Flag("32", _count, "calls at work at a time")]
     max_queue: Annotated[int, _Flag("256", _count, "calls waiting for a slot; further ones are turned away")]
+    latent_cache_bytes: Annotated[
+        int,
+        _Flag(str(64 * MIB), _bytes_or_none, "of results of inversions that are kept in memory; 0 for none"),
+    ]
+    latent_cache_redis: Annotated[
+        str,
+        _Flag(
+            "",
+            _redis,
+            "a Redis that several servers share their results in: redis://, rediss:// or unix://",
+        ),
+    ]
+    latent_cache_seconds: Annotated[int, _Flag("86400", _count, "how long that Redis keeps a result")]
     drain_seconds: Annotated[float, _Flag("30", _seconds, "how long calls under way may go on after SIGTERM")]
     max_connection_age_seconds: Annotated[
         float,
