@@ -19,7 +19,7 @@ from relatent.core.addresses import Address
 from relatent.core.manifest import PackError
 from relatent.core.pack import read_packs
 from relatent_service.caching.latents import LatentCache
-from relatent_service.caching.redis_store import RedisStore
+from relatent_service.caching.redis_store import open_redis
 from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
 from relatent_service.channels import listen
@@ -101,16 +101,7 @@ def put_together(
     metrics: Metrics,
     store: Store | None = None,
 ) -> Server:
-    """Put a server together around an engine that tells the pace of its work.
-
-    Args:
-        settings: how it runs.
-        packs: what it serves.
-        engine: what runs their graphs.
-        pace: told of by the engine.
-        metrics: told of everything.
-        store: where servers share the results of inversions, if they do.
-    """
+    """Put a server together around an engine that tells the pace of its work, and a store that others share."""
     lifecycle = Lifecycle()
     admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe)
     metrics.watch(admission)
@@ -156,7 +147,8 @@ async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
     chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
     pace = Pace()
     engine = RetryingEngine(MeasuredEngine(chosen, pace), metrics.retries.inc)
-    server = put_together(settings, packs, engine, pace, metrics, _open_store(settings))
+    store = open_redis(settings.latent_cache_redis, settings.latent_cache_seconds)
+    server = put_together(settings, packs, engine, pace, metrics, store)
     stop = _stop_signal()
     if settings.stop_with_stdin:
         _stop_with_input(stop)
@@ -177,11 +169,6 @@ async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
     finally:
         await server.drain()
         await scrapes.stop()
-
-
-def _open_store(settings: ServerSettings) -> Store | None:
-    url, seconds = settings.latent_cache_redis, settings.latent_cache_seconds
-    return RedisStore(url, seconds) if url else None
 
 
 async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> None:

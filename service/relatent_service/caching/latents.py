@@ -1,7 +1,8 @@
 """The cache of latents: what equal calls find, now or later, is found once.
 
 A picture is known before it is decoded by its bytes, and before its call has a slot: what is known is
-answered although nothing could be inverted in time. The same picture in other bytes is known once it is decoded.
+answered although nothing could be inverted in time. The same picture in other bytes is known once it is
+decoded.
 """
 
 from __future__ import annotations

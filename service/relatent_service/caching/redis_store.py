@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relatent_service.caching.remote import GET_SECONDS, MOST_PUTS, StoreFailed
+from relatent_service.caching.remote import GET_SECONDS, MOST_PUTS, Store, StoreFailed
 
 PREFIX = "relatent:latent:"
 CONNECTIONS = 2 * MOST_PUTS
@@ -55,3 +55,8 @@ class RedisStore:
             return await getattr(self._redis, command)(*words, **options)
         except (RedisError, OSError) as error:
             raise StoreFailed(f"{type(error).__name__}: {error}") from error
+
+
+def open_redis(url: str, seconds: int) -> Store | None:
+    """A Redis at an address, not connected yet; None where the address is empty."""
+    return RedisStore(url, seconds) if url else None

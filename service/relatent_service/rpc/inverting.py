@@ -87,9 +87,7 @@ class Inversions:
         """The same without reports, and with the slot given back."""
         inverted = None
         async with aclosing(self.events(parsed, call)) as events:
-            async for (
-                event
-            ) in events:  # to the end: where it breaks off, the slot learns nothing of the time it took
+            async for event in events:  # to their end, so that the admission learns how long the call took
                 if isinstance(event, Inverted):
                     inverted = event
         assert inverted is not None, "an inversion ends with its result"

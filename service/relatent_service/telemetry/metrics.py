@@ -19,8 +19,8 @@
 | `relatent_waiting` | gauge | | calls waiting for a slot |
 | `relatent_set_aside` | gauge | | calls whose slots were given away because their readers do not read |
 | `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
-| `relatent_latent_cache_lookups_total` | counter | outcome | inversions looked for: hit, hit_redis, shared (with a call under way), miss |
-| `relatent_latent_cache_errors_total` | counter | reason | what went wrong with Redis: slow, failed, not_a_result, too_large, busy |
+| `relatent_latent_cache_lookups_total` | counter | outcome | hit, hit_redis, shared, miss |
+| `relatent_latent_cache_errors_total` | counter | reason | what went wrong with Redis |
 | `relatent_latent_cache_bytes` | gauge | | what the results kept in this process take |
 | `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
 | `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls need: scale on this |
