@@ -77,6 +77,8 @@ class RemoteResults:
         if data is None:
             return None
         try:
+            if len(data) > MOST_BYTES:
+                raise NotAResult(f"it has more than {MOST_BYTES} bytes")
             return await asyncio.to_thread(from_bytes, plan, data)
         except NotAResult as error:
             self._metrics.cache_errors.labels("not_a_result").inc()
