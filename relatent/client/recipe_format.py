@@ -84,7 +84,9 @@ def document(
     options = {
         name: _value(value, f"inversion.{name}", written)
         for name, value in inversion.items()
-        if name not in _OF_ONE_CALL and value is not None and not (isinstance(value, str | dict) and not value)
+        if name not in _OF_ONE_CALL
+        and value is not None
+        and not (isinstance(value, str | dict) and not value)
     }
     for name in _BY_TIME:
         if name in options:

@@ -675,7 +675,7 @@ class InvertStreamResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> Global___InversionProgress:
-        """Sent when the call has its place and after every chunk of steps."""
+        """Sent when the call has its place and after every chunk of steps; never of a result that is cached."""
 
     @_builtins.property
     def result(self) -> Global___InversionResult:

@@ -98,7 +98,7 @@ def _redis(text: str) -> str:
         return text
     if not text.startswith(REDIS_SCHEMES):
         # What was given is not shown: it may hold a password.
-        raise argparse.ArgumentTypeError(f"expected {', '.join(REDIS_SCHEMES)} and so on")
+        raise argparse.ArgumentTypeError(f"expected {', '.join(REDIS_SCHEMES)}, and where it is")
     if find_spec("redis") is None:
         raise argparse.ArgumentTypeError("expected the package redis: pip install 'relatent[serve,redis]'")
     return text

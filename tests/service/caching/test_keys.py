@@ -1,6 +1,7 @@
 """What makes another result makes another key, and nothing else does."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def texts(first):
     return Tokens(ids, np.ones_like(ids)), Tokens(ids + 1, np.ones_like(ids))
 
 
-OTHERS = {
+OTHERS: dict[str, dict[str, Any]] = {
     "steps": {"rules": StopRules(21)},
     "target loss": {"rules": StopRules(20, target_loss=0.1)},
     "plateau": {"rules": StopRules(20, plateau=Plateau(5, 0.1))},
@@ -43,7 +44,7 @@ OTHERS = {
     "another checkpoint": {"start": saved(1.0)},
     "one that went on longer": {"start": saved(losses=np.ones((1, 3), np.float32))},
 }
-SAME = {
+SAME: dict[str, dict[str, Any]] = {
     "time budget": {"rules": StopRules(20, time_budget=1.0)},
     "best at the deadline": {"rules": StopRules(20, best_at_deadline=True)},
     "previews": {"preview_every": 1, "checkpoint_every": 1},

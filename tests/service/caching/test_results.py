@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,12 +83,14 @@ def test_what_is_kept_is_its_own_and_cannot_be_written_to(pack):
     result.code.w[:] = 0
     assert kept.code.w.any()
     assert kept.code.w.base is None, "the refinement's whole state is not kept alive with it"
-    for array in (kept.code.w, kept.reconstruction, kept.losses, kept.beyond):
+    assert kept.beyond is not None
+    arrays: list[Any] = [kept.code.w, kept.reconstruction, kept.losses, kept.beyond]
+    for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0
 
 
 def test_its_size_counts_every_array(pack):
     result = make_result(make_plan(pack))
-    arrays = (result.code.w, result.reconstruction, result.losses, result.beyond)
+    arrays: list[Any] = [result.code.w, result.reconstruction, result.losses, result.beyond]
     assert size_of(result) == 4096 + sum(array.nbytes for array in arrays)

@@ -1,6 +1,7 @@
 """Equal calls at the same time share one inversion, and none is worse off for it."""
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -50,7 +51,7 @@ async def test_where_the_leader_fails_another_takes_over(caching):
     await caching.until(lambda: caching.server.lifecycle.running == 3)
     caching.engine.errors["tiny_refine"] = [EngineUnavailable("gone")]
     caching.engine.release("tiny_refine")
-    found = await asyncio.gather(*calls, return_exceptions=True)
+    found: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
     (error,) = [each for each in found if isinstance(each, grpc.RpcError)]
     assert reason(error) == "ENGINE_UNAVAILABLE"
     assert sorted(each.cached for each in found if each is not error) == [False, True]
