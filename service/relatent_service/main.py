@@ -101,7 +101,7 @@ def put_together(
     metrics: Metrics,
     store: Store | None = None,
 ) -> Server:
-    """Put a server together around an engine that tells the pace of its work, and a store, if it shares one."""
+    """Put a server together around an engine that tells the pace of its work, and a store, if any."""
     lifecycle = Lifecycle()
     admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe)
     metrics.watch(admission)

@@ -16,7 +16,7 @@ from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.edit_stream import EditSessions
 from relatent_service.rpc.edited import edited_messages
 from relatent_service.rpc.inversion import inverted_message
-from relatent_service.rpc.inverting import Inversions, Inverted
+from relatent_service.rpc.inverting import Inversions, InvertedPicture
 from relatent_service.rpc.messages import timings_message
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
@@ -107,7 +107,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         region = await self.decoder.read_region(asked, pack.resolution)
         async with aclosing(self.inversions.events(parsed, call)) as events:
             async for event in events:
-                if isinstance(event, Inverted):
+                if isinstance(event, InvertedPicture):
                     inverted, code = event, event.result.code
                     with edit.naming_fields():
                         if event.slot is None:

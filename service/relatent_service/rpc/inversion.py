@@ -17,7 +17,7 @@ from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter, Report, Result
 from relatent_service.inversion.job import Job
 from relatent_service.rpc.context import Context, call_of
-from relatent_service.rpc.inverting import Inversions, Inverted, Underway
+from relatent_service.rpc.inverting import Inversions, InvertedPicture, Underway
 from relatent_service.rpc.messages import (
     checkpoint_message,
     image_message,
@@ -91,7 +91,9 @@ async def last_result(inverter: Inverter, job: Job, call: Call, slot: Slot) -> R
     raise AssertionError("an inversion ends with its result")
 
 
-async def inverted_message(inverted: Inverted, layout: Format, call: Call) -> inversion_pb2.InversionResult:
+async def inverted_message(
+    inverted: InvertedPicture, layout: Format, call: Call
+) -> inversion_pb2.InversionResult:
     """What came of an inversion, for an answer."""
     message = await result_message(inverted.result, layout, call)
     message.cached = inverted.cached

@@ -37,7 +37,7 @@ class Underway:
 
 
 @dataclass(frozen=True)
-class Inverted:
+class InvertedPicture:
     """What came of an inversion.
 
     Attributes:
@@ -63,7 +63,9 @@ class Inversions:
     decoder: Decoder
     cache: LatentCache
 
-    async def events(self, parsed: ParsedInversion, call: Call) -> AsyncGenerator[Underway | Inverted, None]:
+    async def events(
+        self, parsed: ParsedInversion, call: Call
+    ) -> AsyncGenerator[Underway | InvertedPicture, None]:
         """Invert a picture.
 
         Yields:
@@ -81,21 +83,21 @@ class Inversions:
                             yield event
             if turn.found is not None:
                 parsed.plan.check_plausible(turn.found.plausibility)
-                yield Inverted(turn.found, None)
+                yield InvertedPicture(turn.found, None)
 
-    async def result(self, parsed: ParsedInversion, call: Call) -> Inverted:
+    async def result(self, parsed: ParsedInversion, call: Call) -> InvertedPicture:
         """The same without reports, and with the slot given back."""
         inverted = None
         async with aclosing(self.events(parsed, call)) as events:
             async for event in events:  # to their end, so that the admission learns how long the call took
-                if isinstance(event, Inverted):
+                if isinstance(event, InvertedPicture):
                     inverted = event
         assert inverted is not None, "an inversion ends with its result"
         return inverted
 
     async def _inverted(
         self, parsed: ParsedInversion, turn: Turn, call: Call
-    ) -> AsyncGenerator[Underway | Inverted, None]:
+    ) -> AsyncGenerator[Underway | InvertedPicture, None]:
         """Invert a picture with a slot, unless it is known once it is decoded."""
         async with self.admission.slot(parsed.plan.work, call) as slot:
             job = await self.decoder.read_pixels(parsed)
@@ -106,7 +108,7 @@ class Inversions:
                 async for event in events:
                     if isinstance(event, Result):
                         turn.keep(event)
-                        yield Inverted(event, slot)
+                        yield InvertedPicture(event, slot)
                     else:
                         yield Underway(job, event, partial(self._away, slot, turn))
 

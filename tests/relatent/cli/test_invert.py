@@ -167,7 +167,8 @@ async def test_options_reach_the_service(
     command: Command, image: Write, server: FakeServer, saved_code: Path
 ) -> None:
     words = "--steps 7 --learning-rate 0.5 --weight pixel=2 --weight anchor=0 --target-loss 0.1"
-    words += f" --plateau 5:0.25 --time-budget 2 --fit pad --pack tiny --start {saved_code} --format webp --no-cache"
+    words += f" --plateau 5:0.25 --time-budget 2 --fit pad --pack tiny --start {saved_code} --format webp"
+    words += " --no-cache"
     ran = await command("invert", str(image("a.png")), "--mask", str(image("m.png")), *words.split())
     options = server.requests[0].options
     refinement = options.refinement
