@@ -69,6 +69,8 @@ unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), in the three gro
 test-deploy: $(VENV)/.all $(VENV)/.deploy ## manifests, rules and dashboards of deploy/, by the tools of those who read them
 	@command -v promtool >/dev/null || { \
 		echo "Rules are tried with promtool, which is not on PATH. On Debian and Ubuntu: apt-get install prometheus"; exit 1; }
+	@command -v redis-server >/dev/null || { \
+		echo "What servers share is tried with Redis, which is not on PATH. On Debian and Ubuntu: apt-get install redis-server"; exit 1; }
 	$(BIN)/pytest tests/deploy tests/deploy_tools
 
 test-page: $(VENV)/.all ## the page, in a headless Chromium, before a real service
@@ -134,7 +136,7 @@ $(VENV)/.playground: pyproject.toml $(VENV)/.created
 $(VENV)/.all: pyproject.toml $(VENV)/.created
 	@echo "Installing everything into $(VENV), PyTorch first$(if $(TORCH_INDEX),,: several gigabytes on some systems, see make help)"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH_VERSION)
-	@$(PIP) --editable '.[serve,export,playground,page,dev]'
+	@$(PIP) --editable '.[serve,redis,export,playground,page,dev]'
 	@touch $(VENV)/.serve $(VENV)/.playground $@
 
 $(VENV)/.protoc: Makefile $(VENV)/.created

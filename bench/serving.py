@@ -117,7 +117,8 @@ async def served(settings: BenchSettings, *, max_inflight: int) -> AsyncIterator
     Raises:
         RuntimeError: the service did not come up; its last words are in the message.
     """
-    flags = ["--engine", settings.engine, "--max-inflight", str(max_inflight)]
+    # Callers send the same few pictures, and are to have each inverted.
+    flags = ["--engine", settings.engine, "--max-inflight", str(max_inflight), "--latent-cache-bytes", "0"]
     with _service(settings, flags) as ready:
         service = Served(ready["grpc"], ready.get("triton"))
         try:

@@ -13,6 +13,9 @@ from relatent_service.engine.embedded.child import why_not
 # cores, and a second thread of tiny networks does nothing but wait, at a core's full cost.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Most tests that invert a picture twice mean it; those of the cache, and of what users run, have one.
+os.environ.setdefault("RELATENT_LATENT_CACHE_BYTES", "0")
+
 NEED_TRITON = tuple(
     Path(__file__).parent / path
     for path in (

@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("-o", "--out", type=Path, default=_OUT, metavar="FILE", help="default: %(default)s")
     arguments.add_pack(parser)
-    inversion_arguments.add_inversion(parser, ("--mask", "--prompt", "--neutral"))
+    inversion_arguments.add_inversion(parser, ("--mask", "--prompt", "--neutral", "--no-cache"))
     arguments.add_connection(parser, timeout=300.0)
     arguments.add_json(parser)
     parser.set_defaults(run=run)

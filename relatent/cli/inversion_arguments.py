@@ -83,6 +83,11 @@ def add_inversion(parser: argparse.ArgumentParser, without: Collection[str] = ()
         metavar="SECONDS",
         help="end after so long, with the best so far",
     )
+    add(
+        "--no-cache",
+        action="store_true",
+        help="invert even if the service has inverted the same before, and let it keep nothing",
+    )
     add("--fit", choices=[fit.value for fit in Fit], help="what to do with an image that is not square")
 
 
@@ -122,6 +127,8 @@ def invert_options(args: argparse.Namespace) -> InvertOptions:
         options["plateau"] = args.plateau
     if args.time_budget is not None:
         options["time_budget"] = args.time_budget
+    if args.no_cache:
+        options["no_cache"] = True
     if args.fit is not None:
         options["fit"] = args.fit
     return options

@@ -65,9 +65,10 @@ def inversion_line(inversion: Inversion) -> str:
     if inversion.in_domain is not None:
         measured.append(f"in-domain score {inversion.in_domain.score:.2g}")
     resumed = f", resumed {inversion.resumed}x" if inversion.resumed else ""
+    cached = ", cached" if inversion.cached else ""
     return (
         f"{', '.join(measured)} "
-        f"after {inversion.steps} steps ({inversion.stop_reason.value}{resumed}), "
+        f"after {inversion.steps} steps ({inversion.stop_reason.value}{resumed}{cached}), "
         f"{inversion.timings.total:.1f} s"
     )
 
@@ -83,6 +84,7 @@ def inversion_document(inversion: Inversion) -> dict[str, Any]:
         "steps": inversion.steps,
         "stop_reason": inversion.stop_reason.value,
         "resumed": inversion.resumed,
+        "cached": inversion.cached,
         "timings": asdict(inversion.timings),
         "losses": list(inversion.losses),
     }

@@ -14,7 +14,7 @@ from relatent.client.restoring import Degraded, Restoration
 from relatent.client.resuming import ProgressCallback
 from relatent.core.restoration import RestorationPreset
 
-_MEANINGLESS = ("--quality", "--min-in-domain", "--prompt", "--neutral", "--mask")
+_MEANINGLESS = ("--quality", "--min-in-domain", "--prompt", "--neutral", "--mask", "--no-cache")
 """Flags of inversions that restorations do not have, or have as their own."""
 
 

@@ -115,6 +115,7 @@ def inversion(message: inversion_pb2.InversionResult, losses: tuple[float, ...],
         method=message.method,
         in_domain=_in_domain(message.in_domain) if message.HasField("in_domain") else None,
         beyond=picture(message.beyond) if message.HasField("beyond") else None,
+        cached=message.cached,
     )
 
 

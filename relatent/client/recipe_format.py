@@ -49,6 +49,8 @@ _KINDS: Mapping[str, type[Any]] = {
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _MASKS = ("inversion.mask", "within.mask")
 _BY_TIME = ("time_budget", "best_at_deadline")
+_OF_ONE_CALL = ("no_cache",)
+"""What decides nothing of what a recipe makes."""
 _NOT_BY_TIME = "a recipe gives the same bytes each time, which an end by time would not"
 
 
@@ -82,7 +84,9 @@ def document(
     options = {
         name: _value(value, f"inversion.{name}", written)
         for name, value in inversion.items()
-        if value is not None and not (isinstance(value, str | dict) and not value)
+        if name not in _OF_ONE_CALL
+        and value is not None
+        and not (isinstance(value, str | dict) and not value)
     }
     for name in _BY_TIME:
         if name in options:

@@ -67,6 +67,8 @@ class InvertOptions(TypedDict, total=False):
     """Answer with the best so far shortly before the call's timeout rather than fail."""
     output_format: ImageFormat | str
     """Format of the reconstruction and of previews; PNG unless given."""
+    no_cache: bool
+    """Invert even if the same was inverted before, and let the server keep nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def inversion_options(options: InvertOptions) -> inversion_pb2.InversionOptions:
             preset=_preset(options),
             restarts=options.get("restarts", 0),
             min_in_domain=options.get("min_in_domain"),
+            no_cache=options.get("no_cache", False),
             fit=fit_message(options.get("fit")),
             output_format=format_message(options.get("output_format")),
             refinement=_refinement(options),

@@ -119,6 +119,7 @@ class Inversion:
         in_domain: how plausible image and code are; None where the pack knows no domain.
         beyond: how much what the code has besides its W+ part changes the image, grey; None for codes that
             have nothing besides.
+        cached: whether it was found for an equal call, before or at the same time.
     """
 
     latent: LatentCode
@@ -132,6 +133,7 @@ class Inversion:
     method: str = ""
     in_domain: InDomain | None = None
     beyond: Picture | None = None
+    cached: bool = False
 
 
 @dataclass(frozen=True)

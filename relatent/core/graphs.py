@@ -24,6 +24,9 @@ PACK = "relatent.pack"
 """The parameter of a configuration that names the graph's pack; models without it are none of ours."""
 REVISION = "relatent.revision"
 """The parameter that says which weights the graph was made of."""
+DIGEST = "relatent.digest"
+"""The parameter with the SHA-256, in hex, of the graph's file: which it is of all that those weights could
+have given. Ensembles have none: they are other graphs, one after the other."""
 
 
 class Role(StrEnum):

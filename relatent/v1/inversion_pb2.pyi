@@ -332,6 +332,7 @@ class InversionOptions(_message.Message):
     PRESET_FIELD_NUMBER: _builtins.int
     RESTARTS_FIELD_NUMBER: _builtins.int
     MIN_IN_DOMAIN_FIELD_NUMBER: _builtins.int
+    NO_CACHE_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack to invert into. Empty: the server's only pack."""
     fit: _types_pb2.Fit.ValueType
@@ -353,6 +354,10 @@ class InversionOptions(_message.Message):
     min_in_domain: _builtins.float
     """Refuse an image with FAILED_PRECONDITION whose InDomain.score is lower, before it is refined. In
     [0, 1]; for packs that know their domain.
+    """
+    no_cache: _builtins.bool
+    """Invert even if the same was inverted before, share the result with no other call, and keep nothing of it.
+    For inversions and edits of images; restorations and diffusions are never kept.
     """
     @_builtins.property
     def encoder(self) -> Global___EncoderStart:
@@ -389,10 +394,11 @@ class InversionOptions(_message.Message):
         preset: _types_pb2.Preset.ValueType = ...,
         restarts: _builtins.int = ...,
         min_in_domain: _builtins.float | None = ...,
+        no_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_min_in_domain", b"_min_in_domain", "checkpoint", b"checkpoint", "encoder", b"encoder", "latent", b"latent", "mean", b"mean", "min_in_domain", b"min_in_domain", "refinement", b"refinement", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_in_domain", b"_min_in_domain", "checkpoint", b"checkpoint", "encoder", b"encoder", "fit", b"fit", "latent", b"latent", "mean", b"mean", "method", b"method", "min_in_domain", b"min_in_domain", "output_format", b"output_format", "pack", b"pack", "preset", b"preset", "refinement", b"refinement", "restarts", b"restarts", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_in_domain", b"_min_in_domain", "checkpoint", b"checkpoint", "encoder", b"encoder", "fit", b"fit", "latent", b"latent", "mean", b"mean", "method", b"method", "min_in_domain", b"min_in_domain", "no_cache", b"no_cache", "output_format", b"output_format", "pack", b"pack", "preset", b"preset", "refinement", b"refinement", "restarts", b"restarts", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_in_domain: _TypeAlias = _typing.Literal["min_in_domain"]  # noqa: Y015
     _WhichOneofArgType__min_in_domain: _TypeAlias = _typing.Literal["_min_in_domain", b"_min_in_domain"]  # noqa: Y015
@@ -459,12 +465,15 @@ class InversionResult(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     IN_DOMAIN_FIELD_NUMBER: _builtins.int
     BEYOND_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     stop_reason: Global___StopReason.ValueType
     """Why refinement ended."""
     steps: _builtins.int
     """Steps done."""
     method: _builtins.str
     """The method that found it."""
+    cached: _builtins.bool
+    """Whether it was found for an equal call, before or at the same time; timings are this call's own."""
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
         """The best code found, in the method's space."""
@@ -508,10 +517,11 @@ class InversionResult(_message.Message):
         method: _builtins.str = ...,
         in_domain: Global___InDomain | None = ...,
         beyond: _types_pb2.Image | None = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["beyond", b"beyond", "in_domain", b"in_domain", "latent", b"latent", "quality", b"quality", "reconstruction", b"reconstruction", "timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beyond", b"beyond", "in_domain", b"in_domain", "latent", b"latent", "losses", b"losses", "method", b"method", "quality", b"quality", "reconstruction", b"reconstruction", "steps", b"steps", "stop_reason", b"stop_reason", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beyond", b"beyond", "cached", b"cached", "in_domain", b"in_domain", "latent", b"latent", "losses", b"losses", "method", b"method", "quality", b"quality", "reconstruction", b"reconstruction", "steps", b"steps", "stop_reason", b"stop_reason", "timings", b"timings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -665,7 +675,7 @@ class InvertStreamResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> Global___InversionProgress:
-        """Sent when the call has its place and after every chunk of steps."""
+        """Sent when the call has its place and after every chunk of steps; never of a result that is cached."""
 
     @_builtins.property
     def result(self) -> Global___InversionResult:

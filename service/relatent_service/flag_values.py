@@ -6,12 +6,14 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from relatent.core.addresses import FORMS, Address, AddressError, parse_address, parse_addresses
 
 MOST_BYTES, MOST_SECONDS = 2**30 - 1, 1_000_000
 """gRPC counts bytes, twice as many, and milliseconds in 32 bits."""
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def listen_address(text: str) -> Address:
@@ -105,3 +107,20 @@ def yes_or_no(text: str) -> bool:
 def optional_path(text: str) -> Path | None:
     """A path; empty for none."""
     return Path(text) if text else None
+
+
+def bytes_or_none(text: str) -> int:
+    """A number of bytes, 0 for none."""
+    return 0 if text.strip() == "0" else count(text)
+
+
+def redis_url(text: str) -> str:
+    """Where a Redis is; empty for nowhere."""
+    if not text:
+        return text
+    if not text.startswith(REDIS_SCHEMES):
+        # What was given is not shown: it may hold a password.
+        raise argparse.ArgumentTypeError(f"expected {', '.join(REDIS_SCHEMES)}, and where it is")
+    if find_spec("redis") is None:
+        raise argparse.ArgumentTypeError("expected the package redis: pip install 'relatent[serve,redis]'")
+    return text

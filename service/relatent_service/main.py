@@ -20,6 +20,9 @@ from relatent_service.access.access import Access
 from relatent_service.access.certificates import UnusableCertificate
 from relatent_service.access.exposure import exposure
 from relatent_service.access.watched import keep_renewing
+from relatent_service.caching.latents import LatentCache
+from relatent_service.caching.redis_store import open_redis
+from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
 from relatent_service.channels import UnusableTritonCredentials, listen
 from relatent_service.editing.synthesizer import Synthesizer
@@ -38,6 +41,7 @@ from relatent_service.rpc.editing import EditingServicer
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.rpc.inversion import InversionServicer
+from relatent_service.rpc.inverting import Inversions
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.restoration import RestorationServicer
 from relatent_service.rpc.server import SERVICES, Servicers, make_server
@@ -74,6 +78,7 @@ class Server:
     admission: Admission
     health: HealthServicer
     readiness: Readiness
+    cache: LatentCache
     grpc: grpc.aio.Server
 
     async def drain(self) -> None:
@@ -87,6 +92,7 @@ class Server:
             self.lifecycle.stop()
             await self.lifecycle.idle(LAST_CHUNK_SECONDS)
         await self.grpc.stop(grace=0.5)
+        await self.cache.close()
         await self.engine.stop()
         log.info("stopped")
 
@@ -98,8 +104,19 @@ def put_together(
     pace: Pace,
     metrics: Metrics,
     access: Access | None = None,
+    store: Store | None = None,
 ) -> Server:
-    """Put a server together around an engine that tells the pace of its work; without access, for anybody."""
+    """Put a server together around an engine that tells the pace of its work.
+
+    Args:
+        settings: of the server.
+        packs: that it serves.
+        engine: that runs their graphs.
+        pace: told of their costs by the engine.
+        metrics: of the server.
+        access: who is let in; None: anybody.
+        store: where several servers share results; None: nowhere.
+    """
     access = access or Access()
     if access.certificate is not None:
         metrics.watch_certificate(access.certificate.ends)
@@ -108,14 +125,19 @@ def put_together(
     metrics.watch(admission)
     models = Models(engine, metrics)
     inverter = Inverter(models, admission, lifecycle, metrics)
+    remote = None if store is None else RemoteResults(store, metrics)
+    cache = LatentCache(
+        settings.latent_cache_bytes, remote, settings.max_queue, lambda: engine.graphs, metrics
+    )
     synthesizer = Synthesizer(models, admission)
     decoder = Decoder(settings.image_limits)
-    sessions = EditSessions(packs, settings, admission, synthesizer, inverter, decoder, lifecycle, metrics)
+    inversions = Inversions(admission, inverter, decoder, cache)
+    sessions = EditSessions(packs, settings, synthesizer, inversions, decoder, lifecycle, metrics)
     health = HealthServicer(SERVICES)
     servicers = Servicers(
-        inversion=InversionServicer(packs, settings, admission, inverter, decoder),
+        inversion=InversionServicer(packs, settings, inversions),
         restoration=RestorationServicer(packs, settings, admission, inverter, decoder),
-        editing=EditingServicer(packs, settings, admission, synthesizer, inverter, decoder, sessions),
+        editing=EditingServicer(packs, settings, synthesizer, inversions, decoder, sessions),
         diffusion=DiffusionServicer(packs, settings, admission, inverter, decoder),
         synthesis=SynthesisServicer(packs, settings, synthesizer),
         catalog=CatalogServicer(packs, settings),
@@ -133,6 +155,7 @@ def put_together(
         readiness=Readiness(
             engine, partial(rehearse, models=models, pace=pace), packs, lifecycle, health.set
         ),
+        cache=cache,
         grpc=make_server(settings, servicers, interceptor),
     )
 
@@ -149,7 +172,8 @@ async def serve(
     chosen = choose_engine(kind, settings.repository, settings.triton, triton_credentials)
     pace = Pace()
     engine = RetryingEngine(MeasuredEngine(chosen, pace), metrics.retries.inc)
-    server = put_together(settings, packs, engine, pace, metrics, access)
+    store = open_redis(settings.latent_cache_redis, settings.latent_cache_seconds)
+    server = put_together(settings, packs, engine, pace, metrics, access, store)
     stop = stop_signal()
     if settings.stop_with_stdin:
         stop_with_input(stop)

@@ -17,11 +17,13 @@ from relatent_service.access.certificates import CertificateFiles
 from relatent_service.channels import TritonTls
 from relatent_service.flag_values import (
     byte_count,
+    bytes_or_none,
     count,
     host_and_port,
     listen_address,
     one_of,
     optional_path,
+    redis_url,
     seconds,
     some_seconds,
     triton_addresses,
@@ -123,6 +125,19 @@ class ServerSettings:
     max_images: Annotated[int, _Flag("64", count, "images of one call: strengths, amounts, latents or seeds")]
     max_inflight: Annotated[int, _Flag("32", count, "calls at work at a time")]
     max_queue: Annotated[int, _Flag("256", count, "calls waiting for a slot; further ones are turned away")]
+    latent_cache_bytes: Annotated[
+        int,
+        _Flag(str(64 * MIB), bytes_or_none, "of results of inversions that are kept in memory; 0 for none"),
+    ]
+    latent_cache_redis: Annotated[
+        str,
+        _Flag(
+            "",
+            redis_url,
+            "a Redis that several servers share their results in: redis://, rediss:// or unix://",
+        ),
+    ]
+    latent_cache_seconds: Annotated[int, _Flag("86400", count, "how long that Redis keeps a result")]
     drain_seconds: Annotated[float, _Flag("30", seconds, "how long calls under way may go on after SIGTERM")]
     max_connection_age_seconds: Annotated[
         float,

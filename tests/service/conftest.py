@@ -30,6 +30,13 @@ async def running(tiny_root):
         yield server
 
 
+@pytest.fixture
+async def caching(tiny_root):
+    """A server that keeps what it finds."""
+    async with running_server(tiny_root, "--latent-cache-bytes", "1000000") as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def worded_root(tmp_path_factory):
     """The same with all that texts need."""

@@ -13,6 +13,7 @@ from google.protobuf import text_format
 from onnx import TensorProto
 from tritonclient.grpc import model_config_pb2
 
+from relatent.core.graphs import PACK, REVISION
 from relatent_export.writing import named
 
 _TYPES: dict[int, Any] = {
@@ -164,7 +165,7 @@ class Ensemble:
             step.input_map.update({tensor.name: tensor.name for tensor in model.input})
             step.output_map.update({tensor.name: tensor.name for tensor in model.output})
         for key, value in sorted(self.first.parameters.items()):
-            if key.startswith("relatent."):
+            if key in (PACK, REVISION):
                 config.parameters[key].string_value = value.string_value
         return str(text_format.MessageToString(config))
 

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from tritonclient.grpc import model_config_pb2
 
-from relatent.core.graphs import MOVE, PACK, REVISION, Role, graph_name, is_refinement
-from relatent.core.pack import read_pack
+from relatent.core.graphs import DIGEST, MOVE, PACK, REVISION, Role, graph_name, is_refinement
+from relatent.core.pack import file_digest, read_pack
 from relatent.core.spaces import Space
 from relatent_export.compile.onnx import save_graph
 from relatent_export.compile.precision import Precision
@@ -117,8 +117,10 @@ def write_models(
         for role, model in progress(graphs, f"exporting {name}", total=count, unit="graph"):
             models.append(graph_name(name, role))
             folder = partial / models[-1]
-            save_graph(model, folder / "1" / "model.onnx")
-            config = _config(name, role, model, revision, most)
+            file = folder / "1" / "model.onnx"
+            save_graph(model, file)
+            parameters = {PACK: name, REVISION: revision, DIGEST: file_digest(file)}
+            config = _config(name, role, model, parameters, most)
             config = configured(config, target, graph_precision(role, target, precision), model)
             config.write(folder)
         models += write_ensembles(name, partial)
@@ -140,7 +142,9 @@ def _max_batch(resolution: int) -> int:
     return max(_LEAST_BATCH, min(_MAX_BATCH, _MAX_BATCH * _BATCHED_RESOLUTION // resolution))
 
 
-def _config(pack: str, role: str, model: onnx.ModelProto, revision: str, most: int) -> ModelConfig:
+def _config(
+    pack: str, role: str, model: onnx.ModelProto, parameters: Mapping[str, str], most: int
+) -> ModelConfig:
     return ModelConfig(
         name=graph_name(pack, role),
         max_batch=most,
@@ -149,7 +153,7 @@ def _config(pack: str, role: str, model: onnx.ModelProto, revision: str, most: i
         queue_delay=_REFINEMENT_DELAY if is_refinement(role) else _SHORT_DELAY,
         warmup=(1, most // 2, most),
         warmup_data=_ONE_STEP if is_refinement(role) else {},
-        parameters={PACK: pack, REVISION: revision},
+        parameters=parameters,
     )
 
 

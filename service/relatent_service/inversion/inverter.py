@@ -24,7 +24,7 @@ from relatent_service.engine.models import Models
 from relatent_service.inversion.finish import finish
 from relatent_service.inversion.job import ANCHOR, Job, Plan
 from relatent_service.inversion.lockstep import Lockstep
-from relatent_service.inversion.plausibility import Implausible, Plausibility, image_plausibility
+from relatent_service.inversion.plausibility import Plausibility, image_plausibility
 from relatent_service.inversion.refinement import Refinement, SavedState, starting_at
 from relatent_service.inversion.stopping import (
     affordable_steps,
@@ -144,8 +144,7 @@ class Inverter:
         if domain is None:
             return None
         found = await image_plausibility(plan.pack, domain, encoded[Role.ENCODE], self._models, call)
-        if plan.min_in_domain is not None and found.score < plan.min_in_domain:
-            raise Implausible(found, plan.min_in_domain)
+        plan.check_plausible(found)
         return found
 
     async def _start(self, job: Job, encoded: Mapping[str, Floats], call: Call, slot: Slot) -> SavedState:

@@ -18,6 +18,7 @@ from relatent.core.pack import Pack
 from relatent.core.refinement import graph_inputs
 from relatent.core.spaces import PLAIN, CodeParts, Space
 from relatent.core.text import Tokens
+from relatent_service.inversion.plausibility import Implausible, Plausibility
 from relatent_service.inversion.refinement import Refinement, SavedState
 from relatent_service.inversion.stopping import StopRules
 from relatent_service.traffic.forecast import Work
@@ -79,6 +80,15 @@ class Plan:
     def graph(self) -> str | None:
         """The refinement graph that it runs; None for a method that ends where it starts."""
         return None if self.method.graph is None else self.pack.graph(self.method.graph)
+
+    def check_plausible(self, found: Plausibility | None) -> None:
+        """Hold an image's score against the least that is worth the refinement.
+
+        Raises:
+            Implausible: it is below.
+        """
+        if found is not None and self.min_in_domain is not None and found.score < self.min_in_domain:
+            raise Implausible(found, self.min_in_domain)
 
     @property
     def steps_before(self) -> int:

@@ -19,9 +19,9 @@ from relatent_service.editing.session import NewestChange, NumberNotRising, Take
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.errors import InvalidField, Overloaded
 from relatent_service.images.codec import Format
-from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.edited import edited_messages
-from relatent_service.rpc.inversion import last_result, result_message
+from relatent_service.rpc.inversion import inverted_message
+from relatent_service.rpc.inverting import Inversions
 from relatent_service.rpc.messages import timings_message
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import read_edit
@@ -31,7 +31,6 @@ from relatent_service.rpc.reading.values import read_output_format, read_source_
 from relatent_service.rpc.status import refusal
 from relatent_service.settings import ServerSettings
 from relatent_service.telemetry.metrics import Metrics
-from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import REQUEST_ID, Call
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
 
@@ -111,9 +110,8 @@ class EditSessions:
 
     packs: ServedPacks
     settings: ServerSettings
-    admission: Admission
     synthesizer: Synthesizer
-    inverter: Inverter
+    inversions: Inversions
     decoder: Decoder
     lifecycle: Lifecycle
     metrics: Metrics
@@ -168,12 +166,9 @@ class EditSessions:
         pack = parsed.plan.pack
         asked = read_region(pack, opening, parsed, _OPEN)
         region = await self.decoder.read_region(asked, pack.resolution)
-        async with self.admission.slot(parsed.plan.work, call) as slot:
-            job = await self.decoder.read_pixels(parsed)
-            with parsed.naming_fields():
-                result = await last_result(self.inverter, job, call, slot)
-        inversion = await result_message(result, parsed.output_format, call)
-        source = _Source(pack, EditedSource(result.code.broadcast(pack.layers)), region, layout)
+        inverted = await self.inversions.result(parsed, call)
+        inversion = await inverted_message(inverted, parsed.output_format, call)
+        source = _Source(pack, EditedSource(inverted.result.code.broadcast(pack.layers)), region, layout)
         return source, editing_pb2.EditSessionOpened(inversion=inversion)
 
     async def _answer(

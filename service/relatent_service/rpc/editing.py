@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from math import isfinite
 
@@ -11,11 +12,11 @@ from relatent_service.catalog import ServedPacks
 from relatent_service.editing.synthesizer import Images, Synthesizer, edit_work
 from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.images.codec import Format
-from relatent_service.inversion.inverter import Inverter
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.edit_stream import EditSessions
 from relatent_service.rpc.edited import edited_messages
-from relatent_service.rpc.inversion import last_result, result_message
+from relatent_service.rpc.inversion import inverted_message
+from relatent_service.rpc.inverting import Inversions, InvertedPicture
 from relatent_service.rpc.messages import timings_message
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
@@ -23,7 +24,6 @@ from relatent_service.rpc.reading.options import read_fit, read_inversion
 from relatent_service.rpc.reading.region import read_region
 from relatent_service.rpc.reading.values import read_image, read_output_format, read_source_code
 from relatent_service.settings import ServerSettings
-from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 
 
@@ -33,9 +33,8 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
 
     packs: ServedPacks
     settings: ServerSettings
-    admission: Admission
     synthesizer: Synthesizer
-    inverter: Inverter
+    inversions: Inversions
     decoder: Decoder
     sessions: EditSessions
 
@@ -106,16 +105,19 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         after = edit_work(pack, space, edit.edit, within=asked is not None)
         parsed = parsed.followed_by(edit.edit.least_images + (0 if asked is None else 1), after)
         region = await self.decoder.read_region(asked, pack.resolution)
-        async with self.admission.slot(parsed.plan.work, call) as slot:
-            job = await self.decoder.read_pixels(parsed)
-            with parsed.naming_fields():
-                result = await last_result(self.inverter, job, call, slot)
-            with edit.naming_fields():
-                images = await self.synthesizer.edit_inverted(
-                    pack, result.code, edit.edit, call, slot, region
-                )
+        async with aclosing(self.inversions.events(parsed, call)) as events:
+            async for event in events:
+                if isinstance(event, InvertedPicture):
+                    inverted, code = event, event.result.code
+                    with edit.naming_fields():
+                        if event.slot is None:
+                            images = await self.synthesizer.edit(pack, code, edit.edit, call, region)
+                        else:
+                            images = await self.synthesizer.edit_inverted(
+                                pack, code, edit.edit, call, event.slot, region
+                            )
         response = await _response(images, edit, layout, call)
-        response.inversion.CopyFrom(await result_message(result, parsed.output_format, call))
+        response.inversion.CopyFrom(await inverted_message(inverted, parsed.output_format, call))
         return response
 
 

@@ -17,6 +17,7 @@ from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter, Report, Result
 from relatent_service.inversion.job import Job
 from relatent_service.rpc.context import Context, call_of
+from relatent_service.rpc.inverting import Inversions, InvertedPicture, Underway
 from relatent_service.rpc.messages import (
     checkpoint_message,
     image_message,
@@ -25,17 +26,12 @@ from relatent_service.rpc.messages import (
     quality_message,
     timings_message,
 )
-from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.options import read_inversion
 from relatent_service.settings import ServerSettings
-from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Slot
 
 Pixels = NDArray[np.uint8]
-
-READER_SECONDS = 1.0
-"""A reader that leaves a report unread for so long makes its call lose its slot until it reads on."""
 
 REASONS = {
     StopReason.STEPS: inversion_pb2.STOP_REASON_STEPS,
@@ -53,9 +49,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
 
     packs: ServedPacks
     settings: ServerSettings
-    admission: Admission
-    inverter: Inverter
-    decoder: Decoder
+    inversions: Inversions
 
     async def Invert(  # noqa: N802
         self, request: inversion_pb2.InvertRequest, context: Context
@@ -63,11 +57,10 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         """Invert an image and answer once."""
         call = call_of(context)
         parsed = read_inversion(self.packs, self.settings, request.image, request.options)
-        async with self.admission.slot(parsed.plan.work, call) as slot:
-            job = await self.decoder.read_pixels(parsed)
-            with parsed.naming_fields():
-                result = await last_result(self.inverter, job, call, slot)
-        return inversion_pb2.InvertResponse(result=await result_message(result, parsed.output_format, call))
+        inverted = await self.inversions.result(parsed, call)
+        return inversion_pb2.InvertResponse(
+            result=await inverted_message(inverted, parsed.output_format, call)
+        )
 
     async def InvertStream(  # noqa: N802
         self, request: inversion_pb2.InvertStreamRequest, context: Context
@@ -77,18 +70,15 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         parsed = read_inversion(self.packs, self.settings, request.image, request.options).reporting(
             request.preview_every, request.checkpoint_every
         )
-        async with self.admission.slot(parsed.plan.work, call) as slot:
-            job = await self.decoder.read_pixels(parsed)
-            with parsed.naming_fields():
-                async with aclosing(self.inverter.invert(job, call, slot)) as events:
-                    async for event in events:
-                        if isinstance(event, Report):
-                            progress = await progress_message(job, event, parsed.output_format)
-                            async with self.admission.away(slot, READER_SECONDS):
-                                yield inversion_pb2.InvertStreamResponse(progress=progress)
-                        else:
-                            result = event
-        answer = await result_message(result, parsed.output_format, call)
+        async with aclosing(self.inversions.events(parsed, call)) as events:
+            async for event in events:
+                if isinstance(event, Underway):
+                    progress = await progress_message(event.job, event.report, parsed.output_format)
+                    async with event.away():
+                        yield inversion_pb2.InvertStreamResponse(progress=progress)
+                else:
+                    inverted = event
+        answer = await inverted_message(inverted, parsed.output_format, call)
         yield inversion_pb2.InvertStreamResponse(result=answer)
 
 
@@ -99,6 +89,15 @@ async def last_result(inverter: Inverter, job: Job, call: Call, slot: Slot) -> R
             if isinstance(event, Result):
                 return event
     raise AssertionError("an inversion ends with its result")
+
+
+async def inverted_message(
+    inverted: InvertedPicture, layout: Format, call: Call
+) -> inversion_pb2.InversionResult:
+    """What came of an inversion, for an answer."""
+    message = await result_message(inverted.result, layout, call)
+    message.cached = inverted.cached
+    return message
 
 
 async def result_message(result: Result, layout: Format, call: Call) -> inversion_pb2.InversionResult:

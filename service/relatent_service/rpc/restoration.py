@@ -13,7 +13,8 @@ from relatent_service.catalog import ServedPacks
 from relatent_service.images.codec import Format
 from relatent_service.inversion.inverter import Inverter, Report, Result
 from relatent_service.rpc.context import Context, call_of
-from relatent_service.rpc.inversion import READER_SECONDS, REASONS, last_result, progress_message
+from relatent_service.rpc.inversion import REASONS, last_result, progress_message
+from relatent_service.rpc.inverting import READER_SECONDS
 from relatent_service.rpc.messages import image_message, latent_message, timings_message
 from relatent_service.rpc.reading.given import Given
 from relatent_service.rpc.reading.images import Decoder

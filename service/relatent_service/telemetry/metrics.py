@@ -19,6 +19,9 @@
 | `relatent_waiting` | gauge | | calls waiting for a slot |
 | `relatent_set_aside` | gauge | | calls whose slots were given away because their readers do not read |
 | `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
+| `relatent_latent_cache_lookups_total` | counter | outcome | hit, hit_redis, shared, miss |
+| `relatent_latent_cache_errors_total` | counter | reason | what went wrong with Redis |
+| `relatent_latent_cache_bytes` | gauge | | what the results kept in this process take |
 | `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
 | `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls need: scale on this |
 | `relatent_certificate_expires_timestamp_seconds` | gauge | | end of the certificate; with TLS |
@@ -80,6 +83,9 @@ class Metrics:
         self.sessions = Gauge("relatent_sessions", "Editing sessions.", registry=self.registry)
         self.changes = counter("relatent_session_changes", "Changes of editing sessions.", ("outcome",))
         self.retries = counter("relatent_triton_retries", "Engine calls repeated.")
+        self.cache_lookups = counter("relatent_latent_cache_lookups", "Inversions looked for.", ("outcome",))
+        self.cache_errors = counter("relatent_latent_cache_errors", "Failures of Redis.", ("reason",))
+        self.cache_bytes = Gauge("relatent_latent_cache_bytes", "Results kept.", registry=self.registry)
         self._inflight = Gauge("relatent_inflight", "Calls at work.", registry=self.registry)
         self._waiting = Gauge("relatent_waiting", "Calls waiting.", registry=self.registry)
         self._aside = Gauge("relatent_set_aside", "Calls set aside.", registry=self.registry)

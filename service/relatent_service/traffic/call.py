@@ -20,7 +20,7 @@ class Call:
     Attributes:
         deadline: when the caller gives up, by the monotonic clock; None for never.
         arrived: when it came, by the same clock.
-        queue_seconds: time spent waiting for a slot.
+        queue_seconds: time spent waiting for a slot, or for an equal call's result.
         inference_seconds: time spent waiting for the engine.
         turn_seconds: time spent waiting to go to the engine together with others.
     """

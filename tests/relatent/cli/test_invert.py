@@ -168,6 +168,7 @@ async def test_options_reach_the_service(
 ) -> None:
     words = "--steps 7 --learning-rate 0.5 --weight pixel=2 --weight anchor=0 --target-loss 0.1"
     words += f" --plateau 5:0.25 --time-budget 2 --fit pad --pack tiny --start {saved_code} --format webp"
+    words += " --no-cache"
     ran = await command("invert", str(image("a.png")), "--mask", str(image("m.png")), *words.split())
     options = server.requests[0].options
     refinement = options.refinement
@@ -177,7 +178,22 @@ async def test_options_reach_the_service(
     assert refinement.time_budget.seconds == 2
     assert refinement.mask.data == Path("m.png").read_bytes()
     assert options.latent.pack == fake.PACK
+    assert options.no_cache
     assert ran.code == 0
+
+
+async def test_what_was_found_in_the_cache_is_said_to_be(
+    command: Command, image: Write, server: FakeServer
+) -> None:
+    async def finds(request: Any, context: Any) -> AsyncIterator[Any]:
+        event = fake.result(20, [])
+        event.result.cached = True
+        yield event
+
+    server.scripts = [finds, finds]
+    assert "20 steps (steps, cached)" in (await command("invert", str(image("a.png")))).out
+    [result] = (await command("invert", str(image("a.png")), "--json")).document["results"]
+    assert result["cached"] is True
 
 
 @pytest.mark.parametrize(

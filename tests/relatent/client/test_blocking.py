@@ -58,6 +58,7 @@ async def test_every_option_reaches_the_server(call: Call, server: FakeServer) -
         time_budget=1.5,
         best_at_deadline=True,
         output_format="webp",
+        no_cache=True,
     )
     options = server.requests[0].options
     refinement = options.refinement
@@ -70,6 +71,7 @@ async def test_every_option_reaches_the_server(call: Call, server: FakeServer) -
     assert (refinement.plateau.steps, refinement.plateau.min_improvement) == (5, 0.25)
     assert refinement.time_budget.ToMilliseconds() == 1500
     assert refinement.best_at_deadline
+    assert options.no_cache
 
 
 async def test_options_left_out_are_left_to_the_server(call: Call, server: FakeServer) -> None:

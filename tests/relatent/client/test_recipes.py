@@ -267,6 +267,12 @@ def test_the_schema_names_every_field_of_every_operation_and_every_option() -> N
         held = set(kind.__dataclass_fields__) - {"time_budget"}
         assert definitions[name]["properties"].keys() == held | {"kind"}
     options = set(relatent.InvertOptions.__annotations__)
-    besides = {"pack", "time_budget", "best_at_deadline", "output_format"}
+    besides = {"pack", "time_budget", "best_at_deadline", "output_format", "no_cache"}
     assert definitions["inversion"]["properties"].keys() == options - besides
     assert definitions["goal"]["properties"].keys() == Goal.__dataclass_fields__.keys()
+
+
+def test_what_a_server_may_keep_is_no_part_of_a_recipe() -> None:
+    alone, plain = Recipe([Reduce()], {"no_cache": True, "steps": 3}), Recipe([Reduce()], {"steps": 3})
+    assert alone.to_json() == plain.to_json()
+    assert alone.digest() == plain.digest()

@@ -7,7 +7,7 @@ import pytest
 
 from relatent.v1 import inversion_pb2 as v1
 from relatent.v1 import inversion_pb2_grpc
-from relatent_service.rpc import interceptors, inversion, status
+from relatent_service.rpc import interceptors, inverting, status
 from tests.fixtures.requests import image, reason
 from tests.fixtures.running import running_server
 
@@ -29,7 +29,7 @@ async def _read_all(call):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(inversion, "READER_SECONDS", 0.1)
+    monkeypatch.setattr(inverting, "READER_SECONDS", 0.1)
 
 
 @pytest.fixture

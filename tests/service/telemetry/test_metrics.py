@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from relatent.v1 import editing_pb2, inversion_pb2
+from relatent_service.caching.remote import StoreFailed
 from relatent_service.telemetry import metrics
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.admission import Admission
@@ -17,6 +18,7 @@ from relatent_service.traffic.pace import Pace
 from tests.fixtures.requests import code, details, image, latent, reason
 from tests.fixtures.running import running_server
 from tests.fixtures.sessions import open_session
+from tests.fixtures.stores import DictStore
 
 
 def all_metrics():
@@ -68,12 +70,17 @@ def totals(running):
 
 
 async def test_every_metric_moves_with_the_calls_it_counts(tiny_root):
-    async with running_server(tiny_root, "--max-inflight", "1", "--max-queue", "1") as running:
+    flags = ("--max-inflight", "1", "--max-queue", "1", "--latent-cache-bytes", "1000000")
+    store = DictStore()
+    store.error = StoreFailed("away")
+    async with running_server(tiny_root, *flags, store=store) as running:
         running.engine.hold("tiny_refine")
         before = totals(running)
 
-        async def answer():
-            return await running.inversion.Invert(inversion_pb2.InvertRequest(image=image()), timeout=20)
+        async def answer(no_cache=True):
+            options = inversion_pb2.InversionOptions(no_cache=no_cache)
+            request = inversion_pb2.InvertRequest(image=image(), options=options)
+            return await running.inversion.Invert(request, timeout=20)
 
         first = asyncio.create_task(answer())
         await running.engine.held("tiny_refine")
@@ -93,13 +100,15 @@ async def test_every_metric_moves_with_the_calls_it_counts(tiny_root):
             await session.change(1)
             await session.answer()
             assert running.metric("relatent_sessions") == 1
+        await answer(no_cache=False)
+        assert running.metric("relatent_latent_cache_bytes") > 0
 
         after = totals(running)
         now = {"relatent_inflight", "relatent_waiting", "relatent_set_aside", "relatent_backlog_seconds"}
-        now.add("relatent_sessions")
+        now |= {"relatent_sessions", "relatent_latent_cache_bytes"}
         unmoved = {name for name in after if after[name] == before[name]} - now
         assert unmoved == {"relatent_triton_retries_total"}, "no engine call was repeated"
-        assert after["relatent_queue_seconds"] - before["relatent_queue_seconds"] == 3
+        assert after["relatent_queue_seconds"] - before["relatent_queue_seconds"] == 4
         assert running.metric("relatent_queue_seconds_sum") > 0
 
 

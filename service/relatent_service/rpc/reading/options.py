@@ -58,6 +58,7 @@ class ParsedInversion:
         mask: None for everywhere.
         output_format: of the reconstruction and of previews.
         field: path of the request's options, for errors.
+        no_cache: whether it is inverted whatever was before, and nothing of it is kept.
     """
 
     plan: Plan
@@ -66,6 +67,7 @@ class ParsedInversion:
     fit: Fit
     output_format: Format
     field: str
+    no_cache: bool = False
 
     def reporting(self, preview_every: int, checkpoint_every: int) -> ParsedInversion:
         """The same with previews and checkpoints."""
@@ -159,6 +161,7 @@ def read_inversion(
         fit=fit,
         output_format=read_output_format(options.output_format, f"{field}.output_format"),
         field=field,
+        no_cache=options.no_cache,
     )
 
 

@@ -1,0 +1,1 @@
+"""Results of inversions, kept so that each is done once."""
