@@ -30,6 +30,7 @@ from relatent.cli import (
 )
 from relatent.cli.printing import one_line, survive_any_encoding, told
 from relatent.client.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
+from relatent.core.tracing_setup import CannotTrace, set_up
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words[:1] == ["serve"]:
             serve.run(words[1:])
         args = build_parser().parse_args(words)
+        _trace()
         code: int = args.run(args)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
@@ -125,6 +127,14 @@ def _show_warnings() -> None:
     handler.setFormatter(_OneLine("relatent: %(message)s"))
     handler.addFilter(_OnceAnAddress())
     logging.getLogger("relatent").handlers = [handler]
+
+
+def _trace() -> None:
+    """Trace what the command asks of services, if the environment asks for it."""
+    try:
+        set_up("relatent-command")
+    except CannotTrace as error:
+        print(f"relatent: not traced: {one_line(str(error))}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> int:

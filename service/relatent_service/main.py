@@ -26,6 +26,7 @@ from relatent_service.engine.engine import Engine
 from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.models import Models
 from relatent_service.engine.retrying import RetryingEngine
+from relatent_service.engine.traced import traced
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.rehearsal import rehearse
 from relatent_service.readiness import Readiness
@@ -45,6 +46,7 @@ from relatent_service.settings import ServerSettings
 from relatent_service.telemetry.logs import set_up_logs
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.telemetry.scrapes import ScrapeServer
+from relatent_service.telemetry.tracing import set_up_traces
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
@@ -129,7 +131,7 @@ async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
     metrics = Metrics()
     chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
     pace = Pace()
-    engine = RetryingEngine(MeasuredEngine(chosen, pace), metrics.retries.inc)
+    engine = RetryingEngine(traced(MeasuredEngine(chosen, pace)), metrics.retries.inc)
     server = put_together(settings, packs, engine, pace, metrics)
     stop = _stop_signal()
     if settings.stop_with_stdin:
@@ -237,6 +239,7 @@ def _write(path: Path, document: dict[str, str]) -> None:
 def main(settings: ServerSettings) -> int:
     """Run a server; returns the process's exit status."""
     set_up_logs(settings.log_level)
+    set_up_traces()
     try:
         packs = ServedPacks(read_packs(settings.packs))
     except PackError as error:
