@@ -1,0 +1,80 @@
+"""What a Triton server is told of the trace that a call belongs to."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from relatent.core.tracing import first_span, span_of_caller
+from relatent_service.engine.engine import Array
+from relatent_service.engine.traced import TracedEngine, traced
+from relatent_service.engine.triton import TritonEngine
+from tests.fixtures.traces import recording
+from tests.service.engine.fake_triton import FakeTriton
+
+X: dict[str, Array] = {"x": np.array([[3.0], [4.0]], np.float32)}
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture
+def traces():
+    with recording() as found:
+        yield found
+
+
+@pytest.fixture
+async def server():
+    server = await FakeTriton().start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def engine(server):
+    engine = TritonEngine([server.address])
+    await engine.start()
+    yield TracedEngine(engine)
+    await engine.stop()
+
+
+async def test_triton_is_told_the_span_of_its_call(engine, server, traces):
+    with first_span("call") as call:
+        await engine.infer("toy_half", X)
+    span = traces.one("infer toy_half")
+    trace, parent = (f"{part:x}" for part in (span.context.trace_id, span.context.span_id))
+    assert server.told == {"traceparent": f"00-{trace:0>32}-{parent:0>16}-01"}
+    assert span.parent.span_id == call.context.span_id
+    assert span.attributes["server.address"] == server.address
+    assert span.attributes["relatent.rows"] == 2
+
+
+async def test_triton_is_told_nothing_where_nothing_is_traced(engine, server, monkeypatch):
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    await engine.infer("toy_half", X)
+    assert server.told == {}
+
+
+async def test_triton_is_told_that_a_trace_is_not_sampled_and_nothing_else_of_what_a_caller_sent(
+    engine, server, traces
+):
+    headers = (
+        ("traceparent", f"00-{TRACE}-{PARENT}-00"),
+        ("tracestate", "vendor=" + "x" * 200),
+        ("baggage", "user=somebody"),
+    )
+    with span_of_caller("call", headers):
+        await engine.infer("toy_half", X)
+    (told,) = server.told.items()
+    assert told[0] == "traceparent"
+    assert told[1].startswith(f"00-{TRACE}-")
+    assert told[1].endswith("-00")
+    assert traces.spans == []
+
+
+def test_where_nothing_is_traced_an_engine_stays_as_it_is(monkeypatch):
+    engine = TritonEngine(["127.0.0.1:1"])
+    assert isinstance(traced(engine), TracedEngine)
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    assert traced(engine) is engine
