@@ -9,14 +9,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
+from types import GeneratorType, TracebackType
 from typing import Any, Self
 
 import grpc
 
-from relatent.client.retrying import Converse, Effect, Stream, Unary
+from relatent.client.retrying import Converse, Effect, Flow, Stream, Unary
 from relatent.core.addresses import parse_address
 from relatent.core.spans import NO_SPAN, Span, SpanKind
 from relatent.core.tracing import first_span, span, tracing
@@ -84,9 +84,12 @@ class TracedCall(UntracedCall):
 _UNTRACED = UntracedCall()
 
 
-def follow(flow: Generator[Any, Any, Any]) -> UntracedCall:
+def follow(flow: Flow[Any]) -> UntracedCall:
     """Follow a flow, which is named for what was asked of the client, from here to its end."""
-    return TracedCall(first_span(f"relatent {flow.__name__}")) if tracing() else _UNTRACED
+    if not tracing():
+        return _UNTRACED
+    name = flow.__name__ if isinstance(flow, GeneratorType) else "call"
+    return TracedCall(first_span(f"relatent {name}"))
 
 
 def _describe(made: Span, effect: Unary | Stream | Converse, number: int) -> None:

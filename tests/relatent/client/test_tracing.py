@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import relatent
 from relatent.client.tracing import follow
-from tests.fixtures.traces import Traces, recording
+from tests.fixtures.traces import Traces, recording, traceparent
 from tests.relatent.client import fake
 from tests.relatent.client.fake import Call, FakeServer
 from tests.relatent.client.holding import holding
@@ -55,8 +55,7 @@ async def test_a_call_is_part_of_what_the_application_is_at_and_tells_the_server
     assert asked.parent is not None
     assert asked.parent.span_id == traces.one("page").context.span_id
     assert traces.parts(asked) == [attempt]
-    context = attempt.context
-    assert told[0]["traceparent"] == f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
+    assert told[0]["traceparent"] == traceparent(attempt)
     assert attempt.kind is SpanKind.CLIENT
     host, _, port = server.address.rpartition(":")
     assert dict(attempt.attributes or {}) == {
