@@ -111,6 +111,13 @@ class Recorder:
         _PROPAGATOR.inject(carrier)
         return tuple(carrier.items()) or None
 
+    def sampled_headers(self) -> tuple[tuple[str, str], ...] | None:
+        """See `relatent.core.tracing.sampled_headers`."""
+        if not trace.get_current_span().get_span_context().trace_flags.sampled:
+            return None
+        headers = self.headers()
+        return headers and headers[:1]
+
     def trace_id(self) -> str:
         """See `relatent.core.tracing.trace_id`."""
         found = trace.get_current_span().get_span_context()

@@ -65,6 +65,14 @@ def trace_headers() -> Headers | None:
     return _recorder().headers() if tracing() else None
 
 
+def sampled_headers() -> Headers | None:
+    """The same for servers that follow whatever they are told of, sampled or not: `traceparent` alone.
+
+    None where the trace is not sampled. `tracestate` is a caller's, and as long as it likes.
+    """
+    return _recorder().sampled_headers() if tracing() else None
+
+
 def trace_id() -> str:
     """The trace of the span at hand, 32 hexadecimal digits; empty where there is none."""
     return _recorder().trace_id() if tracing() else ""

@@ -13,6 +13,7 @@ from tests.fixtures.requests import code, latent
 
 CALLS = 8
 PARENT = "b7ad6b7169203331"
+UNSAMPLED = "f" * 32
 
 
 def test_spans_of_a_service_and_of_its_triton_make_one_trace(tiny_root: Path, tmp_path: Path) -> None:
@@ -29,13 +30,14 @@ def test_spans_of_a_service_and_of_its_triton_make_one_trace(tiny_root: Path, tm
                 metadata = (("traceparent", f"00-{number:032x}-{PARENT}-01"),)
                 stub.Edit(request, metadata=metadata, timeout=30)
             # Nobody wants to be told of this one.
-            metadata = (("traceparent", f"00-{'f' * 32}-{PARENT}-00"),)
+            metadata = (("traceparent", f"00-{UNSAMPLED}-{PARENT}-00"),)
             stub.Edit(editing_pb2.EditRequest(latent=latent(code(0))), metadata=metadata, timeout=30)
             collector.wait(lambda spans: len(_engine_calls(spans)) == CALLS and bool(_of_triton(spans)))
     calls = _engine_calls(collector.spans)
     assert {int(call.trace, 16) for call in calls} == set(range(1, CALLS + 1))
     assert {span.service for span in collector.spans} == {"relatent", "triton"}
-    # Some of Triton's own lose their parent, hence ours.
+    assert not [span for span in collector.spans if span.trace == UNSAMPLED]
+    # Not each of Triton's comes, nor has its parent: hence ours.
     joined = [span for span in _of_triton(collector.spans) if span.parent in {call.span for call in calls}]
     assert joined
     assert all(span.trace in {call.trace for call in calls} for span in joined)

@@ -13,7 +13,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_variable
-from relatent.core.tracing import Headers, annotate, trace_headers
+from relatent.core.tracing import Headers, annotate, sampled_headers
 from relatent_service.channels import open_channel
 from relatent_service.engine.engine import (
     EngineError,
@@ -114,9 +114,8 @@ class Replica:
     def _traceparent(self) -> Headers | None:
         """Says in whose trace a call is, and in the trace that this server has it."""
         annotate("server.address", self.address)
-        headers = trace_headers()
-        # Without `tracestate`, which is a caller's, and longer than Triton takes if the caller likes.
-        return headers and headers[:1]
+        # Triton heeds no flag that says "not sampled": it would send spans that belong to nothing.
+        return sampled_headers()
 
     def _connect(self) -> None:
         self._channel = open_channel(self.address)

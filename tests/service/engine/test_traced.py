@@ -55,21 +55,26 @@ async def test_triton_is_told_nothing_where_nothing_is_traced(engine, server, mo
     assert server.told == {}
 
 
-async def test_triton_is_told_that_a_trace_is_not_sampled_and_nothing_else_of_what_a_caller_sent(
-    engine, server, traces
-):
-    headers = (
-        ("traceparent", f"00-{TRACE}-{PARENT}-00"),
+async def test_triton_is_told_the_trace_of_a_caller_and_nothing_else_that_it_sent(engine, server, traces):
+    with span_of_caller("call", sent(sampled=True)):
+        await engine.infer("toy_half", X)
+    assert server.told == {"traceparent": traceparent(traces.one("infer toy_half"))}
+    assert TRACE in server.told["traceparent"]
+
+
+async def test_triton_is_told_nothing_of_a_trace_that_is_not_sampled(engine, server, traces):
+    with span_of_caller("call", sent(sampled=False)):
+        await engine.infer("toy_half", X)
+    assert server.told == {}
+    assert traces.spans == []
+
+
+def sent(*, sampled):
+    return (
+        ("traceparent", f"00-{TRACE}-{PARENT}-{int(sampled):02x}"),
         ("tracestate", "vendor=" + "x" * 200),
         ("baggage", "user=somebody"),
     )
-    with span_of_caller("call", headers):
-        await engine.infer("toy_half", X)
-    (told,) = server.told.items()
-    assert told[0] == "traceparent"
-    assert told[1].startswith(f"00-{TRACE}-")
-    assert told[1].endswith("-00")
-    assert traces.spans == []
 
 
 def test_where_nothing_is_traced_an_engine_stays_as_it_is(monkeypatch):
