@@ -47,9 +47,12 @@ if TYPE_CHECKING:
         LatentFileError,
         NotFoundError,
         OverloadedError,
+        PermissionDeniedError,
         PreconditionError,
         RelatentError,
         ServerError,
+        TlsError,
+        UnauthenticatedError,
         UnavailableError,
         UnimplementedError,
     )
@@ -100,6 +103,7 @@ if TYPE_CHECKING:
         SeedPath,
     )
     from relatent.client.texts import Text
+    from relatent.client.tls import Tls
     from relatent.client.transfers import (
         AttributeReading,
         Transfer,
@@ -157,6 +161,7 @@ _MODULES = tuple(
         "async_edit_session",
         "recipes",
         "seeds",
+        "tls",
         "transfers",
         "within",
     )
@@ -207,6 +212,7 @@ __all__ = [
     "Operation",
     "OverloadedError",
     "PackInfo",
+    "PermissionDeniedError",
     "Picture",
     "Plateau",
     "PreconditionError",
@@ -233,8 +239,11 @@ __all__ = [
     "Text",
     "TextInfo",
     "Timings",
+    "Tls",
+    "TlsError",
     "Transfer",
     "Truncate",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",
     "Within",

@@ -111,6 +111,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             },
             "Many dropped ones mean that people drag faster than the engine answers.",
         ),
+        Panel(
+            "Until the certificate ends",
+            "s",
+            {"{{pod}}": f"relatent_certificate_expires_timestamp_seconds{{{HERE}}} - time()"},
+            "Empty without TLS.",
+        ),
     ),
     "Engine": (
         Panel(

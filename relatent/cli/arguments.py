@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from relatent.cli.credentials import access, add_credentials
 from relatent.client.blocking import Client
 from relatent.client.errors import InputError
 from relatent.client.images import ImageFormat
@@ -41,6 +42,7 @@ def add_connection(parser: argparse.ArgumentParser, timeout: float) -> None:
         help="of one message, either way, as the service has it (RELATENT_MAX_MESSAGE_BYTES; "
         f"default: {DEFAULT_MAX_MESSAGE_BYTES})",
     )
+    add_credentials(group)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -65,9 +67,12 @@ def client(args: argparse.Namespace) -> Client:
     """The client that the arguments, and else the environment, ask for.
 
     Raises:
-        InputError: the environment asks for something else than a number of bytes.
+        InputError: the environment asks for something else than a number of bytes, or what is to be shown
+            to the service cannot be.
     """
-    return Client(args.address, timeout=args.timeout, max_message_bytes=max_message_bytes(args))
+    return Client(
+        args.address, timeout=args.timeout, max_message_bytes=max_message_bytes(args), **access(args)
+    )
 
 
 def max_message_bytes(args: argparse.Namespace) -> int:

@@ -73,8 +73,10 @@ class LocalService:
         with tempfile.TemporaryDirectory(prefix="relatent-") as folder, self._log.open("wb") as log:
             ready_file = Path(folder) / "ready.json"
             ports = ["--listen", f"{LOOPBACK}:0", "--metrics-listen", f"{LOOPBACK}:0"]
+            # Whatever the environment says of another one.
+            open_to_us = ["--tls-certificate=", "--tls-key=", "--tls-client-ca=", "--api-keys="]
             files = ["--ready-file", str(ready_file), "--stop-with-stdin", "yes"]
-            words = serve.command([*ports, *files, *self._flags])
+            words = serve.command([*ports, *open_to_us, *files, *self._flags])
             # A pipe that nothing is written to: it ends when we do, however that comes.
             # A session of its own: the terminal's Ctrl-C reaches us alone, and we stop it in order.
             self._process = subprocess.Popen(

@@ -21,6 +21,7 @@ from relatent.cli import (
     diffuse,
     edit,
     invert,
+    keys,
     morph,
     playground,
     read,
@@ -29,7 +30,15 @@ from relatent.cli import (
     serve,
 )
 from relatent.cli.printing import one_line, survive_any_encoding, told
-from relatent.client.errors import CallError, DeadlineError, InputError, RelatentError, UnavailableError
+from relatent.client.errors import (
+    CallError,
+    DeadlineError,
+    InputError,
+    RelatentError,
+    TlsError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from relatent.core.tracing_setup import CannotTrace, set_up
 
 
@@ -54,6 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), 2)
     except (UnavailableError, DeadlineError) as error:
         return _fail(f"no answer from {error.address}: {error.message}", 3)
+    except TlsError as error:
+        return _fail(f"no connection to {error.address}: {error.message}", 3)
+    except UnauthenticatedError as error:
+        cure = (
+            "give --api-key-file or RELATENT_API_KEY"
+            if error.reason == "KEY_MISSING"
+            else "ask for another key"
+        )
+        return _fail(f"{error} [{error.reason}]; {cure}", 1)
     except CallError as error:
         reason = f" [{error.reason}]" if error.reason else ""
         return _fail(f"{error}{reason}", 1)
@@ -71,8 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="relatent",
         description="GAN inversion and editing as production software.",
-        epilog="The environment's RELATENT_ADDRESS and RELATENT_MAX_MESSAGE_BYTES stand for --address and "
-        "--max-message-bytes where these are not given.",
+        epilog="The environment's RELATENT_ADDRESS, RELATENT_MAX_MESSAGE_BYTES and RELATENT_TLS… "
+        "stand for --address, --max-message-bytes and --tls… where these are not given; RELATENT_API_KEY "
+        "holds an API key.",
     )
     version = importlib.metadata.version("relatent")
     parser.add_argument("--version", action="version", version=f"relatent {version}")
@@ -87,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     sample.add_parser(commands)
     morph.add_parser(commands)
     catalog.add_parsers(commands)
+    keys.add_parser(commands)
     demo.add_parser(commands)
     playground.add_parser(commands)
     return parser

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from relatent.cli import arguments
+from relatent.cli.credentials import access
 from relatent.cli.local_service import LocalService, terminable
 from relatent.cli.printing import say
 from relatent.client.errors import InputError
+from relatent.client.settings import AccessOptions
 from relatent.core.addresses import Address, AddressError, parse_address
 
 DEFAULT_PAGE = "127.0.0.1:7860"
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("the page needs gradio: pip install 'relatent[playground]'")
     with terminable():
         if not args.serve:
-            _serve(args.address, args)
+            _serve(args.address, args, access(args))
             return 0
         with tempfile.TemporaryDirectory(prefix="relatent-") as folder:
             say("Starting the service …")
@@ -68,18 +70,18 @@ def run(args: argparse.Namespace) -> int:
                 say(f"  it serves at {service.address}, engine: {service.ready.get('engine', 'unknown')}")
                 if note := service.ready.get("note"):
                     say(f"  {note}")
-                _serve([service.address], args)
+                _serve([service.address], args, AccessOptions())
     return 0
 
 
-def _serve(addresses: list[str], args: argparse.Namespace) -> None:
+def _serve(addresses: list[str], args: argparse.Namespace, way_in: AccessOptions) -> None:
     # Read when Gradio is imported: nothing is reported to anybody.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from relatent.playground.connection import Connection
     from relatent.playground.server import serve
 
     with (
-        Connection(addresses, args.timeout, arguments.max_message_bytes(args)) as connection,
+        Connection(addresses, args.timeout, arguments.max_message_bytes(args), way_in) as connection,
         contextlib.suppress(KeyboardInterrupt),  # which is how a page ends
     ):
         serve(connection, args.listen.host, args.listen.port, args.packs, say)

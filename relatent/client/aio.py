@@ -28,6 +28,7 @@ from relatent.client.settings import (
     DEFAULT_ADDRESS,
     DEFAULT_MAX_MESSAGE_BYTES,
     DEFAULT_TIMEOUT,
+    AccessOptions,
     ClientSettings,
 )
 from relatent.client.transfers import AttributeReading
@@ -48,6 +49,7 @@ class AsyncClient:
         timeout: seconds of a call unless it says otherwise, all its attempts together.
         max_message_bytes: bytes of one message, either way; set it as the service's is.
         retry: how long to wait between attempts.
+        **access: `tls`, `api_key` and `insecure`, see `AccessOptions`.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
+        **access: Unpack[AccessOptions],
     ) -> None:
-        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry))
+        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, access))
 
     def _set_up(self, settings: ClientSettings) -> None:
         self._settings = settings

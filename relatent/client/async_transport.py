@@ -28,7 +28,7 @@ from relatent.client.retrying import (
 )
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
-from relatent.core.tracing import trace_headers
+from relatent.core.tracing import Headers, trace_headers
 
 T = TypeVar("T")
 
@@ -173,8 +173,12 @@ class AsyncTransport:
             response_deserializer=effect.answer.FromString,
         )
         if isinstance(effect, Converse):
-            return method(effect.talk.requests(), metadata=trace_headers())
-        return method(effect.request, timeout=effect.timeout, metadata=trace_headers())
+            return method(effect.talk.requests(), metadata=self._metadata())
+        return method(effect.request, timeout=effect.timeout, metadata=self._metadata())
+
+    def _metadata(self) -> Headers:
+        """Who calls, and in whose trace."""
+        return self._settings.metadata + trace_headers()
 
     def _channel(self, address: str) -> aio.Channel:
         if _forked_while_open:  # gRPC's asyncio half keeps its state through a fork, and crashes with it
@@ -185,7 +189,9 @@ class AsyncTransport:
         channels = self._here().channels
         if address not in channels:
             check_fork()
-            channels[address] = open_async_channel(address, self._settings.max_message_bytes)
+            channels[address] = open_async_channel(
+                address, self._settings.max_message_bytes, self._settings.tls
+            )
             _open_channels.add(channels[address])
         return channels[address]
 

@@ -32,6 +32,7 @@ from relatent.client.settings import (
     DEFAULT_ADDRESS,
     DEFAULT_MAX_MESSAGE_BYTES,
     DEFAULT_TIMEOUT,
+    AccessOptions,
     ClientSettings,
 )
 from relatent.client.transfers import AttributeReading
@@ -49,16 +50,17 @@ class Client:
     where nothing could be sent. An error of an inversion that had got somewhere has the last
     `checkpoint`, with which as `start` it can be gone on with.
 
-    A client can be pickled: what comes back is a client of the same settings.
+    A client can be pickled: what comes back is a client of the same settings, its key included.
 
     Args:
         addresses: host:port or unix:/path, one or several; or several in one string, with commas.
         timeout: seconds of a call unless it says otherwise, all its attempts together.
         max_message_bytes: bytes of one message, either way; set it as the service's is.
         retry: how long to wait between attempts.
+        **access: `tls`, `api_key` and `insecure`, see `AccessOptions`.
 
     Raises:
-        InputError: no address, one of a form that is not taken, or a size out of range.
+        InputError: one of these is not what it must be.
     """
 
     def __init__(
@@ -68,8 +70,9 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
+        **access: Unpack[AccessOptions],
     ) -> None:
-        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry))
+        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, access))
 
     def _set_up(self, settings: ClientSettings) -> None:
         self._settings = settings

@@ -25,7 +25,7 @@ from relatent.client.retrying import (
 )
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
-from relatent.core.tracing import trace_headers
+from relatent.core.tracing import Headers, trace_headers
 
 T = TypeVar("T")
 
@@ -158,11 +158,15 @@ class BlockingTransport:
         )
         try:
             if isinstance(effect, Converse):
-                return method(effect.talk.requests(), metadata=trace_headers())
-            return method(effect.request, timeout=effect.timeout, metadata=trace_headers())
+                return method(effect.talk.requests(), metadata=self._metadata())
+            return method(effect.request, timeout=effect.timeout, metadata=self._metadata())
         except ValueError:  # what gRPC says of a channel that another thread has just closed
             self.check_open()
             raise
+
+    def _metadata(self) -> Headers:
+        """Who calls, and in whose trace."""
+        return self._settings.metadata + trace_headers()
 
     def _channel(self, address: str) -> grpc.Channel:
         own = self._own()
@@ -170,5 +174,7 @@ class BlockingTransport:
             self.check_open()
             if address not in own.channels:
                 check_fork()
-                own.channels[address] = open_channel(address, self._settings.max_message_bytes)
+                own.channels[address] = open_channel(
+                    address, self._settings.max_message_bytes, self._settings.tls
+                )
             return own.channels[address]

@@ -5,20 +5,36 @@ from __future__ import annotations
 import grpc
 from grpc import aio
 
+from relatent.client.tls import Tls
 from relatent.core.addresses import parse_address
 
 KEEPALIVE_MILLISECONDS = 20_000
 """How long a server may say nothing before it is asked whether it is still there."""
 
 
-def open_channel(address: str, max_message_bytes: int) -> grpc.Channel:
-    """A blocking channel to a server at an address, as `relatent.core.addresses` writes it."""
-    return grpc.insecure_channel(parse_address(address).target, _options(address, max_message_bytes))
+def open_channel(address: str, max_message_bytes: int, tls: Tls | None = None) -> grpc.Channel:
+    """A blocking channel to a server.
+
+    Args:
+        address: as `relatent.core.addresses` writes it; a socket never speaks TLS.
+        max_message_bytes: of one message, either way.
+        tls: None: without.
+
+    Raises:
+        InputError: the files of TLS cannot be used.
+    """
+    target, options = parse_address(address).target, _options(address, max_message_bytes)
+    if tls is None or parse_address(address).path:
+        return grpc.insecure_channel(target, options)
+    return grpc.secure_channel(target, tls.credentials(), options)
 
 
-def open_async_channel(address: str, max_message_bytes: int) -> aio.Channel:
+def open_async_channel(address: str, max_message_bytes: int, tls: Tls | None = None) -> aio.Channel:
     """The same for asyncio; it belongs to the running loop."""
-    return aio.insecure_channel(parse_address(address).target, _options(address, max_message_bytes))
+    target, options = parse_address(address).target, _options(address, max_message_bytes)
+    if tls is None or parse_address(address).path:
+        return aio.insecure_channel(target, options)
+    return aio.secure_channel(target, tls.credentials(), options)
 
 
 def _options(address: str, max_message_bytes: int) -> list[tuple[str, int | str]]:

@@ -7,10 +7,13 @@ RelatentError                   checkpoint: where an inversion that failed can b
 ├── ContractError               the server's answer breaks the contract
 └── CallError                   the call failed: code, reason, violations, retry_after, address
     ├── InvalidArgumentError    INVALID_ARGUMENT, OUT_OF_RANGE: a field of the request is wrong
+    ├── UnauthenticatedError    UNAUTHENTICATED: no API key, or one that the service does not know
+    ├── PermissionDeniedError   PERMISSION_DENIED: the API key is not for this pack
     ├── NotFoundError           NOT_FOUND: no such pack, direction, ...
     ├── PreconditionError       FAILED_PRECONDITION: a latent code of other weights, ...
     ├── OverloadedError         RESOURCE_EXHAUSTED: no place, or a message too large
     ├── UnavailableError        UNAVAILABLE, CANCELLED: no server reached, or it went away
+    ├── TlsError                UNAVAILABLE: client and service do not agree on TLS
     ├── DeadlineError           DEADLINE_EXCEEDED: no answer in time
     ├── UnimplementedError      UNIMPLEMENTED: the server is another one, or older
     └── ServerError             INTERNAL, UNKNOWN, DATA_LOSS and all others: a fault of the server
@@ -21,6 +24,7 @@ was raised there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=BaseException)
 
 _DETAILS_KEY = "grpc-status-details-bin"
+_LOST_STATUS = "Internal error from Core"
+"""What gRPC's asyncio half says, in place of the status that came, of a stream that ends as it writes."""
+_OF_TLS = re.compile(r"last error: \w+: \S+: (.*(?:handshake failed|Verification Check failed).*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,14 @@ class InvalidArgumentError(CallError):
     """A field of the request is wrong; see `violations`."""
 
 
+class UnauthenticatedError(CallError):
+    """The service wants an API key that it knows; see `reason`: KEY_MISSING, KEY_UNKNOWN or KEY_EXPIRED."""
+
+
+class PermissionDeniedError(CallError):
+    """The API key is not for this pack."""
+
+
 class NotFoundError(CallError):
     """The server has no such pack or direction."""
 
@@ -148,8 +163,11 @@ class OverloadedError(CallError):
 
     @property
     def retriable(self) -> bool:
-        """Only with a time to come back: gRPC refuses messages that are too large by the same code."""
-        return self.retry_after is not None
+        """Only with a time to come back: gRPC refuses messages that are too large by the same code.
+
+        A wrong API key will be wrong then, too.
+        """
+        return self.retry_after is not None and self.reason != "TOO_MANY_WRONG_KEYS"
 
 
 class UnavailableError(CallError):
@@ -159,6 +177,10 @@ class UnavailableError(CallError):
     def retriable(self) -> bool:
         """Always."""
         return True
+
+
+class TlsError(CallError):
+    """Client and service do not agree on TLS; the message names what is wrong, and the cure."""
 
 
 class DeadlineError(CallError):
@@ -176,6 +198,8 @@ class ServerError(CallError):
 _CLASSES: dict[grpc.StatusCode, type[CallError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
     grpc.StatusCode.OUT_OF_RANGE: InvalidArgumentError,
+    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
     grpc.StatusCode.FAILED_PRECONDITION: PreconditionError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
@@ -199,7 +223,10 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
         error: from a channel of either kind, grpc or grpc.aio.
         address: the server called.
     """
-    return _call_error(error.code(), _message(error.details() or ""), _details(error), address)
+    code, told = error.code(), error.details() or ""
+    if code is grpc.StatusCode.INTERNAL and told.startswith(_LOST_STATUS):
+        code, told = grpc.StatusCode.UNAVAILABLE, "the server ended the stream while it was written to"
+    return _call_error(code, _message(told), _details(error), address)
 
 
 def refusal_error(refusal: types_pb2.Refusal, address: str) -> CallError:
@@ -237,7 +264,9 @@ def _call_error(
 
 def _message(details: str) -> str:
     if details.startswith("failed to connect to all addresses"):
-        return f"cannot connect: {details.rpartition(': ')[2]}"
+        # What went wrong with TLS is told at some length; else its last words say all.
+        whole = _OF_TLS.search(details)
+        return f"cannot connect: {whole[1] if whole else details.rpartition(': ')[2]}"
     return "no answer in time" if "Deadline Exceeded" in details else details
 
 

@@ -45,7 +45,7 @@ class Flows:
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
-        self.addresses = Addresses(settings.addresses)
+        self.addresses = Addresses(settings.addresses, settings.tls)
 
     def invert(
         self,

@@ -18,7 +18,8 @@ from typing import Any, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from relatent.client.errors import CallError, DeadlineError, UnavailableError, call_error
+from relatent.client.errors import CallError, DeadlineError, TlsError, UnavailableError, call_error
+from relatent.client.tls import Tls, find_out, looks_cut, told_by_grpc
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_hint
 
@@ -141,9 +142,15 @@ class TimeLimit:
 
 
 class Addresses:
-    """The servers of a client; the one that answered last is asked first."""
+    """The servers of a client; the one that answered last is asked first.
 
-    def __init__(self, addresses: Sequence[str]) -> None:
+    Args:
+        addresses: where they listen.
+        tls: how they are called; None: without TLS.
+    """
+
+    def __init__(self, addresses: Sequence[str], tls: Tls | None = None) -> None:
+        self.tls = tls
         self._addresses = tuple(addresses)
         self._preferred = 0
 
@@ -194,7 +201,7 @@ def retrying(
         try:
             return (yield from attempt(address, max(limit.left, 0.001)))
         except grpc.RpcError as error:
-            failure = _explained(call_error(error, address))
+            failure = yield from _explained(call_error(error, address), addresses.tls, limit)
         except CallError as error:
             failure = error
         if isinstance(failure, DeadlineError):
@@ -260,9 +267,14 @@ def _deadline_error(message: str, refused: CallError, address: str = "") -> Dead
     )
 
 
-def _explained(failure: CallError) -> CallError:
-    """Name the proxy, where it may be what failed: a failure with a reason is the service's own."""
-    if isinstance(failure, UnavailableError | DeadlineError) and not failure.reason:
-        hint = proxy_hint(parse_address(failure.address))
-        failure.message = f"{failure.message}; {hint}" if hint else failure.message
-    return failure
+def _explained(failure: CallError, tls: Tls | None, limit: TimeLimit) -> Flow[CallError]:
+    """Name what it may be that failed, TLS or the proxy: a failure with a reason is the service's own."""
+    if not isinstance(failure, UnavailableError | DeadlineError) or failure.reason:
+        return failure
+    address = parse_address(failure.address)
+    if hint := proxy_hint(address):
+        failure.message = f"{failure.message}; {hint}"
+    why = told_by_grpc(failure.message, address)
+    if not why and not hint and looks_cut(failure.message, address, tls) and limit.left > 0:
+        why = yield Convert(lambda: find_out(address, tls, limit.left))
+    return TlsError(failure.code, why, address=failure.address) if why else failure

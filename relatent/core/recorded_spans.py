@@ -105,18 +105,17 @@ class Recorder:
         """See `relatent.core.tracing.annotate`."""
         trace.get_current_span().set_attribute(name, value)
 
-    def headers(self) -> tuple[tuple[str, str], ...] | None:
+    def headers(self) -> tuple[tuple[str, str], ...]:
         """See `relatent.core.tracing.trace_headers`."""
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier)
-        return tuple(carrier.items()) or None
+        return tuple(carrier.items())
 
-    def sampled_headers(self) -> tuple[tuple[str, str], ...] | None:
+    def sampled_headers(self) -> tuple[tuple[str, str], ...]:
         """See `relatent.core.tracing.sampled_headers`."""
         if not trace.get_current_span().get_span_context().trace_flags.sampled:
-            return None
-        headers = self.headers()
-        return headers and headers[:1]
+            return ()
+        return self.headers()[:1]
 
     def trace_id(self) -> str:
         """See `relatent.core.tracing.trace_id`."""

@@ -60,17 +60,17 @@ def annotate(name: str, value: str | int | float | bool) -> None:
         _recorder().annotate(name, value)
 
 
-def trace_headers() -> Headers | None:
-    """What tells another server of the span at hand, `traceparent` first; None where there is none."""
-    return _recorder().headers() if tracing() else None
+def trace_headers() -> Headers:
+    """What tells another server of the span at hand, `traceparent` first; empty where there is none."""
+    return _recorder().headers() if tracing() else ()
 
 
-def sampled_headers() -> Headers | None:
+def sampled_headers() -> Headers:
     """The same for servers that follow whatever they are told of, sampled or not: `traceparent` alone.
 
-    None where the trace is not sampled. `tracestate` is a caller's, and as long as it likes.
+    Empty where the trace is not sampled. `tracestate` is a caller's, and as long as it likes.
     """
-    return _recorder().sampled_headers() if tracing() else None
+    return _recorder().sampled_headers() if tracing() else ()
 
 
 def trace_id() -> str:

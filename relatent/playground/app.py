@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,21 @@ import gradio as gr
 
 from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
-from relatent.playground import first_screen, methods, morph, restore, samples, text
 from relatent.playground.connection import Connection
 from relatent.playground.downloads import Downloads
-from relatent.playground.examples import Examples
 from relatent.playground.page import Page, notice
+from relatent.playground.parts.examples import Examples
 from relatent.playground.sentences import sentence
+from relatent.playground.tabs.edit import tab as edit
+from relatent.playground.tabs.methods import tab as methods
+from relatent.playground.tabs.morph import tab as morph
+from relatent.playground.tabs.restore import tab as restore
+from relatent.playground.tabs.samples import tab as samples
+from relatent.playground.tabs.text import tab as text
 
 TITLE = "Relatent"
 LOOK_AGAIN_SECONDS = 2.0
+STAY_SECONDS = 5.0
 STYLES = [Path(__file__).with_name(name) for name in ("style.css", "tabs.css")]
 
 
@@ -39,7 +46,7 @@ class PageTab:
 
 
 TABS = (
-    PageTab("Edit", first_screen.build),
+    PageTab("Edit", edit.build),
     PageTab("Morph", morph.build),
     PageTab("Restore", restore.build, restore.missing),
     PageTab("Text", text.build, text.missing),
@@ -79,6 +86,9 @@ def build(connection: Connection, examples: Examples, downloads: Downloads) -> g
             api_visibility="private",
         )
 
+        # On its own: it lasts as long as the visit.
+        blocks.load(_stay, show_progress="hidden", concurrency_limit=None, api_visibility="private")
+
         @gr.render(inputs=[chosen], triggers=[chosen.change], show_progress="hidden")  # type: ignore[untyped-decorator]
         def tabs(name: str | None) -> None:
             if name:
@@ -86,6 +96,17 @@ def build(connection: Connection, examples: Examples, downloads: Downloads) -> g
                 _tabs(Page(connection, pack, examples.of(pack), downloads, said))
 
     return blocks
+
+
+async def _stay() -> AsyncIterator[None]:
+    """An event that does nothing, and keeps the stream of a visitor's events open.
+
+    Gradio closes the stream when it has no event under way; one that comes just then is never answered, which
+    its page cannot tell from one that takes its time.
+    """
+    while True:
+        await asyncio.sleep(STAY_SECONDS)
+        yield  # or it would go on for those who left
 
 
 def _tabs(page: Page) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 from relatent.client.blocking import Client
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.retrying import RetryPolicy
+from relatent.client.settings import AccessOptions
 
 AT_ONCE = RetryPolicy(initial=3600.0, maximum=3600.0, jitter=0.0)
 """Other addresses are tried at once, and nothing is waited for: whoever sits before the page is told, and
@@ -25,6 +26,7 @@ class Connection:
         addresses: of the service, as `Client` takes them.
         timeout: seconds of a call.
         max_message_bytes: of one message, as the service has it.
+        access: how to come in at the service.
 
     Attributes:
         addresses: in words.
@@ -32,10 +34,16 @@ class Connection:
         patient: for sessions, which are opened again where their server is lost.
     """
 
-    def __init__(self, addresses: Sequence[str], timeout: float, max_message_bytes: int) -> None:
+    def __init__(
+        self, addresses: Sequence[str], timeout: float, max_message_bytes: int, access: AccessOptions
+    ) -> None:
         self.addresses = ", ".join(addresses)
-        self.client = Client(addresses, timeout=timeout, max_message_bytes=max_message_bytes, retry=AT_ONCE)
-        self.patient = Client(addresses, timeout=PATIENCE_SECONDS, max_message_bytes=max_message_bytes)
+        self.client = Client(
+            addresses, timeout=timeout, max_message_bytes=max_message_bytes, retry=AT_ONCE, **access
+        )
+        self.patient = Client(
+            addresses, timeout=PATIENCE_SECONDS, max_message_bytes=max_message_bytes, **access
+        )
         self._catalog: Catalog | None = None
 
     def __enter__(self) -> Self:

@@ -11,8 +11,11 @@ from relatent.client.errors import (
     InputError,
     NotFoundError,
     OverloadedError,
+    PermissionDeniedError,
     RelatentError,
     ServerError,
+    TlsError,
+    UnauthenticatedError,
     UnavailableError,
     UnimplementedError,
 )
@@ -59,6 +62,15 @@ def _of_call(error: CallError) -> str:
             return f"The service is busy with other pictures. Try again {_later(error)}."
         case UnavailableError():
             return f"No service answers at {error.address}. Start one with `relatent serve`, and try again."
+        case TlsError():
+            return f"There is no safe connection to the service: {_told(error.message)}."
+        case UnauthenticatedError():
+            return (
+                "The service wants an API key that it knows: start `relatent playground` with one in a file, "
+                "by `--api-key-file`."
+            )
+        case PermissionDeniedError():
+            return f"The API key of this page does not allow that: {_told(error.message)}."
         case DeadlineError():
             return "The service did not finish in time. Try again, or ask for fewer steps."
         case UnimplementedError():

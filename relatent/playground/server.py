@@ -15,7 +15,7 @@ import uvicorn
 from relatent.playground import app
 from relatent.playground.connection import Connection
 from relatent.playground.downloads import PATH, Downloads
-from relatent.playground.examples import Examples
+from relatent.playground.parts.examples import Examples
 
 _GRACE_SECONDS = 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from relatent.client.blocking import Client
@@ -11,7 +11,7 @@ from relatent.client.requests import InvertOptions
 from relatent.client.results import Inversion, Progress
 from relatent.core.presets import Preset
 from relatent.core.spaces import PLAIN
-from relatent.playground.desk import picture_format
+from relatent.playground.parts.pictures import picture_format
 from relatent.playground.watching import watched
 
 
@@ -22,26 +22,35 @@ class WayToInvert:
     Attributes:
         name: what it is called in a list of choices.
         options: what asks for it.
+        refines: whether it takes steps.
     """
 
     name: str
     options: InvertOptions
+    refines: bool = True
+
+    def in_steps(self, steps: int) -> InvertOptions:
+        """What asks for it with so many steps, where it takes any; 0 for as many as usual."""
+        return InvertOptions(**{**self.options, "steps": steps}) if steps and self.refines else self.options
 
 
 def qualities(pack: PackInfo) -> tuple[WayToInvert, ...]:
     """The pack's qualities, the quickest first; its default method where it has none, or names no methods."""
     known = [preset for preset in Preset if preset in pack.presets]
-    return (
-        tuple(WayToInvert(str(preset), InvertOptions(quality=preset)) for preset in known)
-        or methods(pack)[:1]
-        or (WayToInvert("as usual", InvertOptions()),)
-    )
+    made = [
+        WayToInvert(str(preset), InvertOptions(quality=preset), pack.presets[preset].steps > 0)
+        for preset in known
+    ]
+    return tuple(made) or methods(pack)[:1] or (WayToInvert("as usual", InvertOptions()),)
 
 
 def methods(pack: PackInfo) -> tuple[WayToInvert, ...]:
     """The pack's methods that need nothing but a picture, the default first."""
-    alone = [name for name, method in pack.methods.items() if goes_alone(method)]
-    return tuple(WayToInvert(name, InvertOptions(method=name)) for name in alone)
+    alone = {name: method for name, method in pack.methods.items() if goes_alone(method)}
+    return tuple(
+        WayToInvert(name, InvertOptions(method=name), method.default_steps > 0)
+        for name, method in alone.items()
+    )
 
 
 def plain(pack: PackInfo) -> WayToInvert:
@@ -57,7 +66,7 @@ def goes_alone(method: MethodInfo) -> bool:
 
 def inverting(
     client: Client, pack: PackInfo, data: bytes, options: InvertOptions
-) -> Iterator[Progress | Inversion]:
+) -> Generator[Progress | Inversion, None, None]:
     """Invert a picture.
 
     Args:
@@ -67,10 +76,10 @@ def inverting(
         options: a quality or a method, and the steps where they are given.
 
     Yields:
-        Reports with previews, and at last the inversion.
+        Reports with previews, and at last the inversion. Whoever closes it ends the call.
 
     Raises:
         RelatentError: the picture or the call was refused, or failed.
     """
     asked = InvertOptions(**{**options, "pack": pack.name, "output_format": picture_format(pack)})
-    return watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked))
+    yield from watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked))

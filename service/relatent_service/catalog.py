@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from relatent.core.directions import Direction
 from relatent.core.methods import Method
 from relatent.core.pack import Pack
-from relatent_service.errors import InvalidField, UnknownName
+from relatent_service.access.caller import CALLER
+from relatent_service.errors import InvalidField, PackNotAllowed, UnknownName
 
 SHOWN = 64
 """How many letters of a caller's text are quoted."""
@@ -26,22 +27,32 @@ class ServedPacks:
     def __init__(self, packs: Mapping[str, Pack]) -> None:
         self.all = dict(sorted(packs.items()))
 
+    def allowed(self) -> dict[str, Pack]:
+        """Those that the caller at hand may use, in the order of their names."""
+        caller = CALLER.get()
+        return {name: pack for name, pack in self.all.items() if caller.may_use(name)}
+
     def pack(self, name: str, field: str) -> Pack:
-        """Look a pack up; an empty name means the only one.
+        """Look a pack up for the caller at hand; an empty name means the only one that it may use.
 
         Raises:
             InvalidField: the name is empty and there are several.
+            PackNotAllowed: the caller may use others alone, whether or not there is one of that name.
             UnknownName: there is none of that name.
         """
-        if not name:
-            if len(self.all) > 1:
-                raise InvalidField(field, f"expected the name of a pack, one of {_listed(self.all)}")
-            return next(iter(self.all.values()))
-        if name not in self.all:
-            raise UnknownName(
-                field, f"no pack {shown(name)}; there are: {_listed(self.all)}", reason="UNKNOWN_PACK"
+        packs = self.allowed()
+        if name in packs:
+            return packs[name]
+        if not name and len(packs) == 1:
+            return next(iter(packs.values()))
+        if not name and packs:
+            raise InvalidField(field, f"expected the name of a pack, one of {_listed(packs)}")
+        if not CALLER.get().may_use(name):
+            what = shown(name) if name else "any that is here"
+            raise PackNotAllowed(
+                field, f"the API key {CALLER.get().name!r} is not for {what}; it may use: {_listed(packs)}"
             )
-        return self.all[name]
+        raise UnknownName(field, f"no pack {shown(name)}; there are: {_listed(packs)}", reason="UNKNOWN_PACK")
 
 
 def find_direction(pack: Pack, name: str, field: str) -> Direction:

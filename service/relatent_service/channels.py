@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 
 from relatent.core.addresses import Address, parse_address
+from relatent.core.credentials import (
+    CredentialFileError,
+    CredentialPart,
+    read_pair,
+    read_roots,
+    system_roots,
+)
 
-Options = Sequence[tuple[str, int]]
+Options = Sequence[tuple[str, int | str]]
 
 _OPTIONS: Options = [
     ("grpc.max_send_message_length", -1),
@@ -21,27 +30,95 @@ _OPTIONS: Options = [
 ]
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
+class UnusableTritonCredentials(Exception):
+    """A file for TLS to Triton that cannot be used; the message names flag and file."""
+
+
+@dataclass(frozen=True)
+class TritonTls:
+    """How Triton servers elsewhere are known, and this service to them.
+
+    Attributes:
+        ca: certificates that vouch for them, in PEM; None: those that this system trusts.
+        certificate: that this service shows; None: none.
+        key: its private key.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """What a channel takes, as the files are now.
+
+        Raises:
+            UnusableTritonCredentials: they cannot be used.
+        """
+        try:
+            roots = system_roots() if self.ca is None else read_roots(self.ca)
+            if self.certificate is None or self.key is None:
+                return grpc.ssl_channel_credentials(roots)
+            pair = read_pair(self.certificate, self.key)
+        except CredentialFileError as error:
+            raise UnusableTritonCredentials(f"{_TRITON_FLAGS[error.part]} {error}") from error
+        return grpc.ssl_channel_credentials(roots, pair.key, pair.certificate)
+
+
+_TRITON_FLAGS = {
+    CredentialPart.ROOTS: "--triton-tls-ca",
+    CredentialPart.CERTIFICATE: "--triton-tls-certificate",
+    CredentialPart.KEY: "--triton-tls-key",
+}
+
+
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
     """A channel to a Triton server, with no limit on the size of messages.
 
     Args:
         address: host:port, or unix:PATH. What is on this machine is never reached through a proxy.
+        credentials: of TLS, which a socket never speaks; None: without.
     """
-    return grpc.aio.insecure_channel(address, options=[*_OPTIONS, *_past_proxies(parse_address(address))])
+    parsed = parse_address(address)
+    options = [*_OPTIONS, *_past_proxies(parsed)]
+    if credentials is None or parsed.path:
+        return grpc.aio.insecure_channel(address, options=options)
+    return grpc.aio.secure_channel(address, credentials, options=options)
 
 
-def open_blocking_channel(address: Address) -> grpc.Channel:
-    """A blocking channel to this service itself."""
-    return grpc.insecure_channel(address.target, _past_proxies(address))
+def open_blocking_channel(
+    address: Address, credentials: grpc.ChannelCredentials | None = None, name: str = ""
+) -> grpc.Channel:
+    """A blocking channel to this service itself.
+
+    Args:
+        address: where it listens.
+        credentials: of TLS; None: without.
+        name: in its certificate.
+    """
+    options = _past_proxies(address)
+    if credentials is None:
+        return grpc.insecure_channel(address.target, options)
+    return grpc.secure_channel(
+        address.target, credentials, [*options, ("grpc.ssl_target_name_override", name)]
+    )
 
 
-def listen(server: grpc.aio.Server, address: Address) -> int:
+def listen(
+    server: grpc.aio.Server, address: Address, credentials: grpc.ServerCredentials | None = None
+) -> int:
     """Have a server listen; the port that it was given.
+
+    Args:
+        server: not started.
+        address: a socket, which never speaks TLS, or a host and a port.
+        credentials: of TLS; None: without.
 
     Raises:
         RuntimeError: the address cannot be had.
     """
-    return int(server.add_insecure_port(address.target))
+    if credentials is None or address.path:
+        return int(server.add_insecure_port(address.target))
+    return int(server.add_secure_port(address.target, credentials))
 
 
 def _past_proxies(address: Address) -> Options:

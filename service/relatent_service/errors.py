@@ -6,13 +6,16 @@
     │   ├── OutOfDomain         an image that is less plausible than its caller wants to refine
     │   ├── AttributesNotFinite          the attribute network answers no numbers for what is to be edited
     │   ├── UnknownName         a pack or direction that is not there
+    │   ├── PackNotAllowed      a pack that the caller's key is not for
     │   └── Diverged            the refinement's loss stopped being finite
     ├── MalformedRequest        the request's bytes are not the message they claim to be
     ├── MessageTooLarge         the request or its answer exceeds the message-size limit
     ├── UnknownMethod           the server has no such method
+    ├── NotLetIn                no key to let in: KeyMissing, KeyUnknown, KeyExpired
     ├── OutOfTime               the call's work takes longer than its deadline allows, even alone
     └── TryLater
         ├── Overloaded          no slot within the time there is
+        ├── TooManyWrongKeys    from one peer
         ├── NotReady            starting or draining
         └── NotRead             a stream's answers that nobody reads
 
@@ -91,6 +94,34 @@ class UnknownName(InvalidField):
     reason = "UNKNOWN_NAME"
 
 
+class PackNotAllowed(InvalidField):
+    """The caller's API key is not for this pack; the description lists those that it is for."""
+
+    reason = "PACK_NOT_ALLOWED"
+
+
+class NotLetIn(ServiceError):
+    """A call does not show a key that is let in."""
+
+
+class KeyMissing(NotLetIn):
+    """No API key was sent, or not as `authorization: Bearer KEY`."""
+
+    reason = "KEY_MISSING"
+
+
+class KeyUnknown(NotLetIn):
+    """The API key is none of this service's, or was revoked."""
+
+    reason = "KEY_UNKNOWN"
+
+
+class KeyExpired(NotLetIn):
+    """The API key's time is over."""
+
+    reason = "KEY_EXPIRED"
+
+
 class UnknownMethod(ServiceError):
     """The server has no such method."""
 
@@ -125,6 +156,12 @@ class Overloaded(TryLater):
     """No slot within the time there is."""
 
     reason = "OVERLOADED"
+
+
+class TooManyWrongKeys(TryLater):
+    """Too many API keys from one address were none of this service's."""
+
+    reason = "TOO_MANY_WRONG_KEYS"
 
 
 class NotReady(TryLater):

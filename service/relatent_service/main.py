@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Thread
 
 import grpc
 
+from relatent.core.access_keys import AccessKeysError
 from relatent.core.addresses import Address
 from relatent.core.manifest import PackError
 from relatent.core.pack import read_packs
+from relatent_service.access.access import Access
+from relatent_service.access.certificates import UnusableCertificate
+from relatent_service.access.exposure import exposure
+from relatent_service.access.watched import keep_renewing
 from relatent_service.catalog import ServedPacks
-from relatent_service.channels import listen
+from relatent_service.channels import UnusableTritonCredentials, listen
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
 from relatent_service.engine.engine import Engine
@@ -43,6 +45,7 @@ from relatent_service.rpc.server import SERVICES, Servicers, make_server
 from relatent_service.rpc.sockets import make_way
 from relatent_service.rpc.synthesis import SynthesisServicer
 from relatent_service.settings import ServerSettings
+from relatent_service.signals import stop_signal, stop_with_input
 from relatent_service.telemetry.logs import set_up_logs
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.telemetry.scrapes import ScrapeServer
@@ -66,6 +69,7 @@ class Server:
     """Everything that makes up a server, put together; nothing runs yet."""
 
     settings: ServerSettings
+    access: Access
     engine: Engine
     metrics: Metrics
     lifecycle: Lifecycle
@@ -90,9 +94,17 @@ class Server:
 
 
 def put_together(
-    settings: ServerSettings, packs: ServedPacks, engine: Engine, pace: Pace, metrics: Metrics
+    settings: ServerSettings,
+    packs: ServedPacks,
+    engine: Engine,
+    pace: Pace,
+    metrics: Metrics,
+    access: Access | None = None,
 ) -> Server:
-    """Put a server together around an engine that tells the pace of its work."""
+    """Put a server together around an engine that tells the pace of its work; without access, for anybody."""
+    access = access or Access()
+    if access.certificate is not None:
+        metrics.watch_certificate(access.certificate.ends)
     lifecycle = Lifecycle()
     admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe)
     metrics.watch(admission)
@@ -111,9 +123,10 @@ def put_together(
         catalog=CatalogServicer(packs, settings),
         health=health,
     )
-    interceptor = CallInterceptor(lifecycle, metrics, settings.max_message_bytes)
+    interceptor = CallInterceptor(access.door, lifecycle, metrics, settings.max_message_bytes)
     return Server(
         settings=settings,
+        access=access,
         engine=engine,
         metrics=metrics,
         lifecycle=lifecycle,
@@ -126,16 +139,22 @@ def put_together(
     )
 
 
-async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
+async def serve(
+    settings: ServerSettings,
+    packs: ServedPacks,
+    access: Access,
+    triton_credentials: grpc.ChannelCredentials | None = None,
+) -> None:
     """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
-    chosen = choose_engine(EngineKind(settings.engine), settings.repository, settings.triton)
+    kind = EngineKind(settings.engine)
+    chosen = choose_engine(kind, settings.repository, settings.triton, triton_credentials)
     pace = Pace()
     engine = RetryingEngine(traced(MeasuredEngine(chosen, pace)), metrics.retries.inc)
-    server = put_together(settings, packs, engine, pace, metrics)
-    stop = _stop_signal()
+    server = put_together(settings, packs, engine, pace, metrics, access)
+    stop = stop_signal()
     if settings.stop_with_stdin:
-        _stop_with_input(stop)
+        stop_with_input(stop)
     listening = _listen(server)
     scrapes = await _serve_metrics(server)
     await server.grpc.start()
@@ -144,6 +163,7 @@ async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
         "metrics": str(replace(settings.metrics_listen, port=scrapes.port)),
     }
     log.info("listening", extra=addresses)
+    renewing = asyncio.create_task(keep_renewing(access.watched))
     running = asyncio.create_task(_run(server, chosen, addresses))
     await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()  # an engine that is still starting must not go on to
@@ -153,6 +173,7 @@ async def serve(settings: ServerSettings, packs: ServedPacks) -> None:
     finally:
         await server.drain()
         await scrapes.stop()
+        renewing.cancel()
 
 
 async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> None:
@@ -174,7 +195,8 @@ def _listen(server: Server) -> Address:
     try:
         if address.path:
             make_way(Path(address.path))
-        port = listen(server.grpc, address)
+        certificate = server.access.certificate
+        port = listen(server.grpc, address, None if certificate is None else certificate.for_grpc())
     except (RuntimeError, OSError) as error:
         raise CannotListen(f"--listen {address}: {error}") from error
     return address if address.path else replace(address, port=port)
@@ -189,44 +211,12 @@ async def _serve_metrics(server: Server) -> ScrapeServer:
     address = server.settings.metrics_listen
     scrapes = ScrapeServer(server.metrics.registry)
     try:
-        await scrapes.start(address.host, address.port)
+        certificate = server.access.certificate
+        context = None if certificate is None else certificate.for_sockets()
+        await scrapes.start(address.host, address.port, context)
     except OSError as error:
         raise CannotListen(f"--metrics-listen {address}: {error}") from error
     return scrapes
-
-
-def _stop_signal() -> asyncio.Future[None]:
-    """Done at the first signal to stop; the second one ends the process."""
-    loop = asyncio.get_running_loop()
-    stop: asyncio.Future[None] = loop.create_future()
-
-    def on_signal() -> None:
-        if stop.done():
-            os._exit(1)
-        stop.set_result(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    return stop
-
-
-def _stop_with_input(stop: asyncio.Future[None]) -> None:
-    """Stop at the end of standard input, which a thread reads, as not every kind of it can be polled."""
-    loop = asyncio.get_running_loop()
-
-    def on_end() -> None:
-        if not stop.done():
-            log.warning("standard input has ended")
-            stop.set_result(None)
-
-    def read() -> None:
-        with suppress(OSError):  # closed, which is an end as well
-            while os.read(0, 4096):
-                pass
-        with suppress(RuntimeError):  # the loop has ended before
-            loop.call_soon_threadsafe(on_end)
-
-    Thread(target=read, name="stdin", daemon=True).start()
 
 
 def _write(path: Path, document: dict[str, str]) -> None:
@@ -242,14 +232,34 @@ def main(settings: ServerSettings) -> int:
     set_up_traces()
     try:
         packs = ServedPacks(read_packs(settings.packs))
+        access = Access.of(settings.certificate_files, settings.api_keys)
+        triton = settings.triton_credentials
+        triton_credentials = None if triton is None else triton.credentials()
     except PackError as error:
-        log.critical("unusable packs: %s", error)
-        return 2
+        return _cannot_start(f"unusable packs: {error}")
+    except AccessKeysError as error:
+        return _cannot_start(f"--api-keys {error}")
+    except (UnusableCertificate, UnusableTritonCredentials) as error:
+        return _cannot_start(str(error))
     if settings.ready_file is not None:
         settings.ready_file.unlink(missing_ok=True)  # of a server before this one
+    _warn_of_exposure(settings)
     try:
-        asyncio.run(serve(settings, packs))
+        asyncio.run(serve(settings, packs, access, triton_credentials))
     except CannotListen as error:
-        log.critical("cannot listen: %s", error)
-        return 2
+        return _cannot_start(f"cannot listen: {error}")
     return 0
+
+
+def _cannot_start(why: str) -> int:
+    log.critical(why)
+    return 2
+
+
+def _warn_of_exposure(settings: ServerSettings) -> None:
+    if settings.insecure:
+        return
+    tls = settings.certificate_files is not None
+    known = settings.api_keys is not None or settings.tls_client_ca is not None
+    for warning in exposure(settings.listen, settings.metrics_listen, tls=tls, known=known):
+        log.warning(warning)

@@ -6,109 +6,31 @@ A flag `--max-steps` is also the environment's `RELATENT_MAX_STEPS`; the flag wi
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from relatent.core.addresses import (
-    DEFAULT_LISTEN,
-    DEFAULT_PORT,
-    FORMS,
-    LOOPBACK,
-    Address,
-    AddressError,
-    parse_address,
-    parse_addresses,
+from relatent.core.addresses import DEFAULT_LISTEN, DEFAULT_PORT, LOOPBACK, Address
+from relatent_service.access.certificates import CertificateFiles
+from relatent_service.channels import TritonTls
+from relatent_service.flag_values import (
+    byte_count,
+    count,
+    host_and_port,
+    listen_address,
+    one_of,
+    optional_path,
+    seconds,
+    some_seconds,
+    triton_addresses,
+    yes_or_no,
 )
 from relatent_service.images.codec import ImageLimits
 
 PREFIX = "RELATENT_"
 MIB = 2**20
-MOST_BYTES, MOST_SECONDS = 2**30 - 1, 1_000_000
-"""gRPC counts bytes, twice as many, and milliseconds in 32 bits."""
-
-
-def _listen(text: str) -> Address:
-    """A socket's path is made absolute, so that it holds for who reads it off the ready file."""
-    address = _address(text)
-    return _address(f"unix:{os.path.abspath(address.path)}") if address.path else address
-
-
-def _host_and_port(text: str) -> Address:
-    if (address := _address(text)).path:
-        raise argparse.ArgumentTypeError(f"expected host:port, got {text!r}: here it can be no socket")
-    return address
-
-
-def _address(text: str) -> Address:
-    try:
-        address = parse_address(text, any_port=True)
-    except AddressError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if address.resolver:
-        raise argparse.ArgumentTypeError(
-            f"expected {FORMS}, got {text!r}: without {address.resolver}, as no name is looked up here"
-        )
-    return address
-
-
-def _tritons(text: str) -> tuple[str, ...]:
-    try:
-        addresses = parse_addresses(text) if text.strip() else []
-    except AddressError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    for address in addresses:
-        _host_and_port(str(address))
-    return tuple(map(str, addresses))
-
-
-def _choice(*names: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in names:
-            raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}, got {text!r}")
-        return text
-
-    return parse
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
-def _bytes(text: str) -> int:
-    count = _count(text)
-    if count > MOST_BYTES:
-        raise argparse.ArgumentTypeError(f"expected at most {MOST_BYTES}, got {text!r}")
-    return count
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"expected 0 to {MOST_SECONDS} seconds, got {text!r}")
-    return seconds
-
-
-def _some_seconds(text: str) -> float:
-    if not (seconds := _seconds(text)):
-        raise argparse.ArgumentTypeError(f"expected more than 0 seconds, got {text!r}")
-    return seconds
-
-
-def _yes_or_no(text: str) -> bool:
-    return _choice("yes", "no")(text) == "yes"
-
-
-def _optional_path(text: str) -> Path | None:
-    return Path(text) if text else None
 
 
 @dataclass(frozen=True)
@@ -120,8 +42,8 @@ class _Flag:
     help: str
 
 
-_ENGINES = _choice("auto", "triton", "embedded", "local")
-_LEVELS = _choice("debug", "info", "warning", "error")
+_ENGINES = one_of("auto", "triton", "embedded", "local")
+_LEVELS = one_of("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True)
@@ -132,13 +54,13 @@ class ServerSettings:
         Address,
         _Flag(
             DEFAULT_LISTEN,
-            _listen,
+            listen_address,
             "where gRPC is served: host:port, of which port 0 chooses one, or unix:/path",
         ),
     ]
     metrics_listen: Annotated[
         Address,
-        _Flag(f"{LOOPBACK}:{DEFAULT_PORT + 1}", _host_and_port, "where Prometheus metrics are served"),
+        _Flag(f"{LOOPBACK}:{DEFAULT_PORT + 1}", host_and_port, "where Prometheus metrics are served"),
     ]
     packs: Annotated[Path, _Flag("packs", Path, "folder of packs")]
     repository: Annotated[
@@ -153,22 +75,60 @@ class ServerSettings:
             "process), or auto: the first of these that can be had",
         ),
     ]
-    triton: Annotated[tuple[str, ...], _Flag("", _tritons, "gRPC addresses of Triton, host:port[,host:port]")]
-    max_message_bytes: Annotated[int, _Flag(str(32 * MIB), _bytes, "bytes of one message, either way")]
-    max_image_bytes: Annotated[int, _Flag(str(20 * MIB), _count, "bytes of one encoded image")]
-    max_image_pixels: Annotated[int, _Flag("50000000", _count, "pixels of one image, told from its header")]
-    max_steps: Annotated[int, _Flag("2000", _count, "refinement steps of one inversion")]
-    max_images: Annotated[
-        int, _Flag("64", _count, "images of one call: strengths, amounts, latents or seeds")
+    triton: Annotated[
+        tuple[str, ...], _Flag("", triton_addresses, "gRPC addresses of Triton, host:port[,host:port]")
     ]
-    max_inflight: Annotated[int, _Flag("32", _count, "calls at work at a time")]
-    max_queue: Annotated[int, _Flag("256", _count, "calls waiting for a slot; further ones are turned away")]
-    drain_seconds: Annotated[float, _Flag("30", _seconds, "how long calls under way may go on after SIGTERM")]
+    triton_tls: Annotated[
+        bool,
+        _Flag("no", yes_or_no, "yes: speak TLS to --triton; any of the next three flags says so, too"),
+    ]
+    triton_tls_ca: Annotated[
+        Path | None,
+        _Flag("", optional_path, "certificates (PEM) that vouch for --triton, in place of the system's"),
+    ]
+    triton_tls_certificate: Annotated[
+        Path | None, _Flag("", optional_path, "certificate (PEM) to show to --triton")
+    ]
+    triton_tls_key: Annotated[Path | None, _Flag("", optional_path, "its private key (PEM)")]
+    tls_certificate: Annotated[
+        Path | None,
+        _Flag(
+            "",
+            optional_path,
+            "certificate (PEM, with those that vouch for it) to speak TLS with, for calls and for metrics; "
+            "read again when it changes",
+        ),
+    ]
+    tls_key: Annotated[Path | None, _Flag("", optional_path, "its private key (PEM, no passphrase)")]
+    tls_client_ca: Annotated[
+        Path | None,
+        _Flag("", optional_path, "certificates (PEM) that must vouch for whoever calls or reads metrics"),
+    ]
+    api_keys: Annotated[
+        Path | None,
+        _Flag(
+            "",
+            optional_path,
+            "file of API keys, made by `relatent keys new`, of which calls need one; read again when changed",
+        ),
+    ]
+    reflection: Annotated[bool, _Flag("yes", yes_or_no, "no: do not describe the services to whoever asks")]
+    insecure: Annotated[
+        bool, _Flag("no", yes_or_no, "yes: say nothing about listening to others without TLS or keys")
+    ]
+    max_message_bytes: Annotated[int, _Flag(str(32 * MIB), byte_count, "bytes of one message, either way")]
+    max_image_bytes: Annotated[int, _Flag(str(20 * MIB), count, "bytes of one encoded image")]
+    max_image_pixels: Annotated[int, _Flag("50000000", count, "pixels of one image, told from its header")]
+    max_steps: Annotated[int, _Flag("2000", count, "refinement steps of one inversion")]
+    max_images: Annotated[int, _Flag("64", count, "images of one call: strengths, amounts, latents or seeds")]
+    max_inflight: Annotated[int, _Flag("32", count, "calls at work at a time")]
+    max_queue: Annotated[int, _Flag("256", count, "calls waiting for a slot; further ones are turned away")]
+    drain_seconds: Annotated[float, _Flag("30", seconds, "how long calls under way may go on after SIGTERM")]
     max_connection_age_seconds: Annotated[
         float,
         _Flag(
             "300",
-            _some_seconds,
+            some_seconds,
             "age at which clients are asked to connect anew, so that new servers get load",
         ),
     ]
@@ -177,7 +137,7 @@ class ServerSettings:
         Path | None,
         _Flag(
             "",
-            _optional_path,
+            optional_path,
             "written when serving: JSON with the addresses, keys grpc, metrics and, of an embedded Triton, "
             "triton and triton_metrics, the engine, and a note, empty unless a better engine could be had",
         ),
@@ -186,7 +146,7 @@ class ServerSettings:
         bool,
         _Flag(
             "no",
-            _yes_or_no,
+            yes_or_no,
             "yes: stop at the end of standard input as on SIGTERM, so that a parent that holds its pipe "
             "takes the service along even when killed",
         ),
@@ -196,6 +156,19 @@ class ServerSettings:
     def image_limits(self) -> ImageLimits:
         """What is accepted of one image."""
         return ImageLimits(self.max_image_bytes, self.max_image_pixels)
+
+    @property
+    def certificate_files(self) -> CertificateFiles | None:
+        """Where the certificate is that is shown; None: no TLS."""
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        return CertificateFiles(self.tls_certificate, self.tls_key, self.tls_client_ca)
+
+    @property
+    def triton_credentials(self) -> TritonTls | None:
+        """How to speak TLS to Triton; None: not at all."""
+        tls = TritonTls(self.triton_tls_ca, self.triton_tls_certificate, self.triton_tls_key)
+        return tls if self.triton_tls or tls != TritonTls() else None
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> ServerSettings:
@@ -212,16 +185,31 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     for name, hint in get_type_hints(ServerSettings, include_extras=True).items():
         (flag,) = hint.__metadata__
         variable = PREFIX + name.upper()
+        switch: dict[str, Any] = {"nargs": "?", "const": True} if flag.parse is yes_or_no else {}
         parser.add_argument(
             "--" + name.replace("_", "-"),
             type=flag.parse,
             default=environment.get(variable, flag.default),
             metavar="VALUE",
             help=f"{flag.help} [{variable}; default: {flag.default or 'none'}]",
+            **switch,
         )
     settings = ServerSettings(**vars(parser.parse_args(arguments)))
-    if settings.engine == "triton" and not settings.triton:
-        parser.error("--engine triton: expected --triton host:port")
-    if settings.triton and settings.engine in ("embedded", "local"):
-        parser.error(f"--engine {settings.engine}: expected no --triton, got {','.join(settings.triton)}")
+    if (problem := _problem(settings)) is not None:
+        parser.error(problem)
     return settings
+
+
+def _problem(settings: ServerSettings) -> str | None:
+    """What does not go together."""
+    if settings.engine == "triton" and not settings.triton:
+        return "--engine triton: expected --triton host:port"
+    if settings.triton and settings.engine in ("embedded", "local"):
+        return f"--engine {settings.engine}: expected no --triton, got {','.join(settings.triton)}"
+    for certificate, key in (("tls_certificate", "tls_key"), ("triton_tls_certificate", "triton_tls_key")):
+        given, missing = (certificate, key) if getattr(settings, certificate) else (key, certificate)
+        if getattr(settings, given) and not getattr(settings, missing):
+            return f"--{given.replace('_', '-')}: expected --{missing.replace('_', '-')} as well"
+    if settings.tls_client_ca and not settings.tls_certificate:
+        return "--tls-client-ca: expected --tls-certificate and --tls-key as well"
+    return None

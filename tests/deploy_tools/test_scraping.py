@@ -22,8 +22,13 @@ from tests.deploy.manifests import MONITORING, ROOT, documents, rules
 from tests.fixtures.demo_service import serving
 
 SECONDS = 90.0
-NOT_THERE = ("nv_gpu_utilization", "relatent_rejected_total", "relatent_session_changes_total")
-"""There is no GPU, nothing is turned away, and no session changes anything."""
+NOT_THERE = (
+    "nv_gpu_utilization",
+    "relatent_rejected_total",
+    "relatent_session_changes_total",
+    "relatent_certificate_expires_timestamp_seconds",
+)
+"""There is no GPU, nothing is turned away, no session changes anything, and no call is encrypted."""
 SHORT = "30s"
 LINES = [line for row in ROWS.values() for panel in row for line in panel.lines.values()]
 

@@ -51,12 +51,12 @@ def test_they_come_one_after_another_and_take_the_steps_they_are_told(
     page = open_tab("Methods")
     pick(page, "methods-picture", 1)
     chosen = page.locator("#methods-chosen")
-    for name in ("fast", "best"):
-        chosen.get_by_label(name, exact=True).uncheck()
+    chosen.get_by_label("best", exact=True).uncheck()
     chosen.get_by_label("optimize", exact=True).check()
     put(page, "methods-steps", 40)
     page.locator("#methods-start").click()
     expect(page.locator(".card[data-way=balanced]")).to_contain_text("40 steps")
+    expect(page.locator(".card[data-way=fast]")).to_contain_text("no steps")
     expect(page.locator(".card[data-way=optimize]")).to_contain_text("40 steps")
     with page.expect_download() as told:
         page.locator(".card[data-way=balanced]").get_by_role("link", name="latent code").click()
@@ -71,3 +71,18 @@ def test_nothing_runs_before_a_picture_and_a_way_are_chosen(open_tab: Callable[[
         page.locator("#methods-chosen").get_by_label(name, exact=True).uncheck()
     page.locator("#methods-start").click()
     expect(page.locator("#notice")).to_contain_text("choose one way at least")
+
+
+def test_a_run_is_stopped_and_begun_anew(open_tab: Callable[[str], Page]) -> None:
+    page = open_tab("Methods")
+    pick(page, "methods-picture")
+    page.locator("#methods-chosen").get_by_label("optimize", exact=True).check()
+    put(page, "methods-steps", 300)
+    page.locator("#methods-start").click()
+    expect(page.locator(".card.coming img")).to_have_count(1)
+    page.locator("#methods-stop").click()
+    expect(page.locator("#methods-status")).to_contain_text("Stopped.")
+    expect(page.locator(".card[data-way=optimize]")).to_have_count(0)
+    put(page, "methods-steps", 1)
+    page.locator("#methods-start").click()
+    expect(page.locator(".card[data-way=optimize]")).to_contain_text("1 step")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from relatent.core.addresses import Address
+from relatent_service.channels import TritonTls
 from relatent_service.settings import ServerSettings, read_settings
 
 
@@ -16,6 +17,18 @@ def test_defaults_are_those_that_the_command_line_promises():
     assert settings.triton == ()
     assert settings.ready_file is None
     assert settings.stop_with_stdin is False
+
+
+def test_a_switch_needs_no_value():
+    assert read_settings([], {}).insecure is False
+    assert read_settings(["--insecure"], {}).insecure is True
+    assert read_settings(["--insecure", "no"], {"RELATENT_INSECURE": "yes"}).insecure is False
+
+
+def test_tls_to_triton_is_spoken_where_any_of_its_flags_asks_for_it():
+    assert read_settings([], {}).triton_credentials is None
+    assert read_settings(["--triton-tls"], {}).triton_credentials == TritonTls()
+    assert read_settings(["--triton-tls-ca", "a"], {}).triton_credentials == TritonTls(Path("a"))
 
 
 def test_the_environment_sets_and_the_flag_wins():
@@ -55,6 +68,11 @@ def test_help_documents_every_setting_and_its_variable(capsys):
         (["--log-level", "loud"], "debug, info"),
         (["--stop-with-stdin", "1"], "yes, no"),
         (["--max-step", "5"], "unrecognized arguments"),
+        (["--tls-certificate", "a"], "--tls-certificate: expected --tls-key as well"),
+        (["--tls-key", "a"], "--tls-key: expected --tls-certificate as well"),
+        (["--tls-client-ca", "a"], "--tls-client-ca: expected --tls-certificate and --tls-key as well"),
+        (["--triton-tls-key", "a"], "--triton-tls-key: expected --triton-tls-certificate as well"),
+        (["--insecure", "1"], "yes, no"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_was_expected(arguments, expected, capsys):

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+import grpc
+
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.falling_back import FallingBackEngine
@@ -23,26 +25,32 @@ class EngineKind(StrEnum):
     LOCAL = "local"
 
 
-def choose_engine(kind: EngineKind, repository: Path, addresses: Sequence[str]) -> Engine:
+def choose_engine(
+    kind: EngineKind,
+    repository: Path,
+    addresses: Sequence[str],
+    credentials: grpc.ChannelCredentials | None = None,
+) -> Engine:
     """Make the engine, not started.
 
     Args:
         kind: which.
         repository: the model repository, for an embedded Triton or this process.
         addresses: of Triton servers, host:port each.
+        credentials: of TLS to them; None: without.
 
     Raises:
         ValueError: TRITON without addresses.
     """
     match kind:
         case EngineKind.TRITON:
-            return TritonEngine(addresses)
+            return TritonEngine(addresses, credentials)
         case EngineKind.EMBEDDED:
             return EmbeddedEngine(repository)
         case EngineKind.LOCAL:
             return LocalEngine(repository)
         case EngineKind.AUTO if addresses:
-            return TritonEngine(addresses)
+            return TritonEngine(addresses, credentials)
     return FallingBackEngine(EmbeddedEngine(repository), LocalEngine(repository))
 
 

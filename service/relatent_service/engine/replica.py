@@ -44,6 +44,7 @@ class Replica:
     Args:
         address: host:port, or unix:PATH.
         accept: says why a server with these graphs must not be used; None if it may.
+        credentials: of TLS; None: without.
 
     Attributes:
         name: the address, and the variable with the proxy that leads to it, if one does.
@@ -51,13 +52,19 @@ class Replica:
         reason: why it does not, otherwise.
     """
 
-    def __init__(self, address: str, accept: Callable[[dict[str, Graph]], str | None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        accept: Callable[[dict[str, Graph]], str | None],
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
         self.address = address
         proxy = proxy_variable(parse_address(address))
         self.name = f"{address} (through the proxy that {proxy} names)" if proxy else address
         self.arrived = asyncio.Event()
         self.reason = "not tried yet"
         self._accept = accept
+        self._credentials = credentials
         self._graphs: frozenset[str] = frozenset()
         self._lost = asyncio.Event()
         self._lost.set()
@@ -111,14 +118,14 @@ class Replica:
         await asyncio.gather(self._keeper, return_exceptions=True)
         await self._channel.close()
 
-    def _traceparent(self) -> Headers | None:
+    def _traceparent(self) -> Headers:
         """Says in whose trace a call is, and in the trace that this server has it."""
         annotate("server.address", self.address)
         # Triton heeds no flag that says "not sampled": it would send spans that belong to nothing.
         return sampled_headers()
 
     def _connect(self) -> None:
-        self._channel = open_channel(self.address)
+        self._channel = open_channel(self.address, self._credentials)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     def _lose(self, reason: str) -> None:
@@ -187,9 +194,7 @@ class Replica:
         request = service_pb2.RepositoryIndexRequest()
         return await self._call(self._stub.RepositoryIndex, request, SILENCE_SECONDS)
 
-    async def _call(
-        self, method: Any, request: Any, timeout: float | None, headers: Headers | None = None
-    ) -> Any:
+    async def _call(self, method: Any, request: Any, timeout: float | None, headers: Headers = ()) -> Any:
         try:
             return await method(request, timeout=timeout, metadata=headers)
         except asyncio.CancelledError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
+import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
@@ -27,12 +28,14 @@ class TritonEngine:
 
     Args:
         addresses: host:port or unix:PATH each.
+        credentials: of TLS; None: without.
     """
 
-    def __init__(self, addresses: Sequence[str]) -> None:
+    def __init__(self, addresses: Sequence[str], credentials: grpc.ChannelCredentials | None = None) -> None:
         if not addresses:
             raise ValueError("expected at least one address of a Triton server")
         self._addresses = tuple(addresses)
+        self._credentials = credentials
         self._replicas: list[Replica] = []
         self._graphs: dict[str, Graph] = {}
         self._turn: Iterator[int] = itertools.count()
@@ -48,7 +51,7 @@ class TritonEngine:
         Raises:
             EngineUnavailable: none does within START_SECONDS.
         """
-        self._replicas = [Replica(address, self._accept) for address in self._addresses]
+        self._replicas = [Replica(address, self._accept, self._credentials) for address in self._addresses]
         arrivals = [asyncio.create_task(replica.arrived.wait()) for replica in self._replicas]
         done, pending = await asyncio.wait(
             arrivals, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED

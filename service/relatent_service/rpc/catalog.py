@@ -36,7 +36,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: catalog_pb2.ListPacksRequest, context: Context
     ) -> catalog_pb2.ListPacksResponse:
         """List the packs."""
-        packs = [self._pack_message(pack) for pack in self.packs.all.values()]
+        packs = [self._pack_message(pack) for pack in self.packs.allowed().values()]
         return catalog_pb2.ListPacksResponse(packs=packs, limits=self._limits_message())
 
     async def GetPack(  # noqa: N802

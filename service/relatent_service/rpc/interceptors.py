@@ -1,4 +1,4 @@
-"""Around every call of ours: its identifier, its metrics, its line in the log, its errors.
+"""Around every call of ours: whether it is let in, its identifier, metrics, line in the log and errors.
 
 Requests are parsed here, not by gRPC, so that broken bytes are told apart from a fault of the server's;
 and answers are serialised here, so that one too large is told as that.
@@ -19,7 +19,16 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from relatent.core.tracing import exemplar
-from relatent_service.errors import MalformedRequest, MessageTooLarge, NotRead, TryLater, UnknownMethod
+from relatent_service.access.caller import CALLER, Caller
+from relatent_service.access.door import Door
+from relatent_service.errors import (
+    MalformedRequest,
+    MessageTooLarge,
+    NotLetIn,
+    NotRead,
+    TryLater,
+    UnknownMethod,
+)
 from relatent_service.rpc.context import Context
 from relatent_service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_of, request_id_of
 from relatent_service.telemetry.metrics import Metrics
@@ -68,12 +77,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
     """Wraps every method of `relatent.v1`; leaves health checks and reflection alone.
 
     Args:
+        door: says who is let in.
         lifecycle: says whether calls are taken, and counts them.
         metrics: told of every call.
         max_message_bytes: of a request and of an answer.
     """
 
-    def __init__(self, lifecycle: Lifecycle, metrics: Metrics, max_message_bytes: int) -> None:
+    def __init__(self, door: Door, lifecycle: Lifecycle, metrics: Metrics, max_message_bytes: int) -> None:
+        self._door = door
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._max_message_bytes = max_message_bytes
@@ -91,14 +102,31 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         if not method.startswith(OURS):
             return handler
         kind = _Kind(handler.request_streaming, handler.response_streaming)
-        return kind.make_handler(partial(self._answer, handler, kind, method))
+        try:
+            caller = self._door.admit(handler_call_details.invocation_metadata or ())
+        except NotLetIn as error:
+            return _Kind(True, True).make_handler(partial(self._refuse, kind, method, error))
+        return kind.make_handler(partial(self._answer, handler, kind, method, caller))
+
+    async def _refuse(
+        self, kind: _Kind, method: str, error: NotLetIn, _: AsyncIterator[bytes], context: Context
+    ) -> None:
+        """Refuse a call of any kind; as one of streams, of which nothing is received."""
+        async with self._around(kind.label, method, Caller(), context):
+            raise self._door.refusal(error, context.peer())
 
     async def _answer(
-        self, handler: Any, kind: _Kind, method: str, given: bytes | AsyncIterator[bytes], context: Context
+        self,
+        handler: Any,
+        kind: _Kind,
+        method: str,
+        caller: Caller,
+        given: bytes | AsyncIterator[bytes],
+        context: Context,
     ) -> bytes | None:
         """Answer a call of any kind, around whatever it does."""
-        async with self._around(kind.label, method, context):
-            request = self._parsed(handler, given)
+        async with self._around(kind.label, method, caller, context):
+            request = self._parsed(handler, given, context)
             answered = kind.method_of(handler)(request, context)
             if not kind.response_streaming:
                 return self._serialise(handler, await answered)
@@ -109,32 +137,37 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
                     await _write(context, self._serialise(handler, response))
         return None
 
-    def _parsed(self, handler: Any, given: bytes | AsyncIterator[bytes]) -> Any:
+    def _parsed(self, handler: Any, given: bytes | AsyncIterator[bytes], context: Context) -> Any:
         """The request, or those of a stream as they come."""
         if isinstance(given, bytes):
             return self._parse(handler, given)
-        return self._parse_each(handler, given)
+        return self._parse_each(handler, given, context)
 
-    async def _parse_each(self, handler: Any, given: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async def _parse_each(
+        self, handler: Any, given: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[Any]:
         async for data in given:
+            # A session may last: it ends with its key.
+            self._door.admit(context.invocation_metadata() or ())
             yield self._parse(handler, data)
         # gRPC ends the requests of a caller that hung up, or whose time is up, just as if it had sent all,
         # and cancels the call a moment later. Half of a stream must not pass for the whole.
         await asyncio.sleep(HANG_UP_SECONDS)
 
     def _unknown(self, method: str) -> Any:
-        async def answer(_: bytes, context: Context) -> None:
+        async def answer(_: AsyncIterator[bytes], context: Context) -> None:
             error = UnknownMethod(f"no method {method[:200]!r}; reflection lists what there is")
             await abort(context, error, request_id_of(context))
 
-        return grpc.unary_unary_rpc_method_handler(answer)
+        return _Kind(True, True).make_handler(answer)  # of streams, so that nothing of it is received
 
     @asynccontextmanager
-    async def _around(self, kind: str, method: str, context: Context) -> AsyncIterator[None]:
+    async def _around(self, kind: str, method: str, caller: Caller, context: Context) -> AsyncIterator[None]:
         _, service, name = method.split("/")
         labels = (kind, service, name)
         request_id = request_id_of(context)
         REQUEST_ID.set(request_id)
+        CALLER.set(caller)
         self._metrics.started.labels(*labels).inc()
         began, code, reason = time.monotonic(), grpc.StatusCode.OK, ""
         with call_span(method, context.invocation_metadata(), request_id) as span:
@@ -159,7 +192,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
                 self._metrics.handling.labels(*labels).observe(seconds, exemplar())
                 tell_answer(span, code, reason)
                 fields = {"method": method, "code": code.name, "seconds": round(seconds, 4)}
-                log.info("call", extra=fields | ({"reason": reason} if reason else {}))
+                told = {"reason": reason, "key": caller.name}
+                log.info("call", extra=fields | {name: value for name, value in told.items() if value})
 
     def _parse(self, handler: Any, data: bytes) -> Any:
         if len(data) > self._max_message_bytes:

@@ -47,6 +47,7 @@ SERVICES = tuple(
 )
 KEEPALIVE_MILLISECONDS = 30_000
 """How long a caller may say nothing before it is asked whether it is still there."""
+HANDSHAKE_MILLISECONDS = 10_000
 _LONGEST_CALL_MILLISECONDS = 3_600_000
 
 
@@ -76,7 +77,8 @@ def make_server(
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicers.catalog, server)
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
     health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-    reflection.enable_server_reflection((*SERVICES, health, reflection.SERVICE_NAME), server)
+    if settings.reflection:
+        reflection.enable_server_reflection((*SERVICES, health, reflection.SERVICE_NAME), server)
     return server
 
 
@@ -96,6 +98,8 @@ def _options(settings: ServerSettings) -> Sequence[tuple[str, Any]]:
         ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_MILLISECONDS // 3),
         ("grpc.http2.ping_timeout_ms", KEEPALIVE_MILLISECONDS // 3),  # else a minute, whatever the one above
+        # Who has begun to connect is given this long, not gRPC's two minutes.
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MILLISECONDS),
         # Clients may ask as often as every ten seconds whether we are still there.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         # Two servers on one port would each get half of the connections, by mistake more often than not.

@@ -6,8 +6,10 @@
 | MalformedRequest, MessageTooLarge | INVALID_ARGUMENT | |
 | RevisionMismatch, OutOfDomain, AttributesNotFinite | FAILED_PRECONDITION | BadRequest |
 | UnknownName | NOT_FOUND | BadRequest |
+| PackNotAllowed | PERMISSION_DENIED | BadRequest |
+| KeyMissing, KeyUnknown, KeyExpired | UNAUTHENTICATED | |
 | UnknownMethod | UNIMPLEMENTED | |
-| Overloaded | RESOURCE_EXHAUSTED | RetryInfo |
+| Overloaded, TooManyWrongKeys | RESOURCE_EXHAUSTED | RetryInfo |
 | NotReady, NotRead, EngineUnavailable | UNAVAILABLE | RetryInfo |
 | EngineTimedOut, OutOfTime | DEADLINE_EXCEEDED | |
 | anything else | INTERNAL | |
@@ -33,13 +35,16 @@ from relatent_service.errors import (
     InvalidField,
     MalformedRequest,
     MessageTooLarge,
+    NotLetIn,
     NotRead,
     NotReady,
     OutOfDomain,
     OutOfTime,
     Overloaded,
+    PackNotAllowed,
     RevisionMismatch,
     ServiceError,
+    TooManyWrongKeys,
     TryLater,
     UnknownMethod,
     UnknownName,
@@ -62,12 +67,15 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (RevisionMismatch, grpc.StatusCode.FAILED_PRECONDITION),
     (OutOfDomain, grpc.StatusCode.FAILED_PRECONDITION),
     (AttributesNotFinite, grpc.StatusCode.FAILED_PRECONDITION),
+    (PackNotAllowed, grpc.StatusCode.PERMISSION_DENIED),
+    (NotLetIn, grpc.StatusCode.UNAUTHENTICATED),
     (UnknownName, grpc.StatusCode.NOT_FOUND),
     (InvalidField, grpc.StatusCode.INVALID_ARGUMENT),
     (MalformedRequest, grpc.StatusCode.INVALID_ARGUMENT),
     (MessageTooLarge, grpc.StatusCode.INVALID_ARGUMENT),
     (UnknownMethod, grpc.StatusCode.UNIMPLEMENTED),
     (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (TooManyWrongKeys, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotReady, grpc.StatusCode.UNAVAILABLE),
     (NotRead, grpc.StatusCode.UNAVAILABLE),
     (EngineUnavailable, grpc.StatusCode.UNAVAILABLE),

@@ -21,12 +21,16 @@
 | `relatent_rejected_total` | counter | reason | calls turned away: queue_full, draining and so on |
 | `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
 | `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls need: scale on this |
+| `relatent_certificate_expires_timestamp_seconds` | gauge | | end of the certificate; with TLS |
 
 The `grpc_server_*` labels are `grpc_type`, `grpc_service`, `grpc_method` and `grpc_code`, as in the public
 gRPC middlewares; health checks and reflection are not counted.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -95,3 +99,9 @@ class Metrics:
         self._waiting.set_function(lambda: admission.waiting)
         self._aside.set_function(lambda: admission.aside)
         self._backlog.set_function(admission.backlog_seconds)
+
+    def watch_certificate(self, ends: Callable[[], datetime]) -> None:
+        """Tell when the certificate ends, whenever that is asked for."""
+        name = "relatent_certificate_expires_timestamp_seconds"
+        gauge = Gauge(name, "When the certificate ends.", registry=self.registry)
+        gauge.set_function(lambda: ends().timestamp())

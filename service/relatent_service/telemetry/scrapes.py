@@ -8,6 +8,7 @@ each other's places. When there are no file descriptors left, asyncio waits with
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry
@@ -15,6 +16,8 @@ from prometheus_client.exposition import choose_encoder
 
 SECONDS = 10.0
 """Of a connection, from its request's first byte to its answer's last one."""
+HANDSHAKE_SECONDS = 3.0
+"""Of TLS, before it."""
 MOST_CONNECTIONS = 100
 """Those beyond are hung up on at once."""
 BACKLOG = 8
@@ -42,13 +45,27 @@ class ScrapeServer:
         self._server: asyncio.Server | None = None
         self._connections = 0
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 lets the system choose.
+    async def start(self, host: str, port: int, context: ssl.SSLContext | None = None) -> None:
+        """Listen.
+
+        Args:
+            host: by name or address.
+            port: 0 lets the system choose.
+            context: of TLS; None: without.
 
         Raises:
             OSError: the port cannot be had.
         """
-        self._server = await asyncio.start_server(self._serve, host, port, limit=MOST_BYTES, backlog=BACKLOG)
+        self._server = await asyncio.start_server(
+            self._serve,
+            host,
+            port,
+            limit=MOST_BYTES,
+            backlog=BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=None if context is None else HANDSHAKE_SECONDS,
+            ssl_shutdown_timeout=None if context is None else HANDSHAKE_SECONDS,
+        )
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 import relatent
+from relatent.client.errors import call_error
 from relatent.client.retrying import Addresses, RetryPolicy
 from tests.relatent.client import fake
 from tests.relatent.client.fake import Call, FakeServer
@@ -124,7 +125,8 @@ async def test_a_wrong_field_is_named_and_not_sent_again(call: Call, server: Fak
         (grpc.StatusCode.DEADLINE_EXCEEDED, relatent.DeadlineError),
         (grpc.StatusCode.UNIMPLEMENTED, relatent.UnimplementedError),
         (grpc.StatusCode.INTERNAL, relatent.ServerError),
-        (grpc.StatusCode.PERMISSION_DENIED, relatent.ServerError),
+        (grpc.StatusCode.UNAUTHENTICATED, relatent.UnauthenticatedError),
+        (grpc.StatusCode.PERMISSION_DENIED, relatent.PermissionDeniedError),
     ],
 )
 async def test_every_other_code_has_its_error_and_is_final(
@@ -165,3 +167,12 @@ def test_callers_that_fail_together_turn_away_once() -> None:
 def test_waits_grow_to_a_maximum() -> None:
     policy = RetryPolicy(initial=0.1, multiplier=2.0, maximum=1.0, jitter=0.0)
     assert [policy.backoff(rounds) for rounds in (1, 2, 3, 10, 10_000)] == [0.1, 0.2, 0.4, 1.0, 1.0]
+
+
+def test_a_status_that_grpc_lost_while_it_wrote_is_no_fault_of_the_servers() -> None:
+    lost = grpc.aio.AioRpcError(
+        grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "Internal error from Core"
+    )
+    error = call_error(lost, "a:1")
+    assert isinstance(error, relatent.UnavailableError)
+    assert error.retriable

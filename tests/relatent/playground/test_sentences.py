@@ -41,6 +41,15 @@ ALL: list[tuple[RelatentError, str]] = [
     (refused(errors.UnimplementedError, Code.UNIMPLEMENTED), "an older one"),
     (refused(errors.NotFoundError, Code.NOT_FOUND), "Load the page again"),
     (refused(errors.ServerError, Code.INTERNAL), "its log says why"),
+    (
+        refused(errors.TlsError, Code.UNAVAILABLE, message="the service speaks TLS; set tls=True"),
+        "There is no safe connection to the service: the service speaks TLS; set tls=True.",
+    ),
+    (refused(errors.UnauthenticatedError, Code.UNAUTHENTICATED, "KEY_EXPIRED"), "by `--api-key-file`"),
+    (
+        refused(errors.PermissionDeniedError, Code.PERMISSION_DENIED, "PACK_NOT_ALLOWED"),
+        "The API key of this page does not allow that: words.",
+    ),
     (InputError("image: expected a picture, got a text file"), "expected a picture, got a text file."),
     (errors.ContractError("image: broken"), "another version"),
     (errors.ClientStateError("the client is closed"), "the client is closed."),

@@ -18,6 +18,13 @@ def test_a_pack_without_qualities_has_its_default_method_instead() -> None:
     assert ways.qualities(pack) == (WayToInvert("feature", {"method": "feature"}),)
 
 
+def test_steps_are_asked_of_what_takes_any_alone() -> None:
+    fast, best = ways.qualities(PACK)
+    assert fast.in_steps(40) == {"quality": "fast"}
+    assert best.in_steps(40) == {"quality": "best", "steps": 40}
+    assert best.in_steps(0) == {"quality": "best"}
+
+
 def test_methods_that_need_more_than_a_picture_are_not_offered() -> None:
     assert [way.name for way in ways.methods(PACK)] == ["feature", "hybrid"]
 

@@ -30,7 +30,9 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         told: the metadata of the last call, but for what gRPC itself says.
     """
 
-    def __init__(self, revision: str = "1", port: int = 0) -> None:
+    def __init__(
+        self, revision: str = "1", port: int = 0, credentials: grpc.ServerCredentials | None = None
+    ) -> None:
         self.calls = self.configs_read = 0
         self.state = "READY"
         self.failure: tuple[grpc.StatusCode, str] | None = None
@@ -38,7 +40,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self._config = text_format.Parse(CONFIG.replace("REVISION", revision), model_config_pb2.ModelConfig())
         self._server = grpc.aio.server()
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        address = f"127.0.0.1:{port}"
+        self.port = (
+            self._server.add_insecure_port(address)
+            if credentials is None
+            else self._server.add_secure_port(address, credentials)
+        )
         self.address = f"127.0.0.1:{self.port}"
 
     async def start(self) -> FakeTriton:

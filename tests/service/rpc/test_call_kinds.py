@@ -6,6 +6,7 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
+from relatent_service.access.door import Door
 from relatent_service.errors import InvalidField
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.telemetry.metrics import Metrics
@@ -70,7 +71,7 @@ class Server:
     def __init__(self):
         self.metrics, self.lifecycle, self.echo = Metrics(), Lifecycle(), Echo()
         self.lifecycle.serve()
-        interceptor = CallInterceptor(self.lifecycle, self.metrics, MOST_BYTES)
+        interceptor = CallInterceptor(Door(), self.lifecycle, self.metrics, MOST_BYTES)
         self._server = grpc.aio.server(interceptors=[interceptor])
         codec = {
             "request_deserializer": StringValue.FromString,

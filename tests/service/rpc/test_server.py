@@ -11,8 +11,8 @@ import pytest
 
 import relatent
 from relatent.v1 import catalog_pb2, inversion_pb2, inversion_pb2_grpc
+from relatent_service.flag_values import MOST_BYTES, MOST_SECONDS
 from relatent_service.rpc import server
-from relatent_service.settings import MOST_BYTES, MOST_SECONDS
 from tests.fixtures import tiny
 from tests.fixtures.requests import image
 from tests.fixtures.running import Running, running_server

@@ -1,0 +1,163 @@
+"""`relatent keys`: the file of API keys that a service lets in with `--api-keys`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from relatent.cli import arguments, output
+from relatent.cli.printing import say
+from relatent.client.errors import InputError
+from relatent.core.access_keys import (
+    AccessKey,
+    AccessKeysError,
+    keys_document,
+    make_key,
+    new_secret,
+    parse_time,
+    read_keys,
+)
+from relatent.core.files import write_file
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "keys",
+        help="make, list and revoke API keys of a service",
+        description="Make, list and revoke the API keys in a file that a service reads with --api-keys. The "
+        "file holds hashes alone; a running service notices a change within seconds.",
+    )
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    new = actions.add_parser("new", help="make a key and print it, once")
+    new.add_argument("name", help="whose it is")
+    new.add_argument(
+        "--pack", action="append", default=[], metavar="NAME", help="that it is for, repeatable; default: all"
+    )
+    until = new.add_mutually_exclusive_group()
+    until.add_argument("--days", type=arguments.whole, help="how long it is let in; default: for good")
+    until.add_argument(
+        "--expires", type=_time, metavar="TIME", help="or until when, such as 2027-01-31T00:00:00Z"
+    )
+    new.add_argument(
+        "-o", "--out", type=Path, metavar="FILE", help="write the key there, for --api-key-file; prints none"
+    )
+    new.set_defaults(run=run_new)
+    listing = actions.add_parser("list", help="list the keys: names, packs and times")
+    arguments.add_json(listing)
+    listing.set_defaults(run=run_list)
+    revoke = actions.add_parser("revoke", help="let a key in no more")
+    revoke.add_argument("name", help="whose it is")
+    revoke.set_defaults(run=run_revoke)
+    for action in (new, listing, revoke):
+        action.add_argument(
+            "--api-keys",
+            type=Path,
+            default=os.environ.get("RELATENT_API_KEYS") or "keys.json",
+            metavar="FILE",
+            help="the file (RELATENT_API_KEYS; default: %(default)s)",
+        )
+
+
+def run_new(args: argparse.Namespace) -> int:
+    """Make a key."""
+    expires = args.expires
+    if args.days is not None:
+        try:
+            expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=args.days)
+        except OverflowError:
+            raise InputError(f"--days: expected fewer, got {args.days}") from None
+    keys = _read(args.api_keys) if args.api_keys.exists() else []
+    if any(key.name == args.name for key in keys):
+        raise InputError(
+            f"{args.api_keys}: a key {args.name!r} is there; revoke it first, or take another name"
+        )
+    secret = new_secret()
+    try:
+        key = make_key(args.name, secret, args.pack, expires)
+    except AccessKeysError as error:
+        raise InputError(str(error)) from error
+    if args.out is not None:
+        _write_secret(args.out, secret)
+    try:
+        _write(args.api_keys, [*keys, key])
+    except OSError:
+        if args.out is not None:
+            args.out.unlink(missing_ok=True)  # a key that nobody lets in
+        raise
+    say(secret if args.out is None else f"{args.out} holds the key {args.name!r}; it is nowhere else")
+    return 0
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """List the keys."""
+    keys = _read(args.api_keys)
+    if args.json:
+        output.print_json({"keys": [_described(key) for key in keys]})
+        return 0
+    rows = [
+        (
+            key.name,
+            "all" if key.packs is None else ", ".join(key.packs),
+            "never" if key.expires is None else key.expires.isoformat(),
+            "expired" if key.expired() else "let in",
+        )
+        for key in keys
+    ]
+    say(output.table(("NAME", "PACKS", "EXPIRES", "STATE"), rows))
+    return 0
+
+
+def run_revoke(args: argparse.Namespace) -> int:
+    """Let a key in no more."""
+    keys = _read(args.api_keys)
+    left = [key for key in keys if key.name != args.name]
+    if len(left) == len(keys):
+        names = ", ".join(key.name for key in keys) or "none"
+        raise InputError(f"{args.api_keys}: no key {args.name!r}; there are: {names}")
+    _write(args.api_keys, left)
+    say(f"{args.name!r} is let in no more, as soon as the service has noticed, within seconds")
+    return 0
+
+
+def _described(key: AccessKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "packs": None if key.packs is None else list(key.packs),
+        "expires": None if key.expires is None else key.expires.isoformat(),
+        "expired": key.expired(),
+    }
+
+
+def _read(path: Path) -> list[AccessKey]:
+    try:
+        return read_keys(path)
+    except AccessKeysError as error:
+        raise InputError(str(error)) from error
+
+
+def _write(path: Path, keys: Sequence[AccessKey]) -> None:
+    write_file(path, keys_document(keys))
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    """Write a key where nobody else can read it, and over nothing."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise InputError(f"--out {path}: is there; a key is written over nothing") from None
+    with os.fdopen(handle, "w") as file:
+        file.write(f"{secret}\n")
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a time with its zone, such as 2027-01-31T00:00:00Z, got {text!r}"
+        ) from None

@@ -1,0 +1,194 @@
+"""How a client knows the service, and the service the client: TLS, and what went wrong with it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import grpc
+
+from relatent.client.errors import InputError
+from relatent.core.addresses import Address
+from relatent.core.credentials import (
+    CertificatePair,
+    CredentialFileError,
+    read_pair,
+    read_roots,
+    system_roots,
+)
+
+_LOOK_SECONDS = 2.0
+_SPEAKS = "the service speaks TLS; set tls=True or tls=Tls(…), or --tls or --tls-ca"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """TLS to the service: by whom it is known, and by what it knows this client.
+
+    It holds paths alone, so it can be pickled and printed. The files are read when a client first connects to
+    an address.
+
+    Attributes:
+        roots: a file of certificates, in PEM, that vouch for the service; None: those that the system trusts.
+        certificate: a file with the client's certificate, in PEM, where the service asks for one.
+        key: a file with its private key, in PEM, without a passphrase.
+    """
+
+    roots: str | os.PathLike[str] | None = None
+    certificate: str | os.PathLike[str] | None = None
+    key: str | os.PathLike[str] | None = None
+
+    def check(self) -> None:
+        """Make sure that the files can be used.
+
+        Raises:
+            InputError: they cannot; names the file, and what was expected of it.
+        """
+        self._read()
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """What a channel takes.
+
+        Raises:
+            InputError: the files cannot be used.
+        """
+        roots, pair = self._read()
+        if pair is None:
+            return grpc.ssl_channel_credentials(roots)
+        return grpc.ssl_channel_credentials(roots, pair.key, pair.certificate)
+
+    def context(self) -> ssl.SSLContext:
+        """The same for Python's own sockets, by which is found out what gRPC does not tell.
+
+        Raises:
+            InputError: the files cannot be used.
+        """
+        roots, _ = self._read()
+        context = ssl.create_default_context(
+            cadata=None if roots is None else roots.decode("ascii", "ignore")
+        )
+        if self.certificate is not None and self.key is not None:
+            context.load_cert_chain(self.certificate, self.key)
+        return context
+
+    def _read(self) -> tuple[bytes | None, CertificatePair | None]:
+        if (self.certificate is None) != (self.key is None):
+            given, missing = ("certificate", "key") if self.key is None else ("key", "certificate")
+            raise InputError(f"tls.{given}: expected tls.{missing} as well")
+        try:
+            roots = system_roots() if self.roots is None else read_roots(Path(self.roots))
+            if self.certificate is None or self.key is None:
+                return roots, None
+            return roots, read_pair(Path(self.certificate), Path(self.key))
+        except CredentialFileError as error:
+            raise InputError(f"tls.{error.part}: {error}") from error
+
+
+def told_by_grpc(message: str, address: Address) -> str:
+    """What is wrong between two who do not agree on TLS, and the cure, as far as gRPC's own message tells.
+
+    Returns:
+        A sentence; empty where the message is of something else.
+    """
+    if "CERTIFICATE_VERIFY_FAILED" in message:
+        return _not_trusted(message.partition("CERTIFICATE_VERIFY_FAILED: ")[2].removesuffix(": OK"))
+    if "Hostname Verification Check failed" in message:
+        return _not_for(address)
+    if "WRONG_VERSION_NUMBER" in message:
+        return "the service speaks no TLS there; leave tls, or --tls, out, or start it with --tls-certificate"
+    return ""
+
+
+def looks_cut(message: str, address: Address, tls: Tls | None) -> bool:
+    """Whether a connection may have failed for want of an agreement on TLS, which gRPC does not say.
+
+    It says nothing where one hangs up, and of a name with several addresses what happened at the last.
+    """
+    if address.path or not message.startswith("cannot connect:"):
+        return False
+    cut = any(words in message for words in ("Socket closed", "Connection reset", "handshake failed"))
+    return cut or (tls is not None and not _is_ip(address.host))
+
+
+def find_out(address: Address, tls: Tls | None, seconds: float) -> str:
+    """What is wrong between two who do not get connected: shake hands once more, and look.
+
+    Args:
+        address: where the service listens; no socket.
+        tls: how it was called; None: without TLS.
+        seconds: that a step of it may take, of which there are a few; two at most.
+
+    Returns:
+        A sentence with the cure; empty where it cannot be told, or it is not for TLS.
+    """
+    seconds = min(seconds, _LOOK_SECONDS)
+    try:
+        if tls is None:
+            _hangs_up(address, _trusting(), seconds)
+            return _SPEAKS
+        # Twice, as a server that happens to end just now hangs up as well, and is not there again.
+        context = tls.context()
+        if not (_hangs_up(address, context, seconds) and _hangs_up(address, context, seconds)):
+            return ""
+    except ssl.SSLCertVerificationError as error:
+        of_name = "match" in error.verify_message or "not valid for" in error.verify_message
+        return _not_for(address) if of_name else _not_trusted(error.verify_message)
+    except ssl.SSLError as error:  # whoever speaks no TLS sends no alert
+        return _SPEAKS if tls is None and "ALERT" in (error.reason or "") else ""
+    except OSError:
+        return ""
+    if tls.certificate is None:
+        return (
+            "the service hangs up on who shows no certificate; set certificate and key of Tls, or "
+            "--tls-certificate and --tls-key"
+        )
+    return (
+        f"the service does not take the client certificate {os.fspath(tls.certificate)}: it must be valid, "
+        "and issued by an authority of the service's --tls-client-ca"
+    )
+
+
+def _not_trusted(why: str) -> str:
+    if "expired" in why or "not yet valid" in why:
+        return f"the service's certificate is not valid now: {why}; it must be renewed there"
+    return (
+        f"the service's certificate is not vouched for: {why}; set tls=Tls(roots=…), or --tls-ca, to the "
+        "certificate of the authority that issued it"
+    )
+
+
+def _not_for(address: Address) -> str:
+    return f"the service's certificate is not for {address.host}; call it by a name that it is for"
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _hangs_up(address: Address, context: ssl.SSLContext, seconds: float) -> bool:
+    """Whether a server hangs up right after the handshake, as gRPC's do that do not take ours.
+
+    From any other the first bytes of HTTP/2 come.
+    """
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection((address.host, address.port), seconds) as plain,
+        context.wrap_socket(plain, server_hostname=address.host) as connection,
+    ):
+        return not connection.recv(1)
+
+
+def _trusting() -> ssl.SSLContext:
+    """Nothing is sent over a connection of it; it only shows whether there is TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

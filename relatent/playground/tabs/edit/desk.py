@@ -1,0 +1,184 @@
+"""A picture at work: inverted, and edited as dials are turned. No more of the page than that."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from relatent.client.blocking import Client
+from relatent.client.catalog import PackInfo
+from relatent.client.images import ImageFormat, Picture
+from relatent.client.recipes import Recipe
+from relatent.client.requests import InvertOptions
+from relatent.client.results import Inversion, Progress
+from relatent.playground import words
+from relatent.playground.downloads import Maker, latent_bytes, new_key
+from relatent.playground.parts.pictures import SIDE, picture_format, square
+from relatent.playground.tabs.edit import dials as turning
+from relatent.playground.tabs.edit.dials import Dial
+from relatent.playground.tabs.edit.history import History, Step
+from relatent.playground.tabs.edit.live import LiveEdits
+from relatent.playground.watching import watched
+
+_QUALITY = 92
+"""Of WebP: what is lost cannot be seen."""
+
+
+@dataclass(frozen=True)
+class EditingWork:
+    """A picture at work.
+
+    Attributes:
+        key: that its files are offered by.
+        original: the picture that was given, as far as the service saw it.
+        inversion: what it came to.
+        seconds: that took.
+        options: how it was asked for.
+        history: what was done since.
+    """
+
+    key: str
+    original: Picture
+    inversion: Inversion
+    seconds: float
+    options: InvertOptions
+    history: History
+
+
+def as_given(data: bytes, pack: PackInfo) -> Picture | None:
+    """A picture's file as the service sees it, for the page, and light: it is sent with every edit.
+
+    Returns:
+        None of what cannot be read here, for the service to judge.
+
+    Raises:
+        InputError: the client refuses it.
+    """
+    side = max(SIDE, pack.resolution)
+    if (seen := square(data, side)) is None:
+        return None
+    buffer = io.BytesIO()
+    seen.save(buffer, "WEBP", quality=_QUALITY)
+    return Picture(buffer.getvalue(), ImageFormat.WEBP, side, side)
+
+
+def begin(
+    client: Client, pack: PackInfo, dials: Sequence[Dial], data: bytes, options: InvertOptions
+) -> Generator[Progress | EditingWork, None, None]:
+    """Invert a picture.
+
+    Args:
+        client: of the page.
+        pack: to invert into.
+        dials: the pack's.
+        data: of the picture's file.
+        options: a quality or a method, and the steps where they are given.
+
+    Yields:
+        Reports with previews, and at last the picture at work.
+
+    Raises:
+        RelatentError: the picture or the call was refused, or failed.
+    """
+    original = as_given(data, pack)
+    began = time.monotonic()
+    asked = InvertOptions(**{**options, "pack": pack.name, "output_format": picture_format(pack)})
+    for told in watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked)):
+        if isinstance(told, Progress):
+            yield told
+            continue
+        seconds = time.monotonic() - began
+        first = Step(
+            "as inverted", "", {}, _read(client, pack, dials, told), told.latent, told.reconstruction
+        )
+        seen = original or told.reconstruction
+        yield EditingWork(new_key(), seen, told, seconds, options, History((first,)))
+
+
+def turn(
+    work: EditingWork,
+    pack: PackInfo,
+    dials: Sequence[Dial],
+    positions: Mapping[str, float],
+    locked: Collection[str],
+    live: LiveEdits,
+) -> EditingWork:
+    """Edit a picture as dials stand.
+
+    Args:
+        work: the picture.
+        pack: its own.
+        dials: the pack's.
+        positions: where each stands, by name.
+        locked: names of those that stay.
+        live: edits the picture's own code.
+
+    Returns:
+        The picture with a step more; the same where no dial was moved.
+
+    Raises:
+        CallError: the service refuses it, or is lost.
+    """
+    now = work.history.now
+    moved = [dial for dial in dials if _moved(dial, positions[dial.name], now)]
+    if not moved:
+        return work
+    asked = {**now.asked, **{dial.name: positions[dial.name] for dial in moved}}
+    edited = live.edit(turning.operations(dials, asked, locked))
+    values = turning.values(dials, work.history.steps[0].values, asked, edited)
+    step = Step(
+        label=f"{moved[0].label}: {positions[moved[0].name]:g}",
+        dial=moved[0].name,
+        asked=asked,
+        values=values,
+        latent=edited.latent,
+        picture=edited.image,
+        said=words.reached(edited.targets, pack.described),
+        locked=frozenset(locked),
+        at=time.monotonic(),
+    )
+    return replace(work, history=work.history.add(step))
+
+
+def at(work: EditingWork, history: History) -> EditingWork:
+    """The same picture at another place of its history."""
+    return replace(work, history=history)
+
+
+def files(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> dict[str, Maker]:
+    """How what somebody may take home is made, by the files' names; `file_names` says what they are."""
+    now = work.history.now
+    picture, latent, recipe = file_names(pack).values()
+    return {
+        picture: lambda: now.picture.data,
+        latent: lambda: latent_bytes(now.latent),
+        recipe: lambda: _recipe(work, pack, dials).to_json().encode(),
+    }
+
+
+def file_names(pack: PackInfo) -> dict[str, str]:
+    """The names of the files that `files` makes, by what they are."""
+    kind = picture_format(pack).value
+    return {"picture": f"edited.{kind}", "latent code": "edited.safetensors", "recipe": "recipe.json"}
+
+
+def _recipe(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> Recipe:
+    """The edit so far, to be done to other pictures."""
+    now = work.history.now
+    return Recipe(turning.operations(dials, now.asked, now.locked), work.options, pack.name)
+
+
+def _read(client: Client, pack: PackInfo, dials: Sequence[Dial], inversion: Inversion) -> dict[str, float]:
+    if not any(dial.exact for dial in dials):
+        return {dial.name: 0.0 for dial in dials}
+    read = client.read(inversion.reconstruction, pack=pack.name)
+    return {dial.name: read[dial.name].value for dial in dials}
+
+
+def _moved(dial: Dial, position: float, now: Step) -> bool:
+    """Whether somebody moved a dial: it neither stands at what was read, nor where they had left it."""
+    places = [now.values[dial.name]]
+    places += [now.asked[dial.name]] if dial.name in now.asked else []
+    return all(dial.moved(position, place) for place in places)

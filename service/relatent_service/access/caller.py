@@ -1,0 +1,28 @@
+"""Who a call is from, as its key says."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        name: of the key; empty where none is asked for.
+        packs: that it may use; None: all.
+    """
+
+    name: str = ""
+    packs: frozenset[str] | None = None
+
+    def may_use(self, pack: str) -> bool:
+        """Whether a pack is among those."""
+        return self.packs is None or pack in self.packs
+
+
+ANYBODY = Caller()
+CALLER: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
+"""Of the call at hand; set by `relatent_service.rpc.interceptors`."""

@@ -1,0 +1,64 @@
+"""The keys that are let in: looked up in a file that may change at any time."""
+
+from __future__ import annotations
+
+import logging
+from hmac import compare_digest
+from pathlib import Path
+
+from relatent.core.access_keys import AccessKey, AccessKeysError, digest, read_keys, sendable
+from relatent_service.access.caller import Caller
+from relatent_service.access.watched import stamps
+from relatent_service.errors import KeyExpired, KeyUnknown
+
+log = logging.getLogger(__name__)
+
+
+class KeyRing:
+    """The keys of a file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        AccessKeysError: it is not what it must be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamps = stamps([path])
+        self._keys = read_keys(path)
+        log.info("keys", extra={"file": str(path), "keys": len(self._keys)})
+
+    def renew(self) -> None:
+        """Read the file again if it has changed; where it is not what it must be, the keys stay."""
+        now = stamps([self._path])
+        if now == self._stamps:
+            return
+        self._stamps = now
+        try:
+            keys = read_keys(self._path)
+        except AccessKeysError as error:
+            log.error("the keys stay as they were: %s", error)  # noqa: TRY400  # the message says it all
+            return
+        self._keys = keys
+        log.info("keys", extra={"file": str(self._path), "keys": len(keys)})
+
+    def find(self, secret: str) -> Caller:
+        """Whose a key is. It takes equally long for every key that may be sent.
+
+        Raises:
+            KeyUnknown: nobody's.
+            KeyExpired: of one whose time is over.
+        """
+        found: AccessKey | None = None
+        if sendable(secret):
+            sent = digest(secret)
+            for key in self._keys:
+                if compare_digest(key.sha256, sent):
+                    found = key
+        if found is None:
+            raise KeyUnknown("the API key is none of this service's")
+        if found.expires is not None and found.expired():
+            raise KeyExpired(f"the API key {found.name!r} has expired at {found.expires.isoformat()}")
+        return Caller(found.name, None if found.packs is None else frozenset(found.packs))
