@@ -18,8 +18,8 @@ COPY pyproject.toml /src/
 # The dependencies by themselves, as they change less often than the code; without the wheel that carries a
 # Triton of its own and 40 packages more, since Triton has an image here.
 RUN python3 -c "import tomllib; project = tomllib.load(open('/src/pyproject.toml', 'rb'))['project']; \
-    wanted = project['dependencies']; \
-    wanted += project['optional-dependencies']['serve'] + project['optional-dependencies']['redis']; \
+    extras = project['optional-dependencies']; \
+    wanted = project['dependencies'] + extras['serve'] + extras['redis'] + extras['tracing']; \
     print(*(line for line in wanted if not line.startswith('nvidia-pytriton')), sep='\n')" > /src/requirements.txt \
     && /opt/relatent/bin/pip install --no-cache-dir --requirement /src/requirements.txt
 COPY README.md LICENSE /src/

@@ -39,6 +39,7 @@ from relatent.client.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from relatent.core.tracing_setup import CannotTrace, set_up
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words[:1] == ["serve"]:
             serve.run(words[1:])
         args = build_parser().parse_args(words)
+        _trace()
         code: int = args.run(args)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
@@ -145,6 +147,14 @@ def _show_warnings() -> None:
     handler.setFormatter(_OneLine("relatent: %(message)s"))
     handler.addFilter(_OnceAnAddress())
     logging.getLogger("relatent").handlers = [handler]
+
+
+def _trace() -> None:
+    """Trace what the command asks of services, if the environment asks for it."""
+    try:
+        set_up("relatent-command")
+    except CannotTrace as error:
+        print(f"relatent: not traced: {one_line(str(error))}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> int:

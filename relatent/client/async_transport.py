@@ -27,6 +27,8 @@ from relatent.client.retrying import (
     serialised,
 )
 from relatent.client.settings import ClientSettings
+from relatent.client.tracing import follow
+from relatent.core.tracing import Headers, trace_headers
 
 T = TypeVar("T")
 
@@ -72,20 +74,22 @@ class AsyncTransport:
 
     async def run(self, flow: Flow[T]) -> T:
         """Do what a flow says, and give its result."""
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    outcome = await self._perform(effect)
-                except (grpc.RpcError, ClientStateError, DeadlineError) as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(outcome)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            flow.close()
+        with follow(flow) as call:
+            try:
+                effect = next(flow)
+                while True:
+                    try:
+                        with call.attempt(effect):
+                            outcome = await self._perform(effect)
+                    except (grpc.RpcError, ClientStateError, DeadlineError) as error:
+                        effect = flow.throw(error)
+                    else:
+                        effect = flow.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            finally:
+                flow.close()
 
     async def close(self) -> None:
         """Let go of the connections of every loop; calls under way raise `ClientStateError`."""
@@ -169,8 +173,12 @@ class AsyncTransport:
             response_deserializer=effect.answer.FromString,
         )
         if isinstance(effect, Converse):
-            return method(effect.talk.requests(), metadata=self._settings.metadata)
-        return method(effect.request, timeout=effect.timeout, metadata=self._settings.metadata)
+            return method(effect.talk.requests(), metadata=self._metadata())
+        return method(effect.request, timeout=effect.timeout, metadata=self._metadata())
+
+    def _metadata(self) -> Headers:
+        """Who calls, and in whose trace."""
+        return self._settings.metadata + trace_headers()
 
     def _channel(self, address: str) -> aio.Channel:
         if _forked_while_open:  # gRPC's asyncio half keeps its state through a fork, and crashes with it

@@ -24,6 +24,8 @@ from relatent.client.retrying import (
     serialised,
 )
 from relatent.client.settings import ClientSettings
+from relatent.client.tracing import follow
+from relatent.core.tracing import Headers, trace_headers
 
 T = TypeVar("T")
 
@@ -50,20 +52,22 @@ class BlockingTransport:
 
     def run(self, flow: Flow[T]) -> T:
         """Do what a flow asks for, to its end."""
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    outcome = self._perform(effect)
-                except (grpc.RpcError, ClientStateError, DeadlineError) as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(outcome)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            flow.close()
+        with follow(flow) as call:
+            try:
+                effect = next(flow)
+                while True:
+                    try:
+                        with call.attempt(effect):
+                            outcome = self._perform(effect)
+                    except (grpc.RpcError, ClientStateError, DeadlineError) as error:
+                        effect = flow.throw(error)
+                    else:
+                        effect = flow.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            finally:
+                flow.close()
 
     def close(self) -> None:
         """Let go of the connections of this process."""
@@ -154,11 +158,15 @@ class BlockingTransport:
         )
         try:
             if isinstance(effect, Converse):
-                return method(effect.talk.requests(), metadata=self._settings.metadata)
-            return method(effect.request, timeout=effect.timeout, metadata=self._settings.metadata)
+                return method(effect.talk.requests(), metadata=self._metadata())
+            return method(effect.request, timeout=effect.timeout, metadata=self._metadata())
         except ValueError:  # what gRPC says of a channel that another thread has just closed
             self.check_open()
             raise
+
+    def _metadata(self) -> Headers:
+        """Who calls, and in whose trace."""
+        return self._settings.metadata + trace_headers()
 
     def _channel(self, address: str) -> grpc.Channel:
         own = self._own()

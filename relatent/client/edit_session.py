@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Self
 
@@ -224,7 +225,9 @@ class EditSession:
                 failure = error
             talk.over(failure)
 
-        threading.Thread(target=hold, name="relatent-session", daemon=True).start()
+        # In the context of whoever opens it: what an application traces goes on in the session.
+        run = copy_context().run
+        threading.Thread(target=run, args=(hold,), name="relatent-session", daemon=True).start()
         try:
             talk.until_open()
         except BaseException:

@@ -31,6 +31,7 @@ from relatent_service.engine.engine import Engine
 from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.models import Models
 from relatent_service.engine.retrying import RetryingEngine
+from relatent_service.engine.traced import traced
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.rehearsal import rehearse
 from relatent_service.readiness import Readiness
@@ -52,6 +53,7 @@ from relatent_service.signals import stop_signal, stop_with_input
 from relatent_service.telemetry.logs import set_up_logs
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.telemetry.scrapes import ScrapeServer
+from relatent_service.telemetry.tracing import set_up_traces
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
@@ -171,7 +173,7 @@ async def serve(
     kind = EngineKind(settings.engine)
     chosen = choose_engine(kind, settings.repository, settings.triton, triton_credentials)
     pace = Pace()
-    engine = RetryingEngine(MeasuredEngine(chosen, pace), metrics.retries.inc)
+    engine = RetryingEngine(traced(MeasuredEngine(chosen, pace)), metrics.retries.inc)
     store = open_redis(settings.latent_cache_redis, settings.latent_cache_seconds)
     server = put_together(settings, packs, engine, pace, metrics, access, store)
     stop = stop_signal()
@@ -251,6 +253,7 @@ def _write(path: Path, document: dict[str, str]) -> None:
 def main(settings: ServerSettings) -> int:
     """Run a server; returns the process's exit status."""
     set_up_logs(settings.log_level)
+    set_up_traces()
     try:
         packs = ServedPacks(read_packs(settings.packs))
         access = Access.of(settings.certificate_files, settings.api_keys)

@@ -13,6 +13,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_variable
+from relatent.core.tracing import Headers, annotate, sampled_headers
 from relatent_service.channels import open_channel
 from relatent_service.engine.engine import (
     EngineError,
@@ -83,7 +84,7 @@ class Replica:
             async with asyncio.timeout(None) as until_lost:
                 self._under_way.add(until_lost)
                 try:
-                    return await self._call(self._stub.ModelInfer, request, timeout)
+                    return await self._call(self._stub.ModelInfer, request, timeout, self._traceparent())
                 finally:
                     self._under_way.discard(until_lost)
         except TimeoutError as error:
@@ -116,6 +117,12 @@ class Replica:
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
         await self._channel.close()
+
+    def _traceparent(self) -> Headers:
+        """Says in whose trace a call is, and in the trace that this server has it."""
+        annotate("server.address", self.address)
+        # Triton heeds no flag that says "not sampled": it would send spans that belong to nothing.
+        return sampled_headers()
 
     def _connect(self) -> None:
         self._channel = open_channel(self.address, self._credentials)
@@ -187,9 +194,9 @@ class Replica:
         request = service_pb2.RepositoryIndexRequest()
         return await self._call(self._stub.RepositoryIndex, request, SILENCE_SECONDS)
 
-    async def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
+    async def _call(self, method: Any, request: Any, timeout: float | None, headers: Headers = ()) -> Any:
         try:
-            return await method(request, timeout=timeout)
+            return await method(request, timeout=timeout, metadata=headers)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and not task.cancelling():  # not us: the connection was closed under the call

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from relatent.v1 import diffusion_pb2, diffusion_pb2_grpc
@@ -13,7 +12,7 @@ from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.job import Job
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.inversion import last_result, result_message
-from relatent_service.rpc.messages import image_message
+from relatent_service.rpc.messages import encode, image_message
 from relatent_service.rpc.reading.diffusion import read_diffusion
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.options import MASK
@@ -43,7 +42,7 @@ class DiffusionServicer(diffusion_pb2_grpc.DiffusionServiceServicer):
             job = Job(inversion.plan, stitched.image, {MASK: stitched.mask}, stitched.context)
             with inversion.naming_fields():
                 result = await last_result(self.inverter, job, call, slot)
-        response = await asyncio.to_thread(_response, stitched, result.reconstruction, parsed.blend, layout)
+        response = await encode(_response, stitched, result.reconstruction, parsed.blend, layout)
         response.inversion.CopyFrom(await result_message(result, layout, call))
         return response
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from relatent.core.pack import Pack
+from relatent.core.tracing import span
 from relatent.v1 import editing_pb2
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.canvas import EditedSource
@@ -28,7 +29,7 @@ from relatent_service.rpc.reading.operations import read_edit
 from relatent_service.rpc.reading.options import read_inversion
 from relatent_service.rpc.reading.region import read_region
 from relatent_service.rpc.reading.values import read_output_format, read_source_code
-from relatent_service.rpc.status import refusal
+from relatent_service.rpc.status import reason_of, refusal
 from relatent_service.settings import ServerSettings
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import REQUEST_ID, Call
@@ -177,10 +178,14 @@ class EditSessions:
         """Do a change, or say why not."""
         call = Call(session.deadline, change.came)
         answer = editing_pb2.EditChangeAnswer(number=change.number, dropped=change.dropped)
-        try:
-            answer.edited.CopyFrom(await self._edited(source, change.asked, call))
-        except _REFUSED as error:
-            answer.refusal.CopyFrom(refusal(error, REQUEST_ID.get()))
+        with span("change") as made:
+            made.set("relatent.change", change.number)
+            made.set("relatent.dropped", change.dropped)
+            try:
+                answer.edited.CopyFrom(await self._edited(source, change.asked, call))
+            except _REFUSED as error:
+                answer.refusal.CopyFrom(refusal(error, REQUEST_ID.get()))
+                made.set("relatent.reason", reason_of(error))
         self.metrics.changes.labels("answered" if answer.HasField("edited") else "refused").inc()
         answer.timings.CopyFrom(timings_message(call))
         return answer

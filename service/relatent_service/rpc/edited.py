@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from relatent.v1 import editing_pb2
 from relatent_service.editing.synthesizer import Images
 from relatent_service.images.codec import Format
-from relatent_service.rpc.messages import image_message, latent_messages
+from relatent_service.rpc.messages import encode, image_message, latent_messages
 from relatent_service.rpc.outcomes import outcome_messages
 from relatent_service.rpc.reading.operations import ParsedEdit
 
@@ -30,4 +28,4 @@ async def edited_messages(made: Images, parsed: ParsedEdit, layout: Format) -> l
             )
         ]
 
-    return await asyncio.to_thread(images)
+    return await encode(images)

@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from relatent.core.tracing import exemplar
 from relatent_service.access.caller import CALLER, Caller
 from relatent_service.access.door import Door
 from relatent_service.errors import (
@@ -31,6 +32,7 @@ from relatent_service.errors import (
 from relatent_service.rpc.context import Context
 from relatent_service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_of, request_id_of
 from relatent_service.telemetry.metrics import Metrics
+from relatent_service.telemetry.tracing import call_span, tell_answer
 from relatent_service.traffic.call import REQUEST_ID
 from relatent_service.traffic.lifecycle import Lifecycle
 
@@ -168,28 +170,30 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         CALLER.set(caller)
         self._metrics.started.labels(*labels).inc()
         began, code, reason = time.monotonic(), grpc.StatusCode.OK, ""
-        try:
-            with self._lifecycle.call():
-                yield
-            context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
-        except asyncio.CancelledError:
-            late = context.time_remaining() == 0
-            code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
-            raise
-        except Exception as error:
-            code, reason = code_of(error), reason_of(error)
-            if code is grpc.StatusCode.INTERNAL:
-                log.exception("a call failed for a fault of ours")
-            if isinstance(error, TryLater):
-                self._metrics.rejected.labels(reason.lower()).inc()
-            await abort(context, error, request_id)
-        finally:
-            seconds = time.monotonic() - began
-            self._metrics.handled.labels(*labels, code.name).inc()
-            self._metrics.handling.labels(*labels).observe(seconds)
-            fields = {"method": method, "code": code.name, "seconds": round(seconds, 4)}
-            told = {"reason": reason, "key": caller.name}
-            log.info("call", extra=fields | {name: value for name, value in told.items() if value})
+        with call_span(method, context.invocation_metadata(), request_id) as span:
+            try:
+                with self._lifecycle.call():
+                    yield
+                context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
+            except asyncio.CancelledError:
+                late = context.time_remaining() == 0
+                code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:
+                code, reason = code_of(error), reason_of(error)
+                if code is grpc.StatusCode.INTERNAL:
+                    log.exception("a call failed for a fault of ours")
+                if isinstance(error, TryLater):
+                    self._metrics.rejected.labels(reason.lower()).inc()
+                await abort(context, error, request_id)
+            finally:
+                seconds = time.monotonic() - began
+                self._metrics.handled.labels(*labels, code.name).inc()
+                self._metrics.handling.labels(*labels).observe(seconds, exemplar())
+                tell_answer(span, code, reason)
+                fields = {"method": method, "code": code.name, "seconds": round(seconds, 4)}
+                told = {"reason": reason, "key": caller.name}
+                log.info("call", extra=fields | {name: value for name, value in told.items() if value})
 
     def _parse(self, handler: Any, data: bytes) -> Any:
         if len(data) > self._max_message_bytes:

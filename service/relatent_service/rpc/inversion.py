@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.inverting import Inversions, InvertedPicture, Underway
 from relatent_service.rpc.messages import (
     checkpoint_message,
+    encode,
     image_message,
     in_domain_message,
     latent_message,
@@ -104,9 +104,9 @@ async def result_message(result: Result, layout: Format, call: Call) -> inversio
     """An inversion's result for an answer."""
     return inversion_pb2.InversionResult(
         latent=latent_message(result.pack, result.code),
-        reconstruction=await asyncio.to_thread(image_message, result.reconstruction, layout),
+        reconstruction=await encode(image_message, result.reconstruction, layout),
         in_domain=in_domain_message(result.plausibility),
-        beyond=None if result.beyond is None else await asyncio.to_thread(_grey, result.beyond, layout),
+        beyond=None if result.beyond is None else await encode(_grey, result.beyond, layout),
         quality=quality_message(result.quality),
         losses=result.losses.tolist(),
         stop_reason=REASONS[result.stop_reason],
@@ -130,7 +130,7 @@ async def progress_message(job: Job, report: Report, layout: Format) -> inversio
         best_loss=report.best_loss,
     )
     if report.preview is not None:
-        message.preview.CopyFrom(await asyncio.to_thread(image_message, report.preview, layout))
+        message.preview.CopyFrom(await encode(image_message, report.preview, layout))
     if report.checkpoint is not None:
         message.checkpoint.CopyFrom(checkpoint_message(job.plan.pack, report.checkpoint))
     return message

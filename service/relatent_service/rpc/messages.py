@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from google.protobuf import duration_pb2
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from relatent.core.codes import Codes
 from relatent.core.pack import Pack
 from relatent.core.quality import Quality
+from relatent.core.tracing import span
 from relatent.v1 import inversion_pb2, types_pb2
 from relatent_service.images.codec import Format, write
 from relatent_service.inversion.plausibility import Plausibility
@@ -21,6 +24,8 @@ from relatent_service.traffic.call import Call
 
 Array = NDArray[Any]
 Pixels = NDArray[np.uint8]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _WIRE = {
     Format.PNG: types_pb2.IMAGE_FORMAT_PNG,
@@ -35,6 +40,12 @@ def image_message(pixels: Pixels, layout: Format) -> types_pb2.Image:
     height, width = pixels.shape[:2]
     data = write(pixels, layout)
     return types_pb2.Image(data=data, format=_WIRE[layout], width=width, height=height)
+
+
+async def encode(make: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Make what holds images of an answer, off the event loop."""
+    with span("encode"):
+        return await asyncio.to_thread(make, *given, **named)
 
 
 def latent_message(pack: Pack, code: Codes) -> types_pb2.Latent:

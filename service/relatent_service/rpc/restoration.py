@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from relatent_service.inversion.inverter import Inverter, Report, Result
 from relatent_service.rpc.context import Context, call_of
 from relatent_service.rpc.inversion import REASONS, last_result, progress_message
 from relatent_service.rpc.inverting import READER_SECONDS
-from relatent_service.rpc.messages import image_message, latent_message, timings_message
+from relatent_service.rpc.messages import encode, image_message, latent_message, timings_message
 from relatent_service.rpc.reading.given import Given
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.reading.restoration import read_restoration
@@ -87,4 +86,4 @@ async def _result_message(
             method=result.method.name,
         )
 
-    return await asyncio.to_thread(made)
+    return await encode(made)

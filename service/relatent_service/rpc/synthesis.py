@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from relatent_service.editing.synthesizer import Images, Synthesizer
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.rpc.context import Context, call_of
-from relatent_service.rpc.messages import image_message, latent_messages, timings_message
+from relatent_service.rpc.messages import encode, image_message, latent_messages, timings_message
 from relatent_service.rpc.reading.moves import read_numbers
 from relatent_service.rpc.reading.operations import read_z_moves
 from relatent_service.rpc.reading.values import read_latents, read_output_format
@@ -46,7 +45,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         pack = self.packs.pack(request.latents[0].pack, "latents[0].pack")
         codes = read_latents(pack, request.latents, "latents")
         made = await self.synthesizer.synthesize(pack, codes, call)
-        images = await asyncio.to_thread(_messages, made, layout)
+        images = await encode(_messages, made, layout)
         return synthesis_pb2.SynthesizeResponse(images=images, timings=timings_message(call))
 
     async def Sample(  # noqa: N802
@@ -63,7 +62,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         moves = read_z_moves(pack, request.z_moves, "z_moves")
         with moves.naming_fields():
             made = await self.synthesizer.sample(pack, z, moves.edit, psi, call)
-        images = await asyncio.to_thread(_messages, made, layout)
+        images = await encode(_messages, made, layout)
         return synthesis_pb2.SampleResponse(images=images, timings=timings_message(call))
 
     def _read_drawn(self, pack: Pack, request: synthesis_pb2.SampleRequest) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error, with the request's identifier."""
+"""Structured logs: one JSON object a line on standard error, with the identifiers of request and trace."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from relatent.core.tracing import trace_id
 from relatent_service.telemetry.stray_lines import divert
 from relatent_service.traffic.call import REQUEST_ID
 
@@ -25,6 +26,8 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := REQUEST_ID.get():
             line["request_id"] = request_id
+        if trace := trace_id():
+            line["trace_id"] = trace
         line.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

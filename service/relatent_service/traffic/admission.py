@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
 
+from relatent.core.tracing import span
 from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import CAUTION, HOPE, WAITING_CAUTION, Forecast, Slot, Work
@@ -231,7 +232,8 @@ class Admission:
         began = time.monotonic()
         self._let_in()
         try:
-            await slot.ready
+            with span("wait for a slot"):
+                await slot.ready
         finally:
             slot.call.queue_seconds += time.monotonic() - began
 

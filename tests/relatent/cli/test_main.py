@@ -28,6 +28,18 @@ async def test_models_are_listed(command: Command) -> None:
     assert document["limits"]["max_images"] == 3
 
 
+async def test_traces_that_cannot_be_had_cost_a_line_and_not_the_answer(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
+    ran = await command("models")
+    assert ran.code == 0
+    assert (
+        ran.err
+        == "relatent: not traced: OTEL_TRACES_EXPORTER: expected otlp, console or none, got 'zipkin'\n"
+    )
+
+
 async def test_directions_are_listed(command: Command) -> None:
     ran = await command("directions", "--pack", "tiny")
     header, brightness, age, depth, channel, mapper = (line.split() for line in ran.out.splitlines())

@@ -27,6 +27,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         configs_read: how often its configuration was asked for.
         state: of the model, in Triton's words.
         failure: what every call is answered with, if anything.
+        told: the metadata of the last call, but for what gRPC itself says.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.calls = self.configs_read = 0
         self.state = "READY"
         self.failure: tuple[grpc.StatusCode, str] | None = None
+        self.told: dict[str, str] = {}
         self._config = text_format.Parse(CONFIG.replace("REVISION", revision), model_config_pb2.ModelConfig())
         self._server = grpc.aio.server()
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
@@ -66,6 +68,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.calls += 1
+        self.told = {key: value for key, value in context.invocation_metadata() if key != "user-agent"}
         if self.failure is not None:
             await context.abort(*self.failure)
         x = np.frombuffer(request.raw_input_contents[0], np.float32)

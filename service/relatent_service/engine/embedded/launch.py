@@ -13,6 +13,8 @@ from pathlib import Path
 
 import relatent_service
 from relatent.core.addresses import LOOPBACK
+from relatent.core.tracing import tracing
+from relatent.core.tracing_setup import triton_endpoint
 from relatent_service.engine.embedded import guard
 from relatent_service.engine.embedded.installation import Installation
 from relatent_service.engine.embedded.leftovers import SOCKET_PORT, Leftovers
@@ -105,6 +107,7 @@ def spawn(
         f"--metrics-address={LOOPBACK}",
         f"--metrics-port={metrics_port}",
         "--allow-gpu-metrics=false",
+        *_traces(),
     ]
     return subprocess.Popen(
         [sys.executable, "-I", guard.__file__, str(os.getpid()), *command],
@@ -126,6 +129,16 @@ def workers_of(triton: int) -> dict[int, str]:
             case [program, model, *_] if program.endswith(STUB):
                 workers[child] = Path(model).parent.parent.name  # it is GRAPH/VERSION/FILE
     return workers
+
+
+def _traces() -> list[str]:
+    """Flags that have it send spans of its own where ours go, of the calls alone that we trace."""
+    url = triton_endpoint() if tracing() else ""
+    if not url:
+        return []
+    told = ("mode=opentelemetry", "rate=0", "level=TIMESTAMPS")
+    otlp = (f"url={url}", "resource=service.name=triton")
+    return [f"--trace-config={one}" for one in (*told, *(f"opentelemetry,{one}" for one in otlp))]
 
 
 def _environment(installation: Installation) -> dict[str, str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple
 
 from relatent.core.fit import Fit
+from relatent.core.tracing import span
 from relatent_service.editing.region import Region
 from relatent_service.errors import InvalidField
 from relatent_service.images.codec import Encoded, ImageLimits, read_grey, read_rgb
@@ -15,6 +18,9 @@ from relatent_service.rpc.reading.given import Given, decode_given
 from relatent_service.rpc.reading.options import MASK, ParsedInversion
 from relatent_service.rpc.reading.region import ParsedRegion
 from relatent_service.rpc.reading.restoration import ParsedRestoration
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 AT_ONCE = 2
 
@@ -38,8 +44,7 @@ class Decoder:
         Raises:
             InvalidField: it is not what it must be.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _decode_square, image, self._limits, fit, resolution)
+        return await self._decode(_decode_square, image, self._limits, fit, resolution)
 
     async def read_pixels(self, parsed: ParsedInversion) -> Job:
         """Decode the images of an inversion asked for, off the event loop.
@@ -47,8 +52,7 @@ class Decoder:
         Raises:
             InvalidField: one of them is not what it must be.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _decode, parsed, self._limits)
+        return await self._decode(_decode, parsed, self._limits)
 
     async def read_given(self, parsed: ParsedRestoration) -> Given:
         """Decode the images of a restoration asked for, off the event loop.
@@ -56,8 +60,7 @@ class Decoder:
         Raises:
             InvalidField: one of them is not what it must be.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, decode_given, parsed, self._limits)
+        return await self._decode(decode_given, parsed, self._limits)
 
     async def read_region(self, parsed: ParsedRegion | None, resolution: int) -> Region | None:
         """Decode the mask of a region asked for, off the event loop; None where none is.
@@ -67,8 +70,7 @@ class Decoder:
         """
         if parsed is None:
             return None
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _decode_region, parsed, self._limits, resolution)
+        return await self._decode(_decode_region, parsed, self._limits, resolution)
 
     async def read_mask(self, parsed: ParsedRegion, resolution: int) -> Pixels:
         """Decode the same mask to uint8 [R, R], not feathered.
@@ -76,8 +78,11 @@ class Decoder:
         Raises:
             InvalidField: it, or the picture that it belongs to, is not what it must be.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _decode_mask, parsed, self._limits, resolution)
+        return await self._decode(_decode_mask, parsed, self._limits, resolution)
+
+    async def _decode(self, decode: Callable[[*Ts], T], *given: *Ts) -> T:
+        with span("decode"):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, decode, *given)
 
 
 def _decode_square(image: Encoded, limits: ImageLimits, fit: Fit, resolution: int) -> Pixels:
