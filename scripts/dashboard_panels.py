@@ -112,6 +112,21 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Many dropped ones mean that people drag faster than the engine answers.",
         ),
         Panel(
+            "Inversions found in the cache",
+            "reqps",
+            {
+                "{{outcome}}": _rate("outcome", "relatent_latent_cache_lookups_total"),
+                "Redis failed: {{reason}}": _rate("reason", "relatent_latent_cache_errors_total"),
+            },
+            "What is neither a miss nor a failure took nothing of the engine.",
+        ),
+        Panel(
+            "Bytes of the cache",
+            "bytes",
+            {"{{pod}}": f"relatent_latent_cache_bytes{{{HERE}}}"},
+            "At its limit, the results that were asked for longest ago make room.",
+        ),
+        Panel(
             "Until the certificate ends",
             "s",
             {"{{pod}}": f"relatent_certificate_expires_timestamp_seconds{{{HERE}}} - time()"},

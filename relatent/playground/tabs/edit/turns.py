@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Turn:
+class VisitorTurn:
     """One piece of work, which looks now and then whether it shall go on.
 
     Attributes:
@@ -20,11 +20,11 @@ class Turns:
     """Of a visitor's inversions, the newest alone goes on."""
 
     def __init__(self) -> None:
-        self._newest = Turn()
+        self._newest = VisitorTurn()
 
-    def begin(self) -> Turn:
+    def begin(self) -> VisitorTurn:
         """Take the turn from whoever has it."""
-        before, self._newest = self._newest, Turn()
+        before, self._newest = self._newest, VisitorTurn()
         before.is_replaced = True
         return self._newest
 
