@@ -192,6 +192,8 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(
 def test_the_webcam_brings_a_picture(visit: Page) -> None:
     visit.locator("#picture").get_by_label("Capture from camera").click()
     visit.locator("#picture").get_by_text("Click to Access Webcam").click()
+    # The button is there before the camera is.
+    visit.wait_for_function("document.querySelector('#picture video')?.currentTime > 0")
     visit.locator("#picture").get_by_label("capture photo").click()
     expect(status(visit)).to_contain_text("Inverted in")
 
