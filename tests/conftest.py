@@ -35,13 +35,24 @@ GROUPS = {
 }
 """What runs side by side, by the first that has a test: two of those that compute with PyTorch, and one of
 those that start servers and wait, with as much of the former as makes all three end together."""
+WALKED_METHODS = ("layered", "multi_code", "feature")
+"""Of the objectives' methods, those whose graphs are traced beside the walk."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Group the tests for `make unit`: within a group they go one by one, and share their fixtures."""
     here = Path(__file__).parent
     found = [name for name, paths in GROUPS.items() if any(item.path.is_relative_to(here / p) for p in paths)]
-    item.add_marker(pytest.mark.xdist_group(found[0] if found else "serve"))
+    group = found[0] if found else "serve"
+    if item.path.is_relative_to(here / "export/objectives") and _method(item) in WALKED_METHODS:
+        group = "walk"
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _method(item: pytest.Item) -> object:
+    """The method that a test is about, where it is one of several."""
+    spec = getattr(item, "callspec", None)
+    return None if spec is None else spec.params.get("name")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
