@@ -156,7 +156,6 @@ def test_edits_within_a_mask_change_nothing_outside_and_a_soft_border_is_harder_
         assert local["sharp"]["truth_mse"] < local["whole"]["truth_mse"]
 
 
-@pytest.mark.skipif("session" not in MEASURED["editing"], reason="sessions were not recorded yet")
 def test_a_session_answers_often_and_soon_while_sliders_move_exactly_or_not() -> None:
     session = MEASURED["editing"]["session"]
     assert session["events_a_second"] == 60
