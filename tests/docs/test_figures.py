@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from bench.measurement import NAMES, ROLES
 from bench.sessions import AGE_BAR_MS, RATE_BAR
 from relatent.core.pack import file_digest, read_pack
