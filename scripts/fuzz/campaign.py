@@ -51,7 +51,7 @@ class Outcome:
 
     @property
     def growth(self) -> float | None:
-        """Of the median memory, from the first thousand probes to the last, a share; None of fewer than two."""
+        """From the first thousand probes' median memory to the last's, a share; None of fewer than two."""
         if len(self.resident) < 2 * _LOOKS:
             return None
         return median(self.resident[-_LOOKS:]) / median(self.resident[:_LOOKS]) - 1

@@ -69,13 +69,13 @@ class Target:
     def __init__(self, service: LocalService, log: Path, pack: Pack) -> None:
         self.address = service.address
         self.pack = pack
-        self._pid = service.pid
+        self.pid = service.pid
         self._log = log
 
     def resident_bytes(self) -> int | None:
         """Memory that it has in use; None where the system does not tell, or there is no process any more."""
         try:
-            lines = Path(f"/proc/{self._pid}/status").read_text().splitlines()
+            lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         except OSError:
             return None
         return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), None)
@@ -90,14 +90,20 @@ class Target:
         ]
 
 
+def write_target(root: Path) -> tuple[Path, Path]:
+    """Write the pack `tiny` with all that a pack can do; the folders of packs and of graphs."""
+    packs, repository = write_tiny(root)
+    add_restoration(packs, repository)
+    add_texts(packs / "tiny")
+    add_text_graphs(repository)
+    return packs, repository
+
+
 @contextmanager
 def running_target() -> Iterator[Target]:
     """A service by the local engine, ready, and ended in any case; also if this process is killed."""
     with tempfile.TemporaryDirectory(prefix="relatent-fuzz-") as folder:
-        packs, repository = write_tiny(Path(folder))
-        add_restoration(packs, repository)
-        add_texts(packs / "tiny")
-        add_text_graphs(repository)
+        packs, repository = write_target(Path(folder))
         flags = ["--packs", packs, "--repository", repository, "--engine", "local"]
         flags += ["--latent-cache-bytes", _CACHE_BYTES]
         log = Path(folder) / "log"
