@@ -1,8 +1,8 @@
 """`python -m scripts.fuzz.coverage`: pictures and requests, led by what code of the readers they reach.
 
 With the extra `fuzz`, for it needs Atheris, which is libFuzzer for Python; arguments are libFuzzer's, such as
-`-max_total_time=60`. An input's first byte says whose it is: the decoder's, or that of a method's readers. It ends
-at the first input that is neither read nor refused, and writes that to a file.
+`-max_total_time=60`. An input's first byte says whose it is: the decoder's, or that of a method's readers.
+It ends at the first input that is neither read nor refused, and writes that to a file.
 """
 
 from __future__ import annotations
