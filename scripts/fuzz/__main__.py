@@ -7,7 +7,6 @@ failed at are written to files, which `--replay` sends again.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import base64
 import json
 import sys
@@ -31,7 +30,7 @@ def main() -> int:
     parser.add_argument("--replay", type=Path, nargs="+", help="files of requests to send again")
     arguments = parser.parse_args()
     if arguments.replay:
-        return asyncio.run(_replay(arguments.replay))
+        return _replay(arguments.replay)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with running_target() as target:
         outcome = asyncio.run(run_campaign(target, seed=arguments.seed, count=arguments.requests, tell=_tell))
@@ -42,11 +41,11 @@ def main() -> int:
     return 0 if outcome.sound and outcome.count == arguments.requests else 1
 
 
-async def _replay(files: list[Path]) -> int:
+def _replay(files: list[Path]) -> int:
     """Send requests again, and say what they are answered with, and what the service logs."""
     with running_target() as target:
-        async with grpc.aio.insecure_channel(target.address) as channel:
-            answers = [await send(channel, _read_probe(file)) for file in files]
+        with grpc.insecure_channel(target.address) as channel:
+            answers = [send(channel, _read_probe(file)) for file in files]
         complaints = target.complaints()
     for file, answer in zip(files, answers, strict=True):
         print(f"{file}: {answer.code.name} {answer.details} {dict(answer.refusals) or ''}")

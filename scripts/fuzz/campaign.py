@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 from statistics import median
+from threading import Lock
 from typing import Any
 
 import grpc
@@ -86,6 +87,14 @@ class Outcome:
         if not answer.deserved:
             self.faults[number] = probe, answer
 
+    def look_at(self, target: Target) -> bool:
+        """Add the memory that the service has in use; whether there is a service."""
+        resident = target.resident_bytes()
+        if resident is None:
+            return False
+        self.resident.append(resident)
+        return True
+
 
 def _named(codes: Counter[grpc.StatusCode]) -> dict[str, int]:
     return {code.name: codes[code] for code in sorted(codes, key=lambda code: code.name)}
@@ -96,7 +105,7 @@ def numbered_probe(examples: Examples, seed: int, number: int) -> Probe:
     return make_probe(examples, Random(f"{seed} {number}"))
 
 
-async def run_campaign(
+def run_campaign(
     target: Target, *, seed: int, count: int, tell: Callable[[int], None] = lambda number: None
 ) -> Outcome:
     """Send probes, so many callers at a time, until all are answered or the service is gone.
@@ -108,18 +117,30 @@ async def run_campaign(
         tell: told of the number of each that was answered.
     """
     outcome, examples = Outcome(), whole_requests(target.pack)
-    numbers = iter(range(count))
+    numbers, one_at_a_time = iter(range(count)), Lock()
     began = time.monotonic()
-    async with grpc.aio.insecure_channel(target.address) as channel:
-        await _warm_up(channel, examples)
-        callers = [_call(target, channel, examples, seed, numbers, outcome, tell) for _ in range(CALLERS)]
-        await asyncio.gather(*callers)
+
+    def call(channel: grpc.Channel) -> None:
+        for number in numbers:
+            probe = numbered_probe(examples, seed, number)
+            answer = send(channel, probe)
+            with one_at_a_time:
+                outcome.count_in(number, probe, answer)
+                if outcome.count % _LOOK_EVERY == 0 and not outcome.look_at(target):
+                    return
+                tell(number)
+
+    with grpc.insecure_channel(target.address) as channel:
+        _warm_up(channel, examples)
+        with ThreadPoolExecutor(CALLERS) as callers:
+            for done in [callers.submit(call, channel) for _ in range(CALLERS)]:
+                done.result()
     outcome.seconds = time.monotonic() - began
     outcome.complaints = target.complaints()
     return outcome
 
 
-async def _warm_up(channel: grpc.aio.Channel, examples: Examples) -> None:
+def _warm_up(channel: grpc.Channel, examples: Examples) -> None:
     """Send all that is whole once: what a service loads for its first calls is no growth.
 
     Raises:
@@ -128,26 +149,6 @@ async def _warm_up(channel: grpc.aio.Channel, examples: Examples) -> None:
     for method, requests in examples.items():
         for messages in requests:
             probe = Probe(method, tuple(message.SerializeToString() for message in messages))
-            answer = await send(channel, probe)
+            answer = send(channel, probe)
             if answer.code is not grpc.StatusCode.OK or answer.refusals:
                 raise RuntimeError(f"a whole request of {method} was answered {answer}")
-
-
-async def _call(
-    target: Target,
-    channel: grpc.aio.Channel,
-    examples: Examples,
-    seed: int,
-    numbers: Iterator[int],
-    outcome: Outcome,
-    tell: Callable[[int], None],
-) -> None:
-    for number in numbers:
-        probe = numbered_probe(examples, seed, number)
-        outcome.count_in(number, probe, await send(channel, probe))
-        if outcome.count % _LOOK_EVERY == 0:
-            resident = target.resident_bytes()
-            if resident is None:
-                return
-            outcome.resident.append(resident)
-        tell(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,35 +120,28 @@ def _parsed(line: str) -> dict[str, Any]:
     return parsed
 
 
-async def send(channel: grpc.aio.Channel, probe: Probe) -> ProbeAnswer:
-    """Make a call, and read all of its answer."""
+def send(channel: grpc.Channel, probe: Probe) -> ProbeAnswer:
+    """Make a call, and read all of its answer.
+
+    Blocking: gRPC's asynchronous client says INTERNAL itself where a stream ends as it writes to it.
+    """
     method = METHODS[probe.method]
     refusals: Counter[grpc.StatusCode] = Counter()
     try:
-        async for data in _answers(channel, method, probe.messages):
+        for data in _answers(channel, method, probe.messages):
             answer = method.response.FromString(data)
             if isinstance(answer, editing_pb2.EditStreamResponse) and answer.answer.HasField("refusal"):
                 refusals[_CODES[answer.answer.refusal.code]] += 1
-    except grpc.aio.AioRpcError as error:
+    except grpc.RpcError as error:
         return ProbeAnswer(error.code(), error.details() or "", refusals)
     return ProbeAnswer(grpc.StatusCode.OK, "", refusals)
 
 
-async def _answers(
-    channel: grpc.aio.Channel, method: RpcMethod, messages: Sequence[bytes]
-) -> AsyncIterator[Any]:
+def _answers(channel: grpc.Channel, method: RpcMethod, messages: Sequence[bytes]) -> Iterator[Any]:
     """The answers as they travel; of requests in a stream, each is sent, whatever came of those before."""
     if method.request_streaming:
-        call = channel.stream_stream(method.path)(_each(messages), timeout=CALL_SECONDS)
+        yield from channel.stream_stream(method.path)(iter(messages), timeout=CALL_SECONDS)
     elif method.response_streaming:
-        call = channel.unary_stream(method.path)(messages[0], timeout=CALL_SECONDS)
+        yield from channel.unary_stream(method.path)(messages[0], timeout=CALL_SECONDS)
     else:
-        yield await channel.unary_unary(method.path)(messages[0], timeout=CALL_SECONDS)
-        return
-    async for data in call:
-        yield data
-
-
-async def _each(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
-    for message in messages:
-        yield message
+        yield channel.unary_unary(method.path)(messages[0], timeout=CALL_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections import Counter
@@ -36,14 +35,8 @@ def target():
 @pytest.fixture(scope="module")
 def ask(target):
     """Sends a probe, and gives its answer."""
-
-    async def connected():
-        return grpc.aio.insecure_channel(target.address)
-
-    with asyncio.Runner() as runner:
-        channel = runner.run(connected())
-        yield lambda probe: runner.run(send(channel, probe))
-        runner.run(channel.close())
+    with grpc.insecure_channel(target.address) as channel:
+        yield lambda probe: send(channel, probe)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +110,7 @@ def test_memory_is_flat_if_its_last_thousand_is_like_its_first_whatever_was_betw
 
 
 def test_a_campaign_of_few_probes_counts_them_all(target):
-    outcome = asyncio.run(run_campaign(target, seed=3, count=40))
+    outcome = run_campaign(target, seed=3, count=40)
     assert outcome.count == 40
     assert len(outcome.resident) == 4
     assert outcome.sound
@@ -125,8 +118,8 @@ def test_a_campaign_of_few_probes_counts_them_all(target):
 
 def test_a_campaign_ends_where_the_service_does():
     with running_target() as doomed:
-        outcome = asyncio.run(
-            run_campaign(doomed, seed=1, count=10_000, tell=lambda _: os.kill(doomed.pid, signal.SIGKILL))
+        outcome = run_campaign(
+            doomed, seed=1, count=10_000, tell=lambda _: os.kill(doomed.pid, signal.SIGKILL)
         )
     assert outcome.count < 100
     assert {answer.code for _, answer in outcome.faults.values()} == {grpc.StatusCode.UNAVAILABLE}
