@@ -33,7 +33,7 @@ def main() -> int:
         return _replay(arguments.replay)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with running_target() as target:
-        outcome = asyncio.run(run_campaign(target, seed=arguments.seed, count=arguments.requests, tell=_tell))
+        outcome = run_campaign(target, seed=arguments.seed, count=arguments.requests, tell=_tell)
     report = {"seed": arguments.seed, **outcome.report()}
     _write_faults(outcome, arguments.out)
     (arguments.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")

@@ -8,16 +8,18 @@ from collections import Counter
 from random import Random
 
 import grpc
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relatent.v1 import inversion_pb2
+from relatent.v1 import editing_pb2, inversion_pb2, types_pb2
 from scripts.fuzz.campaign import MOST_GROWTH, Outcome, numbered_probe, run_campaign
 from scripts.fuzz.methods import METHODS
 from scripts.fuzz.mutations import mutate_bytes, mutate_fields
 from scripts.fuzz.requests import Probe, make_probe, whole_requests
 from scripts.fuzz.target import ProbeAnswer, running_target, send
+from tests.fixtures.requests import encoded
 
 OK, INVALID = grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT
 INTERNAL = grpc.StatusCode.INTERNAL
@@ -60,6 +62,14 @@ def test_whatever_comes_is_answered_or_refused_and_is_never_a_fault(ask, example
     probe = make_probe(examples, rng)
     answer = ask(probe)
     assert answer.deserved, (probe, answer)
+
+
+def test_what_pillow_says_of_broken_metadata_is_not_for_callers_to_write_into_the_log(target, ask):
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01\x12\0\x03"  # nine entries, of which the first is half there
+    picture = types_pb2.Image(data=encoded(np.zeros((8, 8, 3), np.uint8), "JPEG", exif=exif))
+    request = editing_pb2.ReadRequest(image=picture)
+    assert ask(Probe("Read", (request.SerializeToString(),))) == ProbeAnswer(OK)
+    assert target.complaints() == []
 
 
 def test_the_service_outlives_all_of_it_and_has_logged_no_fault(target, ask):
