@@ -86,7 +86,7 @@ class Readers:
                 read_source_code(packs, r.latent, "latent"),
             ),
             "Diffuse": lambda r: read_diffusion(packs, settings, r),
-            "Synthesize": lambda r: read_latents(self._pack, r.latents[:most], "latents"),
+            "Synthesize": lambda r: r.latents and read_latents(self._pack, r.latents[:most], "latents"),
             "Sample": lambda r: read_z_moves(self._pack, r.z_moves, "z_moves"),
         }
         readers[name](request)

@@ -46,7 +46,7 @@ def mutate_fields(message: Message, rng: Random) -> None:
     """Change up to four fields of a message, or of those in it, in place."""
     for _ in range(rng.randrange(1, MOST_CHANGES + 1)):
         owner = rng.choice(messages_in(message))
-        fields = owner.DESCRIPTOR.fields
+        fields: list[Any] = list(owner.DESCRIPTOR.fields)
         if fields:
             _change(owner, rng.choice(fields), rng)
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from functools import cache
 from random import Random
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -36,7 +37,7 @@ def odd_picture(rng: Random) -> types_pb2.Image:
         data = _spoilt_png(data, rng)
     elif kind:
         data = mutate_bytes(data, rng)
-    claimed = rng.choice((0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5))
+    claimed: Any = rng.choice((0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5))
     return types_pb2.Image(data=data, format=claimed)
 
 

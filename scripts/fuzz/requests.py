@@ -31,6 +31,8 @@ from tests.fixtures.requests import code, encoded, image, latent
 _KINDS = ("whole", *("fields",) * 5, *("picture",) * 3, *("bytes",) * 2)
 _STEPS = 40
 
+FORMATS = types_pb2.ImageFormat.values()
+
 Examples = Mapping[str, Sequence[Sequence[Message]]]
 
 
@@ -80,13 +82,24 @@ def whole_requests(pack: Pack) -> Examples:
         "RestoreStream": [[_reporting(METHODS["RestoreStream"], **fields)] for fields in restorations],
         "Edit": [[edit] for edit in edits],
         "EditStream": [_session(edit) for edit in edits],
-        "Read": [[editing_pb2.ReadRequest(image=image(), fit=1)]],
+        "Read": [[editing_pb2.ReadRequest(image=image(), fit=types_pb2.FIT_CROP)]],
         "Diffuse": [[diffusion]],
         "Synthesize": [
-            [synthesis_pb2.SynthesizeRequest(latents=[latent(code(1)), latent(code(2)[0])], output_format=2)]
+            [
+                synthesis_pb2.SynthesizeRequest(
+                    latents=[latent(code(1)), latent(code(2)[0])], output_format=types_pb2.IMAGE_FORMAT_JPEG
+                )
+            ]
         ],
         "Sample": [
-            [synthesis_pb2.SampleRequest(pack="tiny", seeds=[1, 2, 2**63], truncation=0.5, output_format=4)],
+            [
+                synthesis_pb2.SampleRequest(
+                    pack="tiny",
+                    seeds=[1, 2, 2**63],
+                    truncation=0.5,
+                    output_format=types_pb2.IMAGE_FORMAT_RAW_RGB,
+                )
+            ],
             [synthesis_pb2.SampleRequest(path=synthesis_pb2.SeedPath(first=1, last=2, amounts=[0, 0.5, 1]))],
         ],
         "ListPacks": [[catalog_pb2.ListPacksRequest()]],
@@ -131,10 +144,18 @@ def _inversions(pack: Pack) -> list[inversion_pb2.InversionOptions]:
     few = refinement(steps=_STEPS)
     return [
         options(refinement=refinement(steps=9, weights={"pixel": 2, "anchor": 0.1}, mask=_half())),
-        options(method="momentum", mean=inversion_pb2.MeanStart(), fit=2, output_format=3, restarts=3),
+        options(
+            method="momentum",
+            mean=inversion_pb2.MeanStart(),
+            fit=types_pb2.FIT_PAD,
+            output_format=types_pb2.IMAGE_FORMAT_WEBP,
+            restarts=3,
+        ),
         options(latent=latent(code(1)), refinement=refinement(plateau=plateau, target_loss=1e-6)),
         options(checkpoint=checkpoint, refinement=few, no_cache=True),
-        options(encoder=inversion_pb2.EncoderStart(), refinement=few, output_format=4),
+        options(
+            encoder=inversion_pb2.EncoderStart(), refinement=few, output_format=types_pb2.IMAGE_FORMAT_RAW_RGB
+        ),
         options(refinement=refinement(time_budget=Duration(nanos=10**8), best_at_deadline=True)),
         options(method="text", refinement=refinement(text="old person", neutral="a person")),
     ]
@@ -145,10 +166,18 @@ def _restorations() -> list[dict[str, Any]]:
     small = types_pb2.Image(data=encoded(np.full((4, 4, 3), 99, np.uint8)))
     grey, quarter = [0.3, 0.6, 0.1] * 3, restoration_pb2.Resampling(rows=2, columns=4)
     return [
-        {"image": image(), "options": options(preset=1, keep_known=True)},
-        {"image": small, "options": options(preset=2)},
-        {"image": image(), "options": options(preset=3, degradation=degradation(mask=_half()))},
-        {"image": image(), "options": options(preset=4)},
+        {
+            "image": image(),
+            "options": options(preset=restoration_pb2.RESTORATION_PRESET_COLORIZE, keep_known=True),
+        },
+        {"image": small, "options": options(preset=restoration_pb2.RESTORATION_PRESET_UPSCALE)},
+        {
+            "image": image(),
+            "options": options(
+                preset=restoration_pb2.RESTORATION_PRESET_INPAINT, degradation=degradation(mask=_half())
+            ),
+        },
+        {"image": image(), "options": options(preset=restoration_pb2.RESTORATION_PRESET_DENOISE)},
         {
             "image": image(),
             "options": options(degradation=degradation(blur=0.7, resampling=quarter, colour=grey)),
@@ -162,7 +191,10 @@ def _edits() -> list[editing_pb2.EditRequest]:
     operations = [
         operation(
             direction=editing_pb2.DirectionMove(
-                direction="brightness", strengths=[0.5], conditions=["redness"], mode=2
+                direction="brightness",
+                strengths=[0.5],
+                conditions=["redness"],
+                mode=editing_pb2.STRENGTH_MODE_ABSOLUTE,
             )
         ),
         operation(style_mix=editing_pb2.StyleMix(other=latent(code(2)), layers=layers)),
@@ -178,7 +210,9 @@ def _edits() -> list[editing_pb2.EditRequest]:
         operation(text=editing_pb2.TextMove(prompt="old person", strengths=[1], beta=0.3)),
     ]
     edits = [
-        editing_pb2.EditRequest(latent=latent(code(index)), operations=[each], output_format=index % 5)
+        editing_pb2.EditRequest(
+            latent=latent(code(index)), operations=[each], output_format=FORMATS[index % 5]
+        )
         for index, each in enumerate(operations)
     ]
     options = inversion_pb2.InversionOptions(refinement=inversion_pb2.Refinement(steps=4))

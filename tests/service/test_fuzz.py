@@ -114,6 +114,7 @@ def test_memory_is_flat_if_its_last_thousand_is_like_its_first_whatever_was_betw
     assert flat.growth == pytest.approx(0.03)
     assert flat.sound
     grown = Outcome(resident=[100] * 3 * THOUSAND + [106] * THOUSAND)
+    assert grown.growth is not None
     assert grown.growth > MOST_GROWTH
     assert not grown.sound
     assert Outcome(resident=[100] * THOUSAND).growth is None
