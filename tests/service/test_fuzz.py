@@ -46,13 +46,10 @@ def examples(target):
     return whole_requests(target.pack)
 
 
-def test_what_is_whole_is_answered_so_that_refusals_are_of_what_was_changed(target, ask, examples):
+def test_there_is_something_whole_to_change_of_every_method(examples):
+    """That it is answered, each campaign sees to first."""
     assert examples.keys() == METHODS.keys()
-    for method, requests in examples.items():
-        for messages in requests:
-            probe = Probe(method, tuple(message.SerializeToString() for message in messages))
-            assert ask(probe) == ProbeAnswer(OK), messages
-    assert target.complaints() == []
+    assert all(examples.values())
 
 
 # The same each time: what is new is for the long campaigns to find.
