@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ Pixels = NDArray[np.uint8]
 # The limit is ours, checked below for every image; Pillow's own would only warn.
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# What it has to say of broken metadata is the caller's affair: anybody could fill our log with it, and Python
+# remembers every text that it has warned with.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Format(Enum):
