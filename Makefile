@@ -136,7 +136,7 @@ $(VENV)/.playground: pyproject.toml $(VENV)/.created
 $(VENV)/.all: pyproject.toml $(VENV)/.created
 	@echo "Installing everything into $(VENV), PyTorch first$(if $(TORCH_INDEX),,: several gigabytes on some systems, see make help)"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH_VERSION)
-	@$(PIP) --editable '.[serve,redis,export,playground,page,tracing,dev]'
+	@$(PIP) --editable '.[serve,redis,export,playground,page,tracing,fuzz,dev]'
 	@touch $(VENV)/.serve $(VENV)/.playground $@
 
 $(VENV)/.protoc: Makefile $(VENV)/.created
