@@ -3,8 +3,8 @@
 Two services, each with an embedded Triton of its own, before each a gate that clients know it by. Callers
 know both gates: half of them ask the one first, half the other. They invert, edit, hold sessions and restore,
 one call after the other, and each answer is held against the one that the same call had before there were
-faults. Meanwhile faults come, a minute apart, or later where it takes longer until all is whole again, in an order
-drawn from a seed.
+faults. Meanwhile faults come, a minute apart, or later where it takes longer until all is whole again, in an
+order drawn from a seed.
 
 Services are killed and replaced in the first half only. What processes hold at the begin of the second half
 and at its end therefore tells what they gather, whatever happens around them.

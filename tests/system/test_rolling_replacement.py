@@ -46,11 +46,10 @@ async def test_two_services_replaced_one_after_the_other_under_load_show_no_clie
             await busy(service)
             service.terminate()
             assert await asyncio.to_thread(service.wait, 30) == 0
-            assert not service.log_lines("a call failed"), "what it had under way, it finished"
+            ends = {(line["code"], line.get("reason", "")) for line in service.log_lines("call")}
+            assert ends <= {("OK", ""), ("UNAVAILABLE", "DRAINING")}, "what it had under way, it finished"
             (services[at],) = await asyncio.to_thread(start_service, 1, *LOCAL, "--listen", service.address)
         over.set()
-    for service in services:
-        assert not service.log_lines("a call failed")
     for seed, caller in enumerate(callers):
         found = caller.result()
         assert {one.steps for one in found} == {STEPS}
