@@ -39,7 +39,8 @@ from relatent.core.pack import Pack, read_pack
 
 SEED = 14
 PICTURES, CALLERS = 4, 6
-APART_SECONDS = 60.0
+APART_SECONDS, CALMS = 60.0, 2
+"""How far faults come apart, and in how many places none comes."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,11 @@ class _Course:
         self._replicas, self._refine = replicas, refine
 
     async def take(self, halves: tuple[Sequence[Fault], Sequence[Fault]], apart: float) -> None:
-        """Cause the faults, after a calm in the beginning and each so many seconds after the one before."""
+        """Cause the faults, each so many seconds after the one before; each half begins with a calm."""
         await asyncio.sleep(apart)
         self.calm_until = time.monotonic()
         await self._cause_all(halves[0], apart)
+        await asyncio.sleep(apart)
         processes = {f"service_{at}": replica.pid for at, replica in enumerate(self._replicas)}
         async with watched({**processes, "clients": os.getpid()}) as self.looks:
             await self._cause_all(halves[1], apart)
@@ -111,7 +113,7 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     pack = read_pack(settings.packs / settings.pack)
     pictures = list(targets(Graphs(pack, settings.repository), PICTURES))
     halves = plan_halves(settings)
-    apart = min(APART_SECONDS, settings.minutes * 60 / (len(halves[0]) + len(halves[1])))
+    apart = min(APART_SECONDS, settings.minutes * 60 / (len(halves[0]) + len(halves[1]) + CALMS))
     outcomes, over = Outcomes(), asyncio.Event()
     async with _replicas(settings, pictures[0]) as replicas, AsyncExitStack() as stack:
         addresses = [replica.gate.address for replica in replicas]
@@ -150,7 +152,8 @@ def plan_halves(settings: BenchSettings) -> tuple[list[Fault], list[Fault]]:
         [fault for fault in half if settings.engine == "embedded" or fault not in NEED_TRITON]
         for half in (REPLACING, SPARING)
     ]
-    counts = [max(len(half), int(settings.minutes * 60 / APART_SECONDS / 2)) for half in can_be]
+    in_time = int((settings.minutes * 60 / APART_SECONDS - CALMS) / len(can_be))
+    counts = [max(len(half), in_time) for half in can_be]
     first, second = (plan(half, count, SEED) for half, count in zip(can_be, counts, strict=True))
     return first, second
 
