@@ -23,8 +23,7 @@ class _Passage:
 class Gate:
     """Passes connections on to a service, or falls silent as a path does on which packets are lost.
 
-    While nobody stands behind it, connections are refused as those to a machine without the service are:
-    taken, and reset at once.
+    While nobody stands behind it, it closes connections at once.
 
     Attributes:
         address: host:port that it listens at, from when it is entered.
@@ -35,6 +34,7 @@ class Gate:
         self._behind: str | None = None
         self._silent = False
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
         self._passages: set[_Passage] = set()
         self._lost: list[asyncio.StreamWriter] = []
 
@@ -50,12 +50,13 @@ class Gate:
         assert self._server is not None
         self._server.close()
         self.fall_silent()
+        await asyncio.gather(*self._serving)
         for end in self._lost:
             end.transport.abort()
         await self._server.wait_closed()
 
     def lead_to(self, address: str | None) -> None:
-        """Pass the connections that come from now on to an address, or refuse them."""
+        """Pass the connections that come from now on to an address, or close them."""
         self._behind = address
 
     def fall_silent(self) -> None:
@@ -70,7 +71,12 @@ class Gate:
         """Pass on what connects from now on. What was connected before stays lost."""
         self._silent = False
 
-    async def _connected(self, reader: asyncio.StreamReader, front: asyncio.StreamWriter) -> None:
+    def _connected(self, reader: asyncio.StreamReader, front: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(self._serve(reader, front))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, front: asyncio.StreamWriter) -> None:
         if self._silent:
             self._lost.append(front)
             return
@@ -81,6 +87,9 @@ class Gate:
             answers, back = await asyncio.open_connection(*self._behind.rsplit(":", 1))
         except OSError:
             front.transport.abort()
+            return
+        if self._silent:
+            self._lost += [front, back]
             return
         passing = asyncio.create_task(_pass_both_ways((reader, front), (answers, back)))
         passage = _Passage((front, back), passing)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
@@ -30,53 +30,72 @@ NOBODY = cast(AsyncClient, None)
 async def echo() -> AsyncIterator[str]:
     """A server that sends back what it gets; its address."""
 
+    answering: list[asyncio.Task[None]] = []
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(100):
-            writer.write(data)
+        with suppress(ConnectionError):
+            while data := await reader.read(100):
+                writer.write(data)
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.append(asyncio.create_task(answer(reader, writer)))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
     async with server:
         yield f"{host}:{port}"
+    await asyncio.wait_for(asyncio.gather(*answering), 10)
 
 
-async def connect(gate: Gate) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection(*gate.address.rsplit(":", 1))
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def test_a_gate_passes_on_both_ways_and_resets_who_comes_while_nobody_is_behind_it() -> None:
-    async with echo() as address, Gate() as gate:
-        reader, writer = await connect(gate)
-        with pytest.raises(ConnectionResetError):
-            await reader.readexactly(1)
+@asynccontextmanager
+async def connecting(gate: Gate) -> AsyncIterator[Callable[[], Awaitable[Ends]]]:
+    """Connects to a gate, and lets go of everything in the end."""
+    made: list[Ends] = []
+
+    async def connect() -> Ends:
+        made.append(await asyncio.open_connection(*gate.address.rsplit(":", 1)))
+        return made[-1]
+
+    yield connect
+    for _, writer in made:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def test_a_gate_passes_on_both_ways_and_closes_at_once_while_nobody_is_behind_it() -> None:
+    async with echo() as address, Gate() as gate, connecting(gate) as connect:
+        reader, writer = await connect()
+        assert await reader.read() == b""
         gate.lead_to(address)
-        reader, writer = await connect(gate)
+        reader, writer = await connect()
         writer.write(b"word")
         assert await reader.readexactly(4) == b"word"
-        writer.close()
 
 
 async def test_a_silent_gate_passes_nothing_and_closes_nothing_and_what_was_lost_stays_lost() -> None:
-    async with echo() as address, Gate() as gate:
+    async with echo() as address, Gate() as gate, connecting(gate) as connect:
         gate.lead_to(address)
-        reader, writer = await connect(gate)
+        reader, writer = await connect()
         writer.write(b"word")
         await reader.readexactly(4)
         gate.fall_silent()
-        held, knocking = await connect(gate)
+        held, knocking = await connect()
         for one in (writer, knocking):
             one.write(b"more")
-        for one in (reader, held):
+        for each in (reader, held):
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(one.read(1), 0.1)
+                await asyncio.wait_for(each.read(1), 0.1)
         gate.speak_again()
-        again, anew = await connect(gate)
+        again, anew = await connect()
         anew.write(b"again")
         assert await again.readexactly(5) == b"again"
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 0.1)
-        anew.close()
 
 
 def test_faults_come_equally_often_in_an_order_that_the_seed_alone_decides() -> None:
