@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -39,6 +39,8 @@ from relatent.core.pack import Pack, read_pack
 
 SEED = 14
 PICTURES, CALLERS = 4, 6
+LOGS = Path("out/soak")
+"""What the services said, one file for each that was started."""
 APART_SECONDS, CALMS = 60.0, 2
 """How far faults come apart, and in how many places none comes."""
 
@@ -166,8 +168,10 @@ async def _replicas(settings: BenchSettings, picture: Array) -> AsyncIterator[li
     flags = [*where, "--engine", settings.engine, "--latent-cache-bytes", "0"]
     async with AsyncExitStack() as stack:
         replicas = []
-        for name in ("one", "other"):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"soak-{name}-")))
+        for name in ("service_0", "service_1"):
+            folder = LOGS / name
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
             replicas.append(Replica(await stack.enter_async_context(Gate()), flags, folder, picture))
             stack.push_async_callback(replicas[-1].stop)
         await asyncio.gather(*(replica.start() for replica in replicas))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import grpc
@@ -159,8 +160,9 @@ async def test_what_a_process_holds_too_much_at_the_end_is_told() -> None:
 
 
 def test_nothing_is_lost_with_a_service_that_is_killed_and_the_report_says_what_it_came_to(
-    settings: BenchSettings, monkeypatch: pytest.MonkeyPatch
+    settings: BenchSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(soak, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(soak, "plan_halves", lambda settings: ([Fault.SERVICE_KILLED], []))
     report = soak.run(replace(settings, minutes=0.02))
     assert report["lost"] == 0, report
@@ -171,4 +173,6 @@ def test_nothing_is_lost_with_a_service_that_is_killed_and_the_report_says_what_
     assert 0 < fault["seconds_until_whole"] < 60
     assert fault["slowest_call_seconds"] > 0
     assert set(report["calm_seconds"]) <= set(report["answered"])
+    started = sorted(str(log.relative_to(tmp_path / "logs")) for log in (tmp_path / "logs").rglob("*.log"))
+    assert started == ["service_0/1.log", "service_0/2.log", "service_1/1.log"]
     assert set(report["held"]) == {"service_0", "service_1", "clients"}
