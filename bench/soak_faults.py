@@ -12,7 +12,8 @@ from enum import StrEnum
 from bench.soak_replica import Replica
 
 SLOW_SECONDS = 3.0
-"""How long a worker is stopped that is to be slow: too short for it to be taken for one that hangs."""
+"""How long a worker is stopped and then goes on: too short for us to say that it hangs, while Triton, which
+gives it up after a second, has begun to start another."""
 SILENT_SECONDS = 40.0
 """How long a path is silent: longer than clients take to find out."""
 
