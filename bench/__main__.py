@@ -16,6 +16,7 @@ from bench.measurement import (
     METHODS,
     NAMES,
     OVERLOAD,
+    SOAK,
     TEXTS,
     USES,
     BenchSettings,
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--pack", default=BenchSettings.pack)
     parser.add_argument("--engine", choices=("embedded", "local"), default=BenchSettings.engine)
     parser.add_argument("--quick", action="store_true", help="show that it works; the figures mean nothing")
+    parser.add_argument("--minutes", type=float, default=BenchSettings.minutes, help="how long soak lasts")
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     arguments = vars(parser.parse_args())
     name, out = arguments.pop("name"), arguments.pop("out")
@@ -73,7 +75,7 @@ def main() -> int:
 
         directions_picture.draw_sheet(settings, out / f"{DIRECTIONS}.sheet.png")
     print(json.dumps(report))
-    return 0
+    return 1 if name == SOAK and report["lost"] else 0
 
 
 def _all(settings: BenchSettings, out: Path) -> int:

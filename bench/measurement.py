@@ -34,9 +34,14 @@ USES = "uses"
 """What inversion is for, restorations among it; coordinates are measured for an imported pack."""
 AUTOSCALE = "autoscale"
 """A simulation, from what others measured."""
+SOAK = "soak"
+"""Faults for as long as is asked, twenty minutes unless told."""
 ROLES = {TEXTS: ("synthesize_style", "text", "refine_text"), USES: ("refine_restore",)}
 """The roles of the graphs that belong to one measurement; all others belong to `METHODS`."""
-ALONE = (FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS, USES, AUTOSCALE)
+ALONE = (
+    *(FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS, USES, AUTOSCALE),
+    SOAK,
+)
 """More, recorded each by itself."""
 
 
@@ -50,6 +55,7 @@ class BenchSettings:
         pack: name of the pack to measure with.
         engine: the service's engine, `embedded` (Triton) or `local`, where a service is measured.
         quick: fewer rounds and shorter runs: shows that a measurement works, says nothing of speed.
+        minutes: how long `soak` lasts.
     """
 
     packs: Path = Path("packs")
@@ -57,6 +63,7 @@ class BenchSettings:
     pack: str = "demo"
     engine: str = "embedded"
     quick: bool = False
+    minutes: float = 20.0
 
 
 def measure(name: str, settings: BenchSettings, folder: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, loc
 from scripts.figures_of_methods import code_bytes, domain, methods, trades
 from scripts.figures_of_misses import misses
 from scripts.figures_of_scaling import autoscale
+from scripts.figures_of_soak import soak
 from scripts.figures_of_uses import colours, restorations
 
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
@@ -91,6 +92,7 @@ PARTS = {
     "edit_latency": edit_latency,
     "local_edits": local_edits,
     "sessions": sessions,
+    "soak": soak,
     "diffusion": diffusion,
     "diffused_factors": diffused_factors,
     "diffusion_choices": diffusion_choices,

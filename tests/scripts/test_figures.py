@@ -53,6 +53,7 @@ def test_how_long_a_measurement_takes_is_told_as_it_was_recorded(
         "| `uses`": "not recorded |",
         "| `texts`": "not recorded |",
         "| `autoscale`": "not recorded |",
+        "| `soak`": "not recorded |",
     }
 
 

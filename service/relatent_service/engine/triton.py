@@ -72,7 +72,8 @@ class TritonEngine:
 
     async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`. Cancelling the call cancels it in Triton."""
-        check_inputs(find_graph(self._graphs, graph), inputs)
+        expected = find_graph(self._graphs, graph)
+        check_inputs(expected, inputs)
         request = _request(graph, inputs)
         clock = asyncio.get_running_loop().time
         deadline = None if timeout is None else clock() + timeout
@@ -86,7 +87,13 @@ class TritonEngine:
             except (EngineTimedOut, asyncio.CancelledError) as error:
                 raise error from CutShort(monotonic() - began)
             else:
-                return Answer(_arrays(response), monotonic() - began)
+                arrays = _arrays(response)
+                if not expected.outputs.keys() - arrays.keys():
+                    return Answer(arrays, monotonic() - began)
+                # What Triton answers, as if all were well, of a worker that was stopped and goes on.
+                failure = EngineUnavailable(
+                    f"{replica.name}: an answer without {', '.join(expected.outputs)}"
+                )
         raise failure or self._absence()
 
     async def stop(self) -> None:

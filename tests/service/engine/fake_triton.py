@@ -27,6 +27,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         configs_read: how often its configuration was asked for.
         state: of the model, in Triton's words.
         failure: what every call is answered with, if anything.
+        hollow: whether calls are answered without outputs, as if all were well.
         told: the metadata of the last call, but for what gRPC itself says.
     """
 
@@ -35,6 +36,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     ) -> None:
         self.calls = self.configs_read = 0
         self.state = "READY"
+        self.hollow = False
         self.failure: tuple[grpc.StatusCode, str] | None = None
         self.told: dict[str, str] = {}
         self._config = text_format.Parse(CONFIG.replace("REVISION", revision), model_config_pb2.ModelConfig())
@@ -69,6 +71,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.calls += 1
         self.told = {key: value for key, value in context.invocation_metadata() if key != "user-agent"}
+        if self.hollow:
+            return service_pb2.ModelInferResponse()
         if self.failure is not None:
             await context.abort(*self.failure)
         x = np.frombuffer(request.raw_input_contents[0], np.float32)

@@ -192,6 +192,14 @@ async def test_tritons_errors_are_told_apart(
             await half(engine)
 
 
+async def test_an_answer_without_outputs_is_none_and_the_call_may_be_repeated() -> None:
+    server = FakeTriton()
+    async with connected(server) as engine:
+        server.hollow = True
+        with pytest.raises(EngineUnavailable, match="an answer without y"):
+            await half(engine)
+
+
 async def test_malformed_inputs_never_leave_this_process() -> None:
     server = FakeTriton()
     async with connected(server) as engine:

@@ -1,0 +1,210 @@
+"""Whether anything is lost while services and their Tritons are killed, stopped, replaced and cut off.
+
+Two services, each with an embedded Triton of its own, before each a gate that clients know it by. Callers
+know both gates: half of them ask the one first, half the other. They invert, edit, hold sessions and restore,
+one call after the other, and each answer is held against the one that the same call had before there were
+faults. Meanwhile faults come, a minute apart, or later where it takes longer until all is whole again, in an
+order drawn from a seed.
+
+Services are killed and replaced in the first half only. What processes hold at the begin of the second half
+and at its end therefore tells what they gather, whatever happens around them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.graphs import Array, Graphs, targets
+from bench.measurement import BenchSettings
+from bench.soak_faults import NEED_TRITON, REPLACING, SPARING, Fault, cause, plan
+from bench.soak_gate import Gate
+from bench.soak_held import Looks, watched
+from bench.soak_load import TIMEOUT_SECONDS, Answer, Errand, Outcomes, call_until, errands
+from bench.soak_replica import Replica
+from bench.timing import significant
+from relatent import AsyncClient
+from relatent.core.graphs import graph_name
+from relatent.core.pack import Pack, read_pack
+
+SEED = 14
+PICTURES, CALLERS = 4, 6
+LOGS = Path("out/soak")
+"""What the services said, one file for each that was started."""
+APART_SECONDS, CALMS = 60.0, 2
+"""How far faults come apart, and in how many places none comes."""
+
+
+@dataclass(frozen=True)
+class _Met:
+    """A fault that was caused.
+
+    Attributes:
+        began: when, on the monotonic clock.
+        whole: when all was whole again and the service answered.
+    """
+
+    fault: Fault
+    began: float
+    whole: float
+
+
+class _Course:
+    """What happens while the callers call.
+
+    Args:
+        replicas: both.
+        refine: name of the graph that refines.
+
+    Attributes:
+        met: the faults so far.
+        looks: what processes held in the second half.
+        calm_until: when the first fault came, on the monotonic clock.
+    """
+
+    def __init__(self, replicas: Sequence[Replica], refine: str) -> None:
+        self.met: list[_Met] = []
+        self.looks: dict[str, Looks] = {}
+        self.calm_until = 0.0
+        self._replicas, self._refine = replicas, refine
+
+    async def take(self, halves: tuple[Sequence[Fault], Sequence[Fault]], apart: float) -> None:
+        """Cause the faults, each so many seconds after the one before; each half begins with a calm."""
+        await asyncio.sleep(apart)
+        self.calm_until = time.monotonic()
+        await self._cause_all(halves[0], apart)
+        await asyncio.sleep(apart)
+        processes = {f"service_{at}": replica.pid for at, replica in enumerate(self._replicas)}
+        async with watched({**processes, "clients": os.getpid()}) as self.looks:
+            await self._cause_all(halves[1], apart)
+
+    async def _cause_all(self, faults: Sequence[Fault], apart: float) -> None:
+        for turn, fault in enumerate(faults):
+            began = time.monotonic()
+            await cause(fault, self._replicas, turn % len(self._replicas), self._refine)
+            whole = time.monotonic()
+            print(f"{fault}: whole after {whole - began:.1f} s", file=sys.stderr)
+            self.met.append(_Met(fault, began, whole))
+            await asyncio.sleep(max(0.0, began + apart - whole))
+
+
+def run(settings: BenchSettings) -> dict[str, Any]:
+    """Soak.
+
+    Returns:
+        `lost`, the calls without a right answer: `failed`, what was raised, and `wrong`, answers that differ,
+        by errand; `answered`, the others, by errand; `faults`, each with how often it came, the seconds
+        until all was whole and the seconds of the slowest call that met it; `calm_seconds`, the median of a
+        call by errand before the first fault; and `held`, what processes held at the begin and at the end of
+        the second half.
+    """
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: BenchSettings) -> dict[str, Any]:
+    pack = read_pack(settings.packs / settings.pack)
+    pictures = list(targets(Graphs(pack, settings.repository), PICTURES))
+    halves = plan_halves(settings)
+    apart = min(APART_SECONDS, settings.minutes * 60 / (len(halves[0]) + len(halves[1]) + CALMS))
+    outcomes, over = Outcomes(), asyncio.Event()
+    async with _replicas(settings, pictures[0]) as replicas, AsyncExitStack() as stack:
+        addresses = [replica.gate.address for replica in replicas]
+        clients = [
+            await stack.enter_async_context(AsyncClient(order, timeout=TIMEOUT_SECONDS))
+            for order in [addresses, addresses[::-1]] * (CALLERS // 2)
+        ]
+        turns = await _undisturbed(clients[0], pack, settings.repository, pictures)
+        course = _Course(replicas, graph_name(pack.name, "refine"))
+        # A caller that meets what it does not expect ends them all.
+        async with asyncio.TaskGroup() as callers:
+            for first, client in enumerate(clients):
+                of_this_one = [*turns[first:], *turns[:first]]
+                callers.create_task(call_until(over, client, of_this_one, outcomes))
+            await course.take(halves, apart)
+            over.set()
+    return {
+        "lost": outcomes.lost,
+        "failed": outcomes.failed,
+        "wrong": dict(outcomes.wrong),
+        "answered": dict(Counter(call.errand for call in outcomes.answered)),
+        "faults": _by_fault(course.met, outcomes),
+        "calm_seconds": _calm_seconds(outcomes, course.calm_until),
+        "held": {name: looks.as_json() for name, looks in course.looks.items()},
+        "order": [*halves[0], *halves[1]],
+        "minutes": settings.minutes,
+        "seconds_apart": significant(apart),
+        "callers": CALLERS,
+        "engine": settings.engine,
+    }
+
+
+def plan_halves(settings: BenchSettings) -> tuple[list[Fault], list[Fault]]:
+    """The faults of both halves: one a minute, and each kind that the engine can have at least once."""
+    can_be = [
+        [fault for fault in half if settings.engine == "embedded" or fault not in NEED_TRITON]
+        for half in (REPLACING, SPARING)
+    ]
+    in_time = int((settings.minutes * 60 / APART_SECONDS - CALMS) / len(can_be))
+    counts = [max(len(half), in_time) for half in can_be]
+    first, second = (plan(half, count, SEED) for half, count in zip(can_be, counts, strict=True))
+    return first, second
+
+
+@asynccontextmanager
+async def _replicas(settings: BenchSettings, picture: Array) -> AsyncIterator[list[Replica]]:
+    """Two services behind their gates, ready; ended in any case."""
+    where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
+    # The same few pictures are sent again and again, and each is to be inverted.
+    flags = [*where, "--engine", settings.engine, "--latent-cache-bytes", "0"]
+    async with AsyncExitStack() as stack:
+        replicas = []
+        for name in ("service_0", "service_1"):
+            folder = LOGS / name
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            replicas.append(Replica(await stack.enter_async_context(Gate()), flags, folder, picture))
+            stack.push_async_callback(replicas[-1].stop)
+        await asyncio.gather(*(replica.start() for replica in replicas))
+        yield replicas
+
+
+async def _undisturbed(
+    client: AsyncClient, pack: Pack, repository: Path, pictures: Sequence[Array]
+) -> list[tuple[Errand, Answer]]:
+    """Every errand with its answer when nothing else happens."""
+    graphs = {folder.name for folder in repository.iterdir()}
+    return [(each, await each.do(client)) for each in await errands(client, pack, graphs, pictures)]
+
+
+def _by_fault(met: Sequence[_Met], outcomes: Outcomes) -> dict[str, Any]:
+    """What each fault came to, over all the times that it was caused."""
+    report = {}
+    for fault in dict.fromkeys(one.fault for one in met):
+        times = [one for one in met if one.fault is fault]
+        whole = [one.whole - one.began for one in times]
+        report[str(fault)] = {
+            "times": len(times),
+            "seconds_until_whole": significant(median(whole)),
+            "seconds_until_whole_most": significant(max(whole)),
+            "slowest_call_seconds": significant(max(outcomes.slowest(one.began, one.whole) for one in times)),
+        }
+    return report
+
+
+def _calm_seconds(outcomes: Outcomes, until: float) -> Mapping[str, float]:
+    """Median seconds of a call by errand, of those that ended before a moment."""
+    taken: dict[str, list[float]] = {}
+    for call in outcomes.answered:
+        if call.ended < until:
+            taken.setdefault(call.errand, []).append(call.ended - call.began)
+    return {errand: significant(median(seconds)) for errand, seconds in taken.items()}

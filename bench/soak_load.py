@@ -1,0 +1,185 @@
+"""The callers of the soak: inversions, edits, sessions and restorations, each answer checked as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+
+import numpy as np
+
+from bench.graphs import Array
+from relatent import (
+    AsyncClient,
+    Inversion,
+    LatentCode,
+    Move,
+    RelatentError,
+    Restoration,
+    RestorationPreset,
+)
+from relatent.core.graphs import graph_name
+from relatent.core.pack import Pack
+
+STEPS = 30
+TIMEOUT_SECONDS = 120.0
+"""Of a call; one that is not answered by then is lost."""
+STRENGTHS = (-1.0, 0.5, 1.0)
+LOSS_TOLERANCE = 0.02
+"""How much losses may differ, relatively: batch mates change rounding, which steps enlarge."""
+PIXEL_TOLERANCE = 1.0
+"""How much pixels may differ on average, of 255."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a call.
+
+    Attributes:
+        losses: of a refinement, float [steps]; of everything else empty.
+        images: uint8 [N, R, R, 3].
+    """
+
+    losses: Array
+    images: Array
+
+    def agrees(self, other: Answer) -> bool:
+        """Whether another is the same but for rounding."""
+        return (
+            self.losses.shape == other.losses.shape
+            and self.images.shape == other.images.shape
+            and np.allclose(self.losses, other.losses, rtol=LOSS_TOLERANCE, atol=1e-5)
+            and float(np.abs(self.images.astype(int) - other.images).mean()) <= PIXEL_TOLERANCE
+        )
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A call that is made again and again."""
+
+    name: str
+    do: Callable[[AsyncClient], Awaitable[Answer]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One that was answered. Moments are of the monotonic clock, in seconds."""
+
+    errand: str
+    began: float
+    ended: float
+
+
+@dataclass
+class Outcomes:
+    """What became of all calls.
+
+    Attributes:
+        answered: those whose answers are right.
+        failed: those that raised: what, and when after the start.
+        wrong: how many were answered otherwise than undisturbed, by errand.
+    """
+
+    answered: list[Call] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    wrong: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def lost(self) -> int:
+        """Calls without a right answer."""
+        return len(self.failed) + self.wrong.total()
+
+    def slowest(self, begin: float, end: float) -> float:
+        """Seconds of the slowest call that was under way between two moments; not those before the first."""
+        during = [call for call in self.answered if call.began < end and call.ended > begin]
+        return max((call.ended - max(call.began, begin) for call in during), default=0.0)
+
+
+async def errands(
+    client: AsyncClient, pack: Pack, repository: set[str], pictures: Sequence[Array]
+) -> list[Errand]:
+    """The errands that a pack is good for.
+
+    Args:
+        client: of an undisturbed service.
+        pack: whose pictures they are.
+        repository: names of the graphs that are served.
+        pictures: uint8 [R, R, 3] each.
+    """
+    latent = (await client.invert(pictures[0], steps=0)).latent
+    found = [_inversion(picture) for picture in pictures] + [_edit(latent, pack), _session(latent, pack)]
+    if graph_name(pack.name, "refine_restore") in repository:
+        found.append(_restoration(pictures[1]))
+    return found
+
+
+async def call_until(
+    over: asyncio.Event, client: AsyncClient, turns: Sequence[tuple[Errand, Answer]], outcomes: Outcomes
+) -> None:
+    """Do errands by turns, one at a time, and hold each answer against the undisturbed one."""
+    for errand, undisturbed in cycle(turns):
+        if over.is_set():
+            return
+        began = time.monotonic()
+        try:
+            answer = await errand.do(client)
+        except RelatentError as error:
+            seconds = time.monotonic() - began
+            outcomes.failed.append(f"{errand.name}, after {seconds:.1f} s: {type(error).__name__}: {error}")
+            continue
+        if answer.agrees(undisturbed):
+            outcomes.answered.append(Call(errand.name, began, time.monotonic()))
+        else:
+            outcomes.wrong[errand.name] += 1
+
+
+def _inversion(picture: Array) -> Errand:
+    async def do(client: AsyncClient) -> Answer:
+        return _refined(await client.invert(picture, steps=STEPS))
+
+    return Errand("inversion", do)
+
+
+def _restoration(picture: Array) -> Errand:
+    grey = np.repeat(picture.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+
+    async def do(client: AsyncClient) -> Answer:
+        return _refined(await client.restore(grey, RestorationPreset.COLORIZE, steps=STEPS))
+
+    return Errand("restoration", do)
+
+
+def _edit(latent: LatentCode, pack: Pack) -> Errand:
+    direction = pack.attributes[0].name
+
+    async def do(client: AsyncClient) -> Answer:
+        edit = await client.edit(latent, [Move(direction, STRENGTHS)])
+        return _images([edited.image.array for edited in edit.images])
+
+    return Errand("edit", do)
+
+
+def _session(latent: LatentCode, pack: Pack) -> Errand:
+    direction = pack.attributes[0].name
+
+    async def do(client: AsyncClient) -> Answer:
+        async with client.edit_session(latent) as session:
+            images = []
+            for strength in STRENGTHS:
+                session.change([Move(direction, strength)])
+                images.append((await session.answer()).edited.image.array)
+            return _images(images)
+
+    return Errand("session", do)
+
+
+def _refined(found: Inversion | Restoration) -> Answer:
+    image = found.reconstruction if isinstance(found, Inversion) else found.image
+    return Answer(np.asarray(found.losses), image.array[None])
+
+
+def _images(images: Sequence[Array]) -> Answer:
+    return Answer(np.empty(0), np.stack(images))

@@ -1,0 +1,178 @@
+"""The soak counts what is lost, causes what it says, and tells what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import grpc
+import numpy as np
+import pytest
+
+from bench import soak
+from bench.measurement import BenchSettings
+from bench.soak_faults import NEED_TRITON, REPLACING, SPARING, Fault, plan
+from bench.soak_gate import Gate
+from bench.soak_held import watched
+from bench.soak_load import Answer, Call, Errand, Outcomes, call_until
+from relatent import AsyncClient, UnavailableError
+
+NOBODY = cast(AsyncClient, None)
+"""For errands that ask nobody."""
+
+
+@asynccontextmanager
+async def echo() -> AsyncIterator[str]:
+    """A server that sends back what it gets; its address."""
+
+    answering: list[asyncio.Task[None]] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(100):
+                writer.write(data)
+        writer.close()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.append(asyncio.create_task(answer(reader, writer)))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server:
+        yield f"{host}:{port}"
+    await asyncio.wait_for(asyncio.gather(*answering), 10)
+
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@asynccontextmanager
+async def connecting(gate: Gate) -> AsyncIterator[Callable[[], Awaitable[Ends]]]:
+    """Connects to a gate, and lets go of everything in the end."""
+    made: list[Ends] = []
+
+    async def connect() -> Ends:
+        made.append(await asyncio.open_connection(*gate.address.rsplit(":", 1)))
+        return made[-1]
+
+    yield connect
+    for _, writer in made:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def test_a_gate_passes_on_both_ways_and_closes_at_once_while_nobody_is_behind_it() -> None:
+    async with echo() as address, Gate() as gate, connecting(gate) as connect:
+        reader, writer = await connect()
+        assert await reader.read() == b""
+        gate.lead_to(address)
+        reader, writer = await connect()
+        writer.write(b"word")
+        assert await reader.readexactly(4) == b"word"
+
+
+async def test_a_silent_gate_passes_nothing_and_closes_nothing_and_what_was_lost_stays_lost() -> None:
+    async with echo() as address, Gate() as gate, connecting(gate) as connect:
+        gate.lead_to(address)
+        reader, writer = await connect()
+        writer.write(b"word")
+        await reader.readexactly(4)
+        gate.fall_silent()
+        held, knocking = await connect()
+        for one in (writer, knocking):
+            one.write(b"more")
+        for each in (reader, held):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(each.read(1), 0.1)
+        gate.speak_again()
+        again, anew = await connect()
+        anew.write(b"again")
+        assert await again.readexactly(5) == b"again"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.1)
+
+
+def test_faults_come_equally_often_in_an_order_that_the_seed_alone_decides() -> None:
+    order = plan(SPARING, 10, 3)
+    assert order == plan(SPARING, 10, 3) != plan(SPARING, 10, 4)
+    assert set(Counter(order).values()) <= {2, 3}
+    twenty = soak.plan_halves(BenchSettings(minutes=20))
+    assert [len(half) for half in twenty] == [9, 9]
+    assert not {Fault.SERVICE_KILLED, Fault.ROLLING_REPLACEMENT} & set(twenty[1])
+    short = soak.plan_halves(BenchSettings(minutes=1))
+    assert set(short[0]) | set(short[1]) == set(Fault), "each kind at least once"
+    local = soak.plan_halves(BenchSettings(minutes=20, engine="local"))
+    assert set(local[0]) | set(local[1]) == {*REPLACING, *SPARING} - NEED_TRITON
+
+
+async def test_answers_that_differ_and_calls_that_fail_are_lost_and_the_rest_is_timed() -> None:
+    right = Answer(np.linspace(1, 0.1, 5), np.full((1, 4, 4, 3), 100, np.uint8))
+    nearly = Answer(right.losses * 1.001, right.images)
+    given: list[Answer | Exception] = [
+        right,
+        nearly,
+        Answer(right.losses * 1.1, right.images),
+        Answer(right.losses[:3], right.images),
+        Answer(right.losses, right.images + np.uint8(3)),
+        UnavailableError(grpc.StatusCode.UNAVAILABLE, "nobody there"),
+    ]
+    over, outcomes = asyncio.Event(), Outcomes()
+
+    async def do(client: AsyncClient) -> Answer:
+        answer = given.pop(0)
+        if not given:
+            over.set()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    await call_until(over, NOBODY, [(Errand("errand", do), right)], outcomes)
+    assert len(outcomes.answered) == 2
+    assert outcomes.wrong == {"errand": 3}
+    assert len(outcomes.failed) == 1
+    assert "nobody there" in outcomes.failed[0]
+    assert outcomes.lost == 4
+
+
+def test_the_slowest_call_is_one_that_met_the_fault_and_counts_from_it() -> None:
+    moments = [(0, 9), (5, 30), (12, 20), (21, 99)]
+    calls = [Call("errand", float(began), float(ended)) for began, ended in moments]
+    assert Outcomes(answered=calls).slowest(10, 20) == 20
+
+
+async def test_what_a_process_holds_too_much_at_the_end_is_told() -> None:
+    async with watched({"this": os.getpid()}) as looks:
+        gathered = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+        await asyncio.sleep(1.2)
+    for one in gathered:
+        os.close(one)
+    told = looks["this"].as_json()
+    assert told["looks"] == 2
+    assert told["descriptors"][1] >= told["descriptors"][0] + 20
+    assert abs(told["resident_growth"]) < 0.5
+
+
+def test_nothing_is_lost_with_a_service_that_is_killed_and_the_report_says_what_it_came_to(
+    settings: BenchSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soak, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(soak, "plan_halves", lambda settings: ([Fault.SERVICE_KILLED], []))
+    report = soak.run(replace(settings, minutes=0.02))
+    assert report["lost"] == 0, report
+    assert report["failed"] == []
+    assert set(report["answered"]) == {"inversion", "edit", "session"}
+    fault = report["faults"]["service_killed"]
+    assert fault["times"] == 1
+    assert 0 < fault["seconds_until_whole"] < 60
+    assert fault["slowest_call_seconds"] > 0
+    assert set(report["calm_seconds"]) <= set(report["answered"])
+    started = sorted(str(log.relative_to(tmp_path / "logs")) for log in (tmp_path / "logs").rglob("*.log"))
+    assert started == ["service_0/1.log", "service_0/2.log", "service_1/1.log"]
+    assert set(report["held"]) == {"service_0", "service_1", "clients"}
