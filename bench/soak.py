@@ -30,8 +30,8 @@ from bench.measurement import BenchSettings
 from bench.soak_faults import NEED_TRITON, REPLACING, SPARING, Fault, cause, plan
 from bench.soak_gate import Gate
 from bench.soak_held import Looks, watched
-from bench.soak_load import TIMEOUT_SECONDS, Answer, Errand, Outcomes, call_until, errands
-from bench.soak_replica import Replica
+from bench.soak_load import TIMEOUT_SECONDS, Errand, SoakAnswer, SoakOutcomes, call_until, errands
+from bench.soak_replica import SoakedService
 from bench.timing import significant
 from relatent import AsyncClient
 from relatent.core.graphs import graph_name
@@ -72,7 +72,7 @@ class _Course:
         calm_until: when the first fault came, on the monotonic clock.
     """
 
-    def __init__(self, replicas: Sequence[Replica], refine: str) -> None:
+    def __init__(self, replicas: Sequence[SoakedService], refine: str) -> None:
         self.met: list[_Met] = []
         self.looks: dict[str, Looks] = {}
         self.calm_until = 0.0
@@ -116,7 +116,7 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     pictures = list(targets(Graphs(pack, settings.repository), PICTURES))
     halves = plan_halves(settings)
     apart = min(APART_SECONDS, settings.minutes * 60 / (len(halves[0]) + len(halves[1]) + CALMS))
-    outcomes, over = Outcomes(), asyncio.Event()
+    outcomes, over = SoakOutcomes(), asyncio.Event()
     async with _replicas(settings, pictures[0]) as replicas, AsyncExitStack() as stack:
         addresses = [replica.gate.address for replica in replicas]
         clients = [
@@ -161,7 +161,7 @@ def plan_halves(settings: BenchSettings) -> tuple[list[Fault], list[Fault]]:
 
 
 @asynccontextmanager
-async def _replicas(settings: BenchSettings, picture: Array) -> AsyncIterator[list[Replica]]:
+async def _replicas(settings: BenchSettings, picture: Array) -> AsyncIterator[list[SoakedService]]:
     """Two services behind their gates, ready; ended in any case."""
     where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
     # The same few pictures are sent again and again, and each is to be inverted.
@@ -172,7 +172,7 @@ async def _replicas(settings: BenchSettings, picture: Array) -> AsyncIterator[li
             folder = LOGS / name
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            replicas.append(Replica(await stack.enter_async_context(Gate()), flags, folder, picture))
+            replicas.append(SoakedService(await stack.enter_async_context(Gate()), flags, folder, picture))
             stack.push_async_callback(replicas[-1].stop)
         await asyncio.gather(*(replica.start() for replica in replicas))
         yield replicas
@@ -180,13 +180,13 @@ async def _replicas(settings: BenchSettings, picture: Array) -> AsyncIterator[li
 
 async def _undisturbed(
     client: AsyncClient, pack: Pack, repository: Path, pictures: Sequence[Array]
-) -> list[tuple[Errand, Answer]]:
+) -> list[tuple[Errand, SoakAnswer]]:
     """Every errand with its answer when nothing else happens."""
     graphs = {folder.name for folder in repository.iterdir()}
     return [(each, await each.do(client)) for each in await errands(client, pack, graphs, pictures)]
 
 
-def _by_fault(met: Sequence[_Met], outcomes: Outcomes) -> dict[str, Any]:
+def _by_fault(met: Sequence[_Met], outcomes: SoakOutcomes) -> dict[str, Any]:
     """What each fault came to, over all the times that it was caused."""
     report = {}
     for fault in dict.fromkeys(one.fault for one in met):
@@ -201,7 +201,7 @@ def _by_fault(met: Sequence[_Met], outcomes: Outcomes) -> dict[str, Any]:
     return report
 
 
-def _calm_seconds(outcomes: Outcomes, until: float) -> Mapping[str, float]:
+def _calm_seconds(outcomes: SoakOutcomes, until: float) -> Mapping[str, float]:
     """Median seconds of a call by errand, of those that ended before a moment."""
     taken: dict[str, list[float]] = {}
     for call in outcomes.answered:

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Sequence
 from enum import StrEnum
 
-from bench.soak_replica import Replica
+from bench.soak_replica import SoakedService
 
 SLOW_SECONDS = 3.0
 """How long a worker is stopped and then goes on: too short for us to say that it hangs, while Triton, which
@@ -50,7 +50,7 @@ def plan(faults: Sequence[Fault], count: int, seed: int) -> list[Fault]:
     return order[:count]
 
 
-async def cause(fault: Fault, replicas: Sequence[Replica], which: int, refine: str) -> None:
+async def cause(fault: Fault, replicas: Sequence[SoakedService], which: int, refine: str) -> None:
     """Cause a fault; returns when all is whole again, and the service has answered.
 
     Args:

@@ -35,7 +35,7 @@ PIXEL_TOLERANCE = 1.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class SoakAnswer:
     """What came of a call.
 
     Attributes:
@@ -46,7 +46,7 @@ class Answer:
     losses: Array
     images: Array
 
-    def agrees(self, other: Answer) -> bool:
+    def agrees(self, other: SoakAnswer) -> bool:
         """Whether another is the same but for rounding."""
         return (
             self.losses.shape == other.losses.shape
@@ -61,11 +61,11 @@ class Errand:
     """A call that is made again and again."""
 
     name: str
-    do: Callable[[AsyncClient], Awaitable[Answer]]
+    do: Callable[[AsyncClient], Awaitable[SoakAnswer]]
 
 
 @dataclass(frozen=True)
-class Call:
+class SoakCall:
     """One that was answered. Moments are of the monotonic clock, in seconds."""
 
     errand: str
@@ -74,7 +74,7 @@ class Call:
 
 
 @dataclass
-class Outcomes:
+class SoakOutcomes:
     """What became of all calls.
 
     Attributes:
@@ -83,7 +83,7 @@ class Outcomes:
         wrong: how many were answered otherwise than undisturbed, by errand.
     """
 
-    answered: list[Call] = field(default_factory=list)
+    answered: list[SoakCall] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     wrong: Counter[str] = field(default_factory=Counter)
 
@@ -117,7 +117,10 @@ async def errands(
 
 
 async def call_until(
-    over: asyncio.Event, client: AsyncClient, turns: Sequence[tuple[Errand, Answer]], outcomes: Outcomes
+    over: asyncio.Event,
+    client: AsyncClient,
+    turns: Sequence[tuple[Errand, SoakAnswer]],
+    outcomes: SoakOutcomes,
 ) -> None:
     """Do errands by turns, one at a time, and hold each answer against the undisturbed one."""
     for errand, undisturbed in cycle(turns):
@@ -131,13 +134,13 @@ async def call_until(
             outcomes.failed.append(f"{errand.name}, after {seconds:.1f} s: {type(error).__name__}: {error}")
             continue
         if answer.agrees(undisturbed):
-            outcomes.answered.append(Call(errand.name, began, time.monotonic()))
+            outcomes.answered.append(SoakCall(errand.name, began, time.monotonic()))
         else:
             outcomes.wrong[errand.name] += 1
 
 
 def _inversion(picture: Array) -> Errand:
-    async def do(client: AsyncClient) -> Answer:
+    async def do(client: AsyncClient) -> SoakAnswer:
         return _refined(await client.invert(picture, steps=STEPS))
 
     return Errand("inversion", do)
@@ -146,7 +149,7 @@ def _inversion(picture: Array) -> Errand:
 def _restoration(picture: Array) -> Errand:
     grey = np.repeat(picture.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
 
-    async def do(client: AsyncClient) -> Answer:
+    async def do(client: AsyncClient) -> SoakAnswer:
         return _refined(await client.restore(grey, RestorationPreset.COLORIZE, steps=STEPS))
 
     return Errand("restoration", do)
@@ -155,7 +158,7 @@ def _restoration(picture: Array) -> Errand:
 def _edit(latent: LatentCode, pack: Pack) -> Errand:
     direction = pack.attributes[0].name
 
-    async def do(client: AsyncClient) -> Answer:
+    async def do(client: AsyncClient) -> SoakAnswer:
         edit = await client.edit(latent, [Move(direction, STRENGTHS)])
         return _images([edited.image.array for edited in edit.images])
 
@@ -165,7 +168,7 @@ def _edit(latent: LatentCode, pack: Pack) -> Errand:
 def _session(latent: LatentCode, pack: Pack) -> Errand:
     direction = pack.attributes[0].name
 
-    async def do(client: AsyncClient) -> Answer:
+    async def do(client: AsyncClient) -> SoakAnswer:
         async with client.edit_session(latent) as session:
             images = []
             for strength in STRENGTHS:
@@ -176,10 +179,10 @@ def _session(latent: LatentCode, pack: Pack) -> Errand:
     return Errand("session", do)
 
 
-def _refined(found: Inversion | Restoration) -> Answer:
+def _refined(found: Inversion | Restoration) -> SoakAnswer:
     image = found.reconstruction if isinstance(found, Inversion) else found.image
-    return Answer(np.asarray(found.losses), image.array[None])
+    return SoakAnswer(np.asarray(found.losses), image.array[None])
 
 
-def _images(images: Sequence[Array]) -> Answer:
-    return Answer(np.empty(0), np.stack(images))
+def _images(images: Sequence[Array]) -> SoakAnswer:
+    return SoakAnswer(np.empty(0), np.stack(images))

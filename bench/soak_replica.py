@@ -20,7 +20,7 @@ START_SECONDS, ANSWER_SECONDS, DRAIN_SECONDS = 180.0, 180.0, 60.0
 _STARTED = "started Triton, process "
 
 
-class Replica:
+class SoakedService:
     """One of the services, and whichever takes its place.
 
     Args:

@@ -20,7 +20,7 @@ from bench.measurement import BenchSettings
 from bench.soak_faults import NEED_TRITON, REPLACING, SPARING, Fault, plan
 from bench.soak_gate import Gate
 from bench.soak_held import watched
-from bench.soak_load import Answer, Call, Errand, Outcomes, call_until
+from bench.soak_load import Errand, SoakAnswer, SoakCall, SoakOutcomes, call_until
 from relatent import AsyncClient, UnavailableError
 
 NOBODY = cast(AsyncClient, None)
@@ -113,19 +113,19 @@ def test_faults_come_equally_often_in_an_order_that_the_seed_alone_decides() -> 
 
 
 async def test_answers_that_differ_and_calls_that_fail_are_lost_and_the_rest_is_timed() -> None:
-    right = Answer(np.linspace(1, 0.1, 5), np.full((1, 4, 4, 3), 100, np.uint8))
-    nearly = Answer(right.losses * 1.001, right.images)
-    given: list[Answer | Exception] = [
+    right = SoakAnswer(np.linspace(1, 0.1, 5), np.full((1, 4, 4, 3), 100, np.uint8))
+    nearly = SoakAnswer(right.losses * 1.001, right.images)
+    given: list[SoakAnswer | Exception] = [
         right,
         nearly,
-        Answer(right.losses * 1.1, right.images),
-        Answer(right.losses[:3], right.images),
-        Answer(right.losses, right.images + np.uint8(3)),
+        SoakAnswer(right.losses * 1.1, right.images),
+        SoakAnswer(right.losses[:3], right.images),
+        SoakAnswer(right.losses, right.images + np.uint8(3)),
         UnavailableError(grpc.StatusCode.UNAVAILABLE, "nobody there"),
     ]
-    over, outcomes = asyncio.Event(), Outcomes()
+    over, outcomes = asyncio.Event(), SoakOutcomes()
 
-    async def do(client: AsyncClient) -> Answer:
+    async def do(client: AsyncClient) -> SoakAnswer:
         answer = given.pop(0)
         if not given:
             over.set()
@@ -143,8 +143,8 @@ async def test_answers_that_differ_and_calls_that_fail_are_lost_and_the_rest_is_
 
 def test_the_slowest_call_is_one_that_met_the_fault_and_counts_from_it() -> None:
     moments = [(0, 9), (5, 30), (12, 20), (21, 99)]
-    calls = [Call("errand", float(began), float(ended)) for began, ended in moments]
-    assert Outcomes(answered=calls).slowest(10, 20) == 20
+    calls = [SoakCall("errand", float(began), float(ended)) for began, ended in moments]
+    assert SoakOutcomes(answered=calls).slowest(10, 20) == 20
 
 
 async def test_what_a_process_holds_too_much_at_the_end_is_told() -> None:
