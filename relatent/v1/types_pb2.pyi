@@ -181,6 +181,30 @@ PRESET_BEST: Preset.ValueType  # 3
 """The closest reconstruction that edits as well."""
 Global___Preset: _TypeAlias = Preset  # noqa: Y015
 
+class _TrafficClass:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrafficClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrafficClass.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRAFFIC_CLASS_UNSPECIFIED: _TrafficClass.ValueType  # 0
+    """INTERACTIVE, or the class of the caller's key."""
+    TRAFFIC_CLASS_INTERACTIVE: _TrafficClass.ValueType  # 1
+    """Somebody waits for it."""
+    TRAFFIC_CLASS_BULK: _TrafficClass.ValueType  # 2
+    """Nobody does: it goes after those that somebody waits for, and always has a share."""
+
+class TrafficClass(_TrafficClass, metaclass=_TrafficClassEnumTypeWrapper):
+    """Which calls go first."""
+
+TRAFFIC_CLASS_UNSPECIFIED: TrafficClass.ValueType  # 0
+"""INTERACTIVE, or the class of the caller's key."""
+TRAFFIC_CLASS_INTERACTIVE: TrafficClass.ValueType  # 1
+"""Somebody waits for it."""
+TRAFFIC_CLASS_BULK: TrafficClass.ValueType  # 2
+"""Nobody does: it goes after those that somebody waits for, and always has a share."""
+Global___TrafficClass: _TypeAlias = TrafficClass  # noqa: Y015
+
 @_typing.final
 class Image(_message.Message):
     """A picture."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from relatent.core.traffic import TrafficClass
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -13,10 +15,12 @@ class Caller:
     Attributes:
         name: of the key; empty where none is asked for.
         packs: that it may use; None: all.
+        traffic_class: the first class that its calls may have.
     """
 
     name: str = ""
     packs: frozenset[str] | None = None
+    traffic_class: TrafficClass = TrafficClass.INTERACTIVE
 
     def may_use(self, pack: str) -> bool:
         """Whether a pack is among those."""
