@@ -34,6 +34,7 @@ from relatent_service.engine.retrying import RetryingEngine
 from relatent_service.engine.traced import traced
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.rehearsal import rehearse
+from relatent_service.memory import give_back
 from relatent_service.readiness import Readiness
 from relatent_service.rpc.catalog import CatalogServicer
 from relatent_service.rpc.diffusion import DiffusionServicer
@@ -252,6 +253,7 @@ def _write(path: Path, document: dict[str, str]) -> None:
 
 def main(settings: ServerSettings) -> int:
     """Run a server; returns the process's exit status."""
+    give_back()
     set_up_logs(settings.log_level)
     set_up_traces()
     try:
