@@ -1,4 +1,4 @@
-"""A network that can be cut: two namespaces of the kernel's, joined by a cable."""
+"""Namespaces of the kernel's: a network that can be cut, and disks that can be filled."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 NEAR, FAR = "10.77.0.1", "10.77.0.2"
-_NAMESPACES = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
+WITH_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount", "--")
+"""The words before a command that has mounts of its own."""
+WITH_NETWORK = ("unshare", "--user", "--map-root-user", "--net", "--")
+"""The words before one that has a network of its own."""
 
 
-def in_namespaces(*command: str) -> list[str]:
-    """The words that run a command with a network and mounts of its own."""
-    return [*_NAMESPACES, "--", *command]
+def why_no_mounts() -> str:
+    """Why there can be none of a test's own here; empty where there can."""
+    return _why_not(*WITH_MOUNTS, "mount", "-t", "tmpfs", "none", "/mnt")
 
 
-def why_no_namespaces() -> str:
-    """Why there can be none here; empty where there can."""
-    trial = " && ".join(
-        [
-            "ip link set lo up",
-            "ip link add near type veth peer name far",
-            "mount -t tmpfs none /mnt",
-        ]
-    )
+def why_no_network() -> str:
+    """Why there can be none of a test's own here; empty where there can."""
+    return _why_not(*WITH_NETWORK, "ip", "link", "add", "near", "type", "veth", "peer", "name", "far")
+
+
+def _why_not(*trial: str) -> str:
     try:
-        tried = subprocess.run(in_namespaces("sh", "-c", trial), capture_output=True, text=True, check=False)
+        tried = subprocess.run(trial, capture_output=True, text=True, check=False)
     except OSError as error:
         return str(error)
     return tried.stderr.strip() if tried.returncode else ""
