@@ -96,8 +96,11 @@ class Gate:
             await asyncio.gather(*(_until_closed(end) for end in ends))
         finally:
             for _, end in ends:
-                self._ends.discard(end)
                 end.close()  # once what was passed on is sent
+            for _, end in ends:
+                with suppress(OSError):
+                    await end.wait_closed()
+                self._ends.discard(end)
 
     async def _pass_on(self, front: _End, back: _End) -> bool:
         """Pass bytes both ways until either side closes; False where the path falls silent before."""

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import relatent
 from relatent.client import channels
 from tests.fixtures import tiny
+from tests.system.amid import invert_amid
 from tests.system.networks import FAR, Cable, cable
 from tests.system.processes import ServiceProcess
 
@@ -82,29 +83,19 @@ async def _invert(addresses: list[str]) -> list[relatent.Inversion]:
         return [await client.invert(tiny.random_image(1), steps=STEPS)]
 
 
-async def _invert_amid(addresses: list[str], fault: Any) -> tuple[list[relatent.Inversion], float]:
+async def _invert_amid(
+    addresses: list[str], fault: Callable[[], None]
+) -> tuple[list[relatent.Inversion], float]:
     """Invert, and cause a fault once all are under way; also the seconds from it to the end of all."""
-    under_way: set[int] = set()
-    all_under_way = asyncio.Event()
+    moments: list[float] = []
 
-    def report(caller: int) -> None:
-        under_way.add(caller)
-        if len(under_way) == CALLERS:
-            all_under_way.set()
+    def cause() -> None:
+        fault()
+        moments.append(time.monotonic())
 
     async with relatent.AsyncClient(addresses, timeout=60) as client:
-        calls = [
-            asyncio.create_task(
-                client.invert(
-                    tiny.random_image(1), steps=STEPS, progress=lambda _, caller=caller: report(caller)
-                )
-            )
-            for caller in range(CALLERS)
-        ]
-        await asyncio.wait_for(all_under_way.wait(), 60)
-        fault()
-        began = time.monotonic()
-        return await asyncio.gather(*calls), time.monotonic() - began
+        found = await invert_amid(client, CALLERS, STEPS, cause)
+    return found, time.monotonic() - moments[0]
 
 
 def _judged(undisturbed: list[relatent.Inversion], found: list[relatent.Inversion]) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import pytest
 import relatent
 from relatent.core.access_keys import keys_document, make_key, new_secret
 from tests.fixtures import tiny
+from tests.system.amid import invert_amid
 from tests.system.processes import ServiceProcess
 
 DAY = 86_400
@@ -43,8 +44,8 @@ class WallClock:
         self.set(0)
         self.library = folder / "wall_clock.so"
         assert COMPILER is not None
-        words = [COMPILER, "-shared", "-fPIC", "-O2", f'-DJUMP="{self._jump}"', "-o", self.library, SOURCE]
-        subprocess.run([*words, "-ldl"], check=True)
+        flags = ["-shared", "-fPIC", "-O2", f'-DJUMP="{self._jump}"']
+        subprocess.run([COMPILER, *flags, "-o", str(self.library), str(SOURCE), "-ldl"], check=True)
 
     def set(self, days: int) -> None:
         """Set it so many days off, from now on."""
@@ -80,37 +81,13 @@ def service(tiny_root: Path, tmp_path: Path, clock: WallClock, secret: str) -> I
         service.end()
 
 
-async def invert_amid(client: relatent.AsyncClient, clock: WallClock, days: int) -> list[relatent.Inversion]:
-    """Invert, and set the clock once all calls are under way."""
-    under_way: set[int] = set()
-    all_under_way = asyncio.Event()
-
-    def report(caller: int) -> None:
-        under_way.add(caller)
-        if len(under_way) == CALLERS:
-            all_under_way.set()
-
-    async with asyncio.TaskGroup() as group:
-        calls = [
-            group.create_task(
-                client.invert(
-                    tiny.random_image(1), steps=STEPS, progress=lambda _, caller=caller: report(caller)
-                )
-            )
-            for caller in range(CALLERS)
-        ]
-        await all_under_way.wait()
-        clock.set(days)
-    return [call.result() for call in calls]
-
-
 async def test_calls_go_on_within_their_deadlines_whichever_way_it_jumps_and_keys_end_by_it(
     service: ServiceProcess, clock: WallClock, secret: str
 ) -> None:
     async with relatent.AsyncClient(service.address, api_key=secret, timeout=CALL_SECONDS) as client:
         right = await client.invert(tiny.random_image(1), steps=STEPS)
         for days in (2, -2, 0):
-            for found in await invert_amid(client, clock, days):
+            for found in await invert_amid(client, CALLERS, STEPS, partial(clock.set, days)):
                 np.testing.assert_allclose(found.losses, right.losses, rtol=0.02, atol=1e-6)
                 assert found.resumed == 0
             if days == 2:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_under_way: set[asyncio.Future[object]] = set()
+_under_way: set[asyncio.Future[Any]] = set()
 """Those that wait, whether or not anybody waits for them: asyncio itself remembers none."""
 
 
@@ -30,7 +30,7 @@ async def unbroken(operation: Awaitable[T]) -> T:
     return await asyncio.shield(future)
 
 
-def _ended(future: asyncio.Future[object]) -> None:
+def _ended(future: asyncio.Future[Any]) -> None:
     _under_way.discard(future)
     if not future.cancelled():
         future.exception()  # else asyncio complains that nobody has asked
