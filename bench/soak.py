@@ -26,6 +26,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from bench.graphs import Array, Graphs, targets
 from bench.measurement import BenchSettings
 from bench.soak_faults import HALVES, Fault, Site, cause, plan
@@ -79,21 +81,26 @@ class _Course:
         self.looks: dict[str, Looks] = {}
         self.calm_until = 0.0
         self._site = site
+        self._answered = site.answered()
 
     async def take(self, halves: tuple[Sequence[Fault], Sequence[Fault]], apart: float) -> None:
         """Cause the faults, each so many seconds after the one before; each half begins with a calm."""
         await asyncio.sleep(apart)
         self.calm_until = time.monotonic()
         await self._cause_all(halves[0], apart)
+        self._answered = self._site.answered()
         await asyncio.sleep(apart)
         processes = {f"service_{at}": service.pid for at, service in enumerate(self._site.services)}
         async with watched({**processes, "clients": os.getpid()}) as self.looks:
             await self._cause_all(halves[1], apart)
 
     async def _cause_all(self, faults: Sequence[Fault], apart: float) -> None:
-        for turn, fault in enumerate(faults):
+        for fault in faults:
+            # Callers stay where they were answered last: a fault of the other would be none to them.
+            before, self._answered = self._answered, self._site.answered()
+            busiest = int(np.argmax(np.subtract(self._answered, before)))
             began = time.monotonic()
-            await cause(fault, self._site, turn % len(self._site.services))
+            await cause(fault, self._site, busiest)
             whole = time.monotonic()
             print(f"{fault}: whole after {whole - began:.1f} s", file=sys.stderr)
             self.met.append(_Met(fault, began, whole))

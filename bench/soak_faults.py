@@ -85,6 +85,10 @@ class Site:
         """The process in it that refines."""
         return (self.tritons or self.services)[which].worker(self.refine)
 
+    def answered(self) -> list[int]:
+        """How many bytes each service has answered callers with so far."""
+        return [service.gate.answered_bytes for service in self.services]
+
     async def whole(self, which: int) -> None:
         """Wait until a service, and what belongs to it, answers."""
         if self.tritons:

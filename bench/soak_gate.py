@@ -25,12 +25,14 @@ class Gate:
     Attributes:
         address: host:port that it listens at, from when it is entered.
         answer_seconds: by how much each piece of an answer comes late.
+        answered_bytes: that it has passed on of answers.
     """
 
     def __init__(self, host: str = LOOPBACK) -> None:
         self._host = host
         self.address = ""
         self.answer_seconds = 0.0
+        self.answered_bytes = 0
         self._behind: str | None = None
         self._silent = False
         self._server: asyncio.Server | None = None
@@ -126,7 +128,8 @@ class Gate:
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
         while data := await source.read(_BYTES):
-            if answers and self.answer_seconds:
+            if answers:
+                self.answered_bytes += len(data)
                 await asyncio.sleep(self.answer_seconds)
             sink.write(data)
             await sink.drain()
