@@ -13,8 +13,10 @@
     ├── UnknownMethod           the server has no such method
     ├── NotLetIn                no key to let in: KeyMissing, KeyUnknown, KeyExpired
     ├── OutOfTime               the call's work takes longer than its deadline allows, even alone
+    ├── OverWholeQuota          the call asks for more than its key may ever have at once
     └── TryLater
         ├── Overloaded          no slot within the time there is
+        ├── QuotaUsed           the caller's key has had what it may have: StepsQuotaUsed, CallsQuotaUsed
         ├── TooManyWrongKeys    from one peer
         ├── NotReady            starting or draining
         └── NotRead             a stream's answers that nobody reads
@@ -134,6 +136,12 @@ class OutOfTime(ServiceError):
     reason = "TOO_LITTLE_TIME"
 
 
+class OverWholeQuota(ServiceError):
+    """The call asks for more steps than its API key's quota of a whole minute."""
+
+    reason = "STEPS_OVER_QUOTA"
+
+
 class Diverged(InvalidField):
     """The refinement's loss stopped being finite."""
 
@@ -156,6 +164,22 @@ class Overloaded(TryLater):
     """No slot within the time there is."""
 
     reason = "OVERLOADED"
+
+
+class QuotaUsed(TryLater):
+    """The caller's API key has had what it may have for now."""
+
+
+class StepsQuotaUsed(QuotaUsed):
+    """The API key's quota of steps a minute leaves too few for this call."""
+
+    reason = "STEPS_QUOTA"
+
+
+class CallsQuotaUsed(QuotaUsed):
+    """As many calls of the API key are in flight as its quota allows."""
+
+    reason = "CALLS_QUOTA"
 
 
 class TooManyWrongKeys(TryLater):

@@ -42,6 +42,11 @@ class Work:
     least: Mapping[str, int] | None = None
     seconds: float | None = None
 
+    @property
+    def steps(self) -> int:
+        """Of the engine at most, whatever graph they are of: what a quota counts."""
+        return sum(self.runs.values())
+
 
 @dataclass(eq=False)
 class Slot:
