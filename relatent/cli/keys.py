@@ -35,8 +35,8 @@ def add_parser(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "keys",
         help="make, change, list and revoke API keys of a service",
-        description="Make, change, list and revoke the API keys in a file that a service reads with --api-keys. The "
-        "file holds hashes alone; a running service notices a change within seconds.",
+        description="Make, change, list and revoke the API keys in a file that a service reads with "
+        "--api-keys. The file holds hashes alone; a running service notices a change within seconds.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     new = actions.add_parser("new", help="make a key and print it, once")

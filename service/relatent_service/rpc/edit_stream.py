@@ -18,7 +18,7 @@ from relatent_service.editing.canvas import EditedSource
 from relatent_service.editing.region import Region
 from relatent_service.editing.session import NewestChange, NumberNotRising, TakenChange
 from relatent_service.editing.synthesizer import Synthesizer
-from relatent_service.errors import InvalidField, Overloaded
+from relatent_service.errors import InvalidField, Overloaded, OverWholeQuota, QuotaUsed
 from relatent_service.images.codec import Format
 from relatent_service.rpc.edited import edited_messages
 from relatent_service.rpc.inversion import inverted_message
@@ -34,10 +34,11 @@ from relatent_service.settings import ServerSettings
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import REQUEST_ID, Call
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
+from relatent_service.traffic.quotas import Quotas
 
 _OPEN = "open."
 _CHANGE = "change."
-_REFUSED = (InvalidField, Overloaded)
+_REFUSED = (InvalidField, Overloaded, OverWholeQuota, QuotaUsed)
 """What is wrong with one change alone; all else ends its session."""
 
 
@@ -116,6 +117,7 @@ class EditSessions:
     decoder: Decoder
     lifecycle: Lifecycle
     metrics: Metrics
+    quotas: Quotas
 
     async def answers(
         self, requests: AsyncIterator[editing_pb2.EditStreamRequest], call: Call
@@ -166,6 +168,7 @@ class EditSessions:
         parsed = read_inversion(self.packs, self.settings, image.image, image.options, f"{_OPEN}image.")
         pack = parsed.plan.pack
         asked = read_region(pack, opening, parsed, _OPEN)
+        self.quotas.check(parsed.plan.work.steps)  # before any picture is decoded
         region = await self.decoder.read_region(asked, pack.resolution)
         inverted = await self.inversions.result(parsed, call)
         inversion = await inverted_message(inverted, parsed.output_format, call)

@@ -23,8 +23,8 @@ class Call:
         queue_seconds: time spent waiting for a slot, or for an equal call's result.
         inference_seconds: time spent waiting for the engine.
         turn_seconds: time spent waiting to go to the engine together with others.
-        steps: of refinement that the engine did for it, and samples that it took through other graphs; what it
-            had begun when the call gave up included.
+        steps: of refinement that the engine did for it, and samples that it took through other graphs, those
+            included that it had begun when the call gave up.
     """
 
     deadline: float | None = None
