@@ -30,7 +30,7 @@ INITIAL_CALL_SECONDS, CALL_SMOOTHING = 1.0, 0.2
 
 
 @dataclass(frozen=True)
-class QuotaLeft:
+class Balance:
     """What a key may have now.
 
     Attributes:
@@ -76,9 +76,9 @@ class _Account:
     began: dict[object, float] = field(default_factory=dict)
     seconds: RunningMean = field(default_factory=lambda: RunningMean(INITIAL_CALL_SECONDS, CALL_SMOOTHING))
 
-    def left(self, now: float) -> QuotaLeft:
+    def left(self, now: float) -> Balance:
         most, calls = self.quota.steps_a_minute, self.quota.calls_in_flight
-        return QuotaLeft(
+        return Balance(
             steps=None if most is None else max(0, int(most - self.steps.used(most, now))),
             calls=None if calls is None else max(0, calls - len(self.began)),
         )
@@ -194,7 +194,7 @@ class Quotas:
 
         return settle
 
-    def left(self) -> QuotaLeft | None:
+    def left(self) -> Balance | None:
         """What the caller at hand may have now; None where it has no quota."""
         account = self._account()
         if account is None or account.quota == UNLIMITED:
