@@ -79,6 +79,11 @@ def done(running: Running, key: str = "limited") -> float:
     return running.metric("relatent_key_steps_total", key=key)
 
 
+async def nobody(running: Running) -> None:
+    """Wait until no call is under way."""
+    await running.until(lambda: running.server.lifecycle.running == 0)
+
+
 async def quota_left(running: Running, secret: str = LIMITED) -> catalog_pb2.QuotaLeft:
     sample = synthesis_pb2.SampleRequest(seeds=[1])
     request = catalog_pb2.EstimateRequest(sample=sample)
@@ -147,12 +152,14 @@ async def is_cancelled(running: Running) -> None:
     await running.engine.held(REFINE)
     call.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
+    await nobody(running)
     running.engine.release(REFINE)
 
 
 async def is_out_of_time(running: Running) -> None:
     running.engine.hold(REFINE)
     assert (await refused(invert(running, MANY, timeout=0.5))).code() is Code.DEADLINE_EXCEEDED
+    await nobody(running)
     running.engine.release(REFINE)
 
 
@@ -164,6 +171,7 @@ async def is_hung_up_on(running: Running) -> None:
     assert (await call.read()).HasField("progress")
     await running.engine.held(REFINE)
     call.cancel()
+    await nobody(running)
     running.engine.release(REFINE)
 
 
@@ -194,7 +202,7 @@ async def test_whatever_becomes_of_a_call_what_was_not_done_and_its_place_are_gi
     way_out: Any, running: Running
 ) -> None:
     await way_out(running)
-    await running.until(lambda: running.server.lifecycle.running == 0)
+    await nobody(running)
     assert done(running) < 10
     assert (await quota_left(running)).calls == 2
     assert (await invert(running, MOST)).result.steps == MOST
@@ -202,7 +210,7 @@ async def test_whatever_becomes_of_a_call_what_was_not_done_and_its_place_are_gi
 
 async def test_what_the_engine_had_begun_when_its_caller_hung_up_counts(running: Running) -> None:
     await is_cancelled(running)
-    await running.until(lambda: running.server.lifecycle.running == 0)
+    await nobody(running)
     assert done(running) == 1 + 4  # the encoder, and a chunk of steps
 
 
@@ -237,7 +245,7 @@ async def test_a_session_is_one_call_in_flight_while_it_is_open_and_its_changes_
     await sessions[0].done_writing()
     assert await sessions[0].read() is grpc.aio.EOF
     sessions[1].cancel()
-    await running.until(lambda: running.server.lifecycle.running == 0)
+    await nobody(running)
     assert (await quota_left(running)).calls == 2
 
 
