@@ -30,7 +30,7 @@ NOT_THERE = (
     "relatent_certificate_expires_timestamp_seconds",
     "relatent_latent_cache_errors_total",
 )
-"""There is no GPU, no key, no call turned away, no TLS, no session that changes anything, and no Redis fails."""
+"""There is no GPU, no key, no TLS, nothing is turned away, no session has changes, and no Redis fails."""
 SHORT = "30s"
 LINES = [line for row in ROWS.values() for panel in row for line in panel.lines.values()]
 
