@@ -19,7 +19,7 @@ from relatent.core.access_keys import (
 )
 from relatent.core.traffic import TrafficClass
 
-ENTRY = {"name": "team-a", "sha256": "0" * 64}
+ENTRY: dict[str, Any] = {"name": "team-a", "sha256": "0" * 64}
 
 
 def written(path: Path, *entries: Any, **changes: Any) -> Path:
