@@ -10,7 +10,7 @@
 | KeyMissing, KeyUnknown, KeyExpired | UNAUTHENTICATED | |
 | UnknownMethod | UNIMPLEMENTED | |
 | Overloaded, TooManyWrongKeys | RESOURCE_EXHAUSTED | RetryInfo |
-| NotReady, NotRead, EngineUnavailable | UNAVAILABLE | RetryInfo |
+| NotReady, NotRead, SessionIdle, EngineUnavailable | UNAVAILABLE | RetryInfo |
 | EngineTimedOut, OutOfTime | DEADLINE_EXCEEDED | |
 | anything else | INTERNAL | |
 
@@ -44,6 +44,7 @@ from relatent_service.errors import (
     PackNotAllowed,
     RevisionMismatch,
     ServiceError,
+    SessionIdle,
     TooManyWrongKeys,
     TryLater,
     UnknownMethod,
@@ -78,6 +79,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (TooManyWrongKeys, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotReady, grpc.StatusCode.UNAVAILABLE),
     (NotRead, grpc.StatusCode.UNAVAILABLE),
+    (SessionIdle, grpc.StatusCode.UNAVAILABLE),
     (EngineUnavailable, grpc.StatusCode.UNAVAILABLE),
     (EngineTimedOut, grpc.StatusCode.DEADLINE_EXCEEDED),
     (OutOfTime, grpc.StatusCode.DEADLINE_EXCEEDED),
