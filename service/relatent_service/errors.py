@@ -19,7 +19,8 @@
         ├── QuotaUsed           the caller's key has had what it may have: StepsQuotaUsed, CallsQuotaUsed
         ├── TooManyWrongKeys    from one peer
         ├── NotReady            starting or draining
-        └── NotRead             a stream's answers that nobody reads
+        ├── NotRead             a stream's answers that nobody reads
+        └── SessionIdle         a session whose caller says nothing
 
 `relatent_service.rpc.status` maps them, and the engine's, to gRPC statuses; nothing else does.
 """
@@ -198,3 +199,9 @@ class NotRead(TryLater):
     """The answers of a stream were not read for too long."""
 
     reason = "NOT_READ"
+
+
+class SessionIdle(TryLater):
+    """The caller of an editing session sent nothing for too long."""
+
+    reason = "SESSION_IDLE"

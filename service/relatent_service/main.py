@@ -25,6 +25,7 @@ from relatent_service.caching.redis_store import open_redis
 from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
 from relatent_service.channels import UnusableTritonCredentials, listen
+from relatent_service.editing.open_sessions import OpenSessions
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
 from relatent_service.engine.engine import Engine
@@ -139,7 +140,10 @@ def put_together(
     synthesizer = Synthesizer(models, admission)
     decoder = Decoder(settings.image_limits)
     inversions = Inversions(admission, inverter, decoder, cache)
-    sessions = EditSessions(packs, settings, synthesizer, inversions, decoder, lifecycle, metrics, quotas)
+    lasting = OpenSessions(settings.max_sessions, metrics.sessions)
+    sessions = EditSessions(
+        packs, settings, synthesizer, inversions, decoder, lifecycle, metrics, lasting, quotas
+    )
     health = HealthServicer(SERVICES)
     servicers = Servicers(
         inversion=InversionServicer(packs, settings, inversions),

@@ -11,7 +11,7 @@
 | KeyMissing, KeyUnknown, KeyExpired | UNAUTHENTICATED | |
 | UnknownMethod | UNIMPLEMENTED | |
 | Overloaded, QuotaUsed, TooManyWrongKeys | RESOURCE_EXHAUSTED | RetryInfo |
-| NotReady, NotRead, EngineUnavailable | UNAVAILABLE | RetryInfo |
+| NotReady, NotRead, SessionIdle, EngineUnavailable | UNAVAILABLE | RetryInfo |
 | EngineTimedOut, OutOfTime | DEADLINE_EXCEEDED | |
 | anything else | INTERNAL | |
 
@@ -47,6 +47,7 @@ from relatent_service.errors import (
     QuotaUsed,
     RevisionMismatch,
     ServiceError,
+    SessionIdle,
     TooManyWrongKeys,
     TryLater,
     UnknownMethod,
@@ -83,6 +84,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (TooManyWrongKeys, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotReady, grpc.StatusCode.UNAVAILABLE),
     (NotRead, grpc.StatusCode.UNAVAILABLE),
+    (SessionIdle, grpc.StatusCode.UNAVAILABLE),
     (EngineUnavailable, grpc.StatusCode.UNAVAILABLE),
     (EngineTimedOut, grpc.StatusCode.DEADLINE_EXCEEDED),
     (OutOfTime, grpc.StatusCode.DEADLINE_EXCEEDED),

@@ -61,7 +61,7 @@ class _Steps:
 
 
 @dataclass
-class _Account:
+class _KeyAccount:
     """What one key has had.
 
     Attributes:
@@ -105,13 +105,13 @@ class Quotas:
     ) -> None:
         self._on_steps = on_steps
         self._clock = clock
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, _KeyAccount] = {}
         """As many as the file of keys has had names."""
 
     def follow(self, caller: Caller) -> None:
         """Hold a key against the quota that it has now."""
         if caller.name:
-            self._accounts.setdefault(caller.name, _Account()).quota = caller.quota
+            self._accounts.setdefault(caller.name, _KeyAccount()).quota = caller.quota
 
     @contextmanager
     def call(self, *, lasts: bool = False) -> Iterator[None]:
@@ -201,13 +201,13 @@ class Quotas:
             return None
         return account.left(self._clock())
 
-    def _use(self, account: _Account, steps: int) -> None:
+    def _use(self, account: _KeyAccount, steps: int) -> None:
         """Use steps, or give them back; without a quota nothing would ever be forgiven."""
         if (most := account.quota.steps_a_minute) is not None:
             account.steps.used(most, self._clock())
             account.steps.add(steps)
 
-    def _check_calls(self, account: _Account) -> None:
+    def _check_calls(self, account: _KeyAccount) -> None:
         most, now = account.quota.calls_in_flight, len(account.began)
         if most is None or now < most:
             return
@@ -217,5 +217,5 @@ class Quotas:
             seconds,
         )
 
-    def _account(self) -> _Account | None:
+    def _account(self) -> _KeyAccount | None:
         return self._accounts.get(CALLER.get().name)

@@ -50,7 +50,7 @@ async def estimate(running: Running, metadata: Any = None, **fields: Any) -> cat
     [
         (inverting(200), 203),
         (inverting(0), 3),
-        ({"invert": v1.InvertRequest(options=v1.InversionOptions(restarts=3, mean={}))}, 20 * 3 + 4),
+        ({"invert": v1.InvertRequest(options=v1.InversionOptions(restarts=3, mean=v1.MeanStart()))}, 64),
         (editing(move(1), latent=latent(code(1))), 1),
         (editing(AIM, latent=latent(code(1))), 2 + 7),
         (editing(move(1), latent=latent(code(1)), region=editing_pb2.Region()), 2),

@@ -37,6 +37,7 @@ CASES = [
     (errors.Overloaded("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (errors.NotReady("m", 1.5), Code.UNAVAILABLE, "NOT_READY"),
     (errors.NotRead("m", 1.5), Code.UNAVAILABLE, "NOT_READ"),
+    (errors.SessionIdle("m", 1.5), Code.UNAVAILABLE, "SESSION_IDLE"),
     (EngineUnavailable("m"), Code.UNAVAILABLE, "ENGINE_UNAVAILABLE"),
     (EngineTimedOut("m"), Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
     (EngineRejected("m"), Code.INTERNAL, "INTERNAL"),
