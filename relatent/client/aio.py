@@ -69,8 +69,8 @@ class AsyncClient:
 
     def _set_up(self, settings: ClientSettings, sharing: Self | None = None) -> None:
         self._settings = settings
-        self._flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
-        self._transport = AsyncTransport(settings) if sharing is None else sharing._transport
+        self._flows: Flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
+        self._transport: AsyncTransport = AsyncTransport(settings) if sharing is None else sharing._transport
 
     def __getstate__(self) -> ClientSettings:
         self._transport.check_open()

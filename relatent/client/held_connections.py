@@ -36,8 +36,10 @@ class HeldConnections:
 
     def _set_up(self, settings: ClientSettings, sharing: Self | None = None) -> None:
         self._settings = settings
-        self._flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
-        self._transport = BlockingTransport(settings) if sharing is None else sharing._transport
+        self._flows: Flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
+        self._transport: BlockingTransport = (
+            BlockingTransport(settings) if sharing is None else sharing._transport
+        )
 
     def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
