@@ -135,11 +135,10 @@ class Admission:
         """What a call would meet that came now; nothing comes of it."""
         slot = Slot(work, call, dict(work.runs))
         begins, refusal = self._can_begin(slot), None
-        if not begins:
-            try:
-                self._refuse_in_vain(slot)
-            except Overloaded as error:
-                refusal = error
+        try:
+            (self.check_in_time if begins else self._refuse_in_vain)(slot)
+        except (OutOfTime, Overloaded) as error:
+            refusal = error
         return Outlook.of(self._forecast, slot, self._at_work, self._queue, refusal, begins=begins)
 
     def advance(self, slot: Slot, graph: str, runs: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from relatent_service.errors import Overloaded
+from relatent_service.errors import ServiceError
 from relatent_service.traffic.forecast import Forecast, Slot, Slots
 
 
@@ -14,16 +14,16 @@ class Outlook:
     """What a call would meet; all seconds are the best guess, without the caution that refusals have.
 
     Attributes:
-        engine_seconds: of the engine's time, for all that it asks for or all that its time allows.
+        engine_seconds: of the engine's time, for all that it asks for, or all that it would stop at.
         wait_seconds: until it would begin.
         answer_seconds: until it would be answered, as things are.
-        refusal: why it would be refused; None: it would be let in, or wait.
+        refusal: why it would be refused, or ended after its first chunk; None: it would be answered.
     """
 
     engine_seconds: float
     wait_seconds: float
     answer_seconds: float
-    refusal: Overloaded | None
+    refusal: ServiceError | None
 
     @classmethod
     def of(
@@ -32,7 +32,7 @@ class Outlook:
         slot: Slot,
         at_work: Slots,
         waiting: Slots,
-        refusal: Overloaded | None,
+        refusal: ServiceError | None,
         *,
         begins: bool,
     ) -> Self:
@@ -43,10 +43,11 @@ class Outlook:
             slot: the newcomer's.
             at_work: who has slots.
             waiting: who waits for one.
-            refusal: why it would be refused.
+            refusal: why it would be refused, or ended.
             begins: whether it would begin at once.
         """
-        own, now = forecast.cost(slot), forecast.end_of_all(slot, at_work)
+        own = forecast.left(slot) if slot.work.least is None else forecast.cost(slot)
+        now = forecast.end_of_all(slot, at_work)
         if begins:
             return cls(own, 0.0, now, refusal)
         after = forecast.end_after_wait(slot, at_work, waiting)
