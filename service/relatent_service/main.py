@@ -24,7 +24,7 @@ from relatent_service.caching.latents import LatentCache
 from relatent_service.caching.redis_store import open_redis
 from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
-from relatent_service.channels import UnusableTritonCredentials, listen
+from relatent_service.channels import TritonCredentials, UnusableTritonCredentials, listen
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
 from relatent_service.engine.engine import Engine
@@ -166,7 +166,7 @@ async def serve(
     settings: ServerSettings,
     packs: ServedPacks,
     access: Access,
-    triton_credentials: grpc.ChannelCredentials | None = None,
+    triton_credentials: TritonCredentials | None = None,
 ) -> None:
     """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
@@ -187,7 +187,8 @@ async def serve(
         "metrics": str(replace(settings.metrics_listen, port=scrapes.port)),
     }
     log.info("listening", extra=addresses)
-    renewing = asyncio.create_task(keep_renewing(access.watched))
+    to_triton = [] if triton_credentials is None else [triton_credentials]
+    renewing = asyncio.create_task(keep_renewing([*access.watched, *to_triton]))
     running = asyncio.create_task(_run(server, chosen, addresses))
     await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()  # an engine that is still starting must not go on to
@@ -258,7 +259,7 @@ def main(settings: ServerSettings) -> int:
         packs = ServedPacks(read_packs(settings.packs))
         access = Access.of(settings.certificate_files, settings.api_keys)
         triton = settings.triton_credentials
-        triton_credentials = None if triton is None else triton.credentials()
+        triton_credentials = None if triton is None else TritonCredentials(triton)
     except PackError as error:
         return _cannot_start(f"unusable packs: {error}")
     except AccessKeysError as error:

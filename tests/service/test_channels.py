@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from relatent.core.credentials import read_pair
-from relatent_service.channels import TritonTls, UnusableTritonCredentials
+from relatent_service.channels import TritonCredentials, TritonTls, UnusableTritonCredentials
 from relatent_service.engine import triton
 from relatent_service.engine.engine import EngineUnavailable
 from relatent_service.engine.triton import TritonEngine
@@ -71,7 +71,7 @@ async def test_a_triton_that_asks_for_a_certificate_is_shown_one(
     server = await FakeTriton(credentials=asking_for_certificates(authority)).start()
     ours = authority.issue("ours")
     tls = TritonTls(authority.path, ours.certificate, ours.key)
-    engine = TritonEngine([f"localhost:{server.port}"], tls.credentials())
+    engine = TritonEngine([f"localhost:{server.port}"], TritonCredentials(tls))
     await engine.start()
     answer = await engine.infer("toy_half", {"x": np.array([[3.0]], np.float32)}, timeout=5)
     assert answer.outputs["y"] == 1.5
@@ -85,7 +85,7 @@ async def test_a_triton_of_another_authority_is_not_used_and_why_is_told(
     monkeypatch.setattr(triton, "START_SECONDS", 1)
     server = await FakeTriton(credentials=asking_for_certificates(authority)).start()
     other = Authority(tmp_path / "other")
-    engine = TritonEngine([server.address], TritonTls(other.path).credentials())
+    engine = TritonEngine([server.address], TritonCredentials(TritonTls(other.path)))
     try:
         with pytest.raises(EngineUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             await engine.start()
