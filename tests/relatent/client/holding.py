@@ -30,7 +30,7 @@ class Held:
     @property
     def has_unread(self) -> bool:
         """Whether an answer waits to be read."""
-        return self.session._talk._arrived is not None
+        return self.session._talk._exchange.can_be_read
 
     async def answer(self, timeout: float | None = 10) -> relatent.SessionAnswer:
         if isinstance(self.session, relatent.EditSession):
