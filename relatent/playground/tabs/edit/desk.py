@@ -20,7 +20,7 @@ from relatent.playground.tabs.edit import dials as turning
 from relatent.playground.tabs.edit.dials import Dial
 from relatent.playground.tabs.edit.history import History, Step
 from relatent.playground.tabs.edit.live import LiveEdits
-from relatent.playground.watching import watched
+from relatent.playground.ways import inverting
 
 _QUALITY = 92
 """Of WebP: what is lost cannot be seen."""
@@ -84,8 +84,7 @@ def begin(
     """
     original = as_given(data, pack)
     began = time.monotonic()
-    asked = InvertOptions(**{**options, "pack": pack.name, "output_format": picture_format(pack)})
-    for told in watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked)):
+    for told in inverting(client, pack, data, options):
         if isinstance(told, Progress):
             yield told
             continue

@@ -16,7 +16,7 @@ from relatent.playground.downloads import links
 from relatent.playground.page import Page
 from relatent.playground.parts.loss_curve import curve
 from relatent.playground.parts.pair import of_two
-from relatent.playground.parts.showing import said
+from relatent.playground.parts.showing import said, told_words
 from relatent.playground.tabs.edit import desk
 from relatent.playground.tabs.edit.desk import EditingWork
 from relatent.playground.tabs.edit.dials import Dial
@@ -118,8 +118,7 @@ def _in_words(work: EditingWork) -> str:
     if in_domain is not None:
         found = words.plausibility(in_domain)
         told.append((found[0].upper() + found[1:], f"in-domain score {in_domain.score:.2f}"))
-    rows = [f"<dt>{html.escape(what)}</dt><dd>{html.escape(number)}</dd>" for what, number in told]
-    return f'<dl class="words">{"".join(rows)}</dl>'
+    return told_words(told)
 
 
 def _best(losses: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -87,7 +87,7 @@ def build(page: Page) -> None:
         preset = RestorationPreset(name)
         wanting = mending.want(page.pack, file_bytes(path), preset, first, times, painted)
         for news in mending.mend(page.client, page.pack, wanting, kept, int(many)):
-            yield {**_progress(wanting, news)} if isinstance(news, Progress) else _finished(wanting, news)
+            yield _progress(wanting, news) if isinstance(news, Progress) else _finished(wanting, news)
 
     def _progress(wanting: Wanting, news: Progress) -> dict[Any, Any]:
         told = {status: said(f"Restoring: {news.steps} of {news.total_steps} steps.")}
