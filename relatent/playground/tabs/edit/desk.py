@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
 from relatent.client.images import ImageFormat, Picture
+from relatent.client.latents import LatentCode
 from relatent.client.recipes import Recipe
 from relatent.client.requests import InvertOptions
 from relatent.client.results import Inversion, Progress
@@ -20,8 +21,11 @@ from relatent.playground.tabs.edit import dials as turning
 from relatent.playground.tabs.edit.dials import Dial
 from relatent.playground.tabs.edit.history import History, Step
 from relatent.playground.tabs.edit.live import LiveEdits
+from relatent.playground.taken import TakenPicture
 from relatent.playground.ways import inverting
 
+GIVEN = "your picture"
+"""What a picture is called that somebody brought."""
 _QUALITY = 92
 """Of WebP: what is lost cannot be seen."""
 
@@ -32,19 +36,26 @@ class EditingWork:
 
     Attributes:
         key: that its files are offered by.
-        original: the picture that was given, as far as the service saw it.
-        inversion: what it came to.
+        name: what the picture is called that everything can be compared with.
+        original: that picture, as far as the service saw it.
+        history: what was done since; its first step is what edits begin from.
+        options: how it was asked to be inverted, and is again by its recipe.
+        inversion: what it came to; None of one that the model made itself.
         seconds: that took.
-        options: how it was asked for.
-        history: what was done since.
     """
 
     key: str
+    name: str
     original: Picture
-    inversion: Inversion
-    seconds: float
-    options: InvertOptions
     history: History
+    options: InvertOptions
+    inversion: Inversion | None = None
+    seconds: float = 0.0
+
+    @property
+    def latent(self) -> LatentCode:
+        """What is edited: the code before any edit."""
+        return self.history.steps[0].latent
 
 
 def as_given(data: bytes, pack: PackInfo) -> Picture | None:
@@ -89,11 +100,20 @@ def begin(
             yield told
             continue
         seconds = time.monotonic() - began
-        first = Step(
-            "as inverted", "", {}, _read(client, pack, dials, told), told.latent, told.reconstruction
-        )
+        history = _begun(client, pack, dials, "as inverted", told.latent, told.reconstruction)
         seen = original or told.reconstruction
-        yield EditingWork(new_key(), seen, told, seconds, options, History((first,)))
+        yield EditingWork(new_key(), GIVEN, seen, history, options, told, seconds)
+
+
+def take(client: Client, pack: PackInfo, dials: Sequence[Dial], taken: TakenPicture) -> EditingWork:
+    """Put a picture to work that another tab made, by its code; nothing is inverted.
+
+    Raises:
+        CallError: the service refuses it, or is lost.
+    """
+    (made,) = client.synthesize([taken.latent], output_format=picture_format(pack))
+    history = _begun(client, pack, dials, "as the model makes it", taken.latent, made.image)
+    return EditingWork(new_key(), taken.name, taken.picture, history, InvertOptions())
 
 
 def turn(
@@ -169,11 +189,15 @@ def _recipe(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> Recipe:
     return Recipe(turning.operations(dials, now.asked, now.locked), work.options, pack.name)
 
 
-def _read(client: Client, pack: PackInfo, dials: Sequence[Dial], inversion: Inversion) -> dict[str, float]:
-    if not any(dial.exact for dial in dials):
-        return {dial.name: 0.0 for dial in dials}
-    read = client.read(inversion.reconstruction, pack=pack.name)
-    return {dial.name: read[dial.name].value for dial in dials}
+def _begun(
+    client: Client, pack: PackInfo, dials: Sequence[Dial], label: str, latent: LatentCode, picture: Picture
+) -> History:
+    """The history of a picture that nothing was done to."""
+    values = {dial.name: 0.0 for dial in dials}
+    if any(dial.exact for dial in dials):
+        read = client.read(picture, pack=pack.name)
+        values = {dial.name: read[dial.name].value for dial in dials}
+    return History((Step(label, "", {}, values, latent, picture),))
 
 
 def _moved(dial: Dial, position: float, now: Step) -> bool:
