@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 
 import relatent
@@ -17,9 +16,8 @@ from relatent.client import async_transport, blocking_transport, channels
 from tests.fixtures.certificates import Authority
 from tests.relatent.client import fake
 from tests.relatent.client.fake import FakeServer
-from tests.relatent.client.holding import QUICK
+from tests.relatent.client.holding import PIXELS, QUICK
 
-PIXELS = np.full((8, 8, 3), 9, np.uint8)
 SECONDS = 20
 
 
@@ -59,10 +57,10 @@ class Renewing:
         await self.call("close")
 
 
-@pytest.fixture(params=["blocking", "async"])
-async def renewing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Renewing]:
+@pytest.fixture
+async def renewing(kind: str, tmp_path: Path) -> AsyncIterator[Renewing]:
     server = FakeServer()
-    made = Renewing(request.param, tmp_path, server)
+    made = Renewing(kind, tmp_path, server)
     await made.start()
     yield made
     await made.close()

@@ -12,7 +12,7 @@ from relatent.client.catalog import PackInfo
 from relatent.client.images import ImageFormat, Picture
 from relatent.client.latents import LatentCode
 from relatent.client.recipes import Recipe
-from relatent.client.requests import InvertOptions
+from relatent.client.requests import InvertOptions, Operation
 from relatent.client.results import Inversion, Progress
 from relatent.playground import words
 from relatent.playground.downloads import Maker, latent_bytes, new_key
@@ -168,25 +168,27 @@ def at(work: EditingWork, history: History) -> EditingWork:
 
 def files(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> dict[str, Maker]:
     """How what somebody may take home is made, by the files' names; `file_names` says what they are."""
-    now = work.history.now
-    picture, latent, recipe = file_names(pack).values()
-    return {
-        picture: lambda: now.picture.data,
-        latent: lambda: latent_bytes(now.latent),
-        recipe: lambda: _recipe(work, pack, dials).to_json().encode(),
+    now, done = work.history.now, _operations(work, dials)
+    names = file_names(work, pack, dials)
+    made: dict[str, Maker] = {
+        names["picture"]: lambda: now.picture.data,
+        names["latent code"]: lambda: latent_bytes(now.latent),
     }
+    if done:
+        made[names["recipe"]] = lambda: Recipe(done, work.options, pack.name).to_json().encode()
+    return made
 
 
-def file_names(pack: PackInfo) -> dict[str, str]:
-    """The names of the files that `files` makes, by what they are."""
-    kind = picture_format(pack).value
-    return {"picture": f"edited.{kind}", "latent code": "edited.safetensors", "recipe": "recipe.json"}
+def file_names(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> dict[str, str]:
+    """The names of the files that `files` makes, by what they are: a recipe where there is an edit."""
+    names = {"picture": f"edited.{picture_format(pack).value}", "latent code": "edited.safetensors"}
+    return {**names, "recipe": "recipe.json"} if _operations(work, dials) else names
 
 
-def _recipe(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> Recipe:
-    """The edit so far, to be done to other pictures."""
+def _operations(work: EditingWork, dials: Sequence[Dial]) -> tuple[Operation, ...]:
+    """The edit so far."""
     now = work.history.now
-    return Recipe(turning.operations(dials, now.asked, now.locked), work.options, pack.name)
+    return turning.operations(dials, now.asked, now.locked)
 
 
 def _begun(

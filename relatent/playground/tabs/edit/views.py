@@ -46,7 +46,6 @@ def progressed(parts: FirstParts, given: Picture | None, told: Sequence[Progress
 def begun(parts: FirstParts, page: Page, dials: Sequence[Dial], work: EditingWork) -> Values:
     """A picture that was just inverted, or taken from another tab."""
     values = anew(parts, page, dials, work, work.name)
-    values[parts.links] = links(work.key, desk.file_names(page.pack))
     if (inversion := work.inversion) is None:
         values[parts.status] = said(html.escape(f"{_capital(work.name)}: edited by its own code."))
         return {**values, parts.words: "", parts.curve: curve([], 0)}
@@ -88,6 +87,7 @@ def turned(
     numbers = [(label, number) for number, label in enumerate(history.labels)]
     values: Values = {
         parts.pair: compared(work, against),
+        parts.links: links(work.key, desk.file_names(work, page.pack, dials)),
         parts.status: said(html.escape(history.now.said)),
         parts.undo: gr.Button(interactive=history.can_undo),
         parts.redo: gr.Button(interactive=history.can_redo),
