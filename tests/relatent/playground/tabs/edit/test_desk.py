@@ -63,4 +63,6 @@ def test_there_is_a_recipe_once_there_is_an_edit_and_of_one_taken_without_a_way_
     assert set(desk.files(work, PACK, DIALS)) == set(desk.file_names(work, PACK, DIALS).values())
     recipe = Recipe.from_json(desk.files(work, PACK, DIALS)["recipe.json"]())
     assert dict(recipe.options) == {"pack": PACK.name}
-    assert recipe.operations == (Reach([Goal("age", to=70.0)]),)
+    (reach,) = recipe.operations
+    assert isinstance(reach, Reach)
+    assert list(reach.goals) == [Goal("age", to=70.0)]
