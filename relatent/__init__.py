@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UnimplementedError,
     )
+    from relatent.client.estimates import Estimate, PlannedCall, QuotaLeft
     from relatent.client.goals import Goal, Reach
     from relatent.client.images import (
         ImageFormat,
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
         AttributePart,
         End,
     )
+    from relatent.core.traffic import TrafficClass
 
 _MODULES = tuple(
     f"relatent.client.{name}"
@@ -151,6 +153,7 @@ _MODULES = tuple(
         "results",
         "catalog",
         "diffusions",
+        "estimates",
         "goals",
         "requests",
         "restoring",
@@ -162,6 +165,7 @@ _MODULES = tuple(
         "recipes",
         "seeds",
         "tls",
+        "traffic",
         "transfers",
         "within",
     )
@@ -189,6 +193,7 @@ __all__ = [
     "EditSession",
     "EditedImage",
     "End",
+    "Estimate",
     "FieldViolation",
     "Fit",
     "Goal",
@@ -214,12 +219,14 @@ __all__ = [
     "PackInfo",
     "PermissionDeniedError",
     "Picture",
+    "PlannedCall",
     "Plateau",
     "PreconditionError",
     "Preset",
     "PresetChoice",
     "Progress",
     "Quality",
+    "QuotaLeft",
     "Reach",
     "Recipe",
     "Reduce",
@@ -241,6 +248,7 @@ __all__ = [
     "Timings",
     "Tls",
     "TlsError",
+    "TrafficClass",
     "Transfer",
     "Truncate",
     "UnauthenticatedError",

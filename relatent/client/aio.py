@@ -14,6 +14,7 @@ from relatent.client.async_edit_session import AsyncEditSession
 from relatent.client.async_transport import AsyncTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
+from relatent.client.estimates import Estimate, PlannedCall
 from relatent.client.flows import Flows
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
@@ -35,6 +36,7 @@ from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
 from relatent.core.restoration import RestorationPreset
+from relatent.core.traffic import TrafficClass
 
 
 class AsyncClient:
@@ -49,6 +51,7 @@ class AsyncClient:
         timeout: seconds of a call unless it says otherwise, all its attempts together.
         max_message_bytes: bytes of one message, either way; set it as the service's is.
         retry: how long to wait between attempts.
+        traffic_class: `interactive` where somebody waits for its calls, `bulk` where nobody does.
         **access: `tls`, `api_key` and `insecure`, see `AccessOptions`.
     """
 
@@ -59,14 +62,15 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
+        traffic_class: TrafficClass | str | None = None,
         **access: Unpack[AccessOptions],
     ) -> None:
-        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, access))
+        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, traffic_class, access))
 
-    def _set_up(self, settings: ClientSettings) -> None:
+    def _set_up(self, settings: ClientSettings, sharing: Self | None = None) -> None:
         self._settings = settings
-        self._flows = Flows(settings)
-        self._transport = AsyncTransport(settings)
+        self._flows: Flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
+        self._transport: AsyncTransport = AsyncTransport(settings) if sharing is None else sharing._transport
 
     def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
@@ -74,6 +78,12 @@ class AsyncClient:
 
     def __setstate__(self, settings: ClientSettings) -> None:
         self._set_up(settings)
+
+    def in_class(self, traffic_class: TrafficClass | str) -> Self:
+        """The same client for calls of a class; see `Client.in_class`."""
+        other = type(self).__new__(type(self))
+        other._set_up(self._settings.in_class(traffic_class), self)
+        return other
 
     async def invert(
         self,
@@ -182,6 +192,12 @@ class AsyncClient:
     async def catalog(self, *, timeout: float | None = None) -> Catalog:
         """List the packs, their directions and what the server accepts."""
         return await self._transport.run(self._flows.catalog(timeout))
+
+    async def estimate(
+        self, call: PlannedCall, *, call_timeout: float | None = None, timeout: float | None = None
+    ) -> Estimate:
+        """Say what a call would cost and wait now; see `Client.estimate`."""
+        return await self._transport.run(self._flows.estimate(call, call_timeout, timeout))
 
     async def pack(self, name: str = "", *, timeout: float | None = None) -> PackInfo:
         """Describe a pack, the server's only one unless named."""

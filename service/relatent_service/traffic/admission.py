@@ -26,7 +26,9 @@ from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import CAUTION, HOPE, WAITING_CAUTION, Forecast, Slot, Work
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
+from relatent_service.traffic.outlook import Outlook
 from relatent_service.traffic.pace import Pace
+from relatent_service.traffic.quotas import Quotas
 
 MIN_RETRY_SECONDS = 0.1
 PASSING_SECONDS = 10.0
@@ -46,6 +48,7 @@ class Admission:
         pace: what graphs cost.
         lifecycle: says whether the server drains.
         on_entry: told of every call that gets a slot how many seconds it waited.
+        quotas: what keys may have of the engine; None: whatever they ask for.
 
     Attributes:
         pace: the same.
@@ -58,8 +61,10 @@ class Admission:
         pace: Pace,
         lifecycle: Lifecycle,
         on_entry: Callable[[float], None] = lambda _: None,
+        quotas: Quotas | None = None,
     ) -> None:
         self.pace = pace
+        self._quotas = quotas or Quotas()
         self._max_inflight = max_inflight
         self._max_queue = max_queue
         self._lifecycle = lifecycle
@@ -105,12 +110,15 @@ class Admission:
         Raises:
             NotReady: the server is draining.
             Overloaded: too many wait already, or there is no hope of an answer before the deadline.
+            OverWholeQuota, QuotaUsed: the caller's key may not have so many steps.
         """
         if self._lifecycle.is_draining:
             raise shutting_down()
+        self._quotas.check(work.steps)
         slot = Slot(work, call, dict(work.runs))
         if not self._can_begin(slot):
             self._refuse_in_vain(slot)
+        settle = self._quotas.take(work.steps, call)
         self._queue.append(slot)
         try:
             await self._wait(slot)
@@ -120,7 +128,18 @@ class Admission:
             elapsed = time.monotonic() - began
             self._forecast.measure_outside(work, elapsed - (call.engine_seconds() - before) - slot.away)
         finally:
+            settle()
             self._leave(slot)
+
+    def would_meet(self, work: Work, call: Call) -> Outlook:
+        """What a call would meet that came now; nothing comes of it."""
+        slot = Slot(work, call, dict(work.runs))
+        begins, refusal = self._can_begin(slot), None
+        try:
+            (self.check_in_time if begins else self._refuse_in_vain)(slot)
+        except (OutOfTime, Overloaded) as error:
+            refusal = error
+        return Outlook.of(self._forecast, slot, self._at_work, self._queue, refusal, begins=begins)
 
     def advance(self, slot: Slot, graph: str, runs: int) -> None:
         """Note that a call has done some of its work."""
@@ -178,7 +197,7 @@ class Admission:
     def send_away(self) -> None:
         """Send away those who wait, as the server drains."""
         while self._queue:
-            _refuse(self._queue.popleft(), shutting_down())
+            self._queue.popleft().refuse(shutting_down())
 
     def _can_begin(self, slot: Slot) -> bool:
         """Whether a newcomer would be let in at once."""
@@ -261,7 +280,7 @@ class Admission:
                         return
                     continue
                 end = CAUTION * self._forecast.end_now(slot, self._at_work)
-                _refuse(slot, self._too_near(end, slot.call.remaining() or 0.0))
+                slot.refuse(self._too_near(end, slot.call.remaining() or 0.0))
             self._queue.remove(slot)
             if not slot.ready.done():
                 self._at_work.add(slot)
@@ -277,8 +296,3 @@ class Admission:
             max(self._forecast.total((*self._at_work, *self._queue)), MIN_RETRY_SECONDS),
             reason="DEADLINE_TOO_NEAR",
         )
-
-
-def _refuse(slot: Slot, error: Exception) -> None:
-    if not slot.ready.done():
-        slot.ready.set_exception(error)

@@ -23,6 +23,8 @@ class Call:
         queue_seconds: time spent waiting for a slot, or for an equal call's result.
         inference_seconds: time spent waiting for the engine.
         turn_seconds: time spent waiting to go to the engine together with others.
+        steps: of refinement that the engine did for it, and samples that it took through other graphs, those
+            included that it had begun when the call gave up.
     """
 
     deadline: float | None = None
@@ -30,6 +32,7 @@ class Call:
     queue_seconds: float = 0.0
     inference_seconds: float = 0.0
     turn_seconds: float = 0.0
+    steps: int = 0
 
     def remaining(self) -> float | None:
         """Seconds until the caller gives up, or None for no end."""

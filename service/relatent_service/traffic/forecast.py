@@ -7,6 +7,7 @@ room, to the side where an error costs less.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,11 @@ class Work:
     least: Mapping[str, int] | None = None
     seconds: float | None = None
 
+    @property
+    def steps(self) -> int:
+        """Of the engine at most, whatever graph they are of: what a quota counts."""
+        return sum(self.runs.values())
+
 
 @dataclass(eq=False)
 class Slot:
@@ -62,6 +68,11 @@ class Slot:
     came: float = field(default_factory=lambda: time.monotonic())
     away: float = 0.0
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def refuse(self, error: Exception) -> None:
+        """Tell a call that waits why it does so in vain."""
+        if not self.ready.done():
+            self.ready.set_exception(error)
 
 
 Slots = Collection[Slot]
@@ -90,12 +101,7 @@ class Forecast:
 
     def cost(self, slot: Slot) -> float:
         """The same as others see it: no longer than the call may last."""
-        ends = [self.left(slot)]
-        if slot.call.deadline is not None:
-            ends.append(slot.call.deadline - time.monotonic())
-        if slot.work.seconds is not None:
-            ends.append(slot.call.arrived + slot.work.seconds - time.monotonic())
-        return max(0.0, min(ends))
+        return max(0.0, min(self.left(slot), *_ends(slot)))
 
     def total(self, slots: Slots) -> float:
         """Seconds of the engine's time that are left of several calls."""
@@ -107,9 +113,12 @@ class Forecast:
 
     def end_now(self, slot: Slot, at_work: Slots) -> float:
         """Seconds until a call is answered that is at work from now on, beside those that are."""
-        others = Shares(self.cost(other) for other in at_work if other is not slot)
-        needed = self._needed(slot)
-        return needed + others.taken_beside(needed) + self._outside_of(slot)
+        return self._end(self._needed(slot), slot, at_work)
+
+    def end_of_all(self, slot: Slot, at_work: Slots) -> float:
+        """The same of a call that has all that it asked for, or all that its time allows."""
+        end = self._end(self.left(slot), slot, at_work)
+        return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
 
     def end_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
         """Seconds until a call is answered that waits until another leaves, and then shares with the rest."""
@@ -141,6 +150,10 @@ class Forecast:
         graphs = {graph for other in at_work for graph in other.runs}
         return any(self._pace.is_stale(graph) for graph in slot.runs.keys() - graphs)
 
+    def _end(self, own: float, slot: Slot, at_work: Slots) -> float:
+        others = Shares(self.cost(other) for other in at_work if other is not slot)
+        return own + others.taken_beside(own) + self._outside_of(slot)
+
     def _needed(self, slot: Slot) -> float:
         """Seconds of the engine's time that a call must have to be answered."""
         return self._seconds(slot.runs if slot.work.least is None else slot.work.least)
@@ -151,3 +164,9 @@ class Forecast:
 
     def _seconds(self, runs: Mapping[str, int]) -> float:
         return sum(count * self._pace.cost(graph) for graph, count in runs.items())
+
+
+def _ends(slot: Slot) -> list[float]:
+    """Seconds until the times at which a call ends, whatever it has done."""
+    ends = [slot.call.deadline, None if slot.work.seconds is None else slot.call.arrived + slot.work.seconds]
+    return [math.inf, *(end - time.monotonic() for end in ends if end is not None)]
