@@ -63,6 +63,11 @@ class ServiceProcess:
         self.ready: dict[str, str] = {}
         self._metrics = ""
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def wait_ready(self) -> None:
         """Wait until it serves."""
         deadline = time.monotonic() + READY_SECONDS

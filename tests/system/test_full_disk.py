@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ find "$folder" -type f ! -name rest
 exit $status
 """
 """For a shell: a small disk at a folder, filled, a command with that, and which files it left there."""
+SMALL_SHARED_MEMORY = 'mount -t tmpfs -o size=64m none /dev/shm && exec "$@"'
 SECONDS = 60
 
 WHY_NOT = why_no_mounts()
@@ -42,6 +44,13 @@ def on_a_full_disk(folder: Path, *command: object) -> subprocess.CompletedProces
     return subprocess.run(
         words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
+
+
+def fill(file: Path) -> None:
+    """Write to a file until there is no room for more."""
+    with file.open("wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(2**20))
 
 
 @pytest.fixture
@@ -97,3 +106,24 @@ def test_a_command_whose_results_find_no_room_says_so_and_leaves_no_part_of_any(
     (summary,) = ended.stdout.splitlines()  # and no file
     assert summary.startswith("0 images")
     assert summary.endswith("3 failed")
+
+
+@needs_a_disk
+def test_shared_memory_that_fills_up_takes_nothing_from_an_embedded_triton_which_has_reserved_its_own(
+    tiny_root: Path, tmp_path: Path
+) -> None:
+    within = [*WITH_MOUNTS, "sh", "-c", SMALL_SHARED_MEMORY, "sh"]
+    service = ServiceProcess(tiny_root, tmp_path / "service", "--latent-cache-bytes", "0", within=within)
+    try:
+        service.wait_ready()
+        with relatent.Client(service.address, timeout=SECONDS) as client:
+            undisturbed = client.invert(tiny.random_image(1), steps=400)
+            with pytest.raises(OSError, match="No space left"):
+                fill(Path(f"/proc/{service.pid}/root/dev/shm/rest"))
+            with ThreadPoolExecutor(8) as callers:
+                found = callers.map(lambda _: client.invert(tiny.random_image(1), steps=400), range(16))
+                for one in found:
+                    np.testing.assert_allclose(one.losses, undisturbed.losses, rtol=0.02, atol=1e-6)
+        assert len(service.log_lines("started Triton")) == 1
+    finally:
+        service.end()
