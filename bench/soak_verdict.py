@@ -1,4 +1,4 @@
-"""FaultLimits what time each fault of the soak is to be over, what else is promised, and whether it was kept."""
+"""Within what time each fault of the soak is to be over, what else is promised, and whether it was kept."""
 
 from __future__ import annotations
 
