@@ -111,11 +111,11 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Soak.
 
     Returns:
-        `lost`, the calls without a right answer: `failed`, what was raised, and `wrong`, answers that differ,
-        by errand; `answered`, the others, by errand; `faults`, each with how often it came, the seconds
-        until all was whole and the seconds of the slowest call that met it; `calm_seconds`, the median of a
-        call by errand before the first fault; `held`, what processes held at the begin and at the end of the
-        second half; and `complaints`, what of all that is not as promised.
+        `lost`, the calls without a right answer: `failed`, what was raised, and `wrong`, in what answers
+        differ; `answered`, the others, by errand; `faults`, each with how often it came, the seconds until
+        all was whole and the seconds of the slowest call that met it; `calm_seconds`, the median of a call by
+        errand before the first fault; `held`, what processes held at the begin and at the end of the second
+        half; and `complaints`, what of all that is not as promised.
     """
     return asyncio.run(_run(settings))
 
@@ -144,7 +144,7 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     report = {
         "lost": outcomes.lost,
         "failed": outcomes.failed,
-        "wrong": dict(outcomes.wrong),
+        "wrong": outcomes.wrong,
         "answered": dict(Counter(call.errand for call in outcomes.answered)),
         "faults": _by_fault(course.met, outcomes),
         "calm_seconds": _calm_seconds(outcomes, course.calm_until),

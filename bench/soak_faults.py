@@ -54,13 +54,13 @@ HALVES: Mapping[str, tuple[Sequence[Fault], Sequence[Fault]]] = {
         (Fault.SERVICE_KILLED, Fault.ROLLING_REPLACEMENT, Fault.TRITON_KILLED, Fault.TRITONS_REPLACED),
         (
             *(Fault.TRITON_KILLED, Fault.TRITONS_REPLACED, Fault.TRITON_SLOW),
-            *(Fault.WORKER_SLOW, Fault.PATH_SILENT, Fault.TRITON_PATH_SILENT),
+            *(Fault.PATH_SILENT, Fault.TRITON_PATH_SILENT),
         ),
     ),
     "local": ((Fault.SERVICE_KILLED, Fault.ROLLING_REPLACEMENT), (Fault.PATH_SILENT,)),
 }
-"""By engine, those of the first half, and those of the second, which both services live through. A worker of
-a pool that hangs for good is not noticed from afar; its calls end by their deadlines."""
+"""By engine, those of the first half, and those of the second, which both services live through. Those of
+workers are for embedded Tritons alone: NVIDIA's, of which pools are, has none."""
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,10 @@ async def test_answers_that_differ_and_calls_that_fail_are_lost_and_the_rest_is_
 
     await call_until(over, NOBODY, [(Errand("errand", do), right)], outcomes)
     assert len(outcomes.answered) == 2
-    assert outcomes.wrong == {"errand": 3}
+    assert len(outcomes.wrong) == 3
+    assert "losses by 10.0% at most" in outcomes.wrong[0]
+    assert "shapes" in outcomes.wrong[1]
+    assert "pixels by 3.00 on average" in outcomes.wrong[2]
     assert len(outcomes.failed) == 1
     assert "nobody there" in outcomes.failed[0]
     assert outcomes.lost == 4
@@ -246,5 +249,6 @@ def test_nothing_is_lost_with_a_service_that_is_killed_and_the_report_says_what_
     assert fault["slowest_call_seconds"] > 0
     assert set(report["calm_seconds"]) <= set(report["answered"])
     started = sorted(str(log.relative_to(tmp_path / "logs")) for log in (tmp_path / "logs").rglob("*.log"))
-    assert started == ["service_0/1.log", "service_0/2.log", "service_1/1.log"]
+    first = ["service_0/1.log", "service_1/1.log"]
+    assert started in [sorted([*first, f"service_{killed}/2.log"]) for killed in (0, 1)]
     assert set(report["held"]) == {"service_0", "service_1", "clients"}
