@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from relatent_service.engine.embedded.child import why_not
+from tests.fixtures.demo_service import address as address
 
 # Before PyTorch is imported, by tests and by what they start: three tests at a time share a machine of two
 # cores, and a second thread of tiny networks does nothing but wait, at a core's full cost.
