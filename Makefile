@@ -63,8 +63,8 @@ contract: $(VENV)/.all $(VENV)/.protoc ## the proto files: style, compatibility 
 	@$(call generate,out/stubs)
 	diff -r -x __init__.py -x __pycache__ $(STUBS) out/stubs/$(STUBS)
 
-unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), in the three groups of tests/conftest.py
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup
+unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), three side by side, in the groups of tests/conftest.py
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 test-deploy: $(VENV)/.all $(VENV)/.deploy ## manifests, rules and dashboards of deploy/, by the tools of those who read them
 	@command -v promtool >/dev/null || { \
