@@ -17,7 +17,7 @@ from relatent.v1 import inversion_pb2 as relatent_dot_v1_dot_inversion__pb2
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brelatent/v1/diffusion.proto\x12\x0brelatent.v1\x1a\x19relatent/v1/editing.proto\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\"\xbd\x01\n\x0e\x44iffuseRequest\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12#\n\x06region\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Region\x12#\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x04 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\x12\r\n\x05\x62lend\x18\x05 \x01(\x08\"\x9a\x01\n\x0f\x44iffuseResponse\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12/\n\tinversion\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\x12\x14\n\x0c\x62order_error\x18\x03 \x01(\x02\x12\x1d\n\x15stitched_border_error\x18\x04 \x01(\x02\x32X\n\x10\x44iffusionService\x12\x44\n\x07\x44iffuse\x12\x1b.relatent.v1.DiffuseRequest\x1a\x1c.relatent.v1.DiffuseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brelatent/v1/diffusion.proto\x12\x0brelatent.v1\x1a\x19relatent/v1/editing.proto\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\"\xef\x01\n\x0e\x44iffuseRequest\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12#\n\x06region\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Region\x12#\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x12.relatent.v1.Image\x12.\n\x07options\x18\x04 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\x12\r\n\x05\x62lend\x18\x05 \x01(\x08\x12\x30\n\rtraffic_class\x18\x06 \x01(\x0e\x32\x19.relatent.v1.TrafficClass\"\x9a\x01\n\x0f\x44iffuseResponse\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12/\n\tinversion\x18\x02 \x01(\x0b\x32\x1c.relatent.v1.InversionResult\x12\x14\n\x0c\x62order_error\x18\x03 \x01(\x02\x12\x1d\n\x15stitched_border_error\x18\x04 \x01(\x02\x32X\n\x10\x44iffusionService\x12\x44\n\x07\x44iffuse\x12\x1b.relatent.v1.DiffuseRequest\x1a\x1c.relatent.v1.DiffuseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,9 +25,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'relatent.v1.diffusion_pb2',
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_DIFFUSEREQUEST']._serialized_start=126
-  _globals['_DIFFUSEREQUEST']._serialized_end=315
-  _globals['_DIFFUSERESPONSE']._serialized_start=318
-  _globals['_DIFFUSERESPONSE']._serialized_end=472
-  _globals['_DIFFUSIONSERVICE']._serialized_start=474
-  _globals['_DIFFUSIONSERVICE']._serialized_end=562
+  _globals['_DIFFUSEREQUEST']._serialized_end=365
+  _globals['_DIFFUSERESPONSE']._serialized_start=368
+  _globals['_DIFFUSERESPONSE']._serialized_end=522
+  _globals['_DIFFUSIONSERVICE']._serialized_start=524
+  _globals['_DIFFUSIONSERVICE']._serialized_end=612
 # @@protoc_insertion_point(module_scope)

@@ -30,11 +30,14 @@ class DiffuseRequest(_message.Message):
     CONTEXT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     BLEND_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
     blend: _builtins.bool
     """Keep of what was given all but the seam: far within the region the target's own pixels, far outside it the
     context's, to the bit, and over the border, as wide as region.feather makes it, the generator's. For feathers
     above 0.
     """
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for it; no earlier one than that of the caller's key."""
     @_builtins.property
     def target(self) -> _types_pb2.Image:
         """The image whose region is kept."""
@@ -66,10 +69,11 @@ class DiffuseRequest(_message.Message):
         context: _types_pb2.Image | None = ...,
         options: _inversion_pb2.InversionOptions | None = ...,
         blend: _builtins.bool = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "options", b"options", "region", b"region", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "context", b"context", "options", b"options", "region", b"region", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "context", b"context", "options", b"options", "region", b"region", "target", b"target", "traffic_class", b"traffic_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -647,8 +647,11 @@ class EditRequest(_message.Message):
     OPERATIONS_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
     output_format: _types_pb2.ImageFormat.ValueType
     """Format of the answer's images."""
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for it; no earlier one than that of the caller's key."""
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
         """A code."""
@@ -673,10 +676,11 @@ class EditRequest(_message.Message):
         operations: _abc.Iterable[Global___Operation] | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
         region: Global___Region | None = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "region", b"region", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "operations", b"operations", "output_format", b"output_format", "region", b"region", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "operations", b"operations", "output_format", b"output_format", "region", b"region", "source", b"source", "traffic_class", b"traffic_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["latent", "image"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -853,8 +857,11 @@ class EditSessionOpening(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
     output_format: _types_pb2.ImageFormat.ValueType
     """Format of the answers' images."""
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for its answers, the changes' among them; no earlier one than that of the caller's key."""
     @_builtins.property
     def latent(self) -> _types_pb2.Latent:
         """A code."""
@@ -874,10 +881,11 @@ class EditSessionOpening(_message.Message):
         image: Global___ImageSource | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
         region: Global___Region | None = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "region", b"region", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "output_format", b"output_format", "region", b"region", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "latent", b"latent", "output_format", b"output_format", "region", b"region", "source", b"source", "traffic_class", b"traffic_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["latent", "image"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -1062,10 +1070,13 @@ class ReadRequest(_message.Message):
     PACK_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
     FIT_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack whose attribute network reads. Empty: the server's only pack."""
     fit: _types_pb2.Fit.ValueType
     """What to do with an image that is not square."""
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for it; no earlier one than that of the caller's key."""
     @_builtins.property
     def image(self) -> _types_pb2.Image:
         """The image."""
@@ -1076,10 +1087,11 @@ class ReadRequest(_message.Message):
         pack: _builtins.str = ...,
         image: _types_pb2.Image | None = ...,
         fit: _types_pb2.Fit.ValueType = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fit", b"fit", "image", b"image", "pack", b"pack"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fit", b"fit", "image", b"image", "pack", b"pack", "traffic_class", b"traffic_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

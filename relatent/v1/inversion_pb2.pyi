@@ -535,6 +535,9 @@ class InvertRequest(_message.Message):
 
     IMAGE_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for it; no earlier one than that of the caller's key."""
     @_builtins.property
     def image(self) -> _types_pb2.Image:
         """The image."""
@@ -548,10 +551,11 @@ class InvertRequest(_message.Message):
         *,
         image: _types_pb2.Image | None = ...,
         options: Global___InversionOptions | None = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "options", b"options"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "options", b"options", "traffic_class", b"traffic_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -591,10 +595,13 @@ class InvertStreamRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PREVIEW_EVERY_FIELD_NUMBER: _builtins.int
     CHECKPOINT_EVERY_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
     preview_every: _builtins.int
     """Send a preview with every n-th progress message. 0: never."""
     checkpoint_every: _builtins.int
     """Send a checkpoint with every n-th progress message. 0: never."""
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for it; no earlier one than that of the caller's key."""
     @_builtins.property
     def image(self) -> _types_pb2.Image:
         """The image."""
@@ -610,10 +617,11 @@ class InvertStreamRequest(_message.Message):
         options: Global___InversionOptions | None = ...,
         preview_every: _builtins.int = ...,
         checkpoint_every: _builtins.int = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_every", b"checkpoint_every", "image", b"image", "options", b"options", "preview_every", b"preview_every"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_every", b"checkpoint_every", "image", b"image", "options", b"options", "preview_every", b"preview_every", "traffic_class", b"traffic_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

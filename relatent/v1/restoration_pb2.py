@@ -16,15 +16,15 @@ from relatent.v1 import inversion_pb2 as relatent_dot_v1_dot_inversion__pb2
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drelatent/v1/restoration.proto\x12\x0brelatent.v1\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\"J\n\nResampling\x12\x11\n\x04rows\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x07\x63olumns\x18\x02 \x01(\rH\x01\x88\x01\x01\x42\x07\n\x05_rowsB\n\n\x08_columns\"z\n\x0b\x44\x65gradation\x12\x0c\n\x04\x62lur\x18\x01 \x01(\x02\x12+\n\nresampling\x18\x02 \x01(\x0b\x32\x17.relatent.v1.Resampling\x12\x0e\n\x06\x63olour\x18\x03 \x03(\x02\x12 \n\x04mask\x18\x04 \x01(\x0b\x32\x12.relatent.v1.Image\"\xb9\x01\n\x12RestorationOptions\x12.\n\x06preset\x18\x01 \x01(\x0e\x32\x1e.relatent.v1.RestorationPreset\x12-\n\x0b\x64\x65gradation\x18\x02 \x01(\x0b\x32\x18.relatent.v1.Degradation\x12\x30\n\tinversion\x18\x03 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\x12\x12\n\nkeep_known\x18\x04 \x01(\x08\"\"\n\x05Match\x12\x0b\n\x03mse\x18\x01 \x01(\x02\x12\x0c\n\x04psnr\x18\x02 \x01(\x02\"\x82\x02\n\x11RestorationResult\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12#\n\x06latent\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05match\x18\x03 \x01(\x0b\x32\x12.relatent.v1.Match\x12\x0e\n\x06losses\x18\x04 \x03(\x02\x12,\n\x0bstop_reason\x18\x05 \x01(\x0e\x32\x17.relatent.v1.StopReason\x12\r\n\x05steps\x18\x06 \x01(\r\x12%\n\x07timings\x18\x07 \x01(\x0b\x32\x14.relatent.v1.Timings\x12\x0e\n\x06method\x18\x08 \x01(\t\"e\n\x0eRestoreRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.relatent.v1.RestorationOptions\"A\n\x0fRestoreResponse\x12.\n\x06result\x18\x01 \x01(\x0b\x32\x1e.relatent.v1.RestorationResult\"\x9c\x01\n\x14RestoreStreamRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.relatent.v1.RestorationOptions\x12\x15\n\rpreview_every\x18\x03 \x01(\r\x12\x18\n\x10\x63heckpoint_every\x18\x04 \x01(\r\"\x86\x01\n\x15RestoreStreamResponse\x12\x32\n\x08progress\x18\x01 \x01(\x0b\x32\x1e.relatent.v1.InversionProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.relatent.v1.RestorationResultH\x00\x42\x07\n\x05\x65vent*\xb8\x01\n\x11RestorationPreset\x12\"\n\x1eRESTORATION_PRESET_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRESTORATION_PRESET_COLORIZE\x10\x01\x12\x1e\n\x1aRESTORATION_PRESET_UPSCALE\x10\x02\x12\x1e\n\x1aRESTORATION_PRESET_INPAINT\x10\x03\x12\x1e\n\x1aRESTORATION_PRESET_DENOISE\x10\x04\x32\xb4\x01\n\x12RestorationService\x12\x44\n\x07Restore\x12\x1b.relatent.v1.RestoreRequest\x1a\x1c.relatent.v1.RestoreResponse\x12X\n\rRestoreStream\x12!.relatent.v1.RestoreStreamRequest\x1a\".relatent.v1.RestoreStreamResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drelatent/v1/restoration.proto\x12\x0brelatent.v1\x1a\x1brelatent/v1/inversion.proto\x1a\x17relatent/v1/types.proto\"J\n\nResampling\x12\x11\n\x04rows\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x07\x63olumns\x18\x02 \x01(\rH\x01\x88\x01\x01\x42\x07\n\x05_rowsB\n\n\x08_columns\"z\n\x0b\x44\x65gradation\x12\x0c\n\x04\x62lur\x18\x01 \x01(\x02\x12+\n\nresampling\x18\x02 \x01(\x0b\x32\x17.relatent.v1.Resampling\x12\x0e\n\x06\x63olour\x18\x03 \x03(\x02\x12 \n\x04mask\x18\x04 \x01(\x0b\x32\x12.relatent.v1.Image\"\xb9\x01\n\x12RestorationOptions\x12.\n\x06preset\x18\x01 \x01(\x0e\x32\x1e.relatent.v1.RestorationPreset\x12-\n\x0b\x64\x65gradation\x18\x02 \x01(\x0b\x32\x18.relatent.v1.Degradation\x12\x30\n\tinversion\x18\x03 \x01(\x0b\x32\x1d.relatent.v1.InversionOptions\x12\x12\n\nkeep_known\x18\x04 \x01(\x08\"\"\n\x05Match\x12\x0b\n\x03mse\x18\x01 \x01(\x02\x12\x0c\n\x04psnr\x18\x02 \x01(\x02\"\x82\x02\n\x11RestorationResult\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12#\n\x06latent\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05match\x18\x03 \x01(\x0b\x32\x12.relatent.v1.Match\x12\x0e\n\x06losses\x18\x04 \x03(\x02\x12,\n\x0bstop_reason\x18\x05 \x01(\x0e\x32\x17.relatent.v1.StopReason\x12\r\n\x05steps\x18\x06 \x01(\r\x12%\n\x07timings\x18\x07 \x01(\x0b\x32\x14.relatent.v1.Timings\x12\x0e\n\x06method\x18\x08 \x01(\t\"\x97\x01\n\x0eRestoreRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.relatent.v1.RestorationOptions\x12\x30\n\rtraffic_class\x18\x03 \x01(\x0e\x32\x19.relatent.v1.TrafficClass\"A\n\x0fRestoreResponse\x12.\n\x06result\x18\x01 \x01(\x0b\x32\x1e.relatent.v1.RestorationResult\"\xce\x01\n\x14RestoreStreamRequest\x12!\n\x05image\x18\x01 \x01(\x0b\x32\x12.relatent.v1.Image\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.relatent.v1.RestorationOptions\x12\x15\n\rpreview_every\x18\x03 \x01(\r\x12\x18\n\x10\x63heckpoint_every\x18\x04 \x01(\r\x12\x30\n\rtraffic_class\x18\x05 \x01(\x0e\x32\x19.relatent.v1.TrafficClass\"\x86\x01\n\x15RestoreStreamResponse\x12\x32\n\x08progress\x18\x01 \x01(\x0b\x32\x1e.relatent.v1.InversionProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.relatent.v1.RestorationResultH\x00\x42\x07\n\x05\x65vent*\xb8\x01\n\x11RestorationPreset\x12\"\n\x1eRESTORATION_PRESET_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRESTORATION_PRESET_COLORIZE\x10\x01\x12\x1e\n\x1aRESTORATION_PRESET_UPSCALE\x10\x02\x12\x1e\n\x1aRESTORATION_PRESET_INPAINT\x10\x03\x12\x1e\n\x1aRESTORATION_PRESET_DENOISE\x10\x04\x32\xb4\x01\n\x12RestorationService\x12\x44\n\x07Restore\x12\x1b.relatent.v1.RestoreRequest\x1a\x1c.relatent.v1.RestoreResponse\x12X\n\rRestoreStream\x12!.relatent.v1.RestoreStreamRequest\x1a\".relatent.v1.RestoreStreamResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'relatent.v1.restoration_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_RESTORATIONPRESET']._serialized_start=1252
-  _globals['_RESTORATIONPRESET']._serialized_end=1436
+  _globals['_RESTORATIONPRESET']._serialized_start=1353
+  _globals['_RESTORATIONPRESET']._serialized_end=1537
   _globals['_RESAMPLING']._serialized_start=100
   _globals['_RESAMPLING']._serialized_end=174
   _globals['_DEGRADATION']._serialized_start=176
@@ -35,14 +35,14 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_MATCH']._serialized_end=522
   _globals['_RESTORATIONRESULT']._serialized_start=525
   _globals['_RESTORATIONRESULT']._serialized_end=783
-  _globals['_RESTOREREQUEST']._serialized_start=785
-  _globals['_RESTOREREQUEST']._serialized_end=886
-  _globals['_RESTORERESPONSE']._serialized_start=888
-  _globals['_RESTORERESPONSE']._serialized_end=953
-  _globals['_RESTORESTREAMREQUEST']._serialized_start=956
-  _globals['_RESTORESTREAMREQUEST']._serialized_end=1112
-  _globals['_RESTORESTREAMRESPONSE']._serialized_start=1115
-  _globals['_RESTORESTREAMRESPONSE']._serialized_end=1249
-  _globals['_RESTORATIONSERVICE']._serialized_start=1439
-  _globals['_RESTORATIONSERVICE']._serialized_end=1619
+  _globals['_RESTOREREQUEST']._serialized_start=786
+  _globals['_RESTOREREQUEST']._serialized_end=937
+  _globals['_RESTORERESPONSE']._serialized_start=939
+  _globals['_RESTORERESPONSE']._serialized_end=1004
+  _globals['_RESTORESTREAMREQUEST']._serialized_start=1007
+  _globals['_RESTORESTREAMREQUEST']._serialized_end=1213
+  _globals['_RESTORESTREAMRESPONSE']._serialized_start=1216
+  _globals['_RESTORESTREAMRESPONSE']._serialized_end=1350
+  _globals['_RESTORATIONSERVICE']._serialized_start=1540
+  _globals['_RESTORATIONSERVICE']._serialized_end=1720
 # @@protoc_insertion_point(module_scope)

@@ -16,7 +16,7 @@ from relatent.v1 import editing_pb2 as relatent_dot_v1_dot_editing__pb2
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brelatent/v1/synthesis.proto\x12\x0brelatent.v1\x1a\x19relatent/v1/editing.proto\x1a\x17relatent/v1/types.proto\"Z\n\x10SynthesizedImage\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\"j\n\x11SynthesizeRequest\x12$\n\x07latents\x18\x01 \x03(\x0b\x32\x13.relatent.v1.Latent\x12/\n\routput_format\x18\x02 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\"j\n\x12SynthesizeResponse\x12-\n\x06images\x18\x01 \x03(\x0b\x32\x1d.relatent.v1.SynthesizedImage\x12%\n\x07timings\x18\x02 \x01(\x0b\x32\x14.relatent.v1.Timings\"8\n\x08SeedPath\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\x12\x0f\n\x07\x61mounts\x18\x03 \x03(\x02\"\xd7\x01\n\rSampleRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\r\n\x05seeds\x18\x02 \x03(\x04\x12\x17\n\ntruncation\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12/\n\routput_format\x18\x04 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12+\n\x07z_moves\x18\x05 \x03(\x0b\x32\x1a.relatent.v1.DirectionMove\x12#\n\x04path\x18\x06 \x01(\x0b\x32\x15.relatent.v1.SeedPathB\r\n\x0b_truncation\"f\n\x0eSampleResponse\x12-\n\x06images\x18\x01 \x03(\x0b\x32\x1d.relatent.v1.SynthesizedImage\x12%\n\x07timings\x18\x02 \x01(\x0b\x32\x14.relatent.v1.Timings2\xa4\x01\n\x10SynthesisService\x12M\n\nSynthesize\x12\x1e.relatent.v1.SynthesizeRequest\x1a\x1f.relatent.v1.SynthesizeResponse\x12\x41\n\x06Sample\x12\x1a.relatent.v1.SampleRequest\x1a\x1b.relatent.v1.SampleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brelatent/v1/synthesis.proto\x12\x0brelatent.v1\x1a\x19relatent/v1/editing.proto\x1a\x17relatent/v1/types.proto\"Z\n\x10SynthesizedImage\x12#\n\x06latent\x18\x01 \x01(\x0b\x32\x13.relatent.v1.Latent\x12!\n\x05image\x18\x02 \x01(\x0b\x32\x12.relatent.v1.Image\"\x9c\x01\n\x11SynthesizeRequest\x12$\n\x07latents\x18\x01 \x03(\x0b\x32\x13.relatent.v1.Latent\x12/\n\routput_format\x18\x02 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12\x30\n\rtraffic_class\x18\x03 \x01(\x0e\x32\x19.relatent.v1.TrafficClass\"j\n\x12SynthesizeResponse\x12-\n\x06images\x18\x01 \x03(\x0b\x32\x1d.relatent.v1.SynthesizedImage\x12%\n\x07timings\x18\x02 \x01(\x0b\x32\x14.relatent.v1.Timings\"8\n\x08SeedPath\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\x12\x0f\n\x07\x61mounts\x18\x03 \x03(\x02\"\x89\x02\n\rSampleRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\r\n\x05seeds\x18\x02 \x03(\x04\x12\x17\n\ntruncation\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12/\n\routput_format\x18\x04 \x01(\x0e\x32\x18.relatent.v1.ImageFormat\x12+\n\x07z_moves\x18\x05 \x03(\x0b\x32\x1a.relatent.v1.DirectionMove\x12#\n\x04path\x18\x06 \x01(\x0b\x32\x15.relatent.v1.SeedPath\x12\x30\n\rtraffic_class\x18\x07 \x01(\x0e\x32\x19.relatent.v1.TrafficClassB\r\n\x0b_truncation\"f\n\x0eSampleResponse\x12-\n\x06images\x18\x01 \x03(\x0b\x32\x1d.relatent.v1.SynthesizedImage\x12%\n\x07timings\x18\x02 \x01(\x0b\x32\x14.relatent.v1.Timings2\xa4\x01\n\x10SynthesisService\x12M\n\nSynthesize\x12\x1e.relatent.v1.SynthesizeRequest\x1a\x1f.relatent.v1.SynthesizeResponse\x12\x41\n\x06Sample\x12\x1a.relatent.v1.SampleRequest\x1a\x1b.relatent.v1.SampleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,16 +25,16 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_SYNTHESIZEDIMAGE']._serialized_start=96
   _globals['_SYNTHESIZEDIMAGE']._serialized_end=186
-  _globals['_SYNTHESIZEREQUEST']._serialized_start=188
-  _globals['_SYNTHESIZEREQUEST']._serialized_end=294
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=296
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=402
-  _globals['_SEEDPATH']._serialized_start=404
-  _globals['_SEEDPATH']._serialized_end=460
-  _globals['_SAMPLEREQUEST']._serialized_start=463
-  _globals['_SAMPLEREQUEST']._serialized_end=678
-  _globals['_SAMPLERESPONSE']._serialized_start=680
-  _globals['_SAMPLERESPONSE']._serialized_end=782
-  _globals['_SYNTHESISSERVICE']._serialized_start=785
-  _globals['_SYNTHESISSERVICE']._serialized_end=949
+  _globals['_SYNTHESIZEREQUEST']._serialized_start=189
+  _globals['_SYNTHESIZEREQUEST']._serialized_end=345
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=347
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=453
+  _globals['_SEEDPATH']._serialized_start=455
+  _globals['_SEEDPATH']._serialized_end=511
+  _globals['_SAMPLEREQUEST']._serialized_start=514
+  _globals['_SAMPLEREQUEST']._serialized_end=779
+  _globals['_SAMPLERESPONSE']._serialized_start=781
+  _globals['_SAMPLERESPONSE']._serialized_end=883
+  _globals['_SYNTHESISSERVICE']._serialized_start=886
+  _globals['_SYNTHESISSERVICE']._serialized_end=1050
 # @@protoc_insertion_point(module_scope)

@@ -58,8 +58,11 @@ class SynthesizeRequest(_message.Message):
 
     LATENTS_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
     output_format: _types_pb2.ImageFormat.ValueType
     """Format of the images."""
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for it; no earlier one than that of the caller's key."""
     @_builtins.property
     def latents(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Latent]:
         """The codes, all of one space, W and W+ being one."""
@@ -69,10 +72,11 @@ class SynthesizeRequest(_message.Message):
         *,
         latents: _abc.Iterable[_types_pb2.Latent] | None = ...,
         output_format: _types_pb2.ImageFormat.ValueType = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["latents", b"latents", "output_format", b"output_format"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latents", b"latents", "output_format", b"output_format", "traffic_class", b"traffic_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,12 +158,15 @@ class SampleRequest(_message.Message):
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
     Z_MOVES_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    TRAFFIC_CLASS_FIELD_NUMBER: _builtins.int
     pack: _builtins.str
     """Pack to sample. Empty: the server's only pack."""
     truncation: _builtins.float
     """How varied: 1 the generator's full variety, 0 the mean. Unset: 0.7."""
     output_format: _types_pb2.ImageFormat.ValueType
     """Format of the images."""
+    traffic_class: _types_pb2.TrafficClass.ValueType
+    """Who waits for it; no earlier one than that of the caller's key."""
     @_builtins.property
     def seeds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """One image each. None where there is a path."""
@@ -183,10 +190,11 @@ class SampleRequest(_message.Message):
         output_format: _types_pb2.ImageFormat.ValueType = ...,
         z_moves: _abc.Iterable[_editing_pb2.DirectionMove] | None = ...,
         path: Global___SeedPath | None = ...,
+        traffic_class: _types_pb2.TrafficClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "path", b"path", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "output_format", b"output_format", "pack", b"pack", "path", b"path", "seeds", b"seeds", "truncation", b"truncation", "z_moves", b"z_moves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "output_format", b"output_format", "pack", b"pack", "path", b"path", "seeds", b"seeds", "traffic_class", b"traffic_class", "truncation", b"truncation", "z_moves", b"z_moves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__truncation: _TypeAlias = _typing.Literal["truncation"]  # noqa: Y015
     _WhichOneofArgType__truncation: _TypeAlias = _typing.Literal["_truncation", b"_truncation"]  # noqa: Y015

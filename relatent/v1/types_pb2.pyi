@@ -188,21 +188,23 @@ class _TrafficClass:
 class _TrafficClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrafficClass.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TRAFFIC_CLASS_UNSPECIFIED: _TrafficClass.ValueType  # 0
-    """INTERACTIVE, or the class of the caller's key."""
+    """The class of the caller's key; INTERACTIVE for callers without one."""
     TRAFFIC_CLASS_INTERACTIVE: _TrafficClass.ValueType  # 1
     """Somebody waits for it."""
     TRAFFIC_CLASS_BULK: _TrafficClass.ValueType  # 2
-    """Nobody does: it goes after those that somebody waits for, and always has a share."""
+    """Nobody does: it goes after those that somebody waits for, and has always a fifth of the engine's time."""
 
 class TrafficClass(_TrafficClass, metaclass=_TrafficClassEnumTypeWrapper):
-    """Which calls go first."""
+    """Which calls go first. A call asks for no earlier class than that of its caller's key: what is asked for as
+    INTERACTIVE with a key for BULK is BULK.
+    """
 
 TRAFFIC_CLASS_UNSPECIFIED: TrafficClass.ValueType  # 0
-"""INTERACTIVE, or the class of the caller's key."""
+"""The class of the caller's key; INTERACTIVE for callers without one."""
 TRAFFIC_CLASS_INTERACTIVE: TrafficClass.ValueType  # 1
 """Somebody waits for it."""
 TRAFFIC_CLASS_BULK: TrafficClass.ValueType  # 2
-"""Nobody does: it goes after those that somebody waits for, and always has a share."""
+"""Nobody does: it goes after those that somebody waits for, and has always a fifth of the engine's time."""
 Global___TrafficClass: _TypeAlias = TrafficClass  # noqa: Y015
 
 @_typing.final

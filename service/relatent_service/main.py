@@ -123,9 +123,9 @@ def put_together(
     if access.certificate is not None:
         metrics.watch_certificate(access.certificate.ends)
     lifecycle = Lifecycle()
-    admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe)
+    admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.let_in)
     metrics.watch(admission)
-    models = Models(engine, metrics)
+    models = Models(engine, metrics, pace, admission.share)
     inverter = Inverter(models, admission, lifecycle, metrics)
     remote = None if store is None else RemoteResults(store, metrics)
     cache = LatentCache(

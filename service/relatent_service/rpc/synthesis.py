@@ -37,7 +37,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.SynthesizeRequest, context: Context
     ) -> synthesis_pb2.SynthesizeResponse:
         """Make the images of given codes."""
-        call = call_of(context)
+        call = call_of(context, request)
         layout = read_output_format(request.output_format, "output_format")
         self._check_count(request.latents, "latents", "codes")
         if not request.latents[0].pack:
@@ -52,7 +52,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.SampleRequest, context: Context
     ) -> synthesis_pb2.SampleResponse:
         """Make random images."""
-        call = call_of(context)
+        call = call_of(context, request)
         layout = read_output_format(request.output_format, "output_format")
         pack = self.packs.pack(request.pack, "pack")
         z = self._read_drawn(pack, request)
