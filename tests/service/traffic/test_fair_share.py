@@ -83,8 +83,8 @@ def test_an_interactive_call_never_waits_longer_for_bulk_calls_than_their_share(
     assert run_in_virtual_time(run()) <= own * chunks / (1 - BULK_SHARE) + already + 0.001
 
 
-@given(st.lists(CHUNKS, min_size=1, max_size=6), st.lists(CHUNKS, min_size=6, max_size=20), CHUNKS)
-@VIRTUAL
+@given(st.lists(CHUNKS, min_size=1, max_size=6), st.lists(CHUNKS, min_size=6, max_size=12), CHUNKS)
+@settings(VIRTUAL, max_examples=20)
 def test_bulk_calls_go_on_at_their_share_whatever_interactive_calls_there_are(interactive, bulk, warm_up):
     async def run():
         house = House()
