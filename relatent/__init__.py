@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UnimplementedError,
     )
+    from relatent.client.estimates import Estimate, PlannedCall, QuotaLeft
     from relatent.client.goals import Goal, Reach
     from relatent.client.images import (
         ImageFormat,
@@ -151,6 +152,7 @@ _MODULES = tuple(
         "results",
         "catalog",
         "diffusions",
+        "estimates",
         "goals",
         "requests",
         "restoring",
@@ -189,6 +191,7 @@ __all__ = [
     "EditSession",
     "EditedImage",
     "End",
+    "Estimate",
     "FieldViolation",
     "Fit",
     "Goal",
@@ -214,12 +217,14 @@ __all__ = [
     "PackInfo",
     "PermissionDeniedError",
     "Picture",
+    "PlannedCall",
     "Plateau",
     "PreconditionError",
     "Preset",
     "PresetChoice",
     "Progress",
     "Quality",
+    "QuotaLeft",
     "Reach",
     "Recipe",
     "Reduce",

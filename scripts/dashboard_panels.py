@@ -82,7 +82,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Turned away",
             "reqps",
             {"{{reason}}": _rate("reason", "relatent_rejected_total")},
-            "draining and not_ready belong to rollouts, queue_full and deadline_too_near to load.",
+            "draining and not_ready belong to rollouts, queue_full and deadline_too_near to load, "
+            "steps_quota and calls_quota to single keys.",
+        ),
+        Panel(
+            "Steps of each key",
+            "ops",
+            {"{{key}}": _rate("key", "relatent_key_steps_total")},
+            "As quotas count them: samples through all graphs as well. Empty without keys.",
         ),
         Panel(
             "Seconds for a slot",

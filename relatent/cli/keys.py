@@ -1,10 +1,11 @@
-"""`relatent keys`: the file of API keys that a service lets in with `--api-keys`."""
+"""`relatent keys`: the file of API keys that a service lets in with `--api-keys`, and what each may have."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from relatent.client.errors import InputError
 from relatent.core.access_keys import (
     AccessKey,
     AccessKeysError,
+    Quota,
     keys_document,
     make_key,
     new_secret,
@@ -22,15 +24,19 @@ from relatent.core.access_keys import (
     read_keys,
 )
 from relatent.core.files import write_file
+from relatent.core.traffic import TrafficClass
+
+_LIFTED = 0
+"""What stands for a quota that is to be none."""
 
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "keys",
-        help="make, list and revoke API keys of a service",
-        description="Make, list and revoke the API keys in a file that a service reads with --api-keys. The "
-        "file holds hashes alone; a running service notices a change within seconds.",
+        help="make, change, list and revoke API keys of a service",
+        description="Make, change, list and revoke the API keys in a file that a service reads with "
+        "--api-keys. The file holds hashes alone; a running service notices a change within seconds.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     new = actions.add_parser("new", help="make a key and print it, once")
@@ -47,13 +53,18 @@ def add_parser(commands: Any) -> None:
         "-o", "--out", type=Path, metavar="FILE", help="write the key there, for --api-key-file; prints none"
     )
     new.set_defaults(run=run_new)
-    listing = actions.add_parser("list", help="list the keys: names, packs and times")
+    change = actions.add_parser("set", help="change what the calls of a key may have")
+    change.add_argument("name", help="whose it is")
+    change.set_defaults(run=run_set)
+    for action in (new, change):
+        _add_quota(action)
+    listing = actions.add_parser("list", help="list the keys: names, packs, classes, quotas and times")
     arguments.add_json(listing)
     listing.set_defaults(run=run_list)
     revoke = actions.add_parser("revoke", help="let a key in no more")
     revoke.add_argument("name", help="whose it is")
     revoke.set_defaults(run=run_revoke)
-    for action in (new, listing, revoke):
+    for action in (new, change, listing, revoke):
         action.add_argument(
             "--api-keys",
             type=Path,
@@ -78,7 +89,7 @@ def run_new(args: argparse.Namespace) -> int:
         )
     secret = new_secret()
     try:
-        key = make_key(args.name, secret, args.pack, expires)
+        key = _changed(make_key(args.name, secret, args.pack, expires), args)
     except AccessKeysError as error:
         raise InputError(str(error)) from error
     if args.out is not None:
@@ -93,6 +104,19 @@ def run_new(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_set(args: argparse.Namespace) -> int:
+    """Change what the calls of a key may have."""
+    keys = _read(args.api_keys)
+    old = _named(args, keys)
+    try:
+        new = _changed(old, args)
+    except AccessKeysError as error:
+        raise InputError(str(error)) from error
+    _write(args.api_keys, [new if key is old else key for key in keys])
+    say(f"{args.name!r}: {_rights(new)}; as soon as the service has noticed, within seconds")
+    return 0
+
+
 def run_list(args: argparse.Namespace) -> int:
     """List the keys."""
     keys = _read(args.api_keys)
@@ -103,31 +127,88 @@ def run_list(args: argparse.Namespace) -> int:
         (
             key.name,
             "all" if key.packs is None else ", ".join(key.packs),
+            key.traffic_class.value,
+            _shown(key.quota.steps_a_minute),
+            _shown(key.quota.calls_in_flight),
             "never" if key.expires is None else key.expires.isoformat(),
             "expired" if key.expired() else "let in",
         )
         for key in keys
     ]
-    say(output.table(("NAME", "PACKS", "EXPIRES", "STATE"), rows))
+    say(output.table(("NAME", "PACKS", "CLASS", "STEPS/MIN", "CALLS", "EXPIRES", "STATE"), rows))
     return 0
 
 
 def run_revoke(args: argparse.Namespace) -> int:
     """Let a key in no more."""
     keys = _read(args.api_keys)
-    left = [key for key in keys if key.name != args.name]
-    if len(left) == len(keys):
-        names = ", ".join(key.name for key in keys) or "none"
-        raise InputError(f"{args.api_keys}: no key {args.name!r}; there are: {names}")
-    _write(args.api_keys, left)
+    revoked = _named(args, keys)
+    _write(args.api_keys, [key for key in keys if key is not revoked])
     say(f"{args.name!r} is let in no more, as soon as the service has noticed, within seconds")
     return 0
+
+
+def _add_quota(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--class",
+        dest="traffic_class",
+        choices=list(TrafficClass),
+        help="the first class that its calls may have: interactive, so either, or bulk alone",
+    )
+    action.add_argument(
+        "--steps-a-minute", type=_quota, metavar="N", help="of the engine; none: any number, as by default"
+    )
+    action.add_argument(
+        "--calls-in-flight", type=_quota, metavar="N", help="at a time; none: any number, as by default"
+    )
+
+
+def _quota(text: str) -> int:
+    return _LIFTED if text == "none" else arguments.whole(text)
+
+
+def _changed(key: AccessKey, args: argparse.Namespace) -> AccessKey:
+    """The same key with what the flags say of its class and quotas.
+
+    Raises:
+        AccessKeysError: a quota is too large.
+    """
+    flags = {name: getattr(args, name) for name in ("steps_a_minute", "calls_in_flight")}
+    told = {name: most or None for name, most in flags.items() if most is not None}
+    quota = Quota(**(vars(key.quota) | told))
+    wanted = key.traffic_class if args.traffic_class is None else TrafficClass(args.traffic_class)
+    return replace(key, traffic_class=wanted, quota=quota)
+
+
+def _named(args: argparse.Namespace, keys: Sequence[AccessKey]) -> AccessKey:
+    """The key that is named.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = next((key for key in keys if key.name == args.name), None)
+    if found is None:
+        names = ", ".join(key.name for key in keys) or "none"
+        raise InputError(f"{args.api_keys}: no key {args.name!r}; there are: {names}")
+    return found
+
+
+def _rights(key: AccessKey) -> str:
+    steps, calls = _shown(key.quota.steps_a_minute), _shown(key.quota.calls_in_flight)
+    return f"{key.traffic_class}, {steps} steps a minute, {calls} calls in flight"
+
+
+def _shown(most: int | None) -> str:
+    return "any" if most is None else str(most)
 
 
 def _described(key: AccessKey) -> dict[str, Any]:
     return {
         "name": key.name,
         "packs": None if key.packs is None else list(key.packs),
+        "class": key.traffic_class.value,
+        "steps_a_minute": key.quota.steps_a_minute,
+        "calls_in_flight": key.quota.calls_in_flight,
         "expires": None if key.expires is None else key.expires.isoformat(),
         "expired": key.expired(),
     }

@@ -14,6 +14,7 @@ from relatent.client.async_edit_session import AsyncEditSession
 from relatent.client.async_transport import AsyncTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
+from relatent.client.estimates import Estimate, PlannedCall
 from relatent.client.flows import Flows
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
@@ -182,6 +183,12 @@ class AsyncClient:
     async def catalog(self, *, timeout: float | None = None) -> Catalog:
         """List the packs, their directions and what the server accepts."""
         return await self._transport.run(self._flows.catalog(timeout))
+
+    async def estimate(
+        self, call: PlannedCall, *, call_timeout: float | None = None, timeout: float | None = None
+    ) -> Estimate:
+        """Say what a call would cost and wait now; see `Client.estimate`."""
+        return await self._transport.run(self._flows.estimate(call, call_timeout, timeout))
 
     async def pack(self, name: str = "", *, timeout: float | None = None) -> PackInfo:
         """Describe a pack, the server's only one unless named."""

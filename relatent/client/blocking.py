@@ -11,37 +11,28 @@ process has connections of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self, Unpack
+from typing import Unpack
 
-from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
 from relatent.client.edit_session import EditSession
-from relatent.client.flows import Flows
+from relatent.client.estimates import Estimate, PlannedCall
+from relatent.client.held_connections import HeldConnections
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
 from relatent.client.restoring import Degraded, Restoration
 from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
-from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
 from relatent.client.session_flows import SessionFlows
-from relatent.client.settings import (
-    DEFAULT_ADDRESS,
-    DEFAULT_MAX_MESSAGE_BYTES,
-    DEFAULT_TIMEOUT,
-    AccessOptions,
-    ClientSettings,
-)
 from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
 from relatent.core.restoration import RestorationPreset
 
 
-class Client:
+class Client(HeldConnections):
     """Talks to one service, or to several that have the same packs.
 
     A call that finds no server, or a full one, is tried again, on another address if there are
@@ -62,29 +53,6 @@ class Client:
     Raises:
         InputError: one of these is not what it must be.
     """
-
-    def __init__(
-        self,
-        addresses: str | Sequence[str] = DEFAULT_ADDRESS,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
-        retry: RetryPolicy | None = None,
-        **access: Unpack[AccessOptions],
-    ) -> None:
-        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, access))
-
-    def _set_up(self, settings: ClientSettings) -> None:
-        self._settings = settings
-        self._flows = Flows(settings)
-        self._transport = BlockingTransport(settings)
-
-    def __getstate__(self) -> ClientSettings:
-        self._transport.check_open()
-        return self._settings
-
-    def __setstate__(self, settings: ClientSettings) -> None:
-        self._set_up(settings)
 
     def invert(
         self,
@@ -277,18 +245,18 @@ class Client:
         """List the packs, their directions and what the server accepts."""
         return self._transport.run(self._flows.catalog(timeout))
 
+    def estimate(
+        self, call: PlannedCall, *, call_timeout: float | None = None, timeout: float | None = None
+    ) -> Estimate:
+        """Say what a call would cost and wait now; nothing of it is done.
+
+        Args:
+            call: such as `PlannedCall.invert(steps=200)`.
+            call_timeout: seconds that the call would have; the client's unless given.
+            timeout: seconds to be told; the client's unless given.
+        """
+        return self._transport.run(self._flows.estimate(call, call_timeout, timeout))
+
     def pack(self, name: str = "", *, timeout: float | None = None) -> PackInfo:
         """Describe a pack, the server's only one unless named."""
         return self._transport.run(self._flows.pack(name, timeout))
-
-    def close(self) -> None:
-        """Let go of the connections of this process; calls under way raise `ClientStateError`."""
-        self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -12,16 +12,25 @@ from google.protobuf.message import Message
 from relatent.client import decoding
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion, diffusion, diffusion_request
-from relatent.client.errors import InputError, UnavailableError
+from relatent.client.errors import UnavailableError
+from relatent.client.estimates import Estimate, PlannedCall, estimate
 from relatent.client.images import ImageFormat, ImageInput, fit_message, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
-from relatent.client.requests import InvertOptions, Move, Operation, inversion_options, operation_message
+from relatent.client.requests import (
+    InvertOptions,
+    Move,
+    Operation,
+    inversion_options,
+    operation_message,
+)
 from relatent.client.restoring import Degraded, Restoration, restore_request
 from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import INVERTING, RESTORING, ProgressCallback, RunningRefinement
 from relatent.client.retrying import Addresses, Convert, Flow, Stream, TimeLimit, Unary, retrying
 from relatent.client.seeds import SeedPath
 from relatent.client.settings import ClientSettings
+from relatent.client.synthesizing import sample_request, synthesize_request
+from relatent.client.texts import text_field
 from relatent.client.transfers import AttributeReading, readings
 from relatent.client.within import Within, region_message
 from relatent.core.fit import Fit
@@ -134,7 +143,7 @@ class Flows:
         """Read attributes off an image; see `Client.read`."""
         limit = self._limit(timeout)
         sent = yield Convert(lambda: image_message(image))
-        request = editing_pb2.ReadRequest(pack=_text(pack, "pack"), image=sent, fit=fit_message(fit))
+        request = editing_pb2.ReadRequest(pack=text_field(pack, "pack"), image=sent, fit=fit_message(fit))
         answer = yield from self._call("EditingService/Read", request, editing_pb2.ReadResponse, limit)
         return readings(answer)
 
@@ -145,10 +154,7 @@ class Flows:
         timeout: float | None,
     ) -> Flow[tuple[SynthesizedImage, ...]]:
         """Make the images of codes; see `Client.synthesize`."""
-        request = synthesis_pb2.SynthesizeRequest(
-            latents=[latent_message(latent) for latent in latents],
-            output_format=format_message(output_format),
-        )
+        request = synthesize_request(latents, output_format)
         answer = yield from self._call(
             "SynthesisService/Synthesize",
             request,
@@ -167,18 +173,7 @@ class Flows:
         timeout: float | None,
     ) -> Flow[tuple[SynthesizedImage, ...]]:
         """Make random images; see `Client.sample`."""
-        path = seeds if isinstance(seeds, SeedPath) else None
-        plain = [] if isinstance(seeds, SeedPath) else seeds
-        if not all(0 <= seed < 2**64 for seed in (path.ends if path else plain)):
-            raise InputError("seeds: expected whole numbers from 0 to 2**64 - 1")
-        request = synthesis_pb2.SampleRequest(
-            pack=_text(pack, "pack"),
-            seeds=plain,
-            path=path.message() if path else None,
-            truncation=truncation,
-            output_format=format_message(output_format),
-            z_moves=[operation_message(move).direction for move in moves],
-        )
+        request = sample_request(seeds, moves, truncation, pack, output_format)
         answer = yield from self._call(
             "SynthesisService/Sample", request, synthesis_pb2.SampleResponse, self._limit(timeout)
         )
@@ -198,11 +193,21 @@ class Flows:
         """Describe a pack; see `Client.pack`."""
         answer = yield from self._call(
             "CatalogService/GetPack",
-            catalog_pb2.GetPackRequest(pack=_text(name, "pack")),
+            catalog_pb2.GetPackRequest(pack=text_field(name, "pack")),
             catalog_pb2.GetPackResponse,
             self._limit(timeout),
         )
         return decoding.pack_info(answer.pack)
+
+    def estimate(
+        self, call: PlannedCall, call_timeout: float | None, timeout: float | None
+    ) -> Flow[Estimate]:
+        """Say what a call would cost and wait; see `Client.estimate`."""
+        request = call.request(self._limit(call_timeout).seconds)
+        answer = yield from self._call(
+            "CatalogService/Estimate", request, catalog_pb2.EstimateResponse, self._limit(timeout)
+        )
+        return estimate(answer, self.addresses.preferred)
 
     def _refine(self, running: RunningRefinement[T], limit: TimeLimit) -> Flow[T]:
         refining = running.refining
@@ -258,16 +263,3 @@ def _stream_request(
         preview_every=preview_every,
         checkpoint_every=1,
     )
-
-
-def _text(text: str, what: str) -> str:
-    """Text that a message can hold.
-
-    Raises:
-        InputError: it has bytes of a file's name that are none.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{what}: expected text in UTF-8, got {text!r}") from None
-    return text

@@ -98,14 +98,29 @@ def restore_request(
     """
     return restoration_pb2.RestoreStreamRequest(
         image=image_message(image),
-        options=restoration_pb2.RestorationOptions(
-            preset=_preset(preset),
-            degradation=None if degraded is None else _degradation_message(degraded),
-            inversion=inversion_options(options),
-            keep_known=keep_known,
-        ),
+        options=restoration_options(preset, degraded, options, keep_known=keep_known),
         preview_every=preview_every,
         checkpoint_every=1,
+    )
+
+
+def restoration_options(
+    preset: RestorationPreset | str | None,
+    degraded: Degraded | None,
+    options: InvertOptions,
+    *,
+    keep_known: bool = False,
+) -> restoration_pb2.RestorationOptions:
+    """Make a message of all but the image.
+
+    Raises:
+        InputError: an option that cannot be sent.
+    """
+    return restoration_pb2.RestorationOptions(
+        preset=_preset(preset),
+        degradation=None if degraded is None else _degradation_message(degraded),
+        inversion=inversion_options(options),
+        keep_known=keep_known,
     )
 
 

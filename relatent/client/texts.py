@@ -1,10 +1,11 @@
-"""Edits by texts, and messages made of them."""
+"""Edits by texts, and messages made of them; and what texts a message can hold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relatent.client.errors import InputError
 from relatent.client.goals import several
 from relatent.v1 import editing_pb2
 
@@ -36,3 +37,16 @@ def text_message(text: Text) -> editing_pb2.TextMove:
         strengths=[] if text.strength is None else several(text.strength),
         beta=text.beta,
     )
+
+
+def text_field(text: str, what: str) -> str:
+    """Text that a message can hold.
+
+    Raises:
+        InputError: it has bytes of a file's name that are none.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{what}: expected text in UTF-8, got {text!r}") from None
+    return text

@@ -1,11 +1,13 @@
-"""The file of API keys: who may call, which packs, until when. It holds hashes, never keys.
+"""The file of API keys: who may call, which packs, until when, how much. It holds hashes, never keys.
 
     {"format": 1, "keys": [
-        {"name": "team-a", "sha256": "9f86…", "packs": ["demo"], "expires": "2027-01-31T00:00:00+00:00"}
+        {"name": "team-a", "sha256": "9f86…", "packs": ["demo"], "expires": "2027-01-31T00:00:00+00:00",
+         "class": "bulk", "steps_a_minute": 6000, "calls_in_flight": 4}
     ]}
 
-A key without `packs` is for all of them, one without `expires` for good. Keys are random numbers of 256
-bits, so their hashes need neither salt nor a slow function.
+A key without `packs` is for all of them, one without `expires` for good, one without `class` for both, and
+one without `steps_a_minute` or `calls_in_flight` has no such quota. Keys are random numbers of 256 bits, so
+their hashes need neither salt nor a slow function.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ import json
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from relatent.core.files import read_file
+from relatent.core.traffic import TrafficClass
 
 FORMAT = 1
 PREFIX = "relatent_"
@@ -28,13 +31,44 @@ PREFIX = "relatent_"
 MOST_BYTES = 16 << 20
 MOST_KEY_BYTES = 256
 """Of what may be sent as a key."""
+MOST_QUOTA = 10**12
+"""Of steps or calls: more is no quota."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ENTRIES = ("name", "sha256", "packs", "expires", "class", "steps_a_minute", "calls_in_flight")
 _SENDABLE = re.compile(rf"[!-~]{{1,{MOST_KEY_BYTES}}}")
 
 
 class AccessKeysError(ValueError):
     """A file of keys that cannot be used, or a key that cannot be made; the message holds no key."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What the calls of a key may have of each server.
+
+    Attributes:
+        steps_a_minute: of the engine; also what it may have at once after a pause. None: any number.
+        calls_in_flight: at a time. None: any number.
+
+    Raises:
+        AccessKeysError: one of them is no whole number from 1 to a million millions.
+    """
+
+    steps_a_minute: int | None = None
+    calls_in_flight: int | None = None
+
+    def __post_init__(self) -> None:
+        for kind, most in asdict(self).items():
+            if most is None:
+                continue
+            if type(most) is not int or not 1 <= most <= MOST_QUOTA:  # true is an int, too
+                raise AccessKeysError(
+                    f"{kind}: expected a whole number from 1 to {MOST_QUOTA}; for any number leave it out"
+                )
+
+
+UNLIMITED = Quota()
 
 
 @dataclass(frozen=True)
@@ -46,12 +80,16 @@ class AccessKey:
         sha256: of the key, 64 hexadecimal digits.
         packs: that it is for; None: all.
         expires: from when on it is refused; None: never.
+        traffic_class: the first class that its calls may have.
+        quota: what they may have of each server.
     """
 
     name: str
     sha256: str
     packs: tuple[str, ...] | None = None
     expires: datetime | None = None
+    traffic_class: TrafficClass = TrafficClass.INTERACTIVE
+    quota: Quota = UNLIMITED
 
     def expired(self, now: datetime | None = None) -> bool:
         """Whether it is refused by now."""
@@ -73,7 +111,14 @@ def sendable(secret: str) -> bool:
     return _SENDABLE.fullmatch(secret) is not None
 
 
-def make_key(name: str, secret: str, packs: Iterable[str], expires: datetime | None) -> AccessKey:
+def make_key(
+    name: str,
+    secret: str,
+    packs: Iterable[str],
+    expires: datetime | None,
+    traffic_class: TrafficClass = TrafficClass.INTERACTIVE,
+    quota: Quota = UNLIMITED,
+) -> AccessKey:
     """The entry of a key.
 
     Args:
@@ -81,13 +126,15 @@ def make_key(name: str, secret: str, packs: Iterable[str], expires: datetime | N
         secret: the key itself, of which the hash is kept.
         packs: that it is for; none: all.
         expires: with its time zone.
+        traffic_class: the first class that its calls may have.
+        quota: what they may have.
 
     Raises:
         AccessKeysError: the name is none.
     """
     if _NAME.fullmatch(name) is None:
         raise AccessKeysError(f"name: expected up to 64 letters, digits, '.', '_' and '-', got {name!r}")
-    return AccessKey(name, digest(secret), tuple(packs) or None, expires)
+    return AccessKey(name, digest(secret), tuple(packs) or None, expires, traffic_class, quota)
 
 
 def read_keys(path: Path) -> list[AccessKey]:
@@ -117,6 +164,9 @@ def keys_document(keys: Iterable[AccessKey]) -> bytes:
             entry["packs"] = list(key.packs)
         if key.expires is not None:
             entry["expires"] = key.expires.isoformat()
+        if key.traffic_class is not TrafficClass.INTERACTIVE:
+            entry["class"] = key.traffic_class.value
+        entry |= {name: most for name, most in asdict(key.quota).items() if most is not None}
         entries.append(entry)
     return f"{json.dumps({'format': FORMAT, 'keys': entries}, indent=2)}\n".encode()
 
@@ -143,15 +193,27 @@ def _key(entry: Any, where: str) -> AccessKey:
     if not isinstance(entry, dict):
         raise AccessKeysError(f"{where}: expected an object")
     # What has no effect is refused: whoever wrote it expects one.
-    unknown = sorted(set(entry) - {"name", "sha256", "packs", "expires"})
+    unknown = sorted(set(entry) - set(_ENTRIES))
     if unknown:
-        raise AccessKeysError(f"{where}: expected name, sha256, packs and expires, got {', '.join(unknown)}")
+        known = f"{', '.join(_ENTRIES[:-1])} and {_ENTRIES[-1]}"
+        raise AccessKeysError(f"{where}: expected {known}, got {', '.join(unknown)}")
     name, sha256 = entry.get("name"), entry.get("sha256")
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise AccessKeysError(f"{where}.name: expected up to 64 letters, digits, '.', '_' and '-'")
     if not isinstance(sha256, str) or _SHA256.fullmatch(sha256) is None:
         raise AccessKeysError(f"{where}.sha256: expected 64 hexadecimal digits in lower case")
-    return AccessKey(name, sha256, _packs(entry.get("packs"), where), _expires(entry.get("expires"), where))
+    try:
+        quota = Quota(entry.get("steps_a_minute"), entry.get("calls_in_flight"))
+    except AccessKeysError as error:
+        raise AccessKeysError(f"{where}.{error}") from error
+    return AccessKey(
+        name=name,
+        sha256=sha256,
+        packs=_packs(entry.get("packs"), where),
+        expires=_expires(entry.get("expires"), where),
+        traffic_class=_traffic_class(entry.get("class"), where),
+        quota=quota,
+    )
 
 
 def _packs(value: Any, where: str) -> tuple[str, ...] | None:
@@ -171,6 +233,14 @@ def _expires(value: Any, where: str) -> datetime | None:
         raise AccessKeysError(
             f"{where}.expires: expected a time with its zone, such as 2027-01-31T00:00:00Z"
         ) from None
+
+
+def _traffic_class(value: Any, where: str) -> TrafficClass:
+    if value is None:
+        return TrafficClass.INTERACTIVE
+    if not isinstance(value, str) or value not in list(TrafficClass):
+        raise AccessKeysError(f"{where}.class: expected one of {', '.join(TrafficClass)}")
+    return TrafficClass(value)
 
 
 def parse_time(text: str) -> datetime:

@@ -12,10 +12,16 @@ from google.protobuf.internal import builder as _builder
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from relatent.v1 import diffusion_pb2 as relatent_dot_v1_dot_diffusion__pb2
+from relatent.v1 import editing_pb2 as relatent_dot_v1_dot_editing__pb2
+from relatent.v1 import inversion_pb2 as relatent_dot_v1_dot_inversion__pb2
+from relatent.v1 import restoration_pb2 as relatent_dot_v1_dot_restoration__pb2
+from relatent.v1 import synthesis_pb2 as relatent_dot_v1_dot_synthesis__pb2
 from relatent.v1 import types_pb2 as relatent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/catalog.proto\x12\x0brelatent.v1\x1a\x17relatent/v1/types.proto\"\xa0\x02\n\tDirection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tattribute\x18\x02 \x01(\t\x12\x13\n\x0b\x66irst_layer\x18\x03 \x01(\r\x12\x12\n\nlast_layer\x18\x04 \x01(\r\x12\x13\n\x0b\x63\x61libration\x18\x05 \x01(\x02\x12\x14\n\x0cmin_strength\x18\x06 \x01(\x02\x12\x14\n\x0cmax_strength\x18\x07 \x01(\x02\x12*\n\x05space\x18\x08 \x01(\x0e\x32\x1b.relatent.v1.DirectionSpace\x12\x0f\n\x07licence\x18\t \x01(\t\x12\x0e\n\x06source\x18\n \x01(\t\x12\x0e\n\x06method\x18\x0b \x01(\t\x12\x11\n\x04leak\x18\x0c \x01(\x02H\x00\x88\x01\x01\x12\x0f\n\x07learned\x18\r \x01(\x08\x42\x07\n\x05_leak\"L\n\tTextModel\x12\x0e\n\x06tokens\x18\x01 \x01(\r\x12\x0f\n\x07neutral\x18\x02 \x01(\t\x12\x10\n\x08strength\x18\x03 \x01(\x02\x12\x0c\n\x04\x62\x65ta\x18\x04 \x01(\x02\"0\n\x08LossTerm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_weight\x18\x02 \x01(\x02\"}\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x04\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x04\x12\x18\n\x10max_image_pixels\x18\x03 \x01(\x04\x12\x11\n\tmax_steps\x18\x04 \x01(\r\x12\x12\n\nmax_images\x18\x05 \x01(\r\"\x97\x02\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x05space\x18\x02 \x01(\x0e\x32\x18.relatent.v1.LatentSpace\x12%\n\x06losses\x18\x03 \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x04 \x01(\r\x12\x0e\n\x06starts\x18\x05 \x03(\t\x12\x0e\n\x06inputs\x18\x06 \x03(\t\x12\x33\n\x08measured\x18\x07 \x03(\x0b\x32!.relatent.v1.Method.MeasuredEntry\x12\x12\n\ncode_bytes\x18\x08 \x01(\x04\x1a/\n\rMeasuredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"R\n\x0cPresetChoice\x12#\n\x06preset\x18\x01 \x01(\x0e\x32\x13.relatent.v1.Preset\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x01(\r\"B\n\x06\x44omain\x12\x15\n\rtypical_cycle\x18\x01 \x01(\x02\x12\x11\n\tdeviation\x18\x02 \x01(\x02\x12\x0e\n\x06images\x18\x03 \x01(\r\"Q\n\tAttribute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0b\n\x03low\x18\x04 \x01(\x02\x12\x0c\n\x04high\x18\x05 \x01(\x02\"\xb1\x04\n\x04Pack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x12\n\nprovenance\x18\x05 \x01(\t\x12\x12\n\nresolution\x18\x06 \x01(\r\x12\x0e\n\x06layers\x18\x07 \x01(\r\x12\r\n\x05width\x18\x08 \x01(\r\x12\x12\n\nattributes\x18\t \x03(\t\x12*\n\ndirections\x18\n \x03(\x0b\x32\x16.relatent.v1.Direction\x12%\n\x06losses\x18\x0b \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x0c \x01(\r\x12\x0f\n\x07\x65ncoder\x18\r \x01(\x08\x12\x14\n\x0c\x63ompare_side\x18\x0e \x01(\r\x12\x0f\n\x07metrics\x18\x0f \x03(\t\x12$\n\x07methods\x18\x10 \x03(\x0b\x32\x13.relatent.v1.Method\x12*\n\x07presets\x18\x11 \x03(\x0b\x32\x19.relatent.v1.PresetChoice\x12#\n\x06\x64omain\x18\x12 \x01(\x0b\x32\x13.relatent.v1.Domain\x12\x34\n\x14\x64\x65scribed_attributes\x18\x13 \x03(\x0b\x32\x16.relatent.v1.Attribute\x12\x13\n\x0b\x65xact_edits\x18\x14 \x01(\x08\x12$\n\x04text\x18\x15 \x01(\x0b\x32\x16.relatent.v1.TextModel\"\x12\n\x10ListPacksRequest\"Z\n\x11ListPacksResponse\x12 \n\x05packs\x18\x01 \x03(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits\"\x1e\n\x0eGetPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\"W\n\x0fGetPackResponse\x12\x1f\n\x04pack\x18\x01 \x01(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits*\xa9\x01\n\x0e\x44irectionSpace\x12\x1f\n\x1b\x44IRECTION_SPACE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_SPACE_W\x10\x01\x12\x1a\n\x16\x44IRECTION_SPACE_W_PLUS\x10\x02\x12\x15\n\x11\x44IRECTION_SPACE_Z\x10\x03\x12\x15\n\x11\x44IRECTION_SPACE_P\x10\x04\x12\x15\n\x11\x44IRECTION_SPACE_S\x10\x05\x32\xa2\x01\n\x0e\x43\x61talogService\x12J\n\tListPacks\x12\x1d.relatent.v1.ListPacksRequest\x1a\x1e.relatent.v1.ListPacksResponse\x12\x44\n\x07GetPack\x12\x1b.relatent.v1.GetPackRequest\x1a\x1c.relatent.v1.GetPackResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19relatent/v1/catalog.proto\x12\x0brelatent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1brelatent/v1/diffusion.proto\x1a\x19relatent/v1/editing.proto\x1a\x1brelatent/v1/inversion.proto\x1a\x1drelatent/v1/restoration.proto\x1a\x1brelatent/v1/synthesis.proto\x1a\x17relatent/v1/types.proto\"\xa0\x02\n\tDirection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tattribute\x18\x02 \x01(\t\x12\x13\n\x0b\x66irst_layer\x18\x03 \x01(\r\x12\x12\n\nlast_layer\x18\x04 \x01(\r\x12\x13\n\x0b\x63\x61libration\x18\x05 \x01(\x02\x12\x14\n\x0cmin_strength\x18\x06 \x01(\x02\x12\x14\n\x0cmax_strength\x18\x07 \x01(\x02\x12*\n\x05space\x18\x08 \x01(\x0e\x32\x1b.relatent.v1.DirectionSpace\x12\x0f\n\x07licence\x18\t \x01(\t\x12\x0e\n\x06source\x18\n \x01(\t\x12\x0e\n\x06method\x18\x0b \x01(\t\x12\x11\n\x04leak\x18\x0c \x01(\x02H\x00\x88\x01\x01\x12\x0f\n\x07learned\x18\r \x01(\x08\x42\x07\n\x05_leak\"L\n\tTextModel\x12\x0e\n\x06tokens\x18\x01 \x01(\r\x12\x0f\n\x07neutral\x18\x02 \x01(\t\x12\x10\n\x08strength\x18\x03 \x01(\x02\x12\x0c\n\x04\x62\x65ta\x18\x04 \x01(\x02\"0\n\x08LossTerm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_weight\x18\x02 \x01(\x02\"}\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x04\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x04\x12\x18\n\x10max_image_pixels\x18\x03 \x01(\x04\x12\x11\n\tmax_steps\x18\x04 \x01(\r\x12\x12\n\nmax_images\x18\x05 \x01(\r\"\x97\x02\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x05space\x18\x02 \x01(\x0e\x32\x18.relatent.v1.LatentSpace\x12%\n\x06losses\x18\x03 \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x04 \x01(\r\x12\x0e\n\x06starts\x18\x05 \x03(\t\x12\x0e\n\x06inputs\x18\x06 \x03(\t\x12\x33\n\x08measured\x18\x07 \x03(\x0b\x32!.relatent.v1.Method.MeasuredEntry\x12\x12\n\ncode_bytes\x18\x08 \x01(\x04\x1a/\n\rMeasuredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"R\n\x0cPresetChoice\x12#\n\x06preset\x18\x01 \x01(\x0e\x32\x13.relatent.v1.Preset\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x01(\r\"B\n\x06\x44omain\x12\x15\n\rtypical_cycle\x18\x01 \x01(\x02\x12\x11\n\tdeviation\x18\x02 \x01(\x02\x12\x0e\n\x06images\x18\x03 \x01(\r\"Q\n\tAttribute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0b\n\x03low\x18\x04 \x01(\x02\x12\x0c\n\x04high\x18\x05 \x01(\x02\"\xb1\x04\n\x04Pack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x12\n\nprovenance\x18\x05 \x01(\t\x12\x12\n\nresolution\x18\x06 \x01(\r\x12\x0e\n\x06layers\x18\x07 \x01(\r\x12\r\n\x05width\x18\x08 \x01(\r\x12\x12\n\nattributes\x18\t \x03(\t\x12*\n\ndirections\x18\n \x03(\x0b\x32\x16.relatent.v1.Direction\x12%\n\x06losses\x18\x0b \x03(\x0b\x32\x15.relatent.v1.LossTerm\x12\x15\n\rdefault_steps\x18\x0c \x01(\r\x12\x0f\n\x07\x65ncoder\x18\r \x01(\x08\x12\x14\n\x0c\x63ompare_side\x18\x0e \x01(\r\x12\x0f\n\x07metrics\x18\x0f \x03(\t\x12$\n\x07methods\x18\x10 \x03(\x0b\x32\x13.relatent.v1.Method\x12*\n\x07presets\x18\x11 \x03(\x0b\x32\x19.relatent.v1.PresetChoice\x12#\n\x06\x64omain\x18\x12 \x01(\x0b\x32\x13.relatent.v1.Domain\x12\x34\n\x14\x64\x65scribed_attributes\x18\x13 \x03(\x0b\x32\x16.relatent.v1.Attribute\x12\x13\n\x0b\x65xact_edits\x18\x14 \x01(\x08\x12$\n\x04text\x18\x15 \x01(\x0b\x32\x16.relatent.v1.TextModel\"\x12\n\x10ListPacksRequest\"Z\n\x11ListPacksResponse\x12 \n\x05packs\x18\x01 \x03(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits\"\x1e\n\x0eGetPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\"W\n\x0fGetPackResponse\x12\x1f\n\x04pack\x18\x01 \x01(\x0b\x32\x11.relatent.v1.Pack\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.relatent.v1.Limits\"\xe2\x02\n\x0f\x45stimateRequest\x12,\n\x06invert\x18\x01 \x01(\x0b\x32\x1a.relatent.v1.InvertRequestH\x00\x12(\n\x04\x65\x64it\x18\x02 \x01(\x0b\x32\x18.relatent.v1.EditRequestH\x00\x12.\n\x07restore\x18\x03 \x01(\x0b\x32\x1b.relatent.v1.RestoreRequestH\x00\x12.\n\x07\x64iffuse\x18\x04 \x01(\x0b\x32\x1b.relatent.v1.DiffuseRequestH\x00\x12\x34\n\nsynthesize\x18\x05 \x01(\x0b\x32\x1e.relatent.v1.SynthesizeRequestH\x00\x12,\n\x06sample\x18\x06 \x01(\x0b\x32\x1a.relatent.v1.SampleRequestH\x00\x12+\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\n\x04\x63\x61ll\"G\n\tQuotaLeft\x12\x12\n\x05steps\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\x05\x63\x61lls\x18\x02 \x01(\rH\x01\x88\x01\x01\x42\x08\n\x06_stepsB\x08\n\x06_calls\"\xee\x01\n\x10\x45stimateResponse\x12\r\n\x05steps\x18\x01 \x01(\x04\x12)\n\x06\x65ngine\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x61nswer\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12%\n\x07refusal\x18\x05 \x01(\x0b\x32\x14.relatent.v1.Refusal\x12%\n\x05quota\x18\x06 \x01(\x0b\x32\x16.relatent.v1.QuotaLeft*\xa9\x01\n\x0e\x44irectionSpace\x12\x1f\n\x1b\x44IRECTION_SPACE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_SPACE_W\x10\x01\x12\x1a\n\x16\x44IRECTION_SPACE_W_PLUS\x10\x02\x12\x15\n\x11\x44IRECTION_SPACE_Z\x10\x03\x12\x15\n\x11\x44IRECTION_SPACE_P\x10\x04\x12\x15\n\x11\x44IRECTION_SPACE_S\x10\x05\x32\xeb\x01\n\x0e\x43\x61talogService\x12J\n\tListPacks\x12\x1d.relatent.v1.ListPacksRequest\x1a\x1e.relatent.v1.ListPacksResponse\x12\x44\n\x07GetPack\x12\x1b.relatent.v1.GetPackRequest\x1a\x1c.relatent.v1.GetPackResponse\x12G\n\x08\x45stimate\x12\x1c.relatent.v1.EstimateRequest\x1a\x1d.relatent.v1.EstimateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -24,36 +30,42 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_METHOD_MEASUREDENTRY']._options = None
   _globals['_METHOD_MEASUREDENTRY']._serialized_options = b'8\001'
-  _globals['_DIRECTIONSPACE']._serialized_start=1928
-  _globals['_DIRECTIONSPACE']._serialized_end=2097
-  _globals['_DIRECTION']._serialized_start=68
-  _globals['_DIRECTION']._serialized_end=356
-  _globals['_TEXTMODEL']._serialized_start=358
-  _globals['_TEXTMODEL']._serialized_end=434
-  _globals['_LOSSTERM']._serialized_start=436
-  _globals['_LOSSTERM']._serialized_end=484
-  _globals['_LIMITS']._serialized_start=486
-  _globals['_LIMITS']._serialized_end=611
-  _globals['_METHOD']._serialized_start=614
-  _globals['_METHOD']._serialized_end=893
-  _globals['_METHOD_MEASUREDENTRY']._serialized_start=846
-  _globals['_METHOD_MEASUREDENTRY']._serialized_end=893
-  _globals['_PRESETCHOICE']._serialized_start=895
-  _globals['_PRESETCHOICE']._serialized_end=977
-  _globals['_DOMAIN']._serialized_start=979
-  _globals['_DOMAIN']._serialized_end=1045
-  _globals['_ATTRIBUTE']._serialized_start=1047
-  _globals['_ATTRIBUTE']._serialized_end=1128
-  _globals['_PACK']._serialized_start=1131
-  _globals['_PACK']._serialized_end=1692
-  _globals['_LISTPACKSREQUEST']._serialized_start=1694
-  _globals['_LISTPACKSREQUEST']._serialized_end=1712
-  _globals['_LISTPACKSRESPONSE']._serialized_start=1714
-  _globals['_LISTPACKSRESPONSE']._serialized_end=1804
-  _globals['_GETPACKREQUEST']._serialized_start=1806
-  _globals['_GETPACKREQUEST']._serialized_end=1836
-  _globals['_GETPACKRESPONSE']._serialized_start=1838
-  _globals['_GETPACKRESPONSE']._serialized_end=1925
-  _globals['_CATALOGSERVICE']._serialized_start=2100
-  _globals['_CATALOGSERVICE']._serialized_end=2262
+  _globals['_DIRECTIONSPACE']._serialized_start=2776
+  _globals['_DIRECTIONSPACE']._serialized_end=2945
+  _globals['_DIRECTION']._serialized_start=245
+  _globals['_DIRECTION']._serialized_end=533
+  _globals['_TEXTMODEL']._serialized_start=535
+  _globals['_TEXTMODEL']._serialized_end=611
+  _globals['_LOSSTERM']._serialized_start=613
+  _globals['_LOSSTERM']._serialized_end=661
+  _globals['_LIMITS']._serialized_start=663
+  _globals['_LIMITS']._serialized_end=788
+  _globals['_METHOD']._serialized_start=791
+  _globals['_METHOD']._serialized_end=1070
+  _globals['_METHOD_MEASUREDENTRY']._serialized_start=1023
+  _globals['_METHOD_MEASUREDENTRY']._serialized_end=1070
+  _globals['_PRESETCHOICE']._serialized_start=1072
+  _globals['_PRESETCHOICE']._serialized_end=1154
+  _globals['_DOMAIN']._serialized_start=1156
+  _globals['_DOMAIN']._serialized_end=1222
+  _globals['_ATTRIBUTE']._serialized_start=1224
+  _globals['_ATTRIBUTE']._serialized_end=1305
+  _globals['_PACK']._serialized_start=1308
+  _globals['_PACK']._serialized_end=1869
+  _globals['_LISTPACKSREQUEST']._serialized_start=1871
+  _globals['_LISTPACKSREQUEST']._serialized_end=1889
+  _globals['_LISTPACKSRESPONSE']._serialized_start=1891
+  _globals['_LISTPACKSRESPONSE']._serialized_end=1981
+  _globals['_GETPACKREQUEST']._serialized_start=1983
+  _globals['_GETPACKREQUEST']._serialized_end=2013
+  _globals['_GETPACKRESPONSE']._serialized_start=2015
+  _globals['_GETPACKRESPONSE']._serialized_end=2102
+  _globals['_ESTIMATEREQUEST']._serialized_start=2105
+  _globals['_ESTIMATEREQUEST']._serialized_end=2459
+  _globals['_QUOTALEFT']._serialized_start=2461
+  _globals['_QUOTALEFT']._serialized_end=2532
+  _globals['_ESTIMATERESPONSE']._serialized_start=2535
+  _globals['_ESTIMATERESPONSE']._serialized_end=2773
+  _globals['_CATALOGSERVICE']._serialized_start=2948
+  _globals['_CATALOGSERVICE']._serialized_end=3183
 # @@protoc_insertion_point(module_scope)

@@ -5,9 +5,15 @@ The catalog: which packs a server has and what they can do."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from relatent.v1 import diffusion_pb2 as _diffusion_pb2
+from relatent.v1 import editing_pb2 as _editing_pb2
+from relatent.v1 import inversion_pb2 as _inversion_pb2
+from relatent.v1 import restoration_pb2 as _restoration_pb2
+from relatent.v1 import synthesis_pb2 as _synthesis_pb2
 from relatent.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
@@ -630,3 +636,154 @@ class GetPackResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPackResponse: _TypeAlias = GetPackResponse  # noqa: Y015
+
+@_typing.final
+class EstimateRequest(_message.Message):
+    """Asks for an estimate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVERT_FIELD_NUMBER: _builtins.int
+    EDIT_FIELD_NUMBER: _builtins.int
+    RESTORE_FIELD_NUMBER: _builtins.int
+    DIFFUSE_FIELD_NUMBER: _builtins.int
+    SYNTHESIZE_FIELD_NUMBER: _builtins.int
+    SAMPLE_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def invert(self) -> _inversion_pb2.InvertRequest:
+        """An inversion, reports or not."""
+
+    @_builtins.property
+    def edit(self) -> _editing_pb2.EditRequest:
+        """An edit."""
+
+    @_builtins.property
+    def restore(self) -> _restoration_pb2.RestoreRequest:
+        """A restoration, reports or not."""
+
+    @_builtins.property
+    def diffuse(self) -> _diffusion_pb2.DiffuseRequest:
+        """A semantic diffusion."""
+
+    @_builtins.property
+    def synthesize(self) -> _synthesis_pb2.SynthesizeRequest:
+        """Images of codes."""
+
+    @_builtins.property
+    def sample(self) -> _synthesis_pb2.SampleRequest:
+        """Random images."""
+
+    @_builtins.property
+    def deadline(self) -> _duration_pb2.Duration:
+        """What the call's deadline would be, from now, above 0. Unset: none."""
+
+    def __init__(
+        self,
+        *,
+        invert: _inversion_pb2.InvertRequest | None = ...,
+        edit: _editing_pb2.EditRequest | None = ...,
+        restore: _restoration_pb2.RestoreRequest | None = ...,
+        diffuse: _diffusion_pb2.DiffuseRequest | None = ...,
+        synthesize: _synthesis_pb2.SynthesizeRequest | None = ...,
+        sample: _synthesis_pb2.SampleRequest | None = ...,
+        deadline: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "deadline", b"deadline", "diffuse", b"diffuse", "edit", b"edit", "invert", b"invert", "restore", b"restore", "sample", b"sample", "synthesize", b"synthesize"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "deadline", b"deadline", "diffuse", b"diffuse", "edit", b"edit", "invert", b"invert", "restore", b"restore", "sample", b"sample", "synthesize", b"synthesize"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_call: _TypeAlias = _typing.Literal["invert", "edit", "restore", "diffuse", "synthesize", "sample"]  # noqa: Y015
+    _WhichOneofArgType_call: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_call) -> _WhichOneofReturnType_call | None: ...
+
+Global___EstimateRequest: _TypeAlias = EstimateRequest  # noqa: Y015
+
+@_typing.final
+class QuotaLeft(_message.Message):
+    """What is left of a key's quotas (docs/secure.md)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    steps: _builtins.int
+    """Steps that a call may take now. Unset: any number."""
+    calls: _builtins.int
+    """Calls that may be in flight beside those that are. Unset: any number."""
+    def __init__(
+        self,
+        *,
+        steps: _builtins.int | None = ...,
+        calls: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_calls", b"_calls", "_steps", b"_steps", "calls", b"calls", "steps", b"steps"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_calls", b"_calls", "_steps", b"_steps", "calls", b"calls", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__calls: _TypeAlias = _typing.Literal["calls"]  # noqa: Y015
+    _WhichOneofArgType__calls: _TypeAlias = _typing.Literal["_calls", b"_calls"]  # noqa: Y015
+    _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
+    _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__calls) -> _WhichOneofReturnType__calls | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
+
+Global___QuotaLeft: _TypeAlias = QuotaLeft  # noqa: Y015
+
+@_typing.final
+class EstimateResponse(_message.Message):
+    """Answers EstimateRequest: the best guess as things are now, at the pace measured so far, as if nothing of it were
+    cached. Whoever comes meanwhile changes it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
+    steps: _builtins.int
+    """Steps that the call takes of its key's quota while it lasts; those that are not done are given back. One is a
+    step of refinement, of each restart, or one sample through any other graph.
+    """
+    @_builtins.property
+    def engine(self) -> _duration_pb2.Duration:
+        """The engine's time that these cost, were the call to have it alone and to need them all."""
+
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """Until it would begin."""
+
+    @_builtins.property
+    def answer(self) -> _duration_pb2.Duration:
+        """Until it would be answered, the engine shared with the calls that are there."""
+
+    @_builtins.property
+    def refusal(self) -> _types_pb2.Refusal:
+        """Why it would be refused now. Unset: it would not."""
+
+    @_builtins.property
+    def quota(self) -> Global___QuotaLeft:
+        """What is left of the quotas of the caller's key. Unset where it has none."""
+
+    def __init__(
+        self,
+        *,
+        steps: _builtins.int = ...,
+        engine: _duration_pb2.Duration | None = ...,
+        wait: _duration_pb2.Duration | None = ...,
+        answer: _duration_pb2.Duration | None = ...,
+        refusal: _types_pb2.Refusal | None = ...,
+        quota: Global___QuotaLeft | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "engine", b"engine", "quota", b"quota", "refusal", b"refusal", "wait", b"wait"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "engine", b"engine", "quota", b"quota", "refusal", b"refusal", "steps", b"steps", "wait", b"wait"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateResponse: _TypeAlias = EstimateResponse  # noqa: Y015

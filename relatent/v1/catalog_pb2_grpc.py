@@ -6,7 +6,7 @@ from relatent.v1 import catalog_pb2 as relatent_dot_v1_dot_catalog__pb2
 
 
 class CatalogServiceStub(object):
-    """Describes what is served.
+    """Describes what is served, and what calls would cost.
     """
 
     def __init__(self, channel):
@@ -25,10 +25,15 @@ class CatalogServiceStub(object):
                 request_serializer=relatent_dot_v1_dot_catalog__pb2.GetPackRequest.SerializeToString,
                 response_deserializer=relatent_dot_v1_dot_catalog__pb2.GetPackResponse.FromString,
                 )
+        self.Estimate = channel.unary_unary(
+                '/relatent.v1.CatalogService/Estimate',
+                request_serializer=relatent_dot_v1_dot_catalog__pb2.EstimateRequest.SerializeToString,
+                response_deserializer=relatent_dot_v1_dot_catalog__pb2.EstimateResponse.FromString,
+                )
 
 
 class CatalogServiceServicer(object):
-    """Describes what is served.
+    """Describes what is served, and what calls would cost.
     """
 
     def ListPacks(self, request, context):
@@ -40,6 +45,14 @@ class CatalogServiceServicer(object):
 
     def GetPack(self, request, context):
         """Describes one pack.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Estimate(self, request, context):
+        """Says what a call would cost and wait now. Nothing is done, taken or reserved; what the call would be refused
+        for, pictures aside, this is refused for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -58,6 +71,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=relatent_dot_v1_dot_catalog__pb2.GetPackRequest.FromString,
                     response_serializer=relatent_dot_v1_dot_catalog__pb2.GetPackResponse.SerializeToString,
             ),
+            'Estimate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Estimate,
+                    request_deserializer=relatent_dot_v1_dot_catalog__pb2.EstimateRequest.FromString,
+                    response_serializer=relatent_dot_v1_dot_catalog__pb2.EstimateResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'relatent.v1.CatalogService', rpc_method_handlers)
@@ -66,7 +84,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """Describes what is served.
+    """Describes what is served, and what calls would cost.
     """
 
     @staticmethod
@@ -100,5 +118,22 @@ class CatalogService(object):
         return grpc.experimental.unary_unary(request, target, '/relatent.v1.CatalogService/GetPack',
             relatent_dot_v1_dot_catalog__pb2.GetPackRequest.SerializeToString,
             relatent_dot_v1_dot_catalog__pb2.GetPackResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Estimate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/relatent.v1.CatalogService/Estimate',
+            relatent_dot_v1_dot_catalog__pb2.EstimateRequest.SerializeToString,
+            relatent_dot_v1_dot_catalog__pb2.EstimateResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """Describes what is served."""
+    """Describes what is served, and what calls would cost."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +37,27 @@ class CatalogServiceStub:
     """Lists the packs."""
     GetPack: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetPackRequest, _catalog_pb2.GetPackResponse]
     """Describes one pack."""
+    Estimate: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.EstimateRequest, _catalog_pb2.EstimateResponse]
+    """Says what a call would cost and wait now. Nothing is done, taken or reserved; what the call would be refused
+    for, pictures aside, this is refused for.
+    """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
-    """Describes what is served."""
+    """Describes what is served, and what calls would cost."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPacks: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListPacksRequest, _catalog_pb2.ListPacksResponse]  # type: ignore[assignment]
     """Lists the packs."""
     GetPack: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetPackRequest, _catalog_pb2.GetPackResponse]  # type: ignore[assignment]
     """Describes one pack."""
+    Estimate: _aio.UnaryUnaryMultiCallable[_catalog_pb2.EstimateRequest, _catalog_pb2.EstimateResponse]  # type: ignore[assignment]
+    """Says what a call would cost and wait now. Nothing is done, taken or reserved; what the call would be refused
+    for, pictures aside, this is refused for.
+    """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Describes what is served."""
+    """Describes what is served, and what calls would cost."""
 
     @_abc_1.abstractmethod
     def ListPacks(
@@ -66,5 +74,15 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.GetPackResponse, _abc.Awaitable[_catalog_pb2.GetPackResponse]]:
         """Describes one pack."""
+
+    @_abc_1.abstractmethod
+    def Estimate(
+        self,
+        request: _catalog_pb2.EstimateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.EstimateResponse, _abc.Awaitable[_catalog_pb2.EstimateResponse]]:
+        """Says what a call would cost and wait now. Nothing is done, taken or reserved; what the call would be refused
+        for, pictures aside, this is refused for.
+        """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -104,6 +104,17 @@ def whole_requests(pack: Pack) -> Examples:
         ],
         "ListPacks": [[catalog_pb2.ListPacksRequest()]],
         "GetPack": [[catalog_pb2.GetPackRequest(pack="tiny")]],
+        "Estimate": [
+            [catalog_pb2.EstimateRequest(deadline=Duration(seconds=2), **call)]
+            for call in (
+                {"invert": inversion_pb2.InvertRequest(options=refinements[0])},
+                {"edit": edits[0]},
+                {"restore": restoration_pb2.RestoreRequest(**restorations[0])},
+                {"diffuse": diffusion},
+                {"synthesize": synthesis_pb2.SynthesizeRequest(latents=[latent(code(1))])},
+                {"sample": synthesis_pb2.SampleRequest(seeds=[1, 2])},
+            )
+        ],
     }
 
 

@@ -13,11 +13,14 @@
     ├── UnknownMethod           the server has no such method
     ├── NotLetIn                no key to let in: KeyMissing, KeyUnknown, KeyExpired
     ├── OutOfTime               the call's work takes longer than its deadline allows, even alone
+    ├── OverWholeQuota          the call asks for more than its key may ever have at once
     └── TryLater
         ├── Overloaded          no slot within the time there is
+        ├── QuotaUsed           the caller's key has had what it may have: StepsQuotaUsed, CallsQuotaUsed
         ├── TooManyWrongKeys    from one peer
         ├── NotReady            starting or draining
-        └── NotRead             a stream's answers that nobody reads
+        ├── NotRead             a stream's answers that nobody reads
+        └── SessionIdle         a session whose caller says nothing
 
 `relatent_service.rpc.status` maps them, and the engine's, to gRPC statuses; nothing else does.
 """
@@ -134,6 +137,12 @@ class OutOfTime(ServiceError):
     reason = "TOO_LITTLE_TIME"
 
 
+class OverWholeQuota(ServiceError):
+    """The call asks for more steps than its API key's quota of a whole minute."""
+
+    reason = "STEPS_OVER_QUOTA"
+
+
 class Diverged(InvalidField):
     """The refinement's loss stopped being finite."""
 
@@ -158,6 +167,22 @@ class Overloaded(TryLater):
     reason = "OVERLOADED"
 
 
+class QuotaUsed(TryLater):
+    """The caller's API key has had what it may have for now."""
+
+
+class StepsQuotaUsed(QuotaUsed):
+    """The API key's quota of steps a minute leaves too few for this call."""
+
+    reason = "STEPS_QUOTA"
+
+
+class CallsQuotaUsed(QuotaUsed):
+    """As many calls of the API key are in flight as its quota allows."""
+
+    reason = "CALLS_QUOTA"
+
+
 class TooManyWrongKeys(TryLater):
     """Too many API keys from one address were none of this service's."""
 
@@ -174,3 +199,9 @@ class NotRead(TryLater):
     """The answers of a stream were not read for too long."""
 
     reason = "NOT_READ"
+
+
+class SessionIdle(TryLater):
+    """The caller of an editing session sent nothing for too long."""
+
+    reason = "SESSION_IDLE"

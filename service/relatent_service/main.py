@@ -25,6 +25,7 @@ from relatent_service.caching.redis_store import open_redis
 from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
 from relatent_service.channels import UnusableTritonCredentials, listen
+from relatent_service.editing.open_sessions import OpenSessions
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
 from relatent_service.engine.engine import Engine
@@ -39,6 +40,7 @@ from relatent_service.rpc.catalog import CatalogServicer
 from relatent_service.rpc.diffusion import DiffusionServicer
 from relatent_service.rpc.edit_stream import EditSessions
 from relatent_service.rpc.editing import EditingServicer
+from relatent_service.rpc.estimating import Estimates
 from relatent_service.rpc.health import HealthServicer
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.rpc.inversion import InversionServicer
@@ -57,6 +59,7 @@ from relatent_service.telemetry.tracing import set_up_traces
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
+from relatent_service.traffic.quotas import Quotas
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +126,8 @@ def put_together(
     if access.certificate is not None:
         metrics.watch_certificate(access.certificate.ends)
     lifecycle = Lifecycle()
-    admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.let_in)
+    quotas = Quotas(lambda key, steps: metrics.key_steps.labels(key).inc(steps))
+    admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.let_in, quotas)
     metrics.watch(admission)
     models = Models(engine, metrics, pace, admission.share)
     inverter = Inverter(models, admission, lifecycle, metrics)
@@ -134,18 +138,21 @@ def put_together(
     synthesizer = Synthesizer(models, admission)
     decoder = Decoder(settings.image_limits)
     inversions = Inversions(admission, inverter, decoder, cache)
-    sessions = EditSessions(packs, settings, synthesizer, inversions, decoder, lifecycle, metrics)
+    lasting = OpenSessions(settings.max_sessions, metrics.sessions)
+    sessions = EditSessions(
+        packs, settings, synthesizer, inversions, decoder, lifecycle, metrics, lasting, quotas
+    )
     health = HealthServicer(SERVICES)
     servicers = Servicers(
         inversion=InversionServicer(packs, settings, inversions),
         restoration=RestorationServicer(packs, settings, admission, inverter, decoder),
-        editing=EditingServicer(packs, settings, synthesizer, inversions, decoder, sessions),
+        editing=EditingServicer(packs, settings, synthesizer, inversions, decoder, sessions, quotas),
         diffusion=DiffusionServicer(packs, settings, admission, inverter, decoder),
         synthesis=SynthesisServicer(packs, settings, synthesizer),
-        catalog=CatalogServicer(packs, settings),
+        catalog=CatalogServicer(packs, settings, Estimates(packs, settings, admission, quotas)),
         health=health,
     )
-    interceptor = CallInterceptor(access.door, lifecycle, metrics, settings.max_message_bytes)
+    interceptor = CallInterceptor(access.door, quotas, lifecycle, metrics, settings.max_message_bytes)
     return Server(
         settings=settings,
         access=access,

@@ -125,6 +125,9 @@ class ServerSettings:
     max_images: Annotated[int, _Flag("64", count, "images of one call: strengths, amounts, latents or seeds")]
     max_inflight: Annotated[int, _Flag("32", count, "calls at work at a time")]
     max_queue: Annotated[int, _Flag("256", count, "calls waiting for a slot; further ones are turned away")]
+    max_sessions: Annotated[
+        int, _Flag("256", count, "editing sessions at a time; further ones are turned away")
+    ]
     latent_cache_bytes: Annotated[
         int,
         _Flag(str(64 * MIB), bytes_or_none, "of results of inversions that are kept in memory; 0 for none"),

@@ -25,11 +25,12 @@ SECONDS = 90.0
 NOT_THERE = (
     "nv_gpu_utilization",
     "relatent_rejected_total",
+    "relatent_key_steps_total",
     "relatent_session_changes_total",
     "relatent_certificate_expires_timestamp_seconds",
     "relatent_latent_cache_errors_total",
 )
-"""There is no GPU, nothing is turned away or encrypted, no session changes anything, and no Redis fails."""
+"""There is no GPU, no key, no TLS, nothing is turned away, no session has changes, and no Redis fails."""
 SHORT = "30s"
 LINES = [line for row in ROWS.values() for panel in row for line in panel.lines.values()]
 

@@ -31,6 +31,7 @@ METHODS = {
     "DiffusionService/Diffuse",
     "SynthesisService/Sample",
     "SynthesisService/Synthesize",
+    "CatalogService/Estimate",
     "CatalogService/GetPack",
 }
 

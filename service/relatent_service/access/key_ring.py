@@ -61,4 +61,5 @@ class KeyRing:
             raise KeyUnknown("the API key is none of this service's")
         if found.expires is not None and found.expired():
             raise KeyExpired(f"the API key {found.name!r} has expired at {found.expires.isoformat()}")
-        return Caller(found.name, None if found.packs is None else frozenset(found.packs))
+        packs = None if found.packs is None else frozenset(found.packs)
+        return Caller(found.name, packs, found.traffic_class, found.quota)

@@ -59,8 +59,7 @@ class Synthesizer:
 
     async def synthesize(self, pack: Pack, codes: Codes, call: Call) -> Images:
         """The images of codes of one space."""
-        graph = pack.graph(pack.spaces[codes.space].graph)
-        async with self._admission.slot(Work({graph: len(codes)}), call):
+        async with self._admission.slot(images_work(pack, codes), call):
             return await self._images(pack, codes, call)
 
     async def edit(
@@ -138,13 +137,22 @@ class Synthesizer:
             CodeOutOfRange: a move leaves the range of float32.
         """
         z = moves.apply(Codes(Space.Z, {CODE: z[:, None]})).w[:, 0]
-        work = Work({pack.graph(Role.MAP): len(z), pack.graph(Role.SYNTHESIZE): len(z)})
-        async with self._admission.slot(work, call):
+        async with self._admission.slot(samples_work(pack, len(z)), call):
             codes = Codes.plain(await self._models.map(pack, z, psi, call))
             return await self._images(pack, codes, call)
 
     async def _images(self, pack: Pack, codes: Codes, call: Call) -> Images:
         return Images(pack, codes, await self._models.synthesize(pack, codes, call))
+
+
+def images_work(pack: Pack, codes: Codes) -> Work:
+    """What images of codes will ask of the engine."""
+    return Work({pack.graph(pack.spaces[codes.space].graph): len(codes)})
+
+
+def samples_work(pack: Pack, samples: int) -> Work:
+    """What so many random images will ask of the engine."""
+    return Work({pack.graph(Role.MAP): samples, pack.graph(Role.SYNTHESIZE): samples})
 
 
 def edit_work(pack: Pack, space: Space, edit: CodeEdit, *, within: bool) -> Work:

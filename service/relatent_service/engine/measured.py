@@ -61,7 +61,7 @@ class MeasuredEngine:
             if learn is not None:
                 # Of several servers, those before the last one asked were away.
                 share = min(1.0, attempt_seconds / seconds) if seconds else 1.0
-                learn(graph, _runs(inputs), charged * share)
+                learn(graph, runs_of(inputs), charged * share)
         return answer
 
     async def stop(self) -> None:
@@ -69,7 +69,7 @@ class MeasuredEngine:
         await self._engine.stop()
 
 
-def _runs(inputs: Mapping[str, Array]) -> int:
+def runs_of(inputs: Mapping[str, Array]) -> int:
     """Steps of a refinement, or samples of any other graph."""
     if STEPS in inputs:
         return int(inputs[STEPS].sum())

@@ -14,7 +14,8 @@ from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
 from relatent.core.quality import MOST_DECIBELS, Quality
 from relatent.core.text import Tokens
-from relatent_service.engine.engine import Answer, Engine
+from relatent_service.engine.engine import Answer, Engine, EngineRejected, EngineUnavailable
+from relatent_service.engine.measured import runs_of
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.fair_share import FairShare
@@ -131,10 +132,14 @@ class Models:
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Answer:
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
-        began = monotonic()
+        began, runs = monotonic(), runs_of(inputs)
+        call.steps += runs
         try:
             with self._share.at_engine(call):
                 return await self._engine.infer(graph, inputs, timeout)
+        except (EngineUnavailable, EngineRejected):
+            call.steps -= runs
+            raise
         finally:
             call.inference_seconds += monotonic() - began
 

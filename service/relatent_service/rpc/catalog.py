@@ -13,6 +13,7 @@ from relatent.core.text import TextModel
 from relatent.v1 import catalog_pb2, catalog_pb2_grpc
 from relatent_service.catalog import ServedPacks
 from relatent_service.rpc.context import Context
+from relatent_service.rpc.estimating import Estimates
 from relatent_service.rpc.spaces import PRESETS, SPACES
 from relatent_service.settings import ServerSettings
 
@@ -27,10 +28,11 @@ _SPACES = {
 
 @dataclass(frozen=True)
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
-    """Describes what is served."""
+    """Describes what is served, and what calls would cost."""
 
     packs: ServedPacks
     settings: ServerSettings
+    estimates: Estimates
 
     async def ListPacks(  # noqa: N802
         self, request: catalog_pb2.ListPacksRequest, context: Context
@@ -45,6 +47,12 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         """Describe one pack."""
         pack = self.packs.pack(request.pack, "pack")
         return catalog_pb2.GetPackResponse(pack=self._pack_message(pack), limits=self._limits_message())
+
+    async def Estimate(  # noqa: N802
+        self, request: catalog_pb2.EstimateRequest, context: Context
+    ) -> catalog_pb2.EstimateResponse:
+        """Say what a call would cost and wait now."""
+        return self.estimates.estimate(request)
 
     def _limits_message(self) -> catalog_pb2.Limits:
         return catalog_pb2.Limits(

@@ -1,7 +1,8 @@
 """Sessions of `relatent.v1.EditingService`: one source, and the newest of its changes answered.
 
 A session holds a slot while a change is at work, and none while it waits for one or for its caller to read:
-that costs the memory of one change and one answer.
+that costs the memory of one change and one answer, of so many sessions and for so long as
+`relatent_service.editing.open_sessions` allows.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from relatent.core.tracing import span
 from relatent.v1 import editing_pb2
 from relatent_service.catalog import ServedPacks
 from relatent_service.editing.canvas import EditedSource
+from relatent_service.editing.open_sessions import IDLE_SECONDS, OPENING_SECONDS, OpenSessions, within
 from relatent_service.editing.region import Region
 from relatent_service.editing.session import NewestChange, NumberNotRising, TakenChange
 from relatent_service.editing.synthesizer import Synthesizer
-from relatent_service.errors import InvalidField, Overloaded
+from relatent_service.errors import InvalidField, Overloaded, OverWholeQuota, QuotaUsed
 from relatent_service.images.codec import Format
 from relatent_service.rpc.context import read_traffic_class
 from relatent_service.rpc.edited import edited_messages
@@ -35,10 +37,11 @@ from relatent_service.settings import ServerSettings
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import REQUEST_ID, Call
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
+from relatent_service.traffic.quotas import Quotas
 
 _OPEN = "open."
 _CHANGE = "change."
-_REFUSED = (InvalidField, Overloaded)
+_REFUSED = (InvalidField, Overloaded, OverWholeQuota, QuotaUsed)
 """What is wrong with one change alone; all else ends its session."""
 
 
@@ -117,6 +120,8 @@ class EditSessions:
     decoder: Decoder
     lifecycle: Lifecycle
     metrics: Metrics
+    lasting: OpenSessions
+    quotas: Quotas
 
     async def answers(
         self, requests: AsyncIterator[editing_pb2.EditStreamRequest], call: Call
@@ -125,21 +130,27 @@ class EditSessions:
 
         Raises:
             NotReady: the server shuts down.
+            Overloaded: it holds as many sessions as it can.
+            SessionIdle: the caller says nothing.
             ServiceError: the opening, or the order of messages, is not what it must be.
         """
-        incoming = _Incoming(self.metrics)
-        tasks = [asyncio.create_task(incoming.read(requests)), asyncio.create_task(self._drained(incoming))]
-        try:
-            with self.metrics.sessions.track_inprogress():
-                source, opened = await self._open(await incoming.opening(), call)
+        with self.lasting.one_more():
+            incoming = _Incoming(self.metrics)
+            tasks = [
+                asyncio.create_task(incoming.read(requests)),
+                asyncio.create_task(self._drained(incoming)),
+            ]
+            try:
+                opening = await within(OPENING_SECONDS, incoming.opening(), "message that opens it")
+                source, opened = await self._open(opening, call)
                 yield editing_pb2.EditStreamResponse(opened=opened)
-                del opened  # its pictures are not needed while the session lasts
-                while (change := await incoming.changes.take()) is not None:
+                del opening, opened  # their pictures are not needed while the session lasts
+                while (change := await within(IDLE_SECONDS, incoming.changes.take(), "change")) is not None:
                     yield editing_pb2.EditStreamResponse(answer=await self._answer(source, change, call))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drained(self, incoming: _Incoming) -> None:
         await self.lifecycle.until_draining()
@@ -168,6 +179,7 @@ class EditSessions:
         parsed = read_inversion(self.packs, self.settings, image.image, image.options, f"{_OPEN}image.")
         pack = parsed.plan.pack
         asked = read_region(pack, opening, parsed, _OPEN)
+        self.quotas.check(parsed.plan.work.steps)  # before any picture is decoded
         region = await self.decoder.read_region(asked, pack.resolution)
         inverted = await self.inversions.result(parsed, call)
         inversion = await inverted_message(inverted, parsed.output_format, call)

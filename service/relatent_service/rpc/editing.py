@@ -9,7 +9,7 @@ from math import isfinite
 
 from relatent.v1 import editing_pb2, editing_pb2_grpc
 from relatent_service.catalog import ServedPacks
-from relatent_service.editing.synthesizer import Images, Synthesizer, edit_work
+from relatent_service.editing.synthesizer import Images, Synthesizer
 from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.images.codec import Format
 from relatent_service.rpc.context import Context, begun, call_of
@@ -18,13 +18,14 @@ from relatent_service.rpc.edited import edited_messages
 from relatent_service.rpc.inversion import inverted_message
 from relatent_service.rpc.inverting import Inversions, InvertedPicture
 from relatent_service.rpc.messages import timings_message
+from relatent_service.rpc.reading.editing import ParsedCodeEdit, ParsedImageEdit, read_edit_request
 from relatent_service.rpc.reading.images import Decoder
-from relatent_service.rpc.reading.operations import ParsedEdit, read_edit
-from relatent_service.rpc.reading.options import read_fit, read_inversion
-from relatent_service.rpc.reading.region import read_region
-from relatent_service.rpc.reading.values import read_image, read_output_format, read_source_code
+from relatent_service.rpc.reading.operations import ParsedEdit
+from relatent_service.rpc.reading.options import read_fit
+from relatent_service.rpc.reading.values import read_image, read_output_format
 from relatent_service.settings import ServerSettings
 from relatent_service.traffic.call import Call
+from relatent_service.traffic.quotas import Quotas
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,19 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
     inversions: Inversions
     decoder: Decoder
     sessions: EditSessions
+    quotas: Quotas
 
     async def Edit(  # noqa: N802
         self, request: editing_pb2.EditRequest, context: Context
     ) -> editing_pb2.EditResponse:
         """Apply operations in order."""
         call = call_of(context, request)
-        match request.WhichOneof("source"):
-            case "latent":
-                return await self._edit_latent(request, call)
-            case "image":
-                return await self._edit_image(request, call)
-            case _:
-                raise InvalidField("source", "expected latent or image, got neither")
+        layout = read_output_format(request.output_format, "output_format")
+        parsed = read_edit_request(self.packs, self.settings, request)
+        self.quotas.check(parsed.work.steps)  # before any picture is decoded
+        if isinstance(parsed, ParsedCodeEdit):
+            return await self._edit_code(parsed, layout, call)
+        return await self._edit_image(parsed, layout, call)
 
     def EditStream(  # noqa: N802
         self, requests: AsyncIterator[editing_pb2.EditStreamRequest], context: Context
@@ -70,6 +71,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
                 reason="NO_ATTRIBUTES",
             )
         image, fit = read_image(request.image, "image"), read_fit(request.fit, "fit")
+        self.quotas.check(1)  # before the picture is decoded
         pixels = await self.decoder.read_square(image, fit, pack.resolution)
         readings = await self.synthesizer.read(pack, pixels, call)
         read = list(zip(pack.attributes, map(float, readings), strict=True))
@@ -85,27 +87,21 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
             timings=timings_message(call),
         )
 
-    async def _edit_latent(self, request: editing_pb2.EditRequest, call: Call) -> editing_pb2.EditResponse:
-        layout = read_output_format(request.output_format, "output_format")
-        pack, code = read_source_code(self.packs, request.latent, "latent")
-        parsed = read_edit(pack, request.operations, self.settings.max_images, code.space)
-        region = await self.decoder.read_region(read_region(pack, request), pack.resolution)
-        with parsed.naming_fields():
-            images = await self.synthesizer.edit(pack, code, parsed.edit, call, region)
-        return await _response(images, parsed, layout, call)
+    async def _edit_code(
+        self, parsed: ParsedCodeEdit, layout: Format, call: Call
+    ) -> editing_pb2.EditResponse:
+        pack, edit = parsed.pack, parsed.edit
+        region = await self.decoder.read_region(parsed.region, pack.resolution)
+        with edit.naming_fields():
+            images = await self.synthesizer.edit(pack, parsed.code, edit.edit, call, region)
+        return await _response(images, edit, layout, call)
 
-    async def _edit_image(self, request: editing_pb2.EditRequest, call: Call) -> editing_pb2.EditResponse:
-        layout = read_output_format(request.output_format, "output_format")
-        source = request.image
-        parsed = read_inversion(self.packs, self.settings, source.image, source.options, "image.")
-        pack = parsed.plan.pack
-        space = parsed.plan.method.space
-        edit = read_edit(pack, request.operations, self.settings.max_images, space)
-        asked = read_region(pack, request, parsed)
-        after = edit_work(pack, space, edit.edit, within=asked is not None)
-        parsed = parsed.followed_by(edit.edit.least_images + (0 if asked is None else 1), after)
-        region = await self.decoder.read_region(asked, pack.resolution)
-        async with aclosing(self.inversions.events(parsed, call)) as events:
+    async def _edit_image(
+        self, parsed: ParsedImageEdit, layout: Format, call: Call
+    ) -> editing_pb2.EditResponse:
+        inversion, edit, pack = parsed.inversion, parsed.edit, parsed.inversion.plan.pack
+        region = await self.decoder.read_region(parsed.region, pack.resolution)
+        async with aclosing(self.inversions.events(inversion, call)) as events:
             async for event in events:
                 if isinstance(event, InvertedPicture):
                     inverted, code = event, event.result.code
@@ -117,7 +113,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
                                 pack, code, edit.edit, call, event.slot, region
                             )
         response = await _response(images, edit, layout, call)
-        response.inversion.CopyFrom(await inverted_message(inverted, parsed.output_format, call))
+        response.inversion.CopyFrom(await inverted_message(inverted, inversion.output_format, call))
         return response
 
 

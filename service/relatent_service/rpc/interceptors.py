@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -35,10 +35,14 @@ from relatent_service.telemetry.metrics import Metrics
 from relatent_service.telemetry.tracing import call_span, tell_answer
 from relatent_service.traffic.call import REQUEST_ID, TRAFFIC_CLASS
 from relatent_service.traffic.lifecycle import Lifecycle
+from relatent_service.traffic.quotas import Quotas
 
 log = logging.getLogger(__name__)
 
 OURS = "/relatent.v1."
+CATALOG = "relatent.v1.CatalogService"
+SESSION = "bidi_stream"
+"""The kind of call that editing sessions are."""
 WRITE_SECONDS = 60.0
 """How long an answer of a stream may stay unread before the call is ended."""
 HANG_UP_SECONDS = 0.01
@@ -78,13 +82,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
 
     Args:
         door: says who is let in.
+        quotas: says what a key may have, and counts its calls in flight.
         lifecycle: says whether calls are taken, and counts them.
         metrics: told of every call.
         max_message_bytes: of a request and of an answer.
     """
 
-    def __init__(self, door: Door, lifecycle: Lifecycle, metrics: Metrics, max_message_bytes: int) -> None:
+    def __init__(
+        self, door: Door, quotas: Quotas, lifecycle: Lifecycle, metrics: Metrics, max_message_bytes: int
+    ) -> None:
         self._door = door
+        self._quotas = quotas
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._max_message_bytes = max_message_bytes
@@ -147,8 +155,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         self, handler: Any, given: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[Any]:
         async for data in given:
-            # A session may last: it ends with its key.
-            self._door.admit(context.invocation_metadata() or ())
+            # A session may last: it ends with its key, and has what that may have by now.
+            self._quotas.follow(self._door.admit(context.invocation_metadata() or ()))
             yield self._parse(handler, data)
         # gRPC ends the requests of a caller that hung up, or whose time is up, just as if it had sent all,
         # and cancels the call a moment later. Half of a stream must not pass for the whole.
@@ -169,11 +177,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         REQUEST_ID.set(request_id)
         CALLER.set(caller)
         TRAFFIC_CLASS.set(caller.traffic_class)
+        self._quotas.follow(caller)
         self._metrics.started.labels(*labels).inc()
         began, code, reason = time.monotonic(), grpc.StatusCode.OK, ""
         with call_span(method, context.invocation_metadata(), request_id) as span:
             try:
-                with self._lifecycle.call():
+                with self._lifecycle.call(), self._counted(kind, service):
                     yield
                 context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
             except asyncio.CancelledError:
@@ -195,6 +204,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
                 fields = {"method": method, "code": code.name, "seconds": round(seconds, 4)}
                 told = {"reason": reason, "key": caller.name}
                 log.info("call", extra=fields | {name: value for name, value in told.items() if value})
+
+    def _counted(self, kind: str, service: str) -> AbstractContextManager[None]:
+        """Count a call of the caller's; the catalog's, which ask nothing of the engine, are free."""
+        return nullcontext() if service == CATALOG else self._quotas.call(lasts=kind == SESSION)
 
     def _parse(self, handler: Any, data: bytes) -> Any:
         if len(data) > self._max_message_bytes:

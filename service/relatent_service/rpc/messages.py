@@ -121,13 +121,14 @@ def quality_message(quality: Quality) -> types_pb2.Quality:
 def timings_message(call: Call) -> types_pb2.Timings:
     """Where a call's time went, so far."""
     return types_pb2.Timings(
-        queue=_duration(call.queue_seconds),
-        inference=_duration(call.inference_seconds),
-        total=_duration(call.elapsed()),
+        queue=duration_message(call.queue_seconds),
+        inference=duration_message(call.inference_seconds),
+        total=duration_message(call.elapsed()),
     )
 
 
-def _duration(seconds: float) -> duration_pb2.Duration:
+def duration_message(seconds: float) -> duration_pb2.Duration:
+    """Seconds, for an answer; none where they are fewer."""
     duration = duration_pb2.Duration()
     duration.FromNanoseconds(max(0, round(seconds * 1e9)))
     return duration

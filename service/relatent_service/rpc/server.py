@@ -48,6 +48,8 @@ SERVICES = tuple(
 KEEPALIVE_MILLISECONDS = 30_000
 """How long a caller may say nothing before it is asked whether it is still there."""
 HANDSHAKE_MILLISECONDS = 10_000
+MAX_STREAMS = 1024
+"""Calls of one connection at a time; further ones wait at the client's."""
 _LONGEST_CALL_MILLISECONDS = 3_600_000
 
 
@@ -91,6 +93,8 @@ def _options(settings: ServerSettings) -> Sequence[tuple[str, Any]]:
         # Nothing compressed (bit 0 is "identity"): gRPC inflates a message before it looks at its size,
         # so a small one could take gigabytes; and pictures are compressed already.
         ("grpc.compression_enabled_algorithms_bitset", 1),
+        # Of one connection; what a call is before it is admitted costs memory, too.
+        ("grpc.max_concurrent_streams", MAX_STREAMS),
         # Clients connect anew from time to time and so find new servers; calls under way go on.
         ("grpc.max_connection_age_ms", max(1, round(settings.max_connection_age_seconds * 1000))),
         ("grpc.max_connection_age_grace_ms", _LONGEST_CALL_MILLISECONDS),

@@ -5,12 +5,13 @@
 | InvalidField, Diverged | INVALID_ARGUMENT | BadRequest |
 | MalformedRequest, MessageTooLarge | INVALID_ARGUMENT | |
 | RevisionMismatch, OutOfDomain, AttributesNotFinite | FAILED_PRECONDITION | BadRequest |
+| OverWholeQuota | FAILED_PRECONDITION | |
 | UnknownName | NOT_FOUND | BadRequest |
 | PackNotAllowed | PERMISSION_DENIED | BadRequest |
 | KeyMissing, KeyUnknown, KeyExpired | UNAUTHENTICATED | |
 | UnknownMethod | UNIMPLEMENTED | |
-| Overloaded, TooManyWrongKeys | RESOURCE_EXHAUSTED | RetryInfo |
-| NotReady, NotRead, EngineUnavailable | UNAVAILABLE | RetryInfo |
+| Overloaded, QuotaUsed, TooManyWrongKeys | RESOURCE_EXHAUSTED | RetryInfo |
+| NotReady, NotRead, SessionIdle, EngineUnavailable | UNAVAILABLE | RetryInfo |
 | EngineTimedOut, OutOfTime | DEADLINE_EXCEEDED | |
 | anything else | INTERNAL | |
 
@@ -41,9 +42,12 @@ from relatent_service.errors import (
     OutOfDomain,
     OutOfTime,
     Overloaded,
+    OverWholeQuota,
     PackNotAllowed,
+    QuotaUsed,
     RevisionMismatch,
     ServiceError,
+    SessionIdle,
     TooManyWrongKeys,
     TryLater,
     UnknownMethod,
@@ -67,6 +71,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (RevisionMismatch, grpc.StatusCode.FAILED_PRECONDITION),
     (OutOfDomain, grpc.StatusCode.FAILED_PRECONDITION),
     (AttributesNotFinite, grpc.StatusCode.FAILED_PRECONDITION),
+    (OverWholeQuota, grpc.StatusCode.FAILED_PRECONDITION),
     (PackNotAllowed, grpc.StatusCode.PERMISSION_DENIED),
     (NotLetIn, grpc.StatusCode.UNAUTHENTICATED),
     (UnknownName, grpc.StatusCode.NOT_FOUND),
@@ -75,9 +80,11 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (MessageTooLarge, grpc.StatusCode.INVALID_ARGUMENT),
     (UnknownMethod, grpc.StatusCode.UNIMPLEMENTED),
     (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (QuotaUsed, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (TooManyWrongKeys, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotReady, grpc.StatusCode.UNAVAILABLE),
     (NotRead, grpc.StatusCode.UNAVAILABLE),
+    (SessionIdle, grpc.StatusCode.UNAVAILABLE),
     (EngineUnavailable, grpc.StatusCode.UNAVAILABLE),
     (EngineTimedOut, grpc.StatusCode.DEADLINE_EXCEEDED),
     (OutOfTime, grpc.StatusCode.DEADLINE_EXCEEDED),

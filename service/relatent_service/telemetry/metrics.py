@@ -6,6 +6,7 @@
 | `grpc_server_handled_total` | counter | type, service, method, code | calls ended |
 | `grpc_server_handling_seconds` | histogram | type, service, method | from a call's begin to its end |
 | `relatent_refinement_steps_total` | counter | graph | refinement steps done |
+| `relatent_key_steps_total` | counter | key | steps done for an API key, as quotas count them |
 | `relatent_batch_size` | histogram | graph | samples of one engine call; refinements meet in Triton only |
 | `relatent_chunk_seconds` | histogram | graph | a chunk of steps, the engine's queue included, outages not |
 | `relatent_queue_seconds` | histogram | class | waiting for a slot, of calls that got one |
@@ -18,13 +19,16 @@
 | `relatent_inflight` | gauge | class | calls at work |
 | `relatent_waiting` | gauge | class | calls waiting for a slot |
 | `relatent_set_aside` | gauge | | calls whose slots were given away because their readers do not read |
-| `relatent_rejected_total` | counter | reason, class | calls turned away: queue_full, draining and so on |
+| `relatent_rejected_total` | counter | reason, class | calls turned away: queue_full, draining, … |
 | `relatent_latent_cache_lookups_total` | counter | outcome | hit, hit_redis, shared, miss |
 | `relatent_latent_cache_errors_total` | counter | reason | what went wrong with Redis |
 | `relatent_latent_cache_bytes` | gauge | | what the results kept in this process take |
 | `relatent_triton_retries_total` | counter | | engine calls repeated because no answer came |
 | `relatent_backlog_seconds` | gauge | | seconds of the engine's time that all calls need: scale on this |
 | `relatent_certificate_expires_timestamp_seconds` | gauge | | end of the certificate; with TLS |
+
+A key's name is no secret, and there are as many as the file of keys has had since the server began: whoever
+writes that file bounds the labels, no caller does.
 
 The `grpc_server_*` labels are `grpc_type`, `grpc_service`, `grpc_method` and `grpc_code`, as in the public
 gRPC middlewares; health checks and reflection are not counted. A `class` is `interactive` or `bulk`.
@@ -70,6 +74,7 @@ class Metrics:
         self.handled = counter("grpc_server_handled", "Calls ended.", (*_GRPC, "grpc_code"))
         self.handling = histogram("grpc_server_handling_seconds", "Duration of calls.", JOB_SECONDS, _GRPC)
         self.steps = counter("relatent_refinement_steps", "Refinement steps done.", ("graph",))
+        self.key_steps = counter("relatent_key_steps", "Steps done for API keys.", ("key",))
         self.batch_size = histogram("relatent_batch_size", "Samples an engine call.", BATCHES, ("graph",))
         self.chunk = histogram("relatent_chunk_seconds", "Chunks of refinement.", JOB_SECONDS, ("graph",))
         self.queue = histogram("relatent_queue_seconds", "Waiting for a slot.", JOB_SECONDS, _CLASS)

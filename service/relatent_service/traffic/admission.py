@@ -26,14 +26,16 @@ from itertools import islice
 
 from relatent.core.tracing import span
 from relatent.core.traffic import TrafficClass
-from relatent_service.errors import OutOfTime
+from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.entry import EntryRules, is_impassable
 from relatent_service.traffic.fair_share import FairShare
 from relatent_service.traffic.forecast import CAUTION, HOPE, Forecast, Slot, Work
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
+from relatent_service.traffic.outlook import Outlook
 from relatent_service.traffic.pace import Pace
 from relatent_service.traffic.places import Places
+from relatent_service.traffic.quotas import Quotas
 
 LOOKED_AT = 8
 """How many of each class who wait are tried when somebody leaves; the others' turn comes."""
@@ -50,6 +52,7 @@ class Admission:
         pace: what graphs cost.
         lifecycle: says whether the server drains.
         on_entry: told of every call that gets a slot, and so how many seconds it waited.
+        quotas: what keys may have of the engine; None: whatever they ask for.
 
     Attributes:
         pace: the same.
@@ -63,10 +66,12 @@ class Admission:
         pace: Pace,
         lifecycle: Lifecycle,
         on_entry: Callable[[Call], None] = lambda _: None,
+        quotas: Quotas | None = None,
     ) -> None:
         self.pace = pace
         self.share = FairShare()
         self._places = Places(max_inflight, max_queue)
+        self._quotas = quotas or Quotas()
         self._lifecycle = lifecycle
         self._on_entry = on_entry
         self._forecast = Forecast(pace, self.share)
@@ -114,12 +119,15 @@ class Admission:
         Raises:
             NotReady: the server is draining.
             Overloaded: too many wait already, or there is no hope of an answer before the deadline.
+            OverWholeQuota, QuotaUsed: the caller's key may not have so many steps.
         """
         if self._lifecycle.is_draining:
             raise shutting_down()
+        self._quotas.check(work.steps)
         slot = Slot(work, call, dict(work.runs))
         if not self._rules.can_begin(slot):
             self._rules.refuse_in_vain(slot)
+        settle = self._quotas.take(work.steps, call)
         self._places.waiting[slot.traffic_class].append(slot)
         try:
             await self._wait(slot)
@@ -129,7 +137,19 @@ class Admission:
             elapsed = time.monotonic() - began
             self._forecast.measure_outside(work, elapsed - (call.engine_seconds() - before) - slot.away)
         finally:
+            settle()
             self._leave(slot)
+
+    def would_meet(self, work: Work, call: Call) -> Outlook:
+        """What a call would meet that came now; nothing comes of it."""
+        slot = Slot(work, call, dict(work.runs))
+        begins, refusal = self._rules.can_begin(slot), None
+        if not begins:
+            try:
+                self._rules.refuse_in_vain(slot)
+            except Overloaded as error:
+                refusal = error
+        return Outlook.of(self._forecast, slot, self._places, refusal, begins=begins)
 
     def advance(self, slot: Slot, graph: str, runs: int) -> None:
         """Note that a call has done some of its work."""

@@ -30,6 +30,8 @@ class Call:
         queue_seconds: time spent waiting for a slot, or for an equal call's result.
         inference_seconds: time spent waiting for the engine.
         turn_seconds: time spent waiting for its turn at the engine.
+        steps: of refinement that the engine did for it, and samples that it took through other graphs, those
+            included that it had begun when the call gave up.
         is_answering: whether all that it asks of the engine now is its answer, for which it waits no more.
     """
 
@@ -39,6 +41,7 @@ class Call:
     queue_seconds: float = 0.0
     inference_seconds: float = 0.0
     turn_seconds: float = 0.0
+    steps: int = 0
     is_answering: bool = False
 
     def remaining(self) -> float | None:

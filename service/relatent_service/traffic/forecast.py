@@ -11,6 +11,7 @@ interactive calls came as they did of late.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ CAUTION = 1.25
 WAITING_CAUTION = 2.0
 """The same of a call that would have to wait first, for who comes meanwhile is not known. Where many wait up
 to their deadlines, each begins when none can be let in beside it, and nothing is left to batch."""
+LATE_CAUTION = WAITING_CAUTION / CAUTION
+"""How much more of what interactive calls took of late is held against bulk ones."""
 HOPE = 0.9
 """What is estimated may turn out so much shorter; a call at work is ended only if it is late even then."""
 
@@ -47,6 +50,11 @@ class Work:
     runs: Mapping[str, int]
     least: Mapping[str, int] | None = None
     seconds: float | None = None
+
+    @property
+    def steps(self) -> int:
+        """Of the engine at most, whatever graph they are of: what a quota counts."""
+        return sum(self.runs.values())
 
 
 @dataclass(eq=False)
@@ -112,12 +120,7 @@ class Forecast:
 
     def cost(self, slot: Slot) -> float:
         """The same as others see it: no longer than the call may last."""
-        ends = [self.left(slot)]
-        if slot.call.deadline is not None:
-            ends.append(slot.call.deadline - time.monotonic())
-        if slot.work.seconds is not None:
-            ends.append(slot.call.arrived + slot.work.seconds - time.monotonic())
-        return max(0.0, min(ends))
+        return max(0.0, min(self.left(slot), *_ends(slot)))
 
     def total(self, slots: Slots) -> float:
         """Seconds of the engine's time that are left of several calls."""
@@ -136,17 +139,21 @@ class Forecast:
 
     def end_now(self, slot: Slot, at_work: Slots) -> float:
         """Seconds until a call is answered that is at work from now on, beside those that are."""
-        own = self._own_end(slot, at_work)
-        return max(self._among(slot.traffic_class, own, at_work), self._as_of_late(slot, own)) + (
-            self._outside_of(slot)
-        )
+        return self._end(self._needed(slot), slot, at_work, LATE_CAUTION)
 
     def soonest_end(self, slot: Slot, at_work: Slots) -> float:
         """The same if none comes any more that goes before it."""
-        own = self._own_end(slot, at_work)
+        own = self._own_end(self._needed(slot), slot, at_work)
         return self._among(slot.traffic_class, own, at_work) + self._outside_of(slot)
 
-    def end_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
+    def end_of_all(self, slot: Slot, at_work: Slots) -> float:
+        """The best guess of a call that has all that it asked for, or all that its time allows."""
+        end = self._end(self.left(slot), slot, at_work, 1.0)
+        return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
+
+    def end_after_wait(
+        self, slot: Slot, at_work: Slots, waiting: Slots, caution: float = LATE_CAUTION
+    ) -> float:
         """Seconds until a call is answered that waits until another leaves, and then shares with the rest."""
         its, needed, everybody = slot.traffic_class, self._needed(slot), [*at_work, *waiting]
         there = _of(its, at_work)
@@ -155,7 +162,9 @@ class Forecast:
             own = min(own, self.total(_of(its, everybody)) + needed)
         else:
             own += needed
-        return max(self._among(its, own, everybody), self._as_of_late(slot, own)) + self._outside_of(slot)
+        return max(self._among(its, own, everybody), self._as_of_late(slot, own, caution)) + self._outside_of(
+            slot
+        )
 
     def in_time(self, slot: Slot, at_work: Slots) -> bool:
         """Whether a call would be answered in time if it began now."""
@@ -186,7 +195,7 @@ class Forecast:
             end = beside_others(its, before, others)
             if is_alike:
                 after = before + min(takes, own)
-                later = max(beside_others(its, after, others), self._as_of_late(slot, after))
+                later = max(beside_others(its, after, others), self._as_of_late(slot, after, LATE_CAUTION))
             else:
                 later = beside_others(its, before, others + takes)
             outside = self._outside_of(slot)
@@ -199,11 +208,15 @@ class Forecast:
         graphs = {graph for other in at_work for graph in other.runs}
         return any(self._pace.is_stale(graph) for graph in slot.runs.keys() - graphs)
 
-    def _own_end(self, slot: Slot, at_work: Slots) -> float:
-        """Seconds that its class is at the engine until a call has had what it needs."""
+    def _end(self, own: float, slot: Slot, at_work: Slots, caution: float) -> float:
+        own = self._own_end(own, slot, at_work)
+        among = self._among(slot.traffic_class, own, at_work)
+        return max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
+
+    def _own_end(self, own: float, slot: Slot, at_work: Slots) -> float:
+        """Seconds that its class is at the engine until a call has had `own`."""
         others = Shares(self.cost(other) for other in _of(slot.traffic_class, at_work) if other is not slot)
-        needed = self._needed(slot)
-        return needed + others.taken_beside(needed)
+        return own + others.taken_beside(own)
 
     def _own_wait(self, traffic_class: TrafficClass, at_work: Slots, waiting: Slots) -> float:
         """The same until a newcomer has a slot: one of its class, or, where that has none, of any."""
@@ -214,11 +227,11 @@ class Forecast:
         """Seconds until a class has had `own`, beside all that is there of the other."""
         return beside_others(traffic_class, own, self.total(_of(_OTHER[traffic_class], present)))
 
-    def _as_of_late(self, slot: Slot, own: float) -> float:
-        """The same if interactive calls come as they did of late, of which caution makes more."""
+    def _as_of_late(self, slot: Slot, own: float, caution: float) -> float:
+        """The same if interactive calls come as they did of late."""
         if _goes_first(slot):
             return own
-        return own + (own / self._share.bulk_rate - own) * WAITING_CAUTION / CAUTION
+        return own + (own / self._share.bulk_rate - own) * caution
 
     def _needed(self, slot: Slot) -> float:
         """Seconds of the engine's time that a call must have to be answered."""
@@ -230,6 +243,12 @@ class Forecast:
 
     def _seconds(self, runs: Mapping[str, int]) -> float:
         return sum(count * self._pace.cost(graph) for graph, count in runs.items())
+
+
+def _ends(slot: Slot) -> list[float]:
+    """Seconds until the times at which a call ends, whatever it has done."""
+    ends = [slot.call.deadline, None if slot.work.seconds is None else slot.call.arrived + slot.work.seconds]
+    return [math.inf, *(end - time.monotonic() for end in ends if end is not None)]
 
 
 def _of(traffic_class: TrafficClass, slots: Slots) -> list[Slot]:

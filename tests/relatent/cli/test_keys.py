@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from relatent.cli.main import main
-from relatent.core.access_keys import digest, read_keys
+from relatent.core.access_keys import Quota, digest, read_keys
+from relatent.core.traffic import TrafficClass
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -64,17 +66,40 @@ def test_a_key_may_go_to_a_file_of_its_owner_alone(run: Run) -> None:
 
 def test_the_list_tells_who_for_what_until_when(run: Run) -> None:
     run("new", "a", "--pack", "x")
-    run("new", "b", "--expires", "2020-01-01T00:00:00Z")
+    quotas = ["--steps-a-minute", "6000", "--calls-in-flight", "4"]
+    run("new", "b", "--expires", "2020-01-01T00:00:00Z", "--class", "bulk", *quotas)
     code, out, _ = run("list")
     rows = [line.split() for line in out.splitlines()]
     assert code == 0
     assert rows[1:] == [
-        ["a", "x", "never", "let", "in"],
-        ["b", "all", "2020-01-01T00:00:00+00:00", "expired"],
+        ["a", "x", "interactive", "any", "any", "never", "let", "in"],
+        ["b", "all", "bulk", "6000", "4", "2020-01-01T00:00:00+00:00", "expired"],
     ]
     document = json.loads(run("list", "--json")[1])
-    assert document["keys"][0] == {"name": "a", "packs": ["x"], "expires": None, "expired": False}
+    assert document["keys"][0] == {
+        "name": "a",
+        "packs": ["x"],
+        "class": "interactive",
+        "steps_a_minute": None,
+        "calls_in_flight": None,
+        "expires": None,
+        "expired": False,
+    }
+    assert document["keys"][1]["steps_a_minute"] == 6000
     assert document["keys"][1]["expired"] is True
+
+
+def test_a_class_and_quotas_are_kept_and_changed_one_by_one(run: Run) -> None:
+    run("new", "a", "--pack", "x", "--class", "bulk", "--steps-a-minute", "6000")
+    run("new", "b")
+    (before, other) = read_keys(Path("keys.json"))
+    assert (before.traffic_class, before.quota) == (TrafficClass.BULK, Quota(6000))
+    code, out, _ = run("set", "a", "--calls-in-flight", "2", "--class", "interactive")
+    assert (code, out.split(";")[0]) == (0, "'a': interactive, 6000 steps a minute, 2 calls in flight")
+    assert run("set", "a", "--steps-a-minute", "none")[0] == 0
+    (after, still) = read_keys(Path("keys.json"))
+    assert after == replace(before, traffic_class=TrafficClass.INTERACTIVE, quota=Quota(None, 2))
+    assert still == other
 
 
 def test_a_key_that_is_revoked_is_gone_and_the_others_stay(run: Run) -> None:
@@ -102,6 +127,9 @@ def test_the_file_is_where_the_flag_or_the_environment_says(
         (["new", "a b"], "name: expected up to 64 letters, digits"),
         (["new", "a"], "keys.json: a key 'a' is there; revoke it first"),
         (["new", "c", "--days", "9999999999"], "--days: expected fewer"),
+        (["new", "c", "--steps-a-minute", "9999999999999"], "steps_a_minute: expected a whole number from 1"),
+        (["set", "a", "--calls-in-flight", "9999999999999"], "calls_in_flight: expected a whole number from"),
+        (["set", "c", "--class", "bulk"], "keys.json: no key 'c'; there are: a"),
         (["list", "--api-keys", "none.json"], "none.json: No such file"),
         (["list", "--api-keys", "broken.json"], "broken.json: expected JSON"),
         (["new", "c", "--api-keys", "broken.json"], "broken.json: expected JSON"),

@@ -34,7 +34,7 @@ from tests.relatent.client.fake_catalog import PACK as PACK
 from tests.relatent.client.fake_catalog import REVISION as REVISION
 from tests.relatent.client.fake_catalog import SHAPE as SHAPE
 from tests.relatent.client.fake_catalog import catalog as catalog
-from tests.relatent.client.fake_catalog import limits, pack
+from tests.relatent.client.fake_catalog import estimate, limits, pack
 
 Script = Callable[[inversion_pb2.InvertStreamRequest, "Context"], AsyncIterator[Any]]
 Context = Any
@@ -310,6 +310,10 @@ class FakeServer(
     async def GetPack(self, request: Any, context: Context) -> Any:  # noqa: N802
         await self._maybe_fail(request, context)
         return catalog_pb2.GetPackResponse(pack=pack(), limits=limits())
+
+    async def Estimate(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await self._maybe_fail(request, context)
+        return estimate()
 
     def _next_script(self, request: Any, context: Context, otherwise: Script) -> Script:
         self.requests.append(request)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from relatent.v1 import catalog_pb2
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2
+
+from relatent.v1 import catalog_pb2, types_pb2
 
 PACK, REVISION = "tiny", "1" * 64
 SHAPE = (2, 4)
@@ -60,4 +63,23 @@ def limits() -> catalog_pb2.Limits:
         max_image_pixels=50_000_000,
         max_steps=2000,
         max_images=3,
+    )
+
+
+def estimate() -> catalog_pb2.EstimateResponse:
+    refused = types_pb2.Refusal(code=code_pb2.RESOURCE_EXHAUSTED, message="the key has had its steps")
+    for detail in (
+        error_details_pb2.ErrorInfo(reason="STEPS_QUOTA", domain="relatent"),
+        error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=12)),
+    ):
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        refused.details.append(packed)
+    return catalog_pb2.EstimateResponse(
+        steps=207,
+        engine=duration_pb2.Duration(seconds=2, nanos=500_000_000),
+        wait=duration_pb2.Duration(nanos=250_000_000),
+        answer=duration_pb2.Duration(seconds=3),
+        refusal=refused,
+        quota=catalog_pb2.QuotaLeft(steps=100),
     )

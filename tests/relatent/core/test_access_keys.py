@@ -9,6 +9,7 @@ import pytest
 
 from relatent.core.access_keys import (
     AccessKeysError,
+    Quota,
     digest,
     keys_document,
     make_key,
@@ -16,8 +17,9 @@ from relatent.core.access_keys import (
     read_keys,
     sendable,
 )
+from relatent.core.traffic import TrafficClass
 
-ENTRY = {"name": "team-a", "sha256": "0" * 64}
+ENTRY: dict[str, Any] = {"name": "team-a", "sha256": "0" * 64}
 
 
 def written(path: Path, *entries: Any, **changes: Any) -> Path:
@@ -29,9 +31,19 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     keys = [
         make_key("a", new_secret(), [], None),
         make_key("b", new_secret(), ["x", "y"], datetime(2030, 1, 1, tzinfo=UTC)),
+        make_key("c", new_secret(), [], None, TrafficClass.BULK, Quota(6000, 4)),
+        make_key("d", new_secret(), [], None, quota=Quota(calls_in_flight=1)),
     ]
     (tmp_path / "keys.json").write_bytes(keys_document(keys))
     assert read_keys(tmp_path / "keys.json") == keys
+
+
+def test_an_entry_without_a_class_and_quotas_has_all_of_them(tmp_path: Path) -> None:
+    (key,) = read_keys(written(tmp_path / "keys.json", ENTRY))
+    assert (key.traffic_class, key.quota) == (TrafficClass.INTERACTIVE, Quota())
+    entry = ENTRY | {"class": "bulk", "steps_a_minute": 6000, "calls_in_flight": 4}
+    (key,) = read_keys(written(tmp_path / "keys.json", entry))
+    assert (key.traffic_class, key.quota) == (TrafficClass.BULK, Quota(6000, 4))
 
 
 def test_no_key_is_in_the_file(tmp_path: Path) -> None:
@@ -72,7 +84,18 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
         (ENTRY | {"packs": "demo"}, r"keys\[0\]\.packs"),
         (ENTRY | {"expires": "2030-01-01T00:00:00"}, r"keys\[0\]\.expires: expected a time with its zone"),
         (ENTRY | {"expires": 5}, r"keys\[0\]\.expires"),
-        (ENTRY | {"quota": 5}, r"keys\[0\]: expected name, sha256, packs and expires, got quota"),
+        (ENTRY | {"class": "slow"}, r"keys\[0\]\.class: expected one of interactive, bulk"),
+        (ENTRY | {"class": []}, r"keys\[0\]\.class"),
+        *(
+            (ENTRY | {kind: value}, rf"keys\[0\]\.{kind}: expected a whole number from 1 to")
+            for kind in ("steps_a_minute", "calls_in_flight")
+            for value in (0, -1, 1.5, "5", True, 10**13)
+        ),
+        (
+            ENTRY | {"quota": 5},
+            r"keys\[0\]: expected name, sha256, packs, expires, class, steps_a_minute and calls_in_flight, "
+            "got quota",
+        ),
     ],
 )
 def test_an_entry_that_is_wrong_is_named(entry: Any, expected: str, tmp_path: Path) -> None:

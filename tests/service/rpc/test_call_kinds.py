@@ -11,6 +11,7 @@ from relatent_service.errors import InvalidField
 from relatent_service.rpc.interceptors import CallInterceptor
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.lifecycle import Lifecycle
+from relatent_service.traffic.quotas import Quotas
 from tests.fixtures.requests import reason, violated
 
 MOST_BYTES = 100
@@ -71,7 +72,7 @@ class Server:
     def __init__(self):
         self.metrics, self.lifecycle, self.echo = Metrics(), Lifecycle(), Echo()
         self.lifecycle.serve()
-        interceptor = CallInterceptor(Door(), self.lifecycle, self.metrics, MOST_BYTES)
+        interceptor = CallInterceptor(Door(), Quotas(), self.lifecycle, self.metrics, MOST_BYTES)
         self._server = grpc.aio.server(interceptors=[interceptor])
         codec = {
             "request_deserializer": StringValue.FromString,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 
 from relatent.v1 import editing_pb2 as v1
 from relatent.v1 import editing_pb2_grpc
-from relatent_service.rpc import interceptors, status
-from tests.fixtures.requests import code, image, latent, reason
+from relatent_service.rpc import edit_stream, interceptors, status
+from tests.fixtures.requests import code, details, image, latent, reason
 from tests.fixtures.running import running_server
 from tests.fixtures.sessions import change, move, open_session
 
@@ -66,6 +67,48 @@ async def test_hanging_up_frees_its_place_at_once(tiny_root: Any, amid: str) -> 
         for other in others:
             await other
         assert (await running.editing.Edit(EDIT, timeout=10)).images
+
+
+async def say_nothing(running: Any, after: str) -> None:
+    """Read on and on; a caller that went silent at some point."""
+    if after == "nothing":
+        await running.editing.EditStream(timeout=30).read()
+    async with open_session(running.editing) as session:
+        if after == "an answer":
+            await session.change(1, move(0.5))
+            await session.answer()
+        await session.answer()
+
+
+@pytest.mark.parametrize("after", ["nothing", "its opening", "an answer"])
+async def test_a_caller_that_says_nothing_for_too_long_is_told_and_its_session_costs_nothing_more(
+    running: Any, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    seconds = 0.3
+    monkeypatch.setattr(edit_stream, "OPENING_SECONDS" if after == "nothing" else "IDLE_SECONDS", seconds)
+    began = time.monotonic()
+    with pytest.raises(grpc.RpcError) as caught:
+        await say_nothing(running, after)
+    assert time.monotonic() - began >= seconds
+    assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "SESSION_IDLE")
+    await running.until(lambda: running.metric("relatent_sessions") == 0)
+    assert running.server.lifecycle.running == 0
+
+
+async def test_one_session_too_many_is_turned_away_and_told_when_to_come(tiny_root: Any) -> None:
+    async with running_server(tiny_root, "--max-sessions", "2") as running:
+        async with open_session(running.editing), open_session(running.editing) as last:
+            with pytest.raises(grpc.RpcError) as caught:
+                async with open_session(running.editing):
+                    pass
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert reason(caught.value) == "TOO_MANY_SESSIONS"
+            assert details(caught.value)["RetryInfo"].retry_delay.ToMilliseconds() > 0
+            await last.change(1, move(0.5))
+            assert (await last.answer()).HasField("edited")
+        await running.until(lambda: running.metric("relatent_sessions") == 0)
+        async with open_session(running.editing):
+            pass
 
 
 async def test_draining_ends_an_idle_session_at_once_so_that_its_caller_goes_elsewhere(running: Any) -> None:

@@ -27,6 +27,9 @@ CASES = [
     (errors.KeyUnknown("m"), Code.UNAUTHENTICATED, "KEY_UNKNOWN"),
     (errors.KeyExpired("m"), Code.UNAUTHENTICATED, "KEY_EXPIRED"),
     (errors.TooManyWrongKeys("m", 1.5), Code.RESOURCE_EXHAUSTED, "TOO_MANY_WRONG_KEYS"),
+    (errors.StepsQuotaUsed("m", 1.5), Code.RESOURCE_EXHAUSTED, "STEPS_QUOTA"),
+    (errors.CallsQuotaUsed("m", 1.5), Code.RESOURCE_EXHAUSTED, "CALLS_QUOTA"),
+    (errors.OverWholeQuota("m"), Code.FAILED_PRECONDITION, "STEPS_OVER_QUOTA"),
     (errors.MalformedRequest("m"), Code.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
     (errors.MessageTooLarge("m"), Code.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE"),
     (errors.UnknownMethod("m"), Code.UNIMPLEMENTED, "UNKNOWN_METHOD"),
@@ -34,6 +37,7 @@ CASES = [
     (errors.Overloaded("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (errors.NotReady("m", 1.5), Code.UNAVAILABLE, "NOT_READY"),
     (errors.NotRead("m", 1.5), Code.UNAVAILABLE, "NOT_READ"),
+    (errors.SessionIdle("m", 1.5), Code.UNAVAILABLE, "SESSION_IDLE"),
     (EngineUnavailable("m"), Code.UNAVAILABLE, "ENGINE_UNAVAILABLE"),
     (EngineTimedOut("m"), Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
     (EngineRejected("m"), Code.INTERNAL, "INTERNAL"),
@@ -49,7 +53,7 @@ def subclasses(kind):
 
 def test_every_error_of_ours_has_a_code_of_its_own():
     covered = {type(error) for error, _, _ in CASES}
-    leaves = set(subclasses(errors.ServiceError)) - {errors.TryLater, errors.NotLetIn}
+    leaves = set(subclasses(errors.ServiceError)) - {errors.TryLater, errors.NotLetIn, errors.QuotaUsed}
     assert leaves <= covered
     assert all(code_of(kind.__new__(kind)) is not Code.INTERNAL for kind in leaves)
 

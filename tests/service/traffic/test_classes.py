@@ -49,11 +49,13 @@ async def test_bulk_calls_leave_places_to_interactive_ones(make):
 async def test_bulk_calls_leave_room_in_the_queue_to_interactive_ones(make):
     guests = make(max_inflight=1, max_queue=4)
     await come(guests, "abcd")
-    with pytest.raises(Overloaded, match="1 calls at work and 3 waiting, the most .* of bulk ones") as caught:
+    with pytest.raises(
+        Overloaded, match=r"1 calls at work and 3 waiting, the most .* of bulk ones"
+    ) as caught:
         await guests.come("e", call=bulk())
     assert caught.value.reason == "QUEUE_FULL"
     await guests.come("x")
-    with pytest.raises(Overloaded, match="4 waiting, the most .* of interactive ones"):
+    with pytest.raises(Overloaded, match=r"4 waiting, the most .* of interactive ones"):
         await guests.come("y")
 
 

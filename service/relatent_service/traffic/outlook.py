@@ -1,0 +1,53 @@
+"""What a call would meet that came now, for those who ask before they send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from relatent_service.errors import Overloaded
+from relatent_service.traffic.forecast import Forecast, Slot
+from relatent_service.traffic.places import Places
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a call would meet; all seconds are the best guess, without the caution that refusals have.
+
+    Attributes:
+        engine_seconds: of the engine's time, for all that it asks for or all that its time allows.
+        wait_seconds: until it would begin.
+        answer_seconds: until it would be answered, as things are.
+        refusal: why it would be refused; None: it would be let in, or wait.
+    """
+
+    engine_seconds: float
+    wait_seconds: float
+    answer_seconds: float
+    refusal: Overloaded | None
+
+    @classmethod
+    def of(
+        cls,
+        forecast: Forecast,
+        slot: Slot,
+        places: Places,
+        refusal: Overloaded | None,
+        *,
+        begins: bool,
+    ) -> Self:
+        """The outlook of a newcomer.
+
+        Args:
+            forecast: what calls take.
+            slot: the newcomer's.
+            places: who is where.
+            refusal: why it would be refused.
+            begins: whether it would begin at once.
+        """
+        own, now = forecast.cost(slot), forecast.end_of_all(slot, places.beside(slot))
+        if begins:
+            return cls(own, 0.0, now, refusal)
+        there = places.at_work, places.all_waiting
+        after = forecast.end_after_wait(slot, *there, caution=1.0)
+        return cls(own, forecast.wait(*there, slot.traffic_class), max(now, after), refusal)
