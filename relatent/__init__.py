@@ -142,6 +142,7 @@ if TYPE_CHECKING:
         AttributePart,
         End,
     )
+    from relatent.core.traffic import TrafficClass
 
 _MODULES = tuple(
     f"relatent.client.{name}"
@@ -164,6 +165,7 @@ _MODULES = tuple(
         "recipes",
         "seeds",
         "tls",
+        "traffic",
         "transfers",
         "within",
     )
@@ -246,6 +248,7 @@ __all__ = [
     "Timings",
     "Tls",
     "TlsError",
+    "TrafficClass",
     "Transfer",
     "Truncate",
     "UnauthenticatedError",

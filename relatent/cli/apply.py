@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     found = _without(collect(args.sources, args.out, codes=True), [args.recipe, *recipe.inputs])
     inputs = [*(item.path for item in found.items), args.recipe, *recipe.inputs]
     refuse_overwriting(inputs, (file for item in found.items for file in task.files(item).all))
-    with arguments.client(args) as client:
+    with arguments.client(args, len(found.items)) as client:
         catalog = client.catalog(timeout=min(args.timeout, 10.0))
         revisions = {name: pack.revision for name, pack in catalog.packs.items()}
         prepare_out(args.out)

@@ -13,12 +13,13 @@ from relatent.client.images import ImageFormat
 from relatent.client.settings import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_BYTES
 from relatent.core.addresses import AddressError, parse_addresses
 from relatent.core.stopping import Plateau
+from relatent.core.traffic import TrafficClass
 
 FORMATS = [ImageFormat.PNG.value, ImageFormat.JPEG.value, ImageFormat.WEBP.value]
 
 
-def add_connection(parser: argparse.ArgumentParser, timeout: float) -> None:
-    """Add what says where the service is."""
+def add_connection(parser: argparse.ArgumentParser, timeout: float, *, works: bool = True) -> None:
+    """Add what says where the service is and, for commands that have it work, who waits for that."""
     group = parser.add_argument_group("service")
     group.add_argument(
         "--address",
@@ -42,6 +43,14 @@ def add_connection(parser: argparse.ArgumentParser, timeout: float) -> None:
         help="of one message, either way, as the service has it (RELATENT_MAX_MESSAGE_BYTES; "
         f"default: {DEFAULT_MAX_MESSAGE_BYTES})",
     )
+    parser.set_defaults(traffic_class=None)
+    if works:
+        group.add_argument(
+            "--traffic-class",
+            choices=[each.value for each in TrafficClass],
+            help="interactive: somebody waits for each answer; bulk: nobody does, so that others go first "
+            "(default: bulk for several files, else what the API key is for)",
+        )
     add_credentials(group)
 
 
@@ -63,15 +72,19 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--format", choices=FORMATS, default="png", help="of pictures (default: png)")
 
 
-def client(args: argparse.Namespace) -> Client:
-    """The client that the arguments, and else the environment, ask for.
+def client(args: argparse.Namespace, files: int = 1) -> Client:
+    """The client that the arguments, and else the environment, ask for, to work on so many files.
 
     Raises:
         InputError: the environment asks for something else than a number of bytes, or what is to be shown
             to the service cannot be.
     """
     return Client(
-        args.address, timeout=args.timeout, max_message_bytes=max_message_bytes(args), **access(args)
+        args.address,
+        timeout=args.timeout,
+        max_message_bytes=max_message_bytes(args),
+        traffic_class=args.traffic_class or (TrafficClass.BULK if files > 1 else None),
+        **access(args),
     )
 
 

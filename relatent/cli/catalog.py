@@ -30,7 +30,7 @@ def add_parsers(commands: Any) -> None:
     for parser in (attributes, directions):
         arguments.add_pack(parser)
     for parser in (models, attributes, directions):
-        arguments.add_connection(parser, timeout=10.0)
+        arguments.add_connection(parser, timeout=10.0, works=False)
         arguments.add_json(parser)
 
 

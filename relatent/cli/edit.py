@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     recipes = [] if args.save_recipe is None else [args.save_recipe]
     results = (file for item in items for file in _files(item, count, args).all)
     refuse_overwriting(inputs, [*recipes, *results])
-    with arguments.client(args) as client:
+    with arguments.client(args, len(items)) as client:
         arguments.check_service(client, args)
 
         def read(reference: Path) -> Mapping[str, AttributeReading]:

@@ -49,7 +49,7 @@ class ImageCommand(Generic[T]):
         items = found.items
         inputs = [*(item.path for item in items), *inversion_arguments.inversion_files(args)]
         refuse_overwriting(inputs, (file for item in items for file in _results(item, args)))
-        with arguments.client(args) as client:
+        with arguments.client(args, len(items)) as client:
             arguments.check_service(client, args)
             prepare_out(args.out)
             output.tell_passed_over(found.passed_over)

@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--repository", type=Path, default=Path("model_repository"), help="default: %(default)s"
     )
-    arguments.add_connection(parser, timeout=120.0)
+    arguments.add_connection(parser, timeout=120.0, works=False)
     parser.set_defaults(run=run)
 
 

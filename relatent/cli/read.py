@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read the images; 1 where one of them failed."""
     items = [Item(path, path.name) for path in dict.fromkeys(args.sources)]
-    with arguments.client(args) as client:
+    with arguments.client(args, len(items)) as client:
         arguments.check_service(client, args)
 
         def work(item: Item, _: ProgressCallback) -> Mapping[str, AttributeReading]:

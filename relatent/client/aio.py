@@ -36,6 +36,7 @@ from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
 from relatent.core.restoration import RestorationPreset
+from relatent.core.traffic import TrafficClass
 
 
 class AsyncClient:
@@ -50,6 +51,7 @@ class AsyncClient:
         timeout: seconds of a call unless it says otherwise, all its attempts together.
         max_message_bytes: bytes of one message, either way; set it as the service's is.
         retry: how long to wait between attempts.
+        traffic_class: `interactive` where somebody waits for its calls, `bulk` where nobody does.
         **access: `tls`, `api_key` and `insecure`, see `AccessOptions`.
     """
 
@@ -60,14 +62,15 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
+        traffic_class: TrafficClass | str | None = None,
         **access: Unpack[AccessOptions],
     ) -> None:
-        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, access))
+        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, traffic_class, access))
 
-    def _set_up(self, settings: ClientSettings) -> None:
+    def _set_up(self, settings: ClientSettings, sharing: Self | None = None) -> None:
         self._settings = settings
-        self._flows = Flows(settings)
-        self._transport = AsyncTransport(settings)
+        self._flows: Flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
+        self._transport: AsyncTransport = AsyncTransport(settings) if sharing is None else sharing._transport
 
     def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
@@ -75,6 +78,12 @@ class AsyncClient:
 
     def __setstate__(self, settings: ClientSettings) -> None:
         self._set_up(settings)
+
+    def in_class(self, traffic_class: TrafficClass | str) -> Self:
+        """The same client for calls of a class; see `Client.in_class`."""
+        other = type(self).__new__(type(self))
+        other._set_up(self._settings.in_class(traffic_class), self)
+        return other
 
     async def invert(
         self,

@@ -48,6 +48,8 @@ class Client(HeldConnections):
         timeout: seconds of a call unless it says otherwise, all its attempts together.
         max_message_bytes: bytes of one message, either way; set it as the service's is.
         retry: how long to wait between attempts.
+        traffic_class: `interactive` where somebody waits for its calls, `bulk` where nobody does, so that
+            they go after all others; what its key is for unless given.
         **access: `tls`, `api_key` and `insecure`, see `AccessOptions`.
 
     Raises:

@@ -14,7 +14,9 @@ from relatent.client.requests import InvertOptions, Move, Operation, inversion_o
 from relatent.client.restoring import Degraded, restoration_options
 from relatent.client.seeds import SeedPath
 from relatent.client.synthesizing import sample_request, synthesize_request
+from relatent.client.traffic import tell_class
 from relatent.core.restoration import RestorationPreset
+from relatent.core.traffic import TrafficClass
 from relatent.v1 import catalog_pb2, diffusion_pb2, editing_pb2, inversion_pb2, restoration_pb2
 
 
@@ -98,10 +100,12 @@ class PlannedCall:
         """Random images."""
         return cls(catalog_pb2.EstimateRequest(sample=sample_request(seeds, moves, truncation, pack)))
 
-    def request(self, timeout: float) -> catalog_pb2.EstimateRequest:
-        """The message for a call with so many seconds."""
+    def request(self, timeout: float, traffic_class: TrafficClass | None) -> catalog_pb2.EstimateRequest:
+        """The message for a call with so many seconds, of a class."""
         request = catalog_pb2.EstimateRequest()
         request.CopyFrom(self.message)
+        if (planned := request.WhichOneof("call")) is not None:
+            tell_class(getattr(request, planned), traffic_class)
         request.deadline.FromNanoseconds(max(1, min(round(timeout * 1e9), 2**62)))
         return request
 

@@ -31,6 +31,7 @@ from relatent.client.seeds import SeedPath
 from relatent.client.settings import ClientSettings
 from relatent.client.synthesizing import sample_request, synthesize_request
 from relatent.client.texts import text_field
+from relatent.client.traffic import tell_class
 from relatent.client.transfers import AttributeReading, readings
 from relatent.client.within import Within, region_message
 from relatent.core.fit import Fit
@@ -48,13 +49,17 @@ _PREFIX = "/relatent.v1."
 class Flows:
     """What a client can do. Every method makes a flow; nothing happens before it is driven.
 
+    Args:
+        settings: the client's.
+        addresses: its servers, where another client knows them; None: those of its settings.
+
     Attributes:
         addresses: the client's servers.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, addresses: Addresses | None = None) -> None:
         self._settings = settings
-        self.addresses = Addresses(settings.addresses, settings.tls)
+        self.addresses = addresses or Addresses(settings.addresses, settings.tls)
 
     def invert(
         self,
@@ -203,7 +208,7 @@ class Flows:
         self, call: PlannedCall, call_timeout: float | None, timeout: float | None
     ) -> Flow[Estimate]:
         """Say what a call would cost and wait; see `Client.estimate`."""
-        request = call.request(self._limit(call_timeout).seconds)
+        request = call.request(self._limit(call_timeout).seconds, self._settings.traffic_class)
         answer = yield from self._call(
             "CatalogService/Estimate", request, catalog_pb2.EstimateResponse, self._limit(timeout)
         )
@@ -214,7 +219,7 @@ class Flows:
 
         def attempt(address: str, left: float) -> Flow[T]:
             message = running.next_request()
-            self._check_size(message)
+            self._make_ready(message)
             yield Stream(address, _PREFIX + refining.path, message, refining.response, left, running.receive)
             result = running.result()
             if result is None:
@@ -228,14 +233,15 @@ class Flows:
             return (yield from retrying(attempt, self.addresses, retry, limit, running.progressed))
 
     def _call(self, method: str, request: Message, answer: type[Message], limit: TimeLimit) -> Flow[Any]:
-        self._check_size(request)
+        self._make_ready(request)
 
         def attempt(address: str, left: float) -> Flow[Any]:
             return (yield Unary(address, _PREFIX + method, request, answer, left))
 
         return (yield from retrying(attempt, self.addresses, self._settings.retry, limit))
 
-    def _check_size(self, request: Message) -> None:
+    def _make_ready(self, request: Message) -> None:
+        tell_class(request, self._settings.traffic_class)
         self._settings.check_size(request)
 
     def _limit(self, timeout: float | None) -> TimeLimit:

@@ -16,6 +16,7 @@ from relatent.client.settings import (
     AccessOptions,
     ClientSettings,
 )
+from relatent.core.traffic import TrafficClass
 
 
 class HeldConnections:
@@ -28,14 +29,17 @@ class HeldConnections:
         timeout: float = DEFAULT_TIMEOUT,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: RetryPolicy | None = None,
+        traffic_class: TrafficClass | str | None = None,
         **access: Unpack[AccessOptions],
     ) -> None:
-        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, access))
+        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, traffic_class, access))
 
-    def _set_up(self, settings: ClientSettings) -> None:
+    def _set_up(self, settings: ClientSettings, sharing: Self | None = None) -> None:
         self._settings = settings
-        self._flows = Flows(settings)
-        self._transport = BlockingTransport(settings)
+        self._flows: Flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
+        self._transport: BlockingTransport = (
+            BlockingTransport(settings) if sharing is None else sharing._transport
+        )
 
     def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
@@ -43,6 +47,21 @@ class HeldConnections:
 
     def __setstate__(self, settings: ClientSettings) -> None:
         self._set_up(settings)
+
+    def in_class(self, traffic_class: TrafficClass | str) -> Self:
+        """The same client for calls of a class: `client.in_class("bulk").invert(...)`.
+
+        Both share connections: they are closed together, whichever is closed.
+
+        Args:
+            traffic_class: `interactive` where somebody waits for the calls, `bulk` where nobody does.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        other = type(self).__new__(type(self))
+        other._set_up(self._settings.in_class(traffic_class), self)
+        return other
 
     def close(self) -> None:
         """Let go of the connections of this process; calls under way raise `ClientStateError`."""

@@ -14,6 +14,7 @@ from relatent.client.latents import LatentCode, latent_message
 from relatent.client.requests import InvertOptions
 from relatent.client.retrying import Converse, Convert, Flow, Sleep, logger, retrying
 from relatent.client.settings import ClientSettings
+from relatent.client.traffic import tell_class
 from relatent.client.within import Within, region_message
 from relatent.v1 import editing_pb2
 
@@ -43,6 +44,7 @@ class SessionFlows:
     ) -> Flow[Exchange]:
         """Find the code that is edited, which outlives a server; see `Client.edit_session`."""
         opening = editing_pb2.EditSessionOpening(output_format=format_message(output_format))
+        tell_class(opening, self._settings.traffic_class)
         if within is not None:
             image = None if isinstance(source, LatentCode) else (yield Convert(lambda: image_message(source)))
             region = yield Convert(lambda: region_message(within, options.get("fit"), image))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 from google.protobuf.message import Message
@@ -11,8 +11,10 @@ from google.protobuf.message import Message
 from relatent.client.errors import InputError
 from relatent.client.retrying import RetryPolicy, TimeLimit
 from relatent.client.tls import Tls
+from relatent.client.traffic import traffic_class_of
 from relatent.core.access_keys import MOST_KEY_BYTES, sendable
 from relatent.core.addresses import DEFAULT_LISTEN, AddressError, parse_address, parse_addresses
+from relatent.core.traffic import TrafficClass
 
 DEFAULT_ADDRESS = DEFAULT_LISTEN
 DEFAULT_TIMEOUT = 120.0
@@ -50,6 +52,7 @@ class ClientSettings:
         retry: how long to wait between attempts.
         tls: None: without.
         api_key: sent with every call; empty: none.
+        traffic_class: of its calls; None: that of its key.
     """
 
     addresses: Sequence[str]
@@ -58,6 +61,7 @@ class ClientSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     tls: Tls | None = None
     api_key: str = field(default="", repr=False)
+    traffic_class: TrafficClass | None = None
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -92,13 +96,14 @@ class ClientSettings:
         timeout: float,
         max_message_bytes: int,
         retry: RetryPolicy | None,
+        traffic_class: TrafficClass | str | None,
         access: AccessOptions,
     ) -> ClientSettings:
         """ClientSettings of a client's arguments.
 
         Raises:
-            InputError: no address, one of a form that is not taken, a size that is none, files of TLS that
-                cannot be used, a key that cannot be sent, or only in the clear.
+            InputError: no address, one of a form that is not taken, a size or a class that is none, files
+                of TLS that cannot be used, a key that cannot be sent, or only in the clear.
         """
         try:
             listed = tuple(map(str, parse_addresses(addresses)))
@@ -108,7 +113,16 @@ class ClientSettings:
             raise InputError(
                 f"max_message_bytes: expected 1 to {MOST_MESSAGE_BYTES:,}, got {max_message_bytes:,}"
             )
-        return cls(listed, timeout, max_message_bytes, retry or RetryPolicy(), **_access(listed, access))
+        settings = cls(listed, timeout, max_message_bytes, retry or RetryPolicy(), **_access(listed, access))
+        return settings if traffic_class is None else settings.in_class(traffic_class)
+
+    def in_class(self, traffic_class: TrafficClass | str) -> ClientSettings:
+        """The same for calls of a class.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        return replace(self, traffic_class=traffic_class_of(traffic_class))
 
 
 class _Access(TypedDict):

@@ -9,6 +9,7 @@ from relatent.client.blocking import Client
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.retrying import RetryPolicy
 from relatent.client.settings import AccessOptions
+from relatent.core.traffic import TrafficClass
 
 AT_ONCE = RetryPolicy(initial=3600.0, maximum=3600.0, jitter=0.0)
 """Other addresses are tried at once, and nothing is waited for: whoever sits before the page is told, and
@@ -39,10 +40,19 @@ class Connection:
     ) -> None:
         self.addresses = ", ".join(addresses)
         self.client = Client(
-            addresses, timeout=timeout, max_message_bytes=max_message_bytes, retry=AT_ONCE, **access
+            addresses,
+            timeout=timeout,
+            max_message_bytes=max_message_bytes,
+            retry=AT_ONCE,
+            traffic_class=TrafficClass.INTERACTIVE,
+            **access,
         )
         self.patient = Client(
-            addresses, timeout=PATIENCE_SECONDS, max_message_bytes=max_message_bytes, **access
+            addresses,
+            timeout=PATIENCE_SECONDS,
+            max_message_bytes=max_message_bytes,
+            traffic_class=TrafficClass.INTERACTIVE,
+            **access,
         )
         self._catalog: Catalog | None = None
 

@@ -284,7 +284,7 @@ def test_a_misspelt_option_is_an_error_of_python() -> None:
 
 
 def test_a_key_is_in_no_repr() -> None:
-    settings = ClientSettings.of("127.0.0.1:8500", 1, 1000, None, {"api_key": SECRET})
+    settings = ClientSettings.of("127.0.0.1:8500", 1, 1000, None, None, {"api_key": SECRET})
     assert settings.api_key == SECRET
     assert SECRET not in repr(settings) + repr(relatent.Client(api_key=SECRET))
 
