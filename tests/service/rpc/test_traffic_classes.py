@@ -133,7 +133,7 @@ async def test_an_estimate_is_of_the_class_that_the_call_asks_for(tiny_root: Pat
             seconds: float = (await running.catalog.Estimate(request)).wait.ToNanoseconds() / 1e9
             return seconds
 
-        assert (await wait(INTERACTIVE), await wait(BULK)) == (0.0, pytest.approx(0.1, abs=10))
+        assert await wait(INTERACTIVE) == 0
         assert await wait(BULK) > 0, "bulk calls may hold three of four places"
         running.engine.release(REFINE)
         await asyncio.gather(*busy)
