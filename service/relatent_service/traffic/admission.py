@@ -11,7 +11,7 @@ the engine evenly, from the two follows when each of them will have ended
 
 Whatever the load, the engine's time goes to answers that somebody still waits for.
 
-Interactive calls get places before bulk ones. These have some at most, and the next that there is where they
+Interactive calls get slots before bulk ones. These have some at most, and the next that there is where they
 have none although they have had less of the engine than their share.
 """
 
@@ -34,8 +34,8 @@ from relatent_service.traffic.forecast import CAUTION, HOPE, Forecast, Slot, Wor
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
 from relatent_service.traffic.outlook import Outlook
 from relatent_service.traffic.pace import Pace
-from relatent_service.traffic.places import Places
 from relatent_service.traffic.quotas import Quotas
+from relatent_service.traffic.roster import Roster
 
 LOOKED_AT = 8
 """How many of each class who wait are tried when somebody leaves; the others' turn comes."""
@@ -70,39 +70,39 @@ class Admission:
     ) -> None:
         self.pace = pace
         self.share = FairShare()
-        self._places = Places(max_inflight, max_queue)
+        self._roster = Roster(max_inflight, max_queue)
         self._quotas = quotas or Quotas()
         self._lifecycle = lifecycle
         self._on_entry = on_entry
         self._forecast = Forecast(pace, self.share)
-        self._rules = EntryRules(self._places, self._forecast)
+        self._rules = EntryRules(self._roster, self._forecast)
 
     @property
     def inflight(self) -> int:
         """Calls at work."""
-        return len(self._places.at_work)
+        return len(self._roster.at_work)
 
     @property
     def waiting(self) -> int:
         """Calls in the queue."""
-        return len(self._places.all_waiting)
+        return len(self._roster.all_waiting)
 
     @property
     def aside(self) -> int:
         """Calls whose slots were given away because their readers do not read."""
-        return len(self._places.aside)
+        return len(self._roster.aside)
 
     def inflight_of(self, traffic_class: TrafficClass) -> int:
         """Calls of a class at work."""
-        return self._places.working(traffic_class)
+        return self._roster.working(traffic_class)
 
     def waiting_of(self, traffic_class: TrafficClass) -> int:
         """Calls of a class in the queue."""
-        return len(self._places.waiting[traffic_class])
+        return len(self._roster.waiting[traffic_class])
 
     def backlog_seconds(self) -> float:
         """Seconds of the engine's time that all calls together still need, at the measured pace."""
-        return self._forecast.total([*self._places.everybody])
+        return self._forecast.total([*self._roster.everybody])
 
     def estimated_wait(self, traffic_class: TrafficClass = TrafficClass.INTERACTIVE) -> float:
         """Seconds until a newcomer of a class would have a slot."""
@@ -128,7 +128,7 @@ class Admission:
         if not self._rules.can_begin(slot):
             self._rules.refuse_in_vain(slot)
         settle = self._quotas.take(work.steps, call)
-        self._places.waiting[slot.traffic_class].append(slot)
+        self._roster.waiting[slot.traffic_class].append(slot)
         try:
             await self._wait(slot)
             self._on_entry(call)
@@ -149,7 +149,7 @@ class Admission:
                 self._rules.refuse_in_vain(slot)
             except Overloaded as error:
                 refusal = error
-        return Outlook.of(self._forecast, slot, self._places, refusal, begins=begins)
+        return Outlook.of(self._forecast, slot, self._roster, refusal, begins=begins)
 
     def advance(self, slot: Slot, graph: str, runs: int) -> None:
         """Note that a call has done some of its work."""
@@ -172,7 +172,7 @@ class Admission:
                 f"what is left of it takes {own:.1f} s, and the call's deadline is in {left:.1f} s; "
                 "give it more time or fewer steps, or ask for the best at the deadline"
             )
-        end = self._forecast.soonest_end(slot, self._places.at_work)
+        end = self._forecast.soonest_end(slot, self._roster.at_work)
         if HOPE * end > left:
             raise self._rules.too_near(slot, end, left)
 
@@ -195,20 +195,20 @@ class Admission:
         finally:
             timer.cancel()
             slot.away += time.monotonic() - left
-        if slot in self._places.aside:
-            self._places.aside.remove(slot)
+        if slot in self._roster.aside:
+            self._roster.aside.remove(slot)
             if self._lifecycle.is_draining:
                 raise shutting_down()
             slot.ready = asyncio.get_running_loop().create_future()
-            self._places.waiting[slot.traffic_class].appendleft(slot)
+            self._roster.waiting[slot.traffic_class].appendleft(slot)
             before = slot.call.queue_seconds
             await self._wait(slot)
             slot.away += slot.call.queue_seconds - before
 
     def send_away(self) -> None:
         """Send away those who wait, as the server drains."""
-        for slot in self._places.all_waiting:
-            self._places.leave(slot)
+        for slot in self._roster.all_waiting:
+            self._roster.leave(slot)
             slot.refuse(shutting_down())
         self._tell_share()
 
@@ -222,47 +222,47 @@ class Admission:
             slot.call.queue_seconds += time.monotonic() - began
 
     def _leave(self, slot: Slot) -> None:
-        self._places.leave(slot)
+        self._roster.leave(slot)
         self._let_in()
 
     def _set_aside(self, slot: Slot) -> None:
-        if slot in self._places.at_work:
-            self._places.at_work.remove(slot)
-            self._places.aside.add(slot)
+        if slot in self._roster.at_work:
+            self._roster.at_work.remove(slot)
+            self._roster.aside.add(slot)
             self._let_in()
 
     def _let_in(self) -> None:
         """Give slots to those that wait, in their order, as long as that makes nobody late."""
-        queues = self._places.waiting
+        queues = self._roster.waiting
         bulk = queues[TrafficClass.BULK]
-        if bulk and not self._places.working(TrafficClass.BULK) and self.share.is_owed:
+        if bulk and not self._roster.working(TrafficClass.BULK) and self.share.is_owed:
             self._let_in_of(bulk, 1)
         for queue in queues.values():
             self._let_in_of(queue, LOOKED_AT)
         self._tell_share()
 
     def _let_in_of(self, queue: deque[Slot], most: int) -> None:
-        places = self._places
+        roster = self._roster
         for slot in list(islice(queue, most)):
-            if places.is_full(slot.traffic_class):
+            if roster.is_full(slot.traffic_class):
                 return
-            if places.at_work and not slot.ready.done() and not self._rules.suits(slot):
-                if self._forecast.in_time(slot, places.beside(slot)):
+            if roster.at_work and not slot.ready.done() and not self._rules.suits(slot):
+                if self._forecast.in_time(slot, roster.beside(slot)):
                     if is_impassable(slot):
                         return
                     continue
-                end = CAUTION * self._forecast.end_now(slot, places.beside(slot))
+                end = CAUTION * self._forecast.end_now(slot, roster.beside(slot))
                 slot.refuse(self._rules.too_near(slot, end, slot.call.remaining() or 0.0))
             queue.remove(slot)
             if not slot.ready.done():
-                places.at_work.add(slot)
+                roster.at_work.add(slot)
                 slot.ready.set_result(None)
 
     def _tell_share(self) -> None:
-        places, first, bulk = self._places, TrafficClass.INTERACTIVE, TrafficClass.BULK
-        at_work, waiting = places.working(first), len(places.waiting[first])
+        roster, first, bulk = self._roster, TrafficClass.INTERACTIVE, TrafficClass.BULK
+        at_work, waiting = roster.working(first), len(roster.waiting[first])
         self.share.want(
             interactive=at_work + waiting,
             kept_out=waiting > 0 and at_work == 0,
-            bulk=places.working(bulk) + len(places.waiting[bulk]),
+            bulk=roster.working(bulk) + len(roster.waiting[bulk]),
         )

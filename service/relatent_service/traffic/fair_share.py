@@ -40,7 +40,7 @@ than these take from chunk to chunk."""
 
 
 @dataclass(eq=False)
-class _Place:
+class _TurnTaker:
     """A call's place among those that wait for their turn.
 
     Attributes:
@@ -68,7 +68,7 @@ class FairShare:
         self._ahead = 0.0
         """What the bulk calls that have their turn will be charged for it."""
         self._turns = 0
-        self._waiting: deque[_Place] = deque()
+        self._waiting: deque[_TurnTaker] = deque()
         self._busy_until = -math.inf
         """When an interactive call was last seen on its way to the engine, or there."""
         self._timer: asyncio.TimerHandle | None = None
@@ -131,31 +131,31 @@ class FairShare:
             began = time.monotonic()
             with ExitStack() as around:
                 around.enter_context(meanwhile())
-                await self._wait(_Place(seconds, around), timeout)
+                await self._wait(_TurnTaker(seconds, around), timeout)
             call.turn_seconds += time.monotonic() - began
         try:
             yield
         finally:
             self._take_back(seconds)
 
-    async def _wait(self, place: _Place, timeout: float | None) -> None:
+    async def _wait(self, taker: _TurnTaker, timeout: float | None) -> None:
         """Return with a turn that was given, or, after the timeout, taken."""
-        self._waiting.append(place)
+        self._waiting.append(taker)
         self._let_go()
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    await place.ready
+                    await taker.ready
         except asyncio.CancelledError:
-            if place.is_given:
-                self._take_back(place.seconds)
+            if taker.is_given:
+                self._take_back(taker.seconds)
             raise
         finally:
-            if place in self._waiting:
-                self._waiting.remove(place)
+            if taker in self._waiting:
+                self._waiting.remove(taker)
                 self._let_go()
-        if not place.is_given:
-            self._give(place.seconds)
+        if not taker.is_given:
+            self._give(taker.seconds)
 
     def _give(self, seconds: float) -> None:
         self._turns += 1
@@ -172,15 +172,15 @@ class FairShare:
             self._timer.cancel()
             self._timer = None
         while self._waiting:
-            place = self._waiting[0]
-            if not self._may_go(place.seconds):
+            taker = self._waiting[0]
+            if not self._may_go(taker.seconds):
                 self._look_again()
                 return
             self._waiting.popleft()
-            if not place.ready.done():
-                self._give(place.seconds)
-                place.around.close()
-                place.ready.set_result(None)
+            if not taker.ready.done():
+                self._give(taker.seconds)
+                taker.around.close()
+                taker.ready.set_result(None)
 
     def _may_go(self, seconds: float) -> bool:
         if not self._here:

@@ -7,7 +7,7 @@ from typing import Self
 
 from relatent_service.errors import Overloaded
 from relatent_service.traffic.forecast import Forecast, Slot
-from relatent_service.traffic.places import Places
+from relatent_service.traffic.roster import Roster
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Outlook:
         cls,
         forecast: Forecast,
         slot: Slot,
-        places: Places,
+        roster: Roster,
         refusal: Overloaded | None,
         *,
         begins: bool,
@@ -41,13 +41,13 @@ class Outlook:
         Args:
             forecast: what calls take.
             slot: the newcomer's.
-            places: who is where.
+            roster: who is where.
             refusal: why it would be refused.
             begins: whether it would begin at once.
         """
-        own, now = forecast.cost(slot), forecast.end_of_all(slot, places.beside(slot))
+        own, now = forecast.cost(slot), forecast.end_of_all(slot, roster.beside(slot))
         if begins:
             return cls(own, 0.0, now, refusal)
-        there = places.at_work, places.all_waiting
+        there = roster.at_work, roster.all_waiting
         after = forecast.end_after_wait(slot, *there, caution=1.0)
         return cls(own, forecast.wait(*there, slot.traffic_class), max(now, after), refusal)

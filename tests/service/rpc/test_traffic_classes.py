@@ -127,7 +127,7 @@ async def test_an_estimate_is_of_the_class_that_the_call_asks_for(tiny_root: Pat
         busy = [asyncio.ensure_future(ask(running, "inversion.Invert", BULK)) for _ in range(3)]
         await running.until(lambda: running.metric("relatent_inflight", **{"class": "bulk"}) == 3)
 
-        async def wait(traffic_class: int) -> float:
+        async def wait(traffic_class: types_pb2.TrafficClass.ValueType) -> float:
             invert = inversion_pb2.InvertRequest(image=image(), traffic_class=traffic_class)
             request = catalog_pb2.EstimateRequest(invert=invert)
             seconds: float = (await running.catalog.Estimate(request)).wait.ToNanoseconds() / 1e9

@@ -1,4 +1,4 @@
-"""Places and forecasts of two classes. A step costs a tenth of a second of the engine's time."""
+"""Slots and forecasts of two classes. A step costs a tenth of a second of the engine's time."""
 
 import asyncio
 
@@ -62,7 +62,7 @@ async def test_bulk_calls_leave_room_in_the_queue_to_interactive_ones(make):
 async def test_where_no_bulk_call_has_a_place_one_gets_the_next_that_there_is(guests):
     await come(guests, "abcd", Call)
     share = guests.admission.share
-    guests.admission._places.waiting[TrafficClass.INTERACTIVE].pop()  # room in a queue of two
+    guests.admission._roster.waiting[TrafficClass.INTERACTIVE].pop()  # room in a queue of two
     await guests.come("x", call=bulk())
     with share.at_engine(guests.slots["a"].call):
         await asyncio.sleep(0.01)

@@ -9,13 +9,13 @@ from itertools import islice
 from relatent.core.traffic import TrafficClass
 from relatent_service.traffic.forecast import Slot
 
-BULK_PLACES = 0.75
-"""Of all places, at work and in the queue, what bulk calls may have at most, but always one."""
+BULK_SLOTS = 0.75
+"""Of all slots, and of the queue, what bulk calls may have at most, but always one."""
 NEXT = 8
 """How many of a class that wait are taken into account: those behind them come too late to matter."""
 
 
-class Places:
+class Roster:
     """The one owner of who is where.
 
     Args:
@@ -86,6 +86,6 @@ class Places:
             queue.remove(slot)
 
 
-def _most(places: int) -> dict[TrafficClass, int]:
+def _most(of: int) -> dict[TrafficClass, int]:
     """How many of so many places each class may have."""
-    return {TrafficClass.INTERACTIVE: places, TrafficClass.BULK: max(1, int(BULK_PLACES * places))}
+    return {TrafficClass.INTERACTIVE: of, TrafficClass.BULK: max(1, int(BULK_SLOTS * of))}
