@@ -61,7 +61,7 @@ async def test_an_interactive_call_amid_a_flood_of_bulk_ones_takes_little_longer
     start_service: Start,
 ) -> None:
     (service,) = start_service(1, *FLAGS)
-    async with relatent.AsyncClient(service.address, timeout=120) as client:
+    async with relatent.AsyncClient(service.address, timeout=3600) as client:
         alone = [await seconds(client) for _ in range(5)]
         async with flood(client.in_class("bulk"), 2000):
             await until_full(service, TrafficClass.BULK, 3 * SLOTS // 4)
@@ -74,7 +74,7 @@ async def test_an_interactive_call_amid_a_flood_of_bulk_ones_takes_little_longer
 
 async def test_a_bulk_call_ends_whatever_interactive_calls_there_are(start_service: Start) -> None:
     (service,) = start_service(1, "--engine", "local", *FLAGS)
-    async with relatent.AsyncClient(service.address, timeout=120) as client, flood(client, STEPS):
+    async with relatent.AsyncClient(service.address, timeout=3600) as client, flood(client, STEPS):
         await until_full(service, TrafficClass.INTERACTIVE, SLOTS)
         result = await client.in_class("bulk").invert(PICTURE, steps=STEPS)
         assert result.steps == STEPS
