@@ -14,13 +14,17 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from relatent.cli.local_service import LocalService
+from relatent.core.access_keys import keys_document, make_key, new_secret
+from relatent.core.addresses import parse_address
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -39,12 +43,14 @@ class Environment:
         version: its version, such as 3.11.
         libraries: what they are called in the table.
         wanted: requirements beside the wheel itself.
+        extra: of the wheel's; empty: none.
     """
 
     python: Path
     version: str
     libraries: str
     wanted: tuple[str, ...] = ()
+    extra: str = ""
 
 
 def oldest(dependencies: Sequence[str], version: str) -> tuple[str, ...]:
@@ -84,6 +90,7 @@ def environments(pythons: dict[str, Path]) -> Iterator[Environment]:
     version, python = next(iter(pythons.items()))
     for major in PROTOBUFS_BETWEEN:
         yield Environment(python, version, f"protobuf {major}", (f"protobuf=={major}.*",))
+    yield Environment(python, version, "with traces", extra="tracing")
 
 
 def build_wheel(folder: Path) -> Path:
@@ -111,23 +118,57 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def check(environment: Environment, wheel: Path, address: str, folder: Path) -> tuple[dict[str, str], str]:
+@contextmanager
+def services(folder: Path) -> Iterator[list[str]]:
+    """Two services: one for everybody, and one that speaks TLS and asks for keys.
+
+    Yields:
+        What `scripts/client_check.py` is told of them.
+    """
+    packs = ["--packs", str(ROOT / "packs"), "--repository", str(ROOT / "model_repository")]
+    flags = ["--engine", "local", *packs]
+    made, secret = trustme.CA(), new_secret()
+    issued = made.issue_cert("localhost")
+    authority, certificate, key, keys = (folder / name for name in ("ca.pem", "s.pem", "s.key", "keys.json"))
+    made.cert_pem.write_to_path(str(authority))
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(key))
+    keys.write_bytes(keys_document([make_key("client", secret, [], None)]))
+    access = ["--tls-certificate", str(certificate), "--tls-key", str(key), "--api-keys", str(keys)]
+    with (
+        LocalService(flags, folder / "open.log") as to_all,
+        LocalService([*flags, *access], folder / "secured.log") as secured,
+    ):
+        address = f"localhost:{parse_address(secured.address).port}"
+        yield [to_all.address, address, str(authority), secret]
+
+
+def check(
+    environment: Environment, wheel: Path, told: Sequence[str], folder: Path
+) -> tuple[dict[str, str], str]:
     """Install the wheel in an environment of its own and try it.
+
+    Args:
+        environment: what is installed with it.
+        wheel: of the client.
+        told: of the services.
+        folder: for the environment.
 
     Returns:
         The versions of its libraries, and what went wrong: nothing, if all is well.
     """
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    package = f"{wheel}[{environment.extra}]" if environment.extra else str(wheel)
     try:
         _run([str(environment.python), "-m", "venv", str(folder)])
-        _run([*pip, "install", "--quiet", "--only-binary", ":all:", str(wheel), *environment.wanted])
+        _run([*pip, "install", "--quiet", "--only-binary", ":all:", package, *environment.wanted])
         listed = dict(line.split("==") for line in _run([*pip, "list", "--format=freeze"]).splitlines())
     except subprocess.SubprocessError as error:
         return {}, f"cannot be installed:\n{_why(error)}"
     try:
         # Isolated, and elsewhere, so that it imports the wheel and not this checkout.
-        _run([python, "-I", str(ROOT / "scripts" / "client_check.py"), address], folder, CHECK_SECONDS)
+        _run([python, "-I", str(ROOT / "scripts" / "client_check.py"), *told], folder, CHECK_SECONDS)
     except subprocess.SubprocessError as error:
         return listed, _why(error)
     return listed, ""
@@ -142,11 +183,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="relatent-") as name:
         folder = Path(name)
         wheel = build_wheel(folder)
-        packs = ["--packs", str(ROOT / "packs"), "--repository", str(ROOT / "model_repository")]
-        with LocalService(["--engine", "local", *packs], folder / "service.log") as service:
+        with services(folder) as told:
             print("| Python | Libraries | " + " | ".join(SHOWN) + " | |\n|" + "---|" * (len(SHOWN) + 3))
             for index, environment in enumerate(environments(pythons)):
-                listed, wrong = check(environment, wheel, service.address, folder / f"environment{index}")
+                listed, wrong = check(environment, wheel, told, folder / f"environment{index}")
                 versions = " | ".join(listed.get(library, "?") for library in SHOWN)
                 verdict = "FAILED" if wrong else "passed"
                 print(

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 import grpc
 from grpc import aio
 
-from relatent.client.channels import open_async_channel
+from relatent.client.calls import begin_call
+from relatent.client.channels import ClientChannels, open_async_channel
 from relatent.client.errors import ClientStateError, DeadlineError
 from relatent.client.forks import check_fork, keep_for_good
-from relatent.client.retrying import (
-    Converse,
-    Convert,
-    Effect,
-    Flow,
-    Sleep,
-    Stream,
-    Unary,
-    opening_late,
-    serialised,
-)
+from relatent.client.retrying import Converse, Convert, Effect, Flow, Sleep, Stream, Unary, opening_late
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
-from relatent.core.tracing import Headers, trace_headers
 
 T = TypeVar("T")
 
@@ -51,16 +41,22 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Connections:
-    """The channels of one event loop, one an address, made when first needed; and what waits there."""
+    """What one event loop is connected by, made when first needed; and what waits there."""
 
-    def __init__(self) -> None:
-        self.channels: dict[str, aio.Channel] = {}
+    def __init__(self, settings: ClientSettings) -> None:
+        def open_one(address: str, credentials: grpc.ChannelCredentials | None) -> aio.Channel:
+            check_fork()
+            channel = open_async_channel(address, settings.max_message_bytes, credentials)
+            _open_channels.add(channel)
+            return channel
+
+        self.channels = ClientChannels(open_one, settings.tls)
         self.waiting: set[Any] = set()
 
     async def close(self) -> None:
         for call in list(self.waiting):  # closing a channel leaves the calls on it
             call.cancel()
-        for channel in self.channels.values():
+        for channel in self.channels.let_go():
             await channel.close()
 
 
@@ -123,79 +119,65 @@ class AsyncTransport:
                     return await asyncio.to_thread(effect.work)
                 case Sleep():
                     pause = asyncio.ensure_future(asyncio.sleep(effect.seconds))
-                    with self._cancelled_by_close(pause):
+                    with _cancelled_by_close(pause, self._here()):
                         return await pause
                 case Unary():
-                    call = self._begin(effect, "unary_unary")
-                    with self._cancelled_by_close(call):
+                    async with self._call(effect) as call:
                         return await call
                 case Stream():
-                    call = self._begin(effect, "unary_stream")
-                    with self._cancelled_by_close(call):
+                    async with self._call(effect) as call:
                         async for message in call:
                             effect.receive(message)
                 case Converse():
-                    await self._converse(effect)
+                    async with self._call(effect) as call:
+                        await _converse(call, effect)
         except (grpc.RpcError, asyncio.CancelledError, aio.UsageError) as error:
             task = asyncio.current_task()
             if self._closed and not (task is not None and task.cancelling()):
                 raise ClientStateError("the client was closed during the call") from error
             raise
 
-    @contextmanager
-    def _cancelled_by_close(self, call: Any) -> Iterator[None]:
-        waiting = self._here().waiting
-        waiting.add(call)
-        try:
-            yield
-        finally:
-            waiting.discard(call)
-            call.cancel()  # frees the place on the server where a callback raised
-
-    async def _converse(self, effect: Converse) -> None:
-        call = self._begin(effect, "stream_stream")
-        with self._cancelled_by_close(call):
-            try:
-                async with asyncio.timeout(effect.timeout) as opening:
-                    async for message in call:
-                        opening.reschedule(None)
-                        await effect.talk.receive(message, effect.address)
-            except TimeoutError as error:
-                raise opening_late(effect) from error
-            finally:
-                effect.talk.ended()
-
-    def _begin(self, effect: Unary | Stream | Converse, kind: str) -> Any:
-        make: Callable[..., Callable[..., Any]] = getattr(self._channel(effect.address), kind)
-        method = make(
-            effect.path,
-            request_serializer=serialised,
-            response_deserializer=effect.answer.FromString,
-        )
-        if isinstance(effect, Converse):
-            return method(effect.talk.requests(), metadata=self._metadata())
-        return method(effect.request, timeout=effect.timeout, metadata=self._metadata())
-
-    def _metadata(self) -> Headers:
-        """Who calls, and in whose trace."""
-        return self._settings.metadata + trace_headers()
-
-    def _channel(self, address: str) -> aio.Channel:
+    @asynccontextmanager
+    async def _call(self, effect: Unary | Stream | Converse) -> AsyncIterator[Any]:
+        """A call that a flow asks for, from its beginning to its end."""
         if _forked_while_open:  # gRPC's asyncio half keeps its state through a fork, and crashes with it
             raise ClientStateError(
                 "this process was forked while an AsyncClient was open, and can use none: close it before, "
                 "start processes by 'spawn' or 'forkserver', or use Client here"
             )
-        channels = self._here().channels
-        if address not in channels:
-            check_fork()
-            channels[address] = open_async_channel(
-                address, self._settings.max_message_bytes, self._settings.tls
-            )
-            _open_channels.add(channels[address])
-        return channels[address]
+        here = self._here()
+        channel = here.channels.take(effect.address)
+        try:
+            call = begin_call(channel, effect, self._settings)
+            with _cancelled_by_close(call, here):
+                yield call
+        finally:
+            for ended in here.channels.give_back(effect.address, channel):
+                await ended.close()
 
     def _here(self) -> _Connections:
         for loop in [loop for loop in list(self._connections) if loop.is_closed()]:  # threads add theirs
             self._connections.pop(loop, None)
-        return self._connections.setdefault(asyncio.get_running_loop(), _Connections())
+        return self._connections.setdefault(asyncio.get_running_loop(), _Connections(self._settings))
+
+
+@contextmanager
+def _cancelled_by_close(call: Any, here: _Connections) -> Iterator[None]:
+    here.waiting.add(call)
+    try:
+        yield
+    finally:
+        here.waiting.discard(call)
+        call.cancel()  # frees the place on the server where a callback raised
+
+
+async def _converse(call: Any, effect: Converse) -> None:
+    try:
+        async with asyncio.timeout(effect.timeout) as opening:
+            async for message in call:
+                opening.reschedule(None)
+                await effect.talk.receive(message, effect.address)
+    except TimeoutError as error:
+        raise opening_late(effect) from error
+    finally:
+        effect.talk.ended()

@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
 
-from relatent.client.channels import open_channel
+from relatent.client.calls import begin_call
+from relatent.client.channels import ClientChannels, open_channel
 from relatent.client.errors import ClientStateError, DeadlineError
 from relatent.client.forks import call_under_way, check_fork
-from relatent.client.retrying import (
-    Converse,
-    Convert,
-    Effect,
-    Flow,
-    Sleep,
-    Stream,
-    Unary,
-    opening_late,
-    serialised,
-)
+from relatent.client.retrying import Converse, Convert, Effect, Flow, Sleep, Stream, Unary, opening_late
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
-from relatent.core.tracing import Headers, trace_headers
 
 T = TypeVar("T")
 
 
 class _Connections:
-    """The channels of one process, one an address, made when first needed."""
+    """What one process is connected by; made when first needed."""
 
-    def __init__(self, closed: bool) -> None:
-        self.channels: dict[str, grpc.Channel] = {}
+    def __init__(self, settings: ClientSettings, closed: bool) -> None:
+        def open_one(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+            check_fork()
+            return open_channel(address, settings.max_message_bytes, credentials)
+
+        self.channels = ClientChannels(open_one, settings.tls)
         self.lock = threading.Lock()
         self.closed = threading.Event()
         if closed:
@@ -48,7 +43,7 @@ class BlockingTransport:
         self._settings = settings
         # By process: a forked one can use neither the channels nor the locks that it finds, nor let go of
         # them, so it leaves them alone.
-        self._connections = {os.getpid(): _Connections(closed=False)}
+        self._connections = {os.getpid(): _Connections(settings, closed=False)}
 
     def run(self, flow: Flow[T]) -> T:
         """Do what a flow asks for, to its end."""
@@ -74,9 +69,8 @@ class BlockingTransport:
         own = self._own()
         with own.lock:
             own.closed.set()
-            for channel in own.channels.values():
+            for channel in own.channels.let_go():
                 channel.close()
-            own.channels.clear()
 
     def check_open(self) -> None:
         """Make sure that it was not closed.
@@ -91,7 +85,7 @@ class BlockingTransport:
         process = os.getpid()
         if process not in self._connections:
             closed = any(connections.closed.is_set() for connections in self._connections.values())
-            self._connections.setdefault(process, _Connections(closed))
+            self._connections.setdefault(process, _Connections(self._settings, closed))
         return self._connections[process]
 
     def _perform(self, effect: Effect) -> Any:
@@ -103,30 +97,30 @@ class BlockingTransport:
                 case Sleep():
                     return self._own().closed.wait(effect.seconds)
                 case Unary():
-                    with call_under_way():
-                        return self._begin(effect, "unary_unary")
+                    with call_under_way(), self._channel(effect.address) as channel:
+                        return self._begin(channel, effect)
                 case Stream():
-                    with call_under_way():
-                        return self._receive(effect)
+                    with call_under_way(), self._channel(effect.address) as channel:
+                        return self._receive(channel, effect)
                 case Converse():
-                    with call_under_way():
-                        return self._converse(effect)
+                    with call_under_way(), self._channel(effect.address) as channel:
+                        return self._converse(channel, effect)
         except grpc.RpcError as error:
             if self._own().closed.is_set():
                 raise ClientStateError("the client was closed during the call") from error
             raise
 
-    def _receive(self, effect: Stream) -> None:
-        call = self._begin(effect, "unary_stream")
+    def _receive(self, channel: grpc.Channel, effect: Stream) -> None:
+        call = self._begin(channel, effect)
         try:
             for message in call:
                 effect.receive(message)
         finally:
             call.cancel()  # frees the place on the server where a callback raised
 
-    def _converse(self, effect: Converse) -> None:
+    def _converse(self, channel: grpc.Channel, effect: Converse) -> None:
         late = threading.Event()
-        call = self._begin(effect, "stream_stream")
+        call = self._begin(channel, effect)
 
         def give_up() -> None:
             late.set()
@@ -149,32 +143,24 @@ class BlockingTransport:
             effect.talk.ended()
             call.cancel()  # frees the place on the server where an answer cannot be read
 
-    def _begin(self, effect: Unary | Stream | Converse, kind: str) -> Any:
-        make: Callable[..., Callable[..., Any]] = getattr(self._channel(effect.address), kind)
-        method = make(
-            effect.path,
-            request_serializer=serialised,
-            response_deserializer=effect.answer.FromString,
-        )
+    def _begin(self, channel: grpc.Channel, effect: Unary | Stream | Converse) -> Any:
         try:
-            if isinstance(effect, Converse):
-                return method(effect.talk.requests(), metadata=self._metadata())
-            return method(effect.request, timeout=effect.timeout, metadata=self._metadata())
+            return begin_call(channel, effect, self._settings)
         except ValueError:  # what gRPC says of a channel that another thread has just closed
             self.check_open()
             raise
 
-    def _metadata(self) -> Headers:
-        """Who calls, and in whose trace."""
-        return self._settings.metadata + trace_headers()
-
-    def _channel(self, address: str) -> grpc.Channel:
+    @contextmanager
+    def _channel(self, address: str) -> Iterator[grpc.Channel]:
+        """Around a call: the channel that it is made on."""
         own = self._own()
         with own.lock:
             self.check_open()
-            if address not in own.channels:
-                check_fork()
-                own.channels[address] = open_channel(
-                    address, self._settings.max_message_bytes, self._settings.tls
-                )
-            return own.channels[address]
+            channel = own.channels.take(address)
+        try:
+            yield channel
+        finally:
+            with own.lock:
+                ended = own.channels.give_back(address, channel)
+            for each in ended:
+                each.close()

@@ -11,7 +11,7 @@ RelatentError                   checkpoint: where an inversion that failed can b
     ├── PermissionDeniedError   PERMISSION_DENIED: the API key is not for this pack
     ├── NotFoundError           NOT_FOUND: no such pack, direction, ...
     ├── PreconditionError       FAILED_PRECONDITION: a latent code of other weights, ...
-    ├── OverloadedError         RESOURCE_EXHAUSTED: no place, or a message too large
+    ├── OverloadedError         RESOURCE_EXHAUSTED: no place, a quota that is used, a message too large
     ├── UnavailableError        UNAVAILABLE, CANCELLED: no server reached, or it went away
     ├── TlsError                UNAVAILABLE: client and service do not agree on TLS
     ├── DeadlineError           DEADLINE_EXCEEDED: no answer in time
@@ -155,11 +155,11 @@ class NotFoundError(CallError):
 
 
 class PreconditionError(CallError):
-    """The request does not fit the server's packs."""
+    """The request does not fit the server's packs, or is more than the API key may have at once."""
 
 
 class OverloadedError(CallError):
-    """The server has no place, or a message was too large."""
+    """The server has no place, the API key has had its quota, or a message was too large."""
 
     @property
     def retriable(self) -> bool:

@@ -132,7 +132,7 @@ class Estimate:
         engine: seconds of the engine's time that these cost, had the call it alone.
         wait: seconds until it would begin.
         answer: seconds until it would be answered.
-        refusal: what it would raise now; None: nothing.
+        refusal: what it would raise now, or soon for want of time; None: nothing.
         quota: what is left to the client's key; None where it has no quota.
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from google.protobuf.message import Message
 
 from relatent.client import decoding
-from relatent.client.errors import CallError, ContractError, refusal_error
+from relatent.client.errors import CallError, ClientStateError, ContractError, refusal_error
 from relatent.client.requests import Operation, operation_message
 from relatent.client.results import Inversion, SessionAnswer
 from relatent.v1 import editing_pb2
@@ -17,9 +17,11 @@ Arrived = SessionAnswer | CallError
 
 
 class Exchange:
-    """The one owner of a session's numbers, of its newest change, and of what is still to be sent.
+    """The one owner of a session's numbers, of its newest change, and of the answer that waits to be read.
 
-    Whoever calls it from several threads holds a lock of their own.
+    At most one change waits to be sent, and one answer to be read. Sessions of both clients hold one, each
+    with its own way to wait for what is asked here; whoever calls it from several threads holds a lock of
+    their own.
 
     Args:
         opening: how a call of the session begins.
@@ -29,6 +31,7 @@ class Exchange:
     Attributes:
         hung_up: whether nobody waits for answers any more.
         inversion: the same.
+        calls: of the server that have ended; each is known by how many did before it.
     """
 
     def __init__(
@@ -41,17 +44,27 @@ class Exchange:
         self._check_size = check_size
         self.inversion = inversion
         self.hung_up = False
+        self.calls = 0
+        self._unread: Arrived | None = None
+        self._over = False
+        self._failure: BaseException | None = None
         self._newest: editing_pb2.EditStreamRequest | None = None
         self._made = self._answered = self._sent = 0
         self._finished = self._opening_sent = self._opened = self._heard = False
         check_size(self._opening)
+
+    # What those do who change and read.
 
     def change(self, operations: Sequence[Operation]) -> int:
         """Put a change in place of the newest; its number.
 
         Raises:
             InputError: an operation that cannot be sent.
+            ClientStateError: no more changes come.
         """
+        self.check()
+        if self._over or self._finished:
+            raise ClientStateError("the session takes no more changes: it is finished or closed")
         change = editing_pb2.EditChange(
             number=self._made + 1, operations=[operation_message(operation) for operation in operations]
         )
@@ -64,20 +77,45 @@ class Exchange:
         """No more changes come."""
         self._finished = True
 
+    def hang_up(self) -> None:
+        """Nobody waits for answers any more."""
+        self.hung_up = self._over = True
+        self._unread = None
+
+    def check(self) -> None:
+        """Raise what the session ended by, if it failed."""
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the server of this call has said that the session is open, or none will."""
+        return self._opened or self._over
+
+    @property
+    def can_be_read(self) -> bool:
+        """Whether `read` is to be asked: there is an answer, or there will be none."""
+        return self._unread is not None or self._over
+
+    def read(self) -> SessionAnswer | None:
+        """The answer that waits; None where there will be none.
+
+        Raises:
+            CallError: it is a refusal; or there will be none, as the session failed.
+        """
+        arrived, self._unread = self._unread, None
+        if arrived is None:
+            self.check()
+        if isinstance(arrived, CallError):
+            raise arrived
+        return arrived
+
+    # What those do who talk to the server.
+
     def begin(self) -> None:
         """A new call begins: it is opened, and the newest change is sent if it was not answered."""
         self._sent = self._answered
         self._opening_sent = self._opened = self._heard = False
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether no more changes come."""
-        return self._finished
-
-    @property
-    def is_opened(self) -> bool:
-        """Whether the server of this call has said that the session is open."""
-        return self._opened
 
     @property
     def is_complete(self) -> bool:
@@ -89,16 +127,20 @@ class Exchange:
         """Whether this call has done what it could: answered something, or there was nothing to answer."""
         return self._opened and (self._heard or self._answered == self._made)
 
-    def has_next(self, *, unread: bool) -> bool:
-        """Whether `next_request` is to be asked: there is something to say, and it is time to say it.
+    def can_send(self, call: int) -> bool:
+        """Whether `next_request` is to be asked by a call: there is something to say, and it is time to.
 
         While an answer is unread no change is sent. So no more than those under way pile up before a reader
         that is slow, and the next one is of what the sliders say when it has read on.
         """
-        return not self._opening_sent or (not unread and (self._sent < self._made or self._finished))
+        if self.hung_up or call != self.calls or not self._opening_sent:
+            return True
+        return self._unread is None and (self._sent < self._made or self._finished)
 
-    def next_request(self) -> editing_pb2.EditStreamRequest | None:
-        """What is to be sent next; None where that was all."""
+    def next_request(self, call: int) -> editing_pb2.EditStreamRequest | None:
+        """What a call is to send next; None where that was all."""
+        if self.hung_up or call != self.calls:
+            return None
         if not self._opening_sent:
             self._opening_sent = True
             return self._opening
@@ -108,7 +150,7 @@ class Exchange:
         return None
 
     def receive(self, response: editing_pb2.EditStreamResponse, address: str) -> Arrived | None:
-        """Take in a message of the server's; what is to be handed on.
+        """Take in a message of the server's; what to `keep`, if anything.
 
         Raises:
             ContractError: it cannot be read.
@@ -130,3 +172,22 @@ class Exchange:
                 return error
             case _:
                 raise ContractError(f"answer {answer.number} says neither what was made nor why nothing was")
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether an answer may be kept: the one before was read."""
+        return self._unread is None or self._over
+
+    def keep(self, arrived: Arrived) -> None:
+        """Have an answer read, unless nobody waits for it any more."""
+        if not self._over:
+            self._unread = arrived
+
+    def end_call(self) -> None:
+        """A call of the server has ended; another may begin."""
+        self.calls += 1
+
+    def end(self, failure: BaseException | None) -> None:
+        """No more answers come, as all are there or for a reason."""
+        self._failure = None if self.hung_up else failure
+        self._over = True

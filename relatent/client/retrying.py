@@ -247,11 +247,6 @@ def _out_of_time(
     return _deadline_error(words, refused, failure.address)
 
 
-def serialised(message: Message) -> bytes:
-    """The bytes of a message, of whatever class."""
-    return message.SerializeToString()
-
-
 def opening_late(effect: Converse) -> DeadlineError:
     """What to say of a server that does not answer the first message of a conversation in time."""
     return DeadlineError(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time", address=effect.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import ssl
@@ -20,6 +21,9 @@ from relatent.core.credentials import (
     read_roots,
     system_roots,
 )
+from relatent.core.renewed import Renewed
+
+logger = logging.getLogger("relatent")
 
 _LOOK_SECONDS = 2.0
 _SPEAKS = "the service speaks TLS; set tls=True or tls=Tls(…), or --tls or --tls-ca"
@@ -30,7 +34,7 @@ class Tls:
     """TLS to the service: by whom it is known, and by what it knows this client.
 
     It holds paths alone, so it can be pickled and printed. The files are read when a client first connects to
-    an address.
+    an address, and again when they have changed; see `RenewedTls`.
 
     Attributes:
         roots: a file of certificates, in PEM, that vouch for the service; None: those that the system trusts.
@@ -41,6 +45,11 @@ class Tls:
     roots: str | os.PathLike[str] | None = None
     certificate: str | os.PathLike[str] | None = None
     key: str | os.PathLike[str] | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are named."""
+        return [Path(path) for path in (self.roots, self.certificate, self.key) if path is not None]
 
     def check(self) -> None:
         """Make sure that the files can be used.
@@ -86,6 +95,35 @@ class Tls:
             return roots, read_pair(Path(self.certificate), Path(self.key))
         except CredentialFileError as error:
             raise InputError(f"tls.{error.part}: {error}") from error
+
+
+class RenewedTls:
+    """Credentials of TLS as the files are when a call begins.
+
+    Files that cannot be used, or not yet, as one of two is written after the other, leave the credentials as
+    they were, with a warning in the log.
+
+    Args:
+        tls: where the files are. Authorities that the system trusts are read once.
+    """
+
+    def __init__(self, tls: Tls) -> None:
+        self._tls = tls
+        self._read: Renewed[grpc.ChannelCredentials] | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """What a channel takes: another object wherever the files have changed.
+
+        Raises:
+            InputError: the files cannot be used, and never could.
+        """
+        if self._read is None:
+            self._read = Renewed(self._tls.paths, self._tls.credentials)
+        try:
+            self._read.renew()
+        except InputError as error:
+            logger.warning("the credentials of TLS stay as they were: %s", error)
+        return self._read.value
 
 
 def told_by_grpc(message: str, address: Address) -> str:

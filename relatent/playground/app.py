@@ -14,6 +14,7 @@ from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
 from relatent.playground.connection import Connection
 from relatent.playground.downloads import Downloads
+from relatent.playground.notices import Notices
 from relatent.playground.page import Page, notice
 from relatent.playground.parts.examples import Examples
 from relatent.playground.sentences import sentence
@@ -67,6 +68,7 @@ def build(connection: Connection, examples: Examples, downloads: Downloads) -> g
     with blocks:
         gr.Markdown("# Relatent\nFind a picture's latent code, and edit what it shows.", elem_id="head")
         said = gr.HTML(elem_id="notice", padding=False)
+        notices = gr.State(Notices())
         chosen = gr.Dropdown([], label="Pack", visible=False, elem_id="pack")
         again = gr.Timer(LOOK_AGAIN_SECONDS)
 
@@ -93,7 +95,12 @@ def build(connection: Connection, examples: Examples, downloads: Downloads) -> g
         def tabs(name: str | None) -> None:
             if name:
                 pack = connection.pack(name)
-                _tabs(Page(connection, pack, examples.of(pack), downloads, said))
+                taken = gr.State(None)
+                with gr.Tabs(elem_id="tabs") as shown:
+                    page = Page(connection, pack, examples.of(pack), downloads, said, notices, shown, taken)
+                    missing = _tabs(page)
+                if missing:
+                    gr.Markdown("\n\n".join(missing), elem_id="missing")
 
     return blocks
 
@@ -109,13 +116,11 @@ async def _stay() -> AsyncIterator[None]:
         yield  # or it would go on for those who left
 
 
-def _tabs(page: Page) -> None:
+def _tabs(page: Page) -> list[str]:
+    """Build every tab that a pack can have; why it cannot have the others."""
     missing = {tab.title: tab.missing(page.pack) for tab in TABS}
-    with gr.Tabs(elem_id="tabs"):
-        for tab in TABS:
-            if not missing[tab.title]:
-                with gr.Tab(tab.title, id=tab.title.lower()):
-                    tab.build(page)
-    told = [f"**{title}** is not here: {why}" for title, why in missing.items() if why]
-    if told:
-        gr.Markdown("\n\n".join(told), elem_id="missing")
+    for tab in TABS:
+        if not missing[tab.title]:
+            with gr.Tab(tab.title, id=tab.title.lower()):
+                tab.build(page)
+    return [f"**{title}** is not here: {why}" for title, why in missing.items() if why]

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.blocks import Block
@@ -19,11 +19,13 @@ from relatent.client.catalog import PackInfo
 from relatent.client.errors import RelatentError
 from relatent.playground.connection import Connection
 from relatent.playground.downloads import Downloads
+from relatent.playground.notices import Notices
 from relatent.playground.sentences import OURS, sentence
 
 logger = logging.getLogger("relatent.playground")
 
 Work = Callable[..., Any]
+W = TypeVar("W", bound=Work)
 Values = dict[Block, Any]
 
 
@@ -37,6 +39,9 @@ class Page:
         examples: files of pictures to click.
         downloads: what visitors may take home.
         notice: where sentences about what went wrong appear.
+        notices: a visitor's `Notices`.
+        tabs: the tabs, of which one is shown.
+        taken: what a visitor last took to the first screen, a `TakenPicture`.
     """
 
     connection: Connection
@@ -44,6 +49,9 @@ class Page:
     examples: tuple[Path, ...]
     downloads: Downloads
     notice: gr.HTML
+    notices: gr.State
+    tabs: gr.Tabs
+    taken: gr.State
 
     @property
     def client(self) -> Client:
@@ -77,10 +85,29 @@ class Page:
         return gr.on(
             triggers,
             told(work, changed),
-            inputs=list(inputs),
+            inputs=[self.notices, *inputs],
             outputs=changed,
             api_visibility="private",
             **options,
+        )
+
+    def follow(self, triggers: Any, work: Work, inputs: Sequence[gr.State], outputs: Sequence[Block]) -> None:
+        """Have components look as states say: work that cannot fail, and leaves every notice where it is.
+
+        Args:
+            triggers: changes of states.
+            work: from the states' values to the outputs' values.
+            inputs: states.
+            outputs: components.
+        """
+        gr.on(
+            triggers,
+            work,
+            inputs=list(inputs),
+            outputs=list(outputs),
+            show_progress="hidden",
+            trigger_mode="always_last",
+            api_visibility="private",
         )
 
 
@@ -90,34 +117,54 @@ def notice(text: str) -> str:
 
 
 def _told(work: Work, changed: Sequence[Block]) -> Callable[..., Values]:
-    @functools.wraps(work)
-    def told(*args: Any) -> Values:
+    @_with_notices(work)
+    def told(notices: Notices, *args: Any) -> Values:
+        event = notices.begin()
         try:
-            return _values(work(*args), changed)
+            return _values(work(*args), changed, notices.may_clear(event))
         except Exception as error:
+            notices.tell()
             return {changed[-1]: notice(_explained(error))}
 
     return told
 
 
 def _told_stream(work: Work, changed: Sequence[Block]) -> Callable[..., Iterator[Values]]:
-    @functools.wraps(work)
-    def told(*args: Any) -> Iterator[Values]:
+    @_with_notices(work)
+    def told(notices: Notices, *args: Any) -> Iterator[Values]:
+        event = notices.begin()
         try:
             for values in work(*args):
-                yield _values(values, changed)
+                yield _values(values, changed, notices.may_clear(event))
         except Exception as error:
+            notices.tell()
             yield {changed[-1]: notice(_explained(error))}
 
     return told
 
 
-def _values(made: Any, changed: Sequence[Block]) -> Values:
-    """What is to change, the notice included, which then says nothing."""
+def _with_notices(work: Work) -> Callable[[W], W]:
+    """Have a function pass for some work that is given a visitor's `Notices` before all else.
+
+    Gradio looks for what is special of a function's parameters, such as what was selected, by their places.
+    """
+    own = inspect.signature(work)
+    first = inspect.Parameter("notices", inspect.Parameter.POSITIONAL_ONLY)
+
+    def passing(told: W) -> W:
+        functools.update_wrapper(told, work)
+        told.__signature__ = own.replace(parameters=[first, *own.parameters.values()])  # type: ignore[attr-defined]
+        return told
+
+    return passing
+
+
+def _values(made: Any, changed: Sequence[Block], clears: bool) -> Values:
+    """What is to change; the notice, too, which then says nothing, unless it is of something newer."""
     *outputs, told = changed
     if not isinstance(made, dict):
         made = dict(zip(outputs, (made,) if len(outputs) == 1 else made or (), strict=True))
-    return {**made, told: notice("")}
+    return {**made, told: notice("")} if clears else made
 
 
 def _explained(error: Exception) -> str:

@@ -764,7 +764,7 @@ class EstimateResponse(_message.Message):
 
     @_builtins.property
     def refusal(self) -> _types_pb2.Refusal:
-        """Why it would be refused now. Unset: it would not."""
+        """Why it would be refused now, or ended soon for want of time. Unset: it would be answered."""
 
     @_builtins.property
     def quota(self) -> Global___QuotaLeft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from relatent.core.credentials import (
     read_roots,
     system_roots,
 )
+from relatent.core.renewed import Renewed
+
+log = logging.getLogger(__name__)
 
 Options = Sequence[tuple[str, int | str]]
 
@@ -48,6 +52,11 @@ class TritonTls:
     certificate: Path | None = None
     key: Path | None = None
 
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are named."""
+        return [path for path in (self.ca, self.certificate, self.key) if path is not None]
+
     def credentials(self) -> grpc.ChannelCredentials:
         """What a channel takes, as the files are now.
 
@@ -62,6 +71,35 @@ class TritonTls:
         except CredentialFileError as error:
             raise UnusableTritonCredentials(f"{_TRITON_FLAGS[error.part]} {error}") from error
         return grpc.ssl_channel_credentials(roots, pair.key, pair.certificate)
+
+
+class TritonCredentials:
+    """Credentials of channels to Triton, renewed when their files change.
+
+    Args:
+        tls: where they are.
+
+    Raises:
+        UnusableTritonCredentials: they cannot be used.
+    """
+
+    def __init__(self, tls: TritonTls) -> None:
+        self._read = Renewed(tls.paths, tls.credentials)
+
+    @property
+    def newest(self) -> grpc.ChannelCredentials:
+        """What a channel takes: another object wherever the files have changed."""
+        return self._read.value
+
+    def renew(self) -> None:
+        """Read the files again if they have changed; where they cannot be used, the credentials stay."""
+        try:
+            renewed = self._read.renew()
+        except UnusableTritonCredentials as error:  # also for a moment, while one file of two is renewed
+            log.error("the credentials for Triton stay as they were: %s", error)  # noqa: TRY400
+            return
+        if renewed:
+            log.info("renewed credentials for Triton")
 
 
 _TRITON_FLAGS = {

@@ -13,7 +13,6 @@ from pathlib import Path
 import grpc
 
 from relatent.core.access_keys import AccessKeysError
-from relatent.core.addresses import Address
 from relatent.core.manifest import PackError
 from relatent.core.pack import read_packs
 from relatent_service.access.access import Access
@@ -24,7 +23,7 @@ from relatent_service.caching.latents import LatentCache
 from relatent_service.caching.redis_store import open_redis
 from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
-from relatent_service.channels import UnusableTritonCredentials, listen
+from relatent_service.channels import TritonCredentials, UnusableTritonCredentials
 from relatent_service.editing.open_sessions import OpenSessions
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.engine.choose import EngineKind, choose_engine, describe
@@ -35,6 +34,7 @@ from relatent_service.engine.retrying import RetryingEngine
 from relatent_service.engine.traced import traced
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.rehearsal import rehearse
+from relatent_service.listening import CannotListen, listen_for_calls, serve_metrics
 from relatent_service.readiness import Readiness
 from relatent_service.rpc.catalog import CatalogServicer
 from relatent_service.rpc.diffusion import DiffusionServicer
@@ -48,13 +48,11 @@ from relatent_service.rpc.inverting import Inversions
 from relatent_service.rpc.reading.images import Decoder
 from relatent_service.rpc.restoration import RestorationServicer
 from relatent_service.rpc.server import SERVICES, Servicers, make_server
-from relatent_service.rpc.sockets import make_way
 from relatent_service.rpc.synthesis import SynthesisServicer
 from relatent_service.settings import ServerSettings
 from relatent_service.signals import stop_signal, stop_with_input
 from relatent_service.telemetry.logs import set_up_logs
 from relatent_service.telemetry.metrics import Metrics
-from relatent_service.telemetry.scrapes import ScrapeServer
 from relatent_service.telemetry.tracing import set_up_traces
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.lifecycle import Lifecycle
@@ -65,10 +63,6 @@ log = logging.getLogger(__name__)
 
 LAST_CHUNK_SECONDS = 10.0
 """How long calls still under way after the drain may take to end, once told to."""
-
-
-class CannotListen(Exception):
-    """An address that cannot be had; the message names the setting."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +167,7 @@ async def serve(
     settings: ServerSettings,
     packs: ServedPacks,
     access: Access,
-    triton_credentials: grpc.ChannelCredentials | None = None,
+    triton_credentials: TritonCredentials | None = None,
 ) -> None:
     """Serve until told to stop by SIGTERM, SIGINT or the end of the input; signalled twice, stop at once."""
     metrics = Metrics()
@@ -186,15 +180,16 @@ async def serve(
     stop = stop_signal()
     if settings.stop_with_stdin:
         stop_with_input(stop)
-    listening = _listen(server)
-    scrapes = await _serve_metrics(server)
+    listening = listen_for_calls(server.grpc, settings.listen, access.certificate)
+    scrapes = await serve_metrics(metrics.registry, settings.metrics_listen, access.certificate)
     await server.grpc.start()
     addresses = {
         "grpc": str(listening),
         "metrics": str(replace(settings.metrics_listen, port=scrapes.port)),
     }
     log.info("listening", extra=addresses)
-    renewing = asyncio.create_task(keep_renewing(access.watched))
+    to_triton = [] if triton_credentials is None else [triton_credentials]
+    renewing = asyncio.create_task(keep_renewing([*access.watched, *to_triton]))
     running = asyncio.create_task(_run(server, chosen, addresses))
     await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()  # an engine that is still starting must not go on to
@@ -216,40 +211,6 @@ async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> Non
     await server.readiness.watch()
 
 
-def _listen(server: Server) -> Address:
-    """Take the port, or the socket, for calls; returns it as it was had.
-
-    Raises:
-        CannotListen: it cannot be had.
-    """
-    address = server.settings.listen
-    try:
-        if address.path:
-            make_way(Path(address.path))
-        certificate = server.access.certificate
-        port = listen(server.grpc, address, None if certificate is None else certificate.for_grpc())
-    except (RuntimeError, OSError) as error:
-        raise CannotListen(f"--listen {address}: {error}") from error
-    return address if address.path else replace(address, port=port)
-
-
-async def _serve_metrics(server: Server) -> ScrapeServer:
-    """Answer scrapes.
-
-    Raises:
-        CannotListen: the port for them cannot be had.
-    """
-    address = server.settings.metrics_listen
-    scrapes = ScrapeServer(server.metrics.registry)
-    try:
-        certificate = server.access.certificate
-        context = None if certificate is None else certificate.for_sockets()
-        await scrapes.start(address.host, address.port, context)
-    except OSError as error:
-        raise CannotListen(f"--metrics-listen {address}: {error}") from error
-    return scrapes
-
-
 def _write(path: Path, document: dict[str, str]) -> None:
     """Write the ready file in one go, as somebody may be waiting for it."""
     new = path.with_name(path.name + ".new")
@@ -265,7 +226,7 @@ def main(settings: ServerSettings) -> int:
         packs = ServedPacks(read_packs(settings.packs))
         access = Access.of(settings.certificate_files, settings.api_keys)
         triton = settings.triton_credentials
-        triton_credentials = None if triton is None else triton.credentials()
+        triton_credentials = None if triton is None else TritonCredentials(triton)
     except PackError as error:
         return _cannot_start(f"unusable packs: {error}")
     except AccessKeysError as error:

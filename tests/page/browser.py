@@ -62,3 +62,8 @@ def pixels(image: Locator) -> NDArray[np.int16]:
 def difference(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
     """The mean absolute difference of two images, in levels of 255."""
     return float(np.abs(one - other).mean())
+
+
+def small(picture: NDArray[np.int16]) -> NDArray[np.int16]:
+    """A picture at the size that the demo pack makes."""
+    return np.asarray(Image.fromarray(picture.astype(np.uint8)).resize((64, 64)), np.int16)

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,11 +23,13 @@ START_SECONDS = 60
 
 
 @contextmanager
-def page_before(address: str, environment: dict[str, str] | None = None) -> Iterator[str]:
+def page_before(
+    address: str, environment: dict[str, str] | None = None, flags: Sequence[str] = ()
+) -> Iterator[str]:
     """Serve the page before a service; its address."""
     command = [sys.executable, "-P", "-m", "relatent", "playground"]
     process = subprocess.Popen(
-        [*command, "--address", address, "--listen", "127.0.0.1:0"],
+        [*command, "--address", address, "--listen", "127.0.0.1:0", *flags],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -49,10 +51,16 @@ def page_before(address: str, environment: dict[str, str] | None = None) -> Iter
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+def service_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the service says."""
+    return tmp_path_factory.mktemp("service") / "log"
+
+
+@pytest.fixture(scope="session")
+def service(service_log: Path) -> Iterator[LocalService]:
     """The demo pack, served by a real Triton."""
     flags = ["--packs", str(ROOT / "packs"), "--repository", str(ROOT / "model_repository")]
-    with LocalService(flags, tmp_path_factory.mktemp("service") / "log") as service:
+    with LocalService(flags, service_log) as service:
         yield service
 
 

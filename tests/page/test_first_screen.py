@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 import relatent
-from tests.page.browser import difference, pixels
+from tests.page.browser import difference, pixels, small
 
 Pixels = NDArray[np.int16]
 
@@ -53,10 +53,6 @@ def move(page: Page, name: str, to: float) -> None:
     number = page.locator(f"#dial-{name} input[type=number]")
     number.fill(f"{to:g}")
     number.press("Tab")
-
-
-def small(picture: Pixels) -> Pixels:
-    return np.asarray(Image.fromarray(picture.astype(np.uint8)).resize((64, 64)), np.int16)
 
 
 def test_an_example_is_inverted_before_ones_eyes(visit: Page) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.page.browser import difference, pixels
+from tests.page.browser import difference, pixels, small
 
 
 def test_a_morph_goes_from_one_reconstruction_to_the_other(open_tab: Callable[[str], Page]) -> None:
@@ -56,3 +56,7 @@ def test_the_slider_shows_the_picture_at_its_place_by_keys_and_by_a_click_on_the
     with page.expect_download() as told:
         page.locator("#morph-downloads").get_by_role("link", name="recipe", exact=True).click()
     assert '"kind": "interpolate"' in told.value.path().read_text()
+
+    page.locator("#morph-edit").click()
+    expect(page.locator("#status p")).to_have_text("100% of the morph: edited by its own code.")
+    assert difference(pixels(page.locator("#pair .pair-after")), small(last)) < 4

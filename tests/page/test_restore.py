@@ -36,6 +36,11 @@ def test_a_painted_part_is_made_anew_and_all_else_stays(open_tab: Callable[[str]
     free = pixels(page.locator("#restore-pair .pair-after"))
     assert np.abs(free - given).max(axis=2)[~missing].max() > 10
 
+    page.locator("#restore-edit").click()
+    expect(page.locator("#status p")).to_have_text("As restored: edited by its own code.")
+    assert np.abs(pixels(page.locator("#pair .pair-after")) - free).mean() < 0.5
+    expect(page.locator("#dial-smile input[type=range]")).to_be_enabled()
+
 
 def test_whole_pictures_are_spoilt_and_made_whole_again(open_tab: Callable[[str], Page]) -> None:
     page = open_tab("Restore")

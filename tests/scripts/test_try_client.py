@@ -42,7 +42,9 @@ def test_each_python_is_tried_with_the_oldest_and_the_newest_libraries() -> None
         ("3.13", "newest"),
         ("3.11", "protobuf 5"),
         ("3.11", "protobuf 6"),
+        ("3.11", "with traces"),
     ]
+    assert [place.extra for place in places[-2:]] == ["", "tracing"]
     assert "protobuf==4.25.1" in places[0].wanted
     assert places[1].wanted == ()
 
@@ -52,7 +54,7 @@ def test_a_slow_install_fails_its_environment_and_not_the_table(
 ) -> None:
     monkeypatch.setattr(try_client, "INSTALL_SECONDS", 0.01)
     here = Environment(Path(sys.executable), THIS, "newest")
-    tried = check(here, tmp_path / "a.whl", "127.0.0.1:1", tmp_path / "environment")
+    tried = check(here, tmp_path / "a.whl", ["127.0.0.1:1"], tmp_path / "environment")
     assert tried == ({}, "cannot be installed:\nnothing came in 0.01 s")
 
 
@@ -61,6 +63,6 @@ def test_a_python_that_makes_no_environment_fails_its_own_and_not_the_table(tmp_
     broken.write_text("#!/bin/sh\necho no ensurepip; exit 1\n")
     broken.chmod(0o755)
     tried = check(
-        Environment(broken, THIS, "newest"), tmp_path / "a.whl", "127.0.0.1:1", tmp_path / "environment"
+        Environment(broken, THIS, "newest"), tmp_path / "a.whl", ["127.0.0.1:1"], tmp_path / "environment"
     )
     assert tried == ({}, "cannot be installed:\nno ensurepip\n")

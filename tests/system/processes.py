@@ -16,6 +16,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.fixtures.service_logs import log_lines, triton_pid
+
 READY_SECONDS = 180
 
 
@@ -61,13 +63,11 @@ class ServiceProcess:
 
     def log_lines(self, message: str) -> list[dict[str, Any]]:
         """What it logged that begins so."""
-        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["message"].startswith(message)]
+        return log_lines(self._log, message)
 
     def triton_pid(self) -> int:
         """The process of the Triton that it started last."""
-        message = self.log_lines("started Triton, process ")[-1]["message"]
-        return int(message.split()[3].rstrip(","))
+        return triton_pid(self._log)
 
     def kill_triton(self) -> None:
         """End its Triton as a crash would."""

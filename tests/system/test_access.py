@@ -93,6 +93,22 @@ def test_a_key_made_now_is_let_in_soon_and_one_revoked_is_not(secured: Secured) 
     assert comes_in(secured, secured.key)
 
 
+def test_a_quota_set_by_the_command_holds_soon_and_is_lifted_again(secured: Secured) -> None:
+    key = secured.new_key("rationed", "--steps-a-minute", "50")
+    assert eventually(lambda: comes_in(secured, key))
+    planned = relatent.PlannedCall.invert(steps=80)
+    with secured.client(key) as client:
+        told = client.estimate(planned)
+        assert told.quota == relatent.QuotaLeft(50, None)
+        assert isinstance(told.refusal, relatent.PreconditionError)
+        with pytest.raises(relatent.PreconditionError, match="may have 50 a minute"):
+            client.invert(tiny.random_image(1), steps=80)
+        words = ("keys", "set", "rationed", "--steps-a-minute", "none", "--api-keys", str(secured.keys))
+        assert relatent_command(*words).returncode == 0
+        assert eventually(lambda: client.estimate(planned).refusal is None)
+        assert client.invert(tiny.random_image(1), steps=80).steps == 80
+
+
 def comes_in(secured: Secured, key: str) -> bool:
     with secured.client(key) as client:
         try:

@@ -57,12 +57,11 @@ def strip(label: str, elem_id: str, columns: int) -> gr.Gallery:
 
 def needs(page: Page, button: gr.Button, pictures: Sequence[gr.State]) -> None:
     """Let a button be pressed once all of some pictures are there."""
-    page.on(
+    page.follow(
         [picture.change for picture in pictures],
         lambda *paths: gr.Button(interactive=all(paths)),
         pictures,
         [button],
-        trigger_mode="always_last",
     )
 
 

@@ -6,6 +6,7 @@ import logging
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -17,8 +18,8 @@ from relatent.core.credentials import (
     read_pair,
     read_roots,
 )
+from relatent.core.renewed import Renewed
 from relatent_service.access.expiry import ends_of
-from relatent_service.access.watched import stamps
 
 log = logging.getLogger(__name__)
 
@@ -83,53 +84,51 @@ class ServedCertificate:
 
     def __init__(self, files: CertificateFiles) -> None:
         self._files = files
-        self._stamps = stamps(files.paths)
-        self._loaded = _load(files)
-        self._given: _Loaded = self._loaded
+        self._loaded = Renewed(files.paths, partial(_load, files))
+        self._given: _Loaded = self._loaded.value
         self._tell("certificate")
 
     def ends(self) -> datetime:
         """When it ends."""
-        return self._loaded.ends
+        return self._loaded.value.ends
 
     def renew(self) -> None:
         """Read the files again if they have changed; where they cannot be used, the certificate stays."""
-        now = stamps(self._files.paths)
-        if now == self._stamps:
-            return
-        self._stamps = now
         try:
-            self._loaded = _load(self._files)
+            renewed = self._loaded.renew()
         except UnusableCertificate as error:  # also for a moment, while one file of two is renewed
             log.error("the certificate stays as it was: %s", error)  # noqa: TRY400
             return
-        self._tell("renewed certificate")
+        if renewed:
+            self._tell("renewed certificate")
 
     def for_grpc(self) -> grpc.ServerCredentials:
         """Credentials of a gRPC server, which asks for a newer certificate at each connection."""
         return grpc.dynamic_ssl_server_credentials(
-            self._loaded.for_grpc(), self._newer, require_client_authentication=bool(self._files.client_ca)
+            self._loaded.value.for_grpc(),
+            self._newer,
+            require_client_authentication=bool(self._files.client_ca),
         )
 
     def for_sockets(self) -> ssl.SSLContext:
         """A context for Python's own servers, which shows the newest certificate at each connection."""
-        context = self._loaded.context
+        context = self._loaded.value.context
 
         def choose(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-            connection.context = self._loaded.context
+            connection.context = self._loaded.value.context
 
         context.sni_callback = choose
         return context
 
     def _newer(self) -> grpc.ServerCertificateConfiguration | None:
         """What gRPC has not been given yet, if anything; called from its threads."""
-        if self._given is (loaded := self._loaded):
+        if self._given is (loaded := self._loaded.value):
             return None
         self._given = loaded
         return loaded.for_grpc()
 
     def _tell(self, message: str) -> None:
-        ends = self._loaded.ends
+        ends = self._loaded.value.ends
         level = logging.INFO if ends > datetime.now(UTC) else logging.WARNING
         log.log(level, message, extra={"file": str(self._files.certificate), "ends": ends.isoformat()})
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from hmac import compare_digest
 from pathlib import Path
 
 from relatent.core.access_keys import AccessKey, AccessKeysError, digest, read_keys, sendable
+from relatent.core.renewed import Renewed
 from relatent_service.access.caller import Caller
-from relatent_service.access.watched import stamps
 from relatent_service.errors import KeyExpired, KeyUnknown
 
 log = logging.getLogger(__name__)
@@ -26,23 +27,18 @@ class KeyRing:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamps = stamps([path])
-        self._keys = read_keys(path)
-        log.info("keys", extra={"file": str(path), "keys": len(self._keys)})
+        self._keys = Renewed([path], partial(read_keys, path))
+        self._tell()
 
     def renew(self) -> None:
         """Read the file again if it has changed; where it is not what it must be, the keys stay."""
-        now = stamps([self._path])
-        if now == self._stamps:
-            return
-        self._stamps = now
         try:
-            keys = read_keys(self._path)
+            renewed = self._keys.renew()
         except AccessKeysError as error:
             log.error("the keys stay as they were: %s", error)  # noqa: TRY400  # the message says it all
             return
-        self._keys = keys
-        log.info("keys", extra={"file": str(self._path), "keys": len(keys)})
+        if renewed:
+            self._tell()
 
     def find(self, secret: str) -> Caller:
         """Whose a key is. It takes equally long for every key that may be sent.
@@ -54,7 +50,7 @@ class KeyRing:
         found: AccessKey | None = None
         if sendable(secret):
             sent = digest(secret)
-            for key in self._keys:
+            for key in self._keys.value:
                 if compare_digest(key.sha256, sent):
                     found = key
         if found is None:
@@ -63,3 +59,6 @@ class KeyRing:
             raise KeyExpired(f"the API key {found.name!r} has expired at {found.expires.isoformat()}")
         packs = None if found.packs is None else frozenset(found.packs)
         return Caller(found.name, packs, found.traffic_class, found.quota)
+
+    def _tell(self) -> None:
+        log.info("keys", extra={"file": str(self._path), "keys": len(self._keys.value)})

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 LOOK_SECONDS = 1.0
 """Between two looks."""
-
-Stamp: TypeAlias = tuple[int, int, int] | None
 
 
 class Renewable(Protocol):
@@ -18,19 +15,6 @@ class Renewable(Protocol):
 
     def renew(self) -> None:
         """Read the files again if they have changed; keep what there is where they are unusable."""
-
-
-def stamps(paths: Iterable[Path]) -> tuple[Stamp, ...]:
-    """What changes whenever files do, also by a link to them that leads elsewhere, as Kubernetes does it."""
-    return tuple(map(_stamp, paths))
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 async def keep_renewing(watched: Sequence[Renewable]) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
-import grpc
-
+from relatent_service.channels import TritonCredentials
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.falling_back import FallingBackEngine
@@ -29,7 +28,7 @@ def choose_engine(
     kind: EngineKind,
     repository: Path,
     addresses: Sequence[str],
-    credentials: grpc.ChannelCredentials | None = None,
+    credentials: TritonCredentials | None = None,
 ) -> Engine:
     """Make the engine, not started.
 

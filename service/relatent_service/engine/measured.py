@@ -7,14 +7,15 @@ import math
 from collections.abc import Callable, Mapping
 from time import monotonic
 
-from relatent_service.engine.engine import Answer, Array, CutShort, Engine, EngineTimedOut, Graph
+from relatent_service.engine.around import EngineAround
+from relatent_service.engine.engine import Answer, Array, CutShort, Engine, EngineTimedOut
 from relatent_service.traffic.pace import Pace
 
 STEPS = "steps"
 """The input that says how many steps a refinement graph is to do."""
 
 
-class MeasuredEngine:
+class MeasuredEngine(EngineAround):
     """An engine whose pace is learnt.
 
     It stands below whatever repeats calls, so that each attempt is measured by itself: those that find the
@@ -26,21 +27,8 @@ class MeasuredEngine:
     """
 
     def __init__(self, engine: Engine, pace: Pace) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._pace = pace
-
-    @property
-    def graphs(self) -> Mapping[str, Graph]:
-        """Every graph, by name; empty before `start`."""
-        return self._engine.graphs
-
-    async def start(self) -> None:
-        """Get ready; see `Engine.start`."""
-        await self._engine.start()
-
-    async def healthy(self) -> bool:
-        """Whether every graph would answer now."""
-        return await self._engine.healthy()
 
     async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`."""
@@ -63,10 +51,6 @@ class MeasuredEngine:
                 share = min(1.0, attempt_seconds / seconds) if seconds else 1.0
                 learn(graph, runs_of(inputs), charged * share)
         return answer
-
-    async def stop(self) -> None:
-        """Let go of everything."""
-        await self._engine.stop()
 
 
 def runs_of(inputs: Mapping[str, Array]) -> int:

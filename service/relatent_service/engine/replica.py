@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -13,8 +15,9 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_variable
+from relatent.core.renewed_channel import RenewedChannel
 from relatent.core.tracing import Headers, annotate, sampled_headers
-from relatent_service.channels import open_channel
+from relatent_service.channels import TritonCredentials, open_channel
 from relatent_service.engine.engine import (
     EngineError,
     EngineRejected,
@@ -38,13 +41,26 @@ Triton takes more than one in five minutes as an attack and hangs up."""
 PASSING = ("Stub process", "shared memory pool size")
 
 
+@dataclass(frozen=True, eq=False)
+class _Connection:
+    """A channel, and the methods that are called on it."""
+
+    channel: grpc.aio.Channel
+    stub: Any
+
+    @classmethod
+    def to(cls, address: str, credentials: grpc.ChannelCredentials | None) -> _Connection:
+        channel = open_channel(address, credentials)
+        return cls(channel, service_pb2_grpc.GRPCInferenceServiceStub(channel))
+
+
 class Replica:
     """One server and the connection to it.
 
     Args:
         address: host:port, or unix:PATH.
         accept: says why a server with these graphs must not be used; None if it may.
-        credentials: of TLS; None: without.
+        credentials: of TLS, renewed by whoever has them; None: without.
 
     Attributes:
         name: the address, and the variable with the proxy that leads to it, if one does.
@@ -56,7 +72,7 @@ class Replica:
         self,
         address: str,
         accept: Callable[[dict[str, Graph]], str | None],
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: TritonCredentials | None = None,
     ) -> None:
         self.address = address
         proxy = proxy_variable(parse_address(address))
@@ -64,13 +80,14 @@ class Replica:
         self.arrived = asyncio.Event()
         self.reason = "not tried yet"
         self._accept = accept
-        self._credentials = credentials
+        self._connection = RenewedChannel(
+            partial(_Connection.to, address), lambda: None if credentials is None else credentials.newest
+        )
         self._graphs: frozenset[str] = frozenset()
         self._lost = asyncio.Event()
         self._lost.set()
         self._silent = False
         self._under_way: set[asyncio.Timeout] = set()
-        self._connect()
         self._keeper = asyncio.create_task(self._keep())
 
     async def infer(self, request: Any, timeout: float | None) -> Any:
@@ -84,7 +101,7 @@ class Replica:
             async with asyncio.timeout(None) as until_lost:
                 self._under_way.add(until_lost)
                 try:
-                    return await self._call(self._stub.ModelInfer, request, timeout, self._traceparent())
+                    return await self._call("ModelInfer", request, timeout, self._traceparent())
                 finally:
                     self._under_way.discard(until_lost)
         except TimeoutError as error:
@@ -116,17 +133,14 @@ class Replica:
         """Let go of the connection."""
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
-        await self._channel.close()
+        for connection in self._connection.let_go():
+            await connection.channel.close()
 
     def _traceparent(self) -> Headers:
         """Says in whose trace a call is, and in the trace that this server has it."""
         annotate("server.address", self.address)
         # Triton heeds no flag that says "not sampled": it would send spans that belong to nothing.
         return sampled_headers()
-
-    def _connect(self) -> None:
-        self._channel = open_channel(self.address, self._credentials)
-        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     def _lose(self, reason: str) -> None:
         if self.arrived.is_set():
@@ -150,12 +164,9 @@ class Replica:
     async def _look_for_it(self) -> bool:
         """Whether the server is there and may be used."""
         if self._silent:
-            # The system would try for minutes to get through what was sent on the old connection. The calls
-            # given up let go of it first.
-            await asyncio.sleep(LOOK_SECONDS)
-            old, self._silent = self._channel, False
-            self._connect()
-            await old.close()
+            # The system would try for minutes to get through what was sent on the old connection.
+            self._connection.replace()
+            self._silent = False
         try:
             graphs = await self._read_graphs()
         except EngineError as error:
@@ -184,7 +195,7 @@ class Replica:
             if model.state != "READY":
                 raise EngineUnavailable(f"model {model.name} is {model.state}: {model.reason}")
             question = service_pb2.ModelConfigRequest(name=model.name)
-            answer = await self._call(self._stub.ModelConfig, question, SILENCE_SECONDS)
+            answer = await self._call("ModelConfig", question, SILENCE_SECONDS)
             graph = graph_of(answer.config)
             if graph is not None:
                 graphs[graph.name] = graph
@@ -192,11 +203,13 @@ class Replica:
 
     async def _index(self) -> Any:
         request = service_pb2.RepositoryIndexRequest()
-        return await self._call(self._stub.RepositoryIndex, request, SILENCE_SECONDS)
+        return await self._call("RepositoryIndex", request, SILENCE_SECONDS)
 
-    async def _call(self, method: Any, request: Any, timeout: float | None, headers: Headers = ()) -> Any:
+    async def _call(self, method: str, request: Any, timeout: float | None, headers: Headers = ()) -> Any:
+        connection = self._connection.take()
         try:
-            return await method(request, timeout=timeout, metadata=headers)
+            call = getattr(connection.stub, method)
+            return await call(request, timeout=timeout, metadata=headers)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and not task.cancelling():  # not us: the connection was closed under the call
@@ -204,6 +217,9 @@ class Replica:
             raise
         except grpc.aio.AioRpcError as error:
             raise _engine_error(error) from error
+        finally:
+            for ended in self._connection.give_back(connection):
+                await ended.channel.close()
 
 
 def _engine_error(error: grpc.aio.AioRpcError) -> EngineError:

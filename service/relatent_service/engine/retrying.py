@@ -6,7 +6,8 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 
-from relatent_service.engine.engine import Answer, Array, Engine, EngineUnavailable, Graph
+from relatent_service.engine.around import EngineAround
+from relatent_service.engine.engine import Answer, Array, Engine, EngineUnavailable
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
@@ -14,7 +15,7 @@ PATIENCE_SECONDS = 60.0
 """How long a call without a timeout is repeated, from its first failure on."""
 
 
-class RetryingEngine:
+class RetryingEngine(EngineAround):
     """An engine whose calls outlive its absences.
 
     Graphs are stateless, so a call may be repeated without harm.
@@ -25,21 +26,8 @@ class RetryingEngine:
     """
 
     def __init__(self, engine: Engine, on_retry: Callable[[], None]) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._on_retry = on_retry
-
-    @property
-    def graphs(self) -> Mapping[str, Graph]:
-        """Every graph, by name; empty before `start`."""
-        return self._engine.graphs
-
-    async def start(self) -> None:
-        """Get ready; see `Engine.start`."""
-        await self._engine.start()
-
-    async def healthy(self) -> bool:
-        """Whether every graph would answer now."""
-        return await self._engine.healthy()
 
     async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph, again and again while the engine is unavailable, within the timeout.
@@ -68,7 +56,3 @@ class RetryingEngine:
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             self._on_retry()
-
-    async def stop(self) -> None:
-        """Let go of everything."""
-        await self._engine.stop()

@@ -6,36 +6,18 @@ from collections.abc import Mapping
 
 from relatent.core.spans import SpanKind
 from relatent.core.tracing import span, tracing
-from relatent_service.engine.engine import Answer, Array, Engine, Graph
+from relatent_service.engine.around import EngineAround
+from relatent_service.engine.engine import Answer, Array, Engine
 from relatent_service.engine.measured import STEPS
 
 
-class TracedEngine:
+class TracedEngine(EngineAround):
     """An engine whose calls are spans.
 
     It stands below whatever repeats calls, so that each attempt is a span: what went wrong at the first, and
     how long nobody tried, is seen beside the one that went through. Calls on nobody's behalf, such as the
     rehearsal's, have none.
-
-    Args:
-        engine: the one to ask.
     """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @property
-    def graphs(self) -> Mapping[str, Graph]:
-        """Every graph, by name; empty before `start`."""
-        return self._engine.graphs
-
-    async def start(self) -> None:
-        """Get ready; see `Engine.start`."""
-        await self._engine.start()
-
-    async def healthy(self) -> bool:
-        """Whether every graph would answer now."""
-        return await self._engine.healthy()
 
     async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
         """Run a graph; see `Engine.infer`."""
@@ -46,10 +28,6 @@ class TracedEngine:
                 if STEPS in inputs:
                     attempt.set("relatent.steps", int(inputs[STEPS].max()))
             return await self._engine.infer(graph, inputs, timeout)
-
-    async def stop(self) -> None:
-        """Let go of everything."""
-        await self._engine.stop()
 
 
 def traced(engine: Engine) -> Engine:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
+from relatent_service.channels import TritonCredentials
 from relatent_service.engine.engine import Answer, Array, CutShort, EngineTimedOut, EngineUnavailable, Graph
 from relatent_service.engine.graphs import check_inputs, find_graph
 from relatent_service.engine.replica import Replica
@@ -28,10 +28,10 @@ class TritonEngine:
 
     Args:
         addresses: host:port or unix:PATH each.
-        credentials: of TLS; None: without.
+        credentials: of TLS; None: without. When they are renewed, calls that begin go by the new ones.
     """
 
-    def __init__(self, addresses: Sequence[str], credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(self, addresses: Sequence[str], credentials: TritonCredentials | None = None) -> None:
         if not addresses:
             raise ValueError("expected at least one address of a Triton server")
         self._addresses = tuple(addresses)

@@ -144,11 +144,10 @@ class Admission:
         """What a call would meet that came now; nothing comes of it."""
         slot = Slot(work, call, dict(work.runs))
         begins, refusal = self._rules.can_begin(slot), None
-        if not begins:
-            try:
-                self._rules.refuse_in_vain(slot)
-            except Overloaded as error:
-                refusal = error
+        try:
+            (self.check_in_time if begins else self._rules.refuse_in_vain)(slot)
+        except (OutOfTime, Overloaded) as error:
+            refusal = error
         return Outlook.of(self._forecast, slot, self._roster, refusal, begins=begins)
 
     def advance(self, slot: Slot, graph: str, runs: int) -> None:

@@ -17,3 +17,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     flags = ["--engine", "local", "--packs", str(packs), "--repository", str(repository)]
     with LocalService(flags, tmp_path_factory.mktemp("log") / "service.log") as service:
         yield service.address
+
+
+@pytest.fixture(params=["blocking", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which client."""
+    name: str = request.param
+    return name

@@ -197,11 +197,15 @@ class FakeServer(
         self.scripts: list[Script] = []
         self.requests: list[Any] = []
         self.timeouts: list[float] = []
+        self.shown: list[bytes] = []
+        """The certificates of those who called for anything but the list of packs, in PEM; empty: none."""
         self.cancelled = asyncio.Event()
         self.address = ""
         self._server: aio.Server | None = None
 
-    async def start(self, address: str = "127.0.0.1:0") -> None:
+    async def start(
+        self, address: str = "127.0.0.1:0", credentials: grpc.ServerCredentials | None = None
+    ) -> None:
         self._server = aio.server(
             options=[("grpc.so_reuseport", 0), ("grpc.http2.min_ping_interval_without_data_ms", 10)]
         )
@@ -211,7 +215,11 @@ class FakeServer(
         diffusion_pb2_grpc.add_DiffusionServiceServicer_to_server(self, self._server)
         synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(self, self._server)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, self._server)
-        port = self._server.add_insecure_port(address)
+        port = (
+            self._server.add_insecure_port(address)
+            if credentials is None
+            else self._server.add_secure_port(address, credentials)
+        )
         self.address = f"127.0.0.1:{port}"
         await self._server.start()
 
@@ -318,6 +326,7 @@ class FakeServer(
     def _next_script(self, request: Any, context: Context, otherwise: Script) -> Script:
         self.requests.append(request)
         self.timeouts.append(context.time_remaining())
+        self.shown += context.auth_context().get("x509_pem_cert", [b""])
         if not self.scripts:
             return otherwise
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]

@@ -7,9 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
+
 import relatent
 from relatent.client.retrying import RetryPolicy
+from tests.relatent.client import fake
 
+CODE = relatent.LatentCode(np.full(fake.SHAPE, 0.5, np.float32), fake.PACK, fake.REVISION)
+PIXELS = np.full((8, 8, 3), 9, np.uint8)
+SMILE = relatent.Move("smile", 1.0)
 QUICK = RetryPolicy(initial=0.02, maximum=0.1)
 
 
@@ -30,7 +36,7 @@ class Held:
     @property
     def has_unread(self) -> bool:
         """Whether an answer waits to be read."""
-        return self.session._talk._arrived is not None
+        return self.session._talk._exchange.can_be_read
 
     async def answer(self, timeout: float | None = 10) -> relatent.SessionAnswer:
         if isinstance(self.session, relatent.EditSession):

@@ -82,7 +82,7 @@ def test_a_loop_that_begins_while_another_looks_for_its_connections_disturbs_not
             return super().is_closed()
 
     with closing(Asked()) as asked:
-        client._transport._connections[asked] = _Connections()
+        client._transport._connections[asked] = _Connections(client._settings)
         asyncio.run(look())
     assert not begins
 
@@ -90,7 +90,7 @@ def test_a_loop_that_begins_while_another_looks_for_its_connections_disturbs_not
 def test_a_loop_that_ends_while_its_client_is_closed_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     client = relatent.AsyncClient("127.0.0.1:1")
     with closing(asyncio.new_event_loop()) as ended:
-        client._transport._connections[ended] = _Connections()
+        client._transport._connections[ended] = _Connections(client._settings)
     monkeypatch.setattr(ended, "is_running", lambda: True)  # as it was when asked
     asyncio.run(client.close())
     with pytest.raises(relatent.ClientStateError, match="the client is closed"):

@@ -8,23 +8,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 
 import relatent
 from tests.relatent.client import fake
 from tests.relatent.client.fake import FakeServer
-from tests.relatent.client.holding import holding
-
-CODE = relatent.LatentCode(np.full(fake.SHAPE, 0.5, np.float32), fake.PACK, fake.REVISION)
-PIXELS = np.full((8, 8, 3), 9, np.uint8)
-SMILE = relatent.Move("smile", 1.0)
-
-
-@pytest.fixture(params=["blocking", "async"])
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+from tests.relatent.client.holding import CODE, PIXELS, SMILE, holding
 
 
 class Script:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -29,6 +30,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         failure: what every call is answered with, if anything.
         hollow: whether calls are answered without outputs, as if all were well.
         told: the metadata of the last call, but for what gRPC itself says.
+        shown: the certificates of all who called, in PEM; empty where none was shown.
+        may_answer: calls of the graph wait for it.
     """
 
     def __init__(
@@ -39,6 +42,9 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.hollow = False
         self.failure: tuple[grpc.StatusCode, str] | None = None
         self.told: dict[str, str] = {}
+        self.shown: list[bytes] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self._config = text_format.Parse(CONFIG.replace("REVISION", revision), model_config_pb2.ModelConfig())
         self._server = grpc.aio.server()
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
@@ -59,7 +65,11 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         if server is not None:
             await server.stop(None)
 
+    def _look(self, context: Any) -> None:
+        self.shown += context.auth_context().get("x509_pem_cert", [b""])
+
     async def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._look(context)
         never_asked_for = service_pb2.RepositoryIndexResponse.ModelIndex(name="other")
         ours = service_pb2.RepositoryIndexResponse.ModelIndex(name="toy_half", state=self.state)
         return service_pb2.RepositoryIndexResponse(models=[never_asked_for, ours])
@@ -69,7 +79,9 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         return service_pb2.ModelConfigResponse(config=self._config)
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._look(context)
         self.calls += 1
+        await self.may_answer.wait()
         self.told = {key: value for key, value in context.invocation_metadata() if key != "user-agent"}
         if self.hollow:
             return service_pb2.ModelInferResponse()

@@ -182,7 +182,12 @@ async def test_beside_others_an_answer_takes_longer_and_one_that_cannot_be_in_ti
 ) -> None:
     pace = running.server.admission.pace
     pace.measure(REFINE, 1000, 100.0)
-    alone = await estimate(running, **inverting(100))
+    enough, too_little = Duration(seconds=3600), Duration(seconds=1)
+    alone = await estimate(running, deadline=enough, **inverting(100))
+    assert not alone.HasField("refusal")
+    vain = await estimate(running, deadline=too_little, **inverting(100))
+    assert refusal_details(vain.refusal)["ErrorInfo"].reason == "TOO_LITTLE_TIME"
+    assert vain.engine.ToMilliseconds() == pytest.approx(alone.engine.ToMilliseconds(), abs=2)
     running.engine.hold(REFINE)
     request = v1.InvertRequest(image=image(), options=options(100))
     other = asyncio.ensure_future(running.inversion.Invert(request, timeout=60))
@@ -191,7 +196,6 @@ async def test_beside_others_an_answer_takes_longer_and_one_that_cannot_be_in_ti
     assert beside.engine.ToMilliseconds() == pytest.approx(alone.engine.ToMilliseconds(), abs=2)
     ratio = beside.answer.ToMilliseconds() / alone.answer.ToMilliseconds()
     assert 1.5 < ratio < 2.1
-    enough, too_little = Duration(seconds=3600), Duration(seconds=1)
     assert not (await estimate(running, deadline=enough, **inverting(100))).HasField("refusal")
     refusal = (await estimate(running, deadline=too_little, **inverting(100))).refusal
     assert refusal.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from relatent.client.blocking import Client
 from relatent.client.catalog import PackInfo
 from relatent.client.images import ImageFormat, Picture
+from relatent.client.latents import LatentCode
 from relatent.client.recipes import Recipe
-from relatent.client.requests import InvertOptions
+from relatent.client.requests import InvertOptions, Operation
 from relatent.client.results import Inversion, Progress
 from relatent.playground import words
 from relatent.playground.downloads import Maker, latent_bytes, new_key
@@ -20,8 +21,11 @@ from relatent.playground.tabs.edit import dials as turning
 from relatent.playground.tabs.edit.dials import Dial
 from relatent.playground.tabs.edit.history import History, Step
 from relatent.playground.tabs.edit.live import LiveEdits
-from relatent.playground.watching import watched
+from relatent.playground.taken import TakenPicture
+from relatent.playground.ways import inverting
 
+GIVEN = "your picture"
+"""What a picture is called that somebody brought."""
 _QUALITY = 92
 """Of WebP: what is lost cannot be seen."""
 
@@ -32,19 +36,26 @@ class EditingWork:
 
     Attributes:
         key: that its files are offered by.
-        original: the picture that was given, as far as the service saw it.
-        inversion: what it came to.
+        name: what the picture is called that everything can be compared with.
+        original: that picture, as far as the service saw it.
+        history: what was done since; its first step is what edits begin from.
+        options: how it was asked to be inverted, and is again by its recipe.
+        inversion: what it came to; None of one that the model made itself.
         seconds: that took.
-        options: how it was asked for.
-        history: what was done since.
     """
 
     key: str
+    name: str
     original: Picture
-    inversion: Inversion
-    seconds: float
-    options: InvertOptions
     history: History
+    options: InvertOptions
+    inversion: Inversion | None = None
+    seconds: float = 0.0
+
+    @property
+    def latent(self) -> LatentCode:
+        """What is edited: the code before any edit."""
+        return self.history.steps[0].latent
 
 
 def as_given(data: bytes, pack: PackInfo) -> Picture | None:
@@ -84,17 +95,25 @@ def begin(
     """
     original = as_given(data, pack)
     began = time.monotonic()
-    asked = InvertOptions(**{**options, "pack": pack.name, "output_format": picture_format(pack)})
-    for told in watched(lambda tell: client.invert(data, progress=tell, preview_every=1, **asked)):
+    for told in inverting(client, pack, data, options):
         if isinstance(told, Progress):
             yield told
             continue
         seconds = time.monotonic() - began
-        first = Step(
-            "as inverted", "", {}, _read(client, pack, dials, told), told.latent, told.reconstruction
-        )
+        history = _begun(client, pack, dials, "as inverted", told.latent, told.reconstruction)
         seen = original or told.reconstruction
-        yield EditingWork(new_key(), seen, told, seconds, options, History((first,)))
+        yield EditingWork(new_key(), GIVEN, seen, history, options, told, seconds)
+
+
+def take(client: Client, pack: PackInfo, dials: Sequence[Dial], taken: TakenPicture) -> EditingWork:
+    """Put a picture to work that another tab made, by its code; nothing is inverted.
+
+    Raises:
+        CallError: the service refuses it, or is lost.
+    """
+    (made,) = client.synthesize([taken.latent], output_format=picture_format(pack))
+    history = _begun(client, pack, dials, "as the model makes it", taken.latent, made.image)
+    return EditingWork(new_key(), taken.name, taken.picture, history, InvertOptions())
 
 
 def turn(
@@ -149,32 +168,38 @@ def at(work: EditingWork, history: History) -> EditingWork:
 
 def files(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> dict[str, Maker]:
     """How what somebody may take home is made, by the files' names; `file_names` says what they are."""
-    now = work.history.now
-    picture, latent, recipe = file_names(pack).values()
-    return {
-        picture: lambda: now.picture.data,
-        latent: lambda: latent_bytes(now.latent),
-        recipe: lambda: _recipe(work, pack, dials).to_json().encode(),
+    now, done = work.history.now, _operations(work, dials)
+    names = file_names(work, pack, dials)
+    made: dict[str, Maker] = {
+        names["picture"]: lambda: now.picture.data,
+        names["latent code"]: lambda: latent_bytes(now.latent),
     }
+    if done:
+        made[names["recipe"]] = lambda: Recipe(done, work.options, pack.name).to_json().encode()
+    return made
 
 
-def file_names(pack: PackInfo) -> dict[str, str]:
-    """The names of the files that `files` makes, by what they are."""
-    kind = picture_format(pack).value
-    return {"picture": f"edited.{kind}", "latent code": "edited.safetensors", "recipe": "recipe.json"}
+def file_names(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> dict[str, str]:
+    """The names of the files that `files` makes, by what they are: a recipe where there is an edit."""
+    names = {"picture": f"edited.{picture_format(pack).value}", "latent code": "edited.safetensors"}
+    return {**names, "recipe": "recipe.json"} if _operations(work, dials) else names
 
 
-def _recipe(work: EditingWork, pack: PackInfo, dials: Sequence[Dial]) -> Recipe:
-    """The edit so far, to be done to other pictures."""
+def _operations(work: EditingWork, dials: Sequence[Dial]) -> tuple[Operation, ...]:
+    """The edit so far."""
     now = work.history.now
-    return Recipe(turning.operations(dials, now.asked, now.locked), work.options, pack.name)
+    return turning.operations(dials, now.asked, now.locked)
 
 
-def _read(client: Client, pack: PackInfo, dials: Sequence[Dial], inversion: Inversion) -> dict[str, float]:
-    if not any(dial.exact for dial in dials):
-        return {dial.name: 0.0 for dial in dials}
-    read = client.read(inversion.reconstruction, pack=pack.name)
-    return {dial.name: read[dial.name].value for dial in dials}
+def _begun(
+    client: Client, pack: PackInfo, dials: Sequence[Dial], label: str, latent: LatentCode, picture: Picture
+) -> History:
+    """The history of a picture that nothing was done to."""
+    values = {dial.name: 0.0 for dial in dials}
+    if any(dial.exact for dial in dials):
+        read = client.read(picture, pack=pack.name)
+        values = {dial.name: read[dial.name].value for dial in dials}
+    return History((Step(label, "", {}, values, latent, picture),))
 
 
 def _moved(dial: Dial, position: float, now: Step) -> bool:

@@ -15,11 +15,10 @@ from relatent.playground.parts.loss_curve import curve
 from relatent.playground.parts.pair import pair
 from relatent.playground.parts.picker import picker
 from relatent.playground.parts.showing import said
+from relatent.playground.tabs.edit.desk import GIVEN
 from relatent.playground.tabs.edit.dials import Dial
 from relatent.playground.ways import methods
 
-GIVEN = "your picture"
-"""What the picture is called that everything can be compared with."""
 _QUALITIES = {Preset.FAST: "fast", Preset.BALANCED: "balanced", Preset.BEST: "best"}
 
 

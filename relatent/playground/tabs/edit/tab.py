@@ -22,6 +22,7 @@ from relatent.playground.tabs.edit.history import History
 from relatent.playground.tabs.edit.layout import FirstParts, lay_out
 from relatent.playground.tabs.edit.live import LiveEdits
 from relatent.playground.tabs.edit.turns import Turns
+from relatent.playground.taken import TakenPicture
 
 
 def build(page: Page) -> None:
@@ -46,6 +47,13 @@ def build(page: Page) -> None:
         [work, live, parts.start, parts.stop, *parts.results],
         # A new one always begins, and the one before ends at its next news.
         trigger_mode="multiple",
+        cancels=[editing],
+    )
+    page.on(
+        page.taken.change,
+        _taker(page, parts, turning, work, live),
+        [page.taken, live, turns],
+        [work, live, parts.start, parts.stop, *parts.results],
         cancels=[editing],
     )
     # Not cancelled by Gradio, which fails where an inversion ends meanwhile.
@@ -90,16 +98,29 @@ def _inverter(
                         yield {**views.progressed(parts, given, told), **_at_work(parts)}
                         continue
                     _let_go(before)
-                    shown = views.inverted(parts, page, turning, news)
-                    kind = picture_format(page.pack)
-                    edits = LiveEdits(page.connection.patient, news.inversion.latent, kind)
-                    yield {work: news, live: edits, **shown, **_at_rest(parts)}
+                    shown = views.begun(parts, page, turning, news)
+                    yield {work: news, live: _live(page, news), **shown, **_at_rest(parts)}
         except RelatentError:
             if not turn.is_replaced:
                 yield {parts.status: said("Not inverted."), **_at_rest(parts)}
             raise
 
     return invert
+
+
+def _taker(
+    page: Page, parts: FirstParts, turning: Sequence[Dial], work: gr.State, live: gr.State
+) -> Callable[..., views.Values]:
+    """What puts a picture to work that another tab made."""
+
+    def take(taken: TakenPicture, before: LiveEdits | None, turns: Turns) -> views.Values:
+        turns.begin()
+        begun = desk.take(page.client, page.pack, turning, taken)
+        _let_go(before)
+        shown = views.begun(parts, page, turning, begun)
+        return {work: begun, live: _live(page, begun), **shown, **_at_rest(parts)}
+
+    return take
 
 
 def _editor(
@@ -165,6 +186,10 @@ def _options(quality: str | None, method: str, steps: str) -> InvertOptions:
             raise InputError(f"expected a whole number of steps, or nothing, got {steps.strip()!r}")
         options["steps"] = int(steps)
     return options
+
+
+def _live(page: Page, work: EditingWork) -> LiveEdits:
+    return LiveEdits(page.connection.patient, work.latent, picture_format(page.pack))
 
 
 def _let_go(live: LiveEdits | None) -> None:

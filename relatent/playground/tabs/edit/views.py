@@ -10,17 +10,17 @@ import gradio as gr
 from gradio.blocks import Block
 
 from relatent.client.images import Picture
-from relatent.client.results import Progress
+from relatent.client.results import Inversion, Progress
 from relatent.playground import words
 from relatent.playground.downloads import links
 from relatent.playground.page import Page
 from relatent.playground.parts.loss_curve import curve
 from relatent.playground.parts.pair import of_two
-from relatent.playground.parts.showing import said
+from relatent.playground.parts.showing import said, told_words
 from relatent.playground.tabs.edit import desk
-from relatent.playground.tabs.edit.desk import EditingWork
+from relatent.playground.tabs.edit.desk import GIVEN, EditingWork
 from relatent.playground.tabs.edit.dials import Dial
-from relatent.playground.tabs.edit.layout import GIVEN, FirstParts
+from relatent.playground.tabs.edit.layout import FirstParts
 
 Values = dict[Block, Any]
 
@@ -43,14 +43,14 @@ def progressed(parts: FirstParts, given: Picture | None, told: Sequence[Progress
     return values
 
 
-def inverted(parts: FirstParts, page: Page, dials: Sequence[Dial], work: EditingWork) -> Values:
-    """A picture that was just inverted."""
-    inversion = work.inversion
-    values = anew(parts, page, dials, work, GIVEN)
+def begun(parts: FirstParts, page: Page, dials: Sequence[Dial], work: EditingWork) -> Values:
+    """A picture that was just inverted, or taken from another tab."""
+    values = anew(parts, page, dials, work, work.name)
+    if (inversion := work.inversion) is None:
+        values[parts.status] = said(html.escape(f"{_capital(work.name)}: edited by its own code."))
+        return {**values, parts.words: "", parts.curve: curve([], 0)}
     values[parts.status] = said(html.escape(words.inverted(inversion, work.seconds)))
-    values[parts.words] = _in_words(work)
-    values[parts.links] = links(work.key, desk.file_names(page.pack))
-    values[parts.against] = gr.Dropdown(_choices(work), value=GIVEN)
+    values[parts.words] = _in_words(inversion)
     done = list(enumerate(inversion.losses))
     values[parts.curve] = curve(_best(done), len(inversion.losses))
     return values
@@ -59,7 +59,8 @@ def inverted(parts: FirstParts, page: Page, dials: Sequence[Dial], work: Editing
 def anew(parts: FirstParts, page: Page, dials: Sequence[Dial], work: EditingWork, against: str) -> Values:
     """A picture as it stands, all of it: after an undo, or the like."""
     values = turned(parts, page, dials, work, against, moved=())
-    values[parts.status] = said(html.escape(work.history.now.said or "As inverted."))
+    now = work.history.now
+    values[parts.status] = said(html.escape(now.said or f"{_capital(now.label)}."))
     return values
 
 
@@ -86,11 +87,12 @@ def turned(
     numbers = [(label, number) for number, label in enumerate(history.labels)]
     values: Values = {
         parts.pair: compared(work, against),
+        parts.links: links(work.key, desk.file_names(work, page.pack, dials)),
         parts.status: said(html.escape(history.now.said)),
         parts.undo: gr.Button(interactive=history.can_undo),
         parts.redo: gr.Button(interactive=history.can_redo),
         parts.history: gr.Radio(numbers, value=history.place, visible=len(numbers) > 1),
-        parts.against: gr.Dropdown(_choices(work), value=against if against in _choices(work) else GIVEN),
+        parts.against: gr.Dropdown(_choices(work), value=against if against in _choices(work) else work.name),
     }
     for dial, slider in zip(dials, parts.sliders, strict=True):
         if dial.name not in moved:
@@ -104,22 +106,25 @@ def compared(work: EditingWork, against: str) -> str:
     other = work.original
     if against in labels:
         other = work.history.steps[labels.index(against)].picture
-    left = against if against in labels else GIVEN
+    left = against if against in labels else work.name
     return of_two(other, left, work.history.now.picture, labels[work.history.place])
 
 
 def _choices(work: EditingWork) -> list[str]:
-    return [GIVEN, *work.history.labels]
+    return [work.name, *work.history.labels]
 
 
-def _in_words(work: EditingWork) -> str:
-    quality, in_domain = work.inversion.quality, work.inversion.in_domain
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _in_words(inversion: Inversion) -> str:
+    quality, in_domain = inversion.quality, inversion.in_domain
     told = [(words.closeness(quality), words.figures(quality))]
     if in_domain is not None:
         found = words.plausibility(in_domain)
-        told.append((found[0].upper() + found[1:], f"in-domain score {in_domain.score:.2f}"))
-    rows = [f"<dt>{html.escape(what)}</dt><dd>{html.escape(number)}</dd>" for what, number in told]
-    return f'<dl class="words">{"".join(rows)}</dl>'
+        told.append((_capital(found), f"in-domain score {in_domain.score:.2f}"))
+    return told_words(told)
 
 
 def _best(losses: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

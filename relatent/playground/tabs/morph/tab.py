@@ -16,8 +16,10 @@ from relatent.playground.page import Page
 from relatent.playground.parts.picker import file_bytes, picker
 from relatent.playground.parts.pictures import shown
 from relatent.playground.parts.showing import giving_up, needs, result, said, strip
+from relatent.playground.parts.taking import edit_button
 from relatent.playground.tabs.morph import morphing
 from relatent.playground.tabs.morph.morphing import MIDDLE, STRIP, MorphWork
+from relatent.playground.taken import TakenPicture
 
 NAMES = ("first", "second")
 _SMALL, _LARGE = 190, 380
@@ -48,6 +50,7 @@ def build(page: Page) -> None:
                 0, 1, MIDDLE, step=0.01, label="How far from the first to the second",
                 elem_id="morph-amount", interactive=False, buttons=[],
             )  # fmt: skip
+            offered = edit_button(page, "morph-edit")
             row = strip("The way, in steps: choose one to see it large", "morph-strip", len(STRIP))
             downloads = gr.HTML(elem_id="morph-downloads")
 
@@ -71,6 +74,7 @@ def build(page: Page) -> None:
         return {
             work: now,
             between: shown(now.frame.image),
+            offered: TakenPicture(f"{now.amount:.0%} of the morph", now.frame.latent, now.frame.image),
             status: said(html.escape(morphing.words(now.amount))),
             downloads: links(now.key, morphing.file_names(page.pack)),
         }
@@ -82,7 +86,7 @@ def build(page: Page) -> None:
         far = STRIP[int(chosen.index)]
         return {**move(now, far), amount: far} if now else {}
 
-    results = [work, between, status, downloads, amount]
+    results = [work, between, offered, status, downloads, amount]
     needs(page, start, given)
     page.on(
         start.click,

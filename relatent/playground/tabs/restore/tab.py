@@ -19,8 +19,10 @@ from relatent.playground.parts.pair import of_two, pair
 from relatent.playground.parts.picker import file_bytes, picker
 from relatent.playground.parts.pictures import SIDE, shown, square
 from relatent.playground.parts.showing import giving_up, lossless, needs, said, told_words
+from relatent.playground.parts.taking import edit_button
 from relatent.playground.tabs.restore import mending, spoiling
 from relatent.playground.tabs.restore.mending import Wanting
+from relatent.playground.taken import TakenPicture
 
 FIRST = RestorationPreset.COLORIZE
 BRUSH = 36
@@ -64,6 +66,7 @@ def build(page: Page) -> None:
             status = gr.HTML(said("Choose a picture, and what it lacks."), elem_id="restore-status")
             before = pair("restore-pair", "How much of what was given is uncovered", "What becomes of it.")
             found = gr.HTML(elem_id="restore-words")
+            offered = edit_button(page, "restore-edit")
             downloads = gr.HTML(elem_id="restore-downloads")
 
     def choose(name: str) -> dict[Any, Any]:
@@ -87,7 +90,7 @@ def build(page: Page) -> None:
         preset = RestorationPreset(name)
         wanting = mending.want(page.pack, file_bytes(path), preset, first, times, painted)
         for news in mending.mend(page.client, page.pack, wanting, kept, int(many)):
-            yield {**_progress(wanting, news)} if isinstance(news, Progress) else _finished(wanting, news)
+            yield _progress(wanting, news) if isinstance(news, Progress) else _finished(wanting, news)
 
     def _progress(wanting: Wanting, news: Progress) -> dict[Any, Any]:
         told = {status: said(f"Restoring: {news.steps} of {news.total_steps} steps.")}
@@ -106,10 +109,11 @@ def build(page: Page) -> None:
             status: said(f"Restored in {restored.timings.total:.1f} s, {restored.steps} steps."),
             before: of_two(given, "given", restored.image, "restored"),
             found: told_words(mending.in_words(wanting, restored)),
+            offered: TakenPicture("as restored", restored.latent, restored.image),
             downloads: links(key, mending.file_names(page.pack)),
         }
 
-    results: list[Block] = [status, before, found, downloads]
+    results: list[Block] = [status, before, found, offered, downloads]
     needs(page, start, [picture])
     page.on(lacks.input, choose, [lacks], [fewer, keep, spoil, steps], trigger_mode="always_last")
     page.on(

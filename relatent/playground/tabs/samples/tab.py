@@ -11,8 +11,10 @@ from relatent.playground.downloads import links, new_key
 from relatent.playground.page import Page
 from relatent.playground.parts.pictures import shown
 from relatent.playground.parts.showing import result, said, strip
+from relatent.playground.parts.taking import edit_button
 from relatent.playground.tabs.samples import sampling
 from relatent.playground.tabs.samples.sampling import DrawnSamples
+from relatent.playground.taken import TakenPicture
 
 COLUMNS = 6
 
@@ -40,6 +42,7 @@ def build(page: Page) -> None:
             row = strip("Samples", "samples-strip", COLUMNS)
         with gr.Column(scale=2, min_width=280):
             large = result("The chosen one", "samples-chosen")
+            offered = edit_button(page, "samples-edit")
             downloads = gr.HTML(elem_id="samples-downloads")
 
     def run(written: str, many: int, psi: float) -> dict[Any, Any]:
@@ -51,6 +54,7 @@ def build(page: Page) -> None:
             status: said(html.escape(sampling.words(psi, len(made)))),
             row: gr.Gallery(pictures, selected_index=None),
             large: None,
+            offered: None,
             downloads: "",
         }
 
@@ -61,10 +65,10 @@ def build(page: Page) -> None:
         page.downloads.offer(now.key, sampling.files(page.pack, seed, sample))
         return {
             large: gr.Image(shown(sample.image), label=f"Seed {seed}"),
+            offered: TakenPicture(f"seed {seed}", sample.latent, sample.image),
             downloads: links(now.key, sampling.file_names(page.pack, seed)),
         }
 
-    page.on(
-        [start.click, first.submit], run, [first, count, truncation], [drawn, status, row, large, downloads]
-    )
-    page.on(row.select, choose, [drawn], [large, downloads], trigger_mode="always_last")
+    of_one = [large, offered, downloads]
+    page.on([start.click, first.submit], run, [first, count, truncation], [drawn, status, row, *of_one])
+    page.on(row.select, choose, [drawn], of_one, trigger_mode="always_last")
