@@ -72,16 +72,17 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Calls at work, waiting, set aside",
             "short",
             {
-                "at work": f"sum(relatent_inflight{{{HERE}}})",
-                "waiting": f"sum(relatent_waiting{{{HERE}}})",
+                "{{class}}, at work": f"sum by (class) (relatent_inflight{{{HERE}}})",
+                "{{class}}, waiting": f"sum by (class) (relatent_waiting{{{HERE}}})",
                 "set aside": f"sum(relatent_set_aside{{{HERE}}})",
             },
-            "Those set aside have readers that do not read.",
+            "Interactive calls that wait while bulk ones are at work wait for each other. Those set aside have "
+            "readers that do not read.",
         ),
         Panel(
             "Turned away",
             "reqps",
-            {"{{reason}}": _rate("reason", "relatent_rejected_total")},
+            {"{{class}}: {{reason}}": _rate("class, reason", "relatent_rejected_total")},
             "draining and not_ready belong to rollouts, queue_full and deadline_too_near to load, "
             "steps_quota and calls_quota to single keys.",
         ),
@@ -95,8 +96,8 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Seconds for a slot",
             "s",
             {
-                "half": _quantile(0.5, "relatent_queue_seconds"),
-                "95 %": _quantile(0.95, "relatent_queue_seconds"),
+                "{{class}}, half": _quantile(0.5, "relatent_queue_seconds", "class"),
+                "{{class}}, 95 %": _quantile(0.95, "relatent_queue_seconds", "class"),
             },
             "Of calls that got one.",
         ),

@@ -121,11 +121,9 @@ def put_together(
         metrics.watch_certificate(access.certificate.ends)
     lifecycle = Lifecycle()
     quotas = Quotas(lambda key, steps: metrics.key_steps.labels(key).inc(steps))
-    admission = Admission(
-        settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe, quotas
-    )
+    admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.let_in, quotas)
     metrics.watch(admission)
-    models = Models(engine, metrics)
+    models = Models(engine, metrics, pace, admission.share)
     inverter = Inverter(models, admission, lifecycle, metrics)
     remote = None if store is None else RemoteResults(store, metrics)
     cache = LatentCache(
