@@ -26,7 +26,7 @@ from relatent_service.caching.remote import RemoteResults, Store
 from relatent_service.catalog import ServedPacks
 from relatent_service.channels import UnusableTritonCredentials, listen
 from relatent_service.editing.synthesizer import Synthesizer
-from relatent_service.engine.choose import EngineKind, choose_engine, describe
+from relatent_service.engine.choose import EngineKind, NoEngine, choose_engine, describe
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.models import Models
@@ -272,6 +272,8 @@ def main(settings: ServerSettings) -> int:
         asyncio.run(serve(settings, packs, access, triton_credentials))
     except CannotListen as error:
         return _cannot_start(f"cannot listen: {error}")
+    except NoEngine as error:
+        return _cannot_start(str(error))
     return 0
 
 
