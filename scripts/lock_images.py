@@ -1,7 +1,7 @@
-"""Write deploy/images/: the packages that images are built with, each of one version and known by its digests.
+"""Write deploy/images/: the packages that images are built with, each of one version, known by its digests.
 
-`python -m scripts.lock_images` resolves anew what pyproject.toml asks for; what it takes is then what the next images
-have. pip resolves for each kind of processor, without installing anything, and both have to agree.
+`python -m scripts.lock_images` resolves anew what pyproject.toml asks for; what it takes is what the next
+images have. pip resolves for each kind of processor, without installing anything, and all have to agree.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Write what is in an image as a CycloneDX bill: Python's packages, the system's, packs and graphs.
 
-The Dockerfile runs this file by itself, beside `cyclonedx-py`, which reads Python's packages; the rest is added here,
-and the whole is held against CycloneDX's schema. The same image makes the same bill: it has neither a time nor a number
-of its own. `python -m scripts.sbom --help` says how to make one of any environment.
+The Dockerfile runs this file by itself, beside `cyclonedx-py`, which reads Python's packages; the rest is
+added here, and the whole is held against CycloneDX's schema. The same image makes the same bill: it has
+neither a time nor a number of its own. It makes one of any environment: `python -m scripts.sbom --help`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def bill(name: str, version: str, environment: dict[str, Any], more: list[Compon
     """The bill of an image.
 
     Args:
-        name, version: the image's.
+        name: the image's.
+        version: the image's.
         environment: the bill of its Python environment, or empty.
         more: what else is in it.
 

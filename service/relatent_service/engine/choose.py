@@ -68,8 +68,8 @@ def _local(repository: Path) -> LocalEngine:
         from relatent_service.engine.local import LocalEngine
     except ModuleNotFoundError as error:
         raise NoEngine(
-            f"no engine: {error.name} is not installed, as in the service image: give the address of a Triton, "
-            "--triton or RELATENT_TRITON, or take the image relatent-standalone"
+            f"no engine: {error.name} is not installed, as in the service image: give the address of "
+            "a Triton, --triton or RELATENT_TRITON, or take the image relatent-standalone"
         ) from error
     return LocalEngine(repository)
 

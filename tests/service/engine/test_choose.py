@@ -59,7 +59,8 @@ def started_without_onnx_runtime(*flags: str) -> subprocess.CompletedProcess[str
         "import runpy, sys; sys.modules['onnxruntime'] = None; "
         "runpy.run_module('relatent_service', run_name='__main__')"
     )
-    command = [sys.executable, "-c", code, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", *flags]
+    listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    command = [sys.executable, "-c", code, *listen, *flags]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
