@@ -14,6 +14,7 @@ COMBINED = [(overlay, ()) for overlay in OVERLAYS] + [
     ("one-pod", ("keda", "keda-to-zero")),
     ("gpu", ("models-from-image",)),
     ("one-pod", ("redis",)),
+    ("one-pod", ("secured",)),
     ("pool", ("redis", "collector")),
 ]
 CUSTOM = {"ScaledObject", "Gateway", "GRPCRoute"}
@@ -161,7 +162,7 @@ def ways_out(file: Path, name: str) -> list[tuple[dict[str, str], list[int]]]:
 def test_services_reach_redis_and_the_collector_where_they_are_used_and_nowhere_else(
     render: Callable[..., Path],
 ) -> None:
-    names = ({}, [53, 53])
+    names: tuple[dict[str, str], list[int]] = ({}, [53, 53])
     triton = ({"app.kubernetes.io/name": "relatent-triton"}, [8001])
     assert ways_out(render("pool"), "relatent") == [names, triton]
     file = render("pool", "redis", "collector")
@@ -169,6 +170,18 @@ def test_services_reach_redis_and_the_collector_where_they_are_used_and_nowhere_
     collector = ({"app.kubernetes.io/name": "opentelemetry-collector"}, [4318])
     assert ways_out(file, "relatent") == [names, triton, redis, collector]
     assert ways_out(file, "relatent-redis") == []
+
+
+def test_a_secured_service_is_asked_over_tls(render: Callable[..., Path]) -> None:
+    (deployment,) = (one for one in documents(render("one-pod", "secured")) if one["kind"] == "Deployment")
+    service = containers(deployment)[-1]
+    assert {service[probe]["httpGet"]["scheme"] for probe in ("startupProbe", "livenessProbe")} == {"HTTPS"}
+    assert service["readinessProbe"].keys() >= {"exec"}
+    assert "grpc" not in service["readinessProbe"]
+    settings = {entry["name"]: entry.get("value") for entry in service["env"]}
+    mounted = {mount["mountPath"] for mount in service["volumeMounts"]}
+    files = [settings[name] for name in ("RELATENT_TLS_CERTIFICATE", "RELATENT_TLS_KEY", "RELATENT_API_KEYS")]
+    assert {str(Path(file).parent) for file in files} <= mounted
 
 
 def test_where_spans_go_and_results_are_shared_is_what_services_are_told(render: Callable[..., Path]) -> None:
