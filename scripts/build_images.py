@@ -68,7 +68,8 @@ class Builder:
             subprocess.CalledProcessError: it failed; its own words are on standard error.
         """
         where = ["--root", str(self.store / "storage"), "--runroot", str(self.store / "run")]
-        called = ["buildah", *where, command, *map(str, arguments)]
+        # What it mounts goes when it ends, so that nothing keeps the store from being removed.
+        called = ["unshare", "--mount", "buildah", *where, command, *map(str, arguments)]
         return subprocess.run(called, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.strip()
 
     def bootstrap(self, name: str, packages: Sequence[str]) -> None:
