@@ -41,6 +41,7 @@ UNREAD = (
     "usr/share/locale",
 )
 """What the slim images of Debian leave out."""
+SOURCE_LABEL = "org.opencontainers.image.source"
 SERVICE_LIMIT = 400_000_000
 """Bytes of the service's image, its base included."""
 OF_THE_MACHINE = ("/etc/ssl/certs", "/etc/pip.conf")
@@ -68,7 +69,8 @@ class Builder:
             subprocess.CalledProcessError: it failed; its own words are on standard error.
         """
         where = ["--root", str(self.store / "storage"), "--runroot", str(self.store / "run")]
-        called = ["buildah", *where, command, *map(str, arguments)]
+        # What it mounts goes when it ends, so that nothing keeps the store from being removed.
+        called = ["unshare", "--mount", "buildah", *where, command, *map(str, arguments)]
         return subprocess.run(called, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.strip()
 
     def bootstrap(self, name: str, packages: Sequence[str]) -> None:
@@ -135,7 +137,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=asked.out) as folder:
             builder = Builder(Path(folder))
             bases = _stand_ins(builder) if asked.stand_ins else {}
-            built = [(target, *_build(builder, target, bases, asked.source, asked.out)) for target in targets]
+            revision = _revision(asked.source)
+            built = [(target, *_build(builder, target, bases, revision, asked.out)) for target in targets]
     except CannotBuild as error:
         print(error, file=sys.stderr)
         return 1
@@ -147,6 +150,29 @@ def main() -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class Revision:
+    """What is built.
+
+    Attributes:
+        arguments: of the Dockerfile, for its labels.
+        labels: more of them.
+        seconds: since 1970, when it was made.
+    """
+
+    arguments: dict[str, str]
+    labels: dict[str, str]
+    seconds: int
+
+
+def _revision(source: str | None) -> Revision:
+    seconds = int(_git("log", "-1", "--format=%ct"))
+    changed = "-changed" if _git("status", "--porcelain") else ""
+    created = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    arguments = {"REVISION": _git("rev-parse", "HEAD") + changed, "CREATED": created}
+    return Revision(arguments, {} if source is None else {SOURCE_LABEL: source}, seconds)
+
+
 def _stand_ins(builder: Builder) -> dict[str, str]:
     """Bases of Debian's; the Dockerfile's arguments that name them."""
     names = {argument: f"localhost/{argument.lower()}" for argument in STAND_INS}
@@ -156,16 +182,10 @@ def _stand_ins(builder: Builder) -> dict[str, str]:
 
 
 def _build(
-    builder: Builder, target: str, bases: Mapping[str, str], source: str | None, out: Path
+    builder: Builder, target: str, bases: Mapping[str, str], revision: Revision, out: Path
 ) -> tuple[ArchivedImage, ArchivedImage]:
     """Build a target and write it and its bill; the image and its base."""
-    seconds = int(_git("log", "-1", "--format=%ct"))
-    changed = "-changed" if _git("status", "--porcelain") else ""
-    created = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    told = {"REVISION": _git("rev-parse", "HEAD") + changed, "CREATED": created, **bases}
-    builder.build(
-        target, told, {} if source is None else {"org.opencontainers.image.source": source}, seconds
-    )
+    builder.build(target, {**revision.arguments, **bases}, revision.labels, revision.seconds)
     image = builder.keep(f"localhost/{target}", out / f"{target}.tar")
     if image.bill is None:
         raise CannotBuild(f"{target}: expected a bill of what is in it")
