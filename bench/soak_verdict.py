@@ -15,7 +15,7 @@ MORE_DESCRIPTORS = 2
 
 
 @dataclass(frozen=True)
-class Within:
+class FaultLimits:
     """Seconds at most.
 
     Attributes:
@@ -27,22 +27,22 @@ class Within:
     call: float
 
 
-WITHIN: Mapping[Fault, Within] = {
+WITHIN: Mapping[Fault, FaultLimits] = {
     # Found out at once; calls go on at the other service, which then has all of them.
-    Fault.SERVICE_KILLED: Within(60, 30),
+    Fault.SERVICE_KILLED: FaultLimits(60, 30),
     # Calls under way are finished; each takes some seconds to end, and a Triton to start.
-    Fault.ROLLING_REPLACEMENT: Within(150, 30),
-    Fault.TRITONS_REPLACED: Within(150, 30),
+    Fault.ROLLING_REPLACEMENT: FaultLimits(150, 30),
+    Fault.TRITONS_REPLACED: FaultLimits(150, 30),
     # A service repeats calls for twenty seconds, then its callers go to the other one.
-    Fault.TRITON_KILLED: Within(60, 50),
+    Fault.TRITON_KILLED: FaultLimits(60, 50),
     # After six to eight seconds it is said to hang, and Triton is replaced.
-    Fault.WORKER_HANGS: Within(75, 60),
-    Fault.WORKER_SLOW: Within(75, 60),
+    Fault.WORKER_HANGS: FaultLimits(75, 60),
+    Fault.WORKER_SLOW: FaultLimits(75, 60),
     # Forty seconds of silence, of which callers find out after thirty, and a service after eleven.
-    Fault.PATH_SILENT: Within(60, 60),
-    Fault.TRITON_PATH_SILENT: Within(60, 45),
+    Fault.PATH_SILENT: FaultLimits(60, 60),
+    Fault.TRITON_PATH_SILENT: FaultLimits(60, 45),
     # Twenty seconds of it.
-    Fault.TRITON_SLOW: Within(30, 50),
+    Fault.TRITON_SLOW: FaultLimits(30, 50),
 }
 """Of the demo pack on two cores that nothing else uses, where a Triton takes half a minute to start."""
 

@@ -119,7 +119,7 @@ def test_shared_memory_that_fills_up_takes_nothing_from_an_embedded_triton_which
         with relatent.Client(service.address, timeout=SECONDS) as client:
             undisturbed = client.invert(tiny.random_image(1), steps=400)
             with pytest.raises(OSError, match="No space left"):
-                fill(Path(f"/proc/{service.pid}/root/dev/shm/rest"))
+                fill(Path("/proc", str(service.pid), "root", "dev/shm/rest"))
             with ThreadPoolExecutor(8) as callers:
                 found = callers.map(lambda _: client.invert(tiny.random_image(1), steps=400), range(16))
                 for one in found:
