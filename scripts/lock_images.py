@@ -80,7 +80,7 @@ def _resolve(requirements: Sequence[str], processor: str) -> Resolved:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-        command += ["--isolated", "--only-binary", ":all:"]  # from the public index, whatever this machine has
+        command += ["--isolated", "--only-binary", ":all:"]  # whatever this machine has
         command += ["--python-version", PYTHON, "--target", folder, "--report", str(report)]
         command += [word for libc in GLIBC for word in ("--platform", f"{libc}_{processor}")]
         subprocess.run([*command, *requirements], check=True)
