@@ -76,7 +76,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 "{{class}}, waiting": f"sum by (class) (relatent_waiting{{{HERE}}})",
                 "set aside": f"sum(relatent_set_aside{{{HERE}}})",
             },
-            "Interactive calls that wait while bulk ones are at work wait for each other. Those set aside have "
+            "Interactive calls that wait beside bulk ones at work wait for each other. Those set aside have "
             "readers that do not read.",
         ),
         Panel(
