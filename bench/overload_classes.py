@@ -104,7 +104,9 @@ async def _run(settings: BenchSettings, keys: BenchKeys) -> dict[str, Any]:
         sought = Window(0.0 if settings.quick else 2 * DEADLINE * alone, min(seconds, CAPACITY_SECONDS))
         before = await _capacity(client, images, steps, sought)
         worths = await _worths(kinds, before, sought)
-        quota = Quota(steps_a_minute=max(4 * steps, round(60 * QUOTA_SHARE * steps * before)))
+        quota = Quota(
+            steps_a_minute=4 * steps if settings.quick else round(60 * QUOTA_SHARE * before * steps)
+        )
         keys.write(quota)
         await _until_rationed(service.address, keys.secrets[GREEDY], steps)
         window = Window((DEADLINE if settings.quick else BULK_DEADLINE) * alone, seconds)
