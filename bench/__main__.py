@@ -16,6 +16,7 @@ from bench.measurement import (
     METHODS,
     NAMES,
     OVERLOAD,
+    OVERLOAD_CLASSES,
     SOAK,
     TEXTS,
     USES,
@@ -53,6 +54,10 @@ def main() -> int:
         from bench.overload_picture import draw
 
         draw(report, out / f"{OVERLOAD}.png")
+    if name == OVERLOAD_CLASSES:
+        from bench import overload_classes_picture
+
+        overload_classes_picture.draw(report, out / f"{OVERLOAD_CLASSES}.png")
     if name == METHODS:
         from bench import methods_picture
 

@@ -20,6 +20,8 @@ FULLSIZE = "fullsize"
 """It makes a pack of a published size, which takes long and much memory."""
 OVERLOAD = "overload"
 """It has its own comparison in its own run."""
+OVERLOAD_CLASSES = "overload_classes"
+"""The same with two classes, quotas and edits, a quarter of an hour."""
 QUALITY = "quality"
 """It takes a quarter of an hour."""
 METHODS, DOMAIN = "methods", "domain"
@@ -39,8 +41,20 @@ SOAK = "soak"
 ROLES = {TEXTS: ("synthesize_style", "text", "refine_text"), USES: ("refine_restore",)}
 """The roles of the graphs that belong to one measurement; all others belong to `METHODS`."""
 ALONE = (
-    *(FULLSIZE, OVERLOAD, QUALITY, METHODS, DOMAIN, EDITING, DIRECTIONS, WALKS, TEXTS, USES, AUTOSCALE),
-    SOAK,
+    *(
+        FULLSIZE,
+        OVERLOAD,
+        OVERLOAD_CLASSES,
+        QUALITY,
+        METHODS,
+        DOMAIN,
+        EDITING,
+        DIRECTIONS,
+        WALKS,
+        TEXTS,
+        USES,
+    ),
+    *(AUTOSCALE, SOAK),
 )
 """More, recorded each by itself."""
 

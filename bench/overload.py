@@ -108,7 +108,7 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     inflight = read_settings([], {}).max_inflight
     async with served(settings, max_inflight=inflight) as service, AsyncClient(service.address) as client:
         await invert_all(client, images[:8], concurrency=8, steps=steps)
-        alone = await _alone(client, images, steps)
+        alone = await alone_seconds(client, images, steps)
         deadline = DEADLINE * alone
         async with open_async_channel(service.address, DEFAULT_MAX_MESSAGE_BYTES) as channel:
             caller = _Caller(channel, images, steps, deadline)
@@ -117,7 +117,7 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
                 before = await _rates(client, images, steps, window)
                 met: dict[float, tuple[int, int]] = {}
                 for load in LOADS if turn % 2 == 0 else reversed(LOADS):
-                    arrivals = _arrivals(random, load * max(before), window.end)
+                    arrivals = arrivals_of(random, load * max(before), window.end)
                     met[load] = await caller.meet(arrivals, window, outcomes[load])
                 after = await _rates(client, images, steps, window)
                 capacities.append(max(map(mean, zip(before, after, strict=True))))
@@ -139,7 +139,7 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     }
 
 
-async def _alone(client: AsyncClient, images: Sequence[Array], steps: int) -> float:
+async def alone_seconds(client: AsyncClient, images: Sequence[Array], steps: int) -> float:
     """Seconds of a call when there is no other."""
     taken = [await invert_all(client, [image], concurrency=1, steps=steps) for image in images[:9]]
     return float(np.median(taken))
@@ -166,7 +166,7 @@ async def rate(
     return done / window.seconds
 
 
-def _arrivals(random: np.random.Generator, rate: float, seconds: float) -> list[float]:
+def arrivals_of(random: np.random.Generator, rate: float, seconds: float) -> list[float]:
     """When calls arrive that know nothing of each other, so many a second: a Poisson process."""
     count = random.poisson(rate * seconds)
     return sorted(random.uniform(0.0, seconds, count))
@@ -211,7 +211,7 @@ class _Caller:
         options = inversion_pb2.InversionOptions(refinement=inversion_pb2.Refinement(steps=steps))
         self._stub: Any = inversion_pb2_grpc.InversionServiceStub(channel)
         self._requests = [
-            inversion_pb2.InvertRequest(image=_message(image), options=options) for image in images
+            inversion_pb2.InvertRequest(image=image_message(image), options=options) for image in images
         ]
         self._deadline = deadline
 
@@ -251,7 +251,8 @@ class _Caller:
                 answers.append(moment)
 
 
-def _message(image: Array) -> types_pb2.Image:
+def image_message(image: Array) -> types_pb2.Image:
+    """An image uint8 [R, R, 3] as it is sent, which nobody needs to decode."""
     height, width = image.shape[:2]
     raw = types_pb2.IMAGE_FORMAT_RAW_RGB
     return types_pb2.Image(data=image.tobytes(), format=raw, width=width, height=height)

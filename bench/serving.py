@@ -109,17 +109,24 @@ class Served:
 
 
 @asynccontextmanager
-async def served(settings: BenchSettings, *, max_inflight: int) -> AsyncIterator[Served]:
+async def served(
+    settings: BenchSettings, *, max_inflight: int, further: Sequence[str] = ()
+) -> AsyncIterator[Served]:
     """Start a service, with the embedded Triton or the local engine, and end it again.
 
     Both also end with this process, should that be killed.
+
+    Args:
+        settings: of the measurement.
+        max_inflight: of the service.
+        further: flags.
 
     Raises:
         RuntimeError: the service did not come up; its last words are in the message.
     """
     # Callers send the same few pictures, and are to have each inverted.
     flags = ["--engine", settings.engine, "--max-inflight", str(max_inflight), "--latent-cache-bytes", "0"]
-    with _service(settings, flags) as ready:
+    with _service(settings, [*flags, *further]) as ready:
         service = Served(ready["grpc"], ready.get("triton"))
         try:
             yield service

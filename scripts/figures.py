@@ -22,7 +22,7 @@ ELSEWHERE = {
     "uses": ("what restorations come to, diffusions, what a GAN misses, and coordinates", "uses.md"),
     "texts": ("how many drawings move as texts say, and what moves besides", "text.md"),
     "autoscale": ("what to scale replicas on, simulated from what others measured", "scale.md"),
-    "soak": ("what is lost while services and Tritons are killed, and what they gather", "operations.md"),
+    "soak": ("what is lost while services and Tritons are killed, and what they gather", "when-it-breaks.md"),
 }
 """Measurements whose figures stand on other pages than bench.md: what each asks, and the page."""
 
@@ -62,7 +62,7 @@ def numbers() -> str:
         "Largest difference that batch mates make in 100 steps": _difference(measured["invariance"]),
     }
     table = ["| | |", "|---|---|", *(f"| {text} | {figure} |" for text, figure in rows.items())]
-    return "\n".join([*table, "", _where(step["environment"])])
+    return "\n".join([*table, "", where_measured(step["environment"])])
 
 
 def benches() -> str:
@@ -125,7 +125,7 @@ def fullsize() -> str:
         f"({parameters['encoder'] / 1e6:.1f} M), LPIPS over VGG16 at {measured['compare_side']} pixels; "
         "random weights; batch 1."
     )
-    return "\n".join([told, "", *table, "", _where(measured["environment"])])
+    return "\n".join([told, "", *table, "", where_measured(measured["environment"])])
 
 
 def overload() -> str:
@@ -140,13 +140,13 @@ def overload() -> str:
         offered, goodput = load["offered_over_capacity"], load["goodput_over_capacity"]
         prompt = f"{load['refused_promptly']:.1%}" if "refused_promptly" in load else ""
         refused = f"{load['shares'].get('refused', 0.0):.0%}"
-        table.append(f"| {offered['median']:.2f} | {_share(goodput)} | {refused} | {prompt} |")
+        table.append(f"| {offered['median']:.2f} | {share_of(goodput)} | {refused} | {prompt} |")
     told = (
         f"Inversions of {measured['steps']} steps; a call alone takes {measured['seconds_alone']:.2f} s, its "
         f"deadline is {measured['deadline_seconds']:.2f} s; capacity is "
         f"{measured['capacity_a_second']['median']:.2f} a second."
     )
-    return "\n".join([told, "", *table, "", _where(measured["environment"])])
+    return "\n".join([told, "", *table, "", where_measured(measured["environment"])])
 
 
 def seconds_to_quality() -> str:
@@ -173,10 +173,11 @@ def seconds_to_quality() -> str:
         f"Until a mean perceptual distance of {goal['one']:.4f} over {measured['images']['one']} drawings, "
         f"or of {goal['eight']:.4f} over {measured['images']['eight']}."
     )
-    return "\n".join([told, "", *table, "", _where(measured["environment"])])
+    return "\n".join([told, "", *table, "", where_measured(measured["environment"])])
 
 
-def _share(spread: Report) -> str:
+def share_of(spread: Report) -> str:
+    """A median as a share, with its quartiles."""
     return f"**{spread['median']:.0%}** ({spread['low']:.0%} to {spread['high']:.0%})"
 
 
@@ -202,7 +203,7 @@ def _against_bar(spread: Report) -> str:
 
 
 def _efficiency(measured: Report) -> str:
-    return _share(measured["overhead"]["efficiency_spread"])
+    return share_of(measured["overhead"]["efficiency_spread"])
 
 
 def _shares(batch: Report) -> str:
@@ -226,7 +227,8 @@ def _difference(invariance: Report) -> str:
     return "**none**" if difference == 0 else f"**{difference:.1e}** of its largest value"
 
 
-def _where(environment: Report) -> str:
+def where_measured(environment: Report) -> str:
+    """On what figures were measured."""
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items() if version)
     return (
         f"Medians, with quartiles in brackets, taken by turns in one run: {environment['cores']} cores of "

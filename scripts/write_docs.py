@@ -17,6 +17,7 @@ from relatent_service.errors import InvalidField, ServiceError, TryLater
 from relatent_service.rpc.status import code_of, reason_of
 from relatent_service.settings import PREFIX, ServerSettings
 from scripts.figures import ROOT, benches, fullsize, numbers, overload, quality, seconds_to_quality
+from scripts.figures_of_classes import overload_classes
 from scripts.figures_of_diffusion import diffused_factors, diffusion, diffusion_choices
 from scripts.figures_of_directions import finders, texts, walks
 from scripts.figures_of_editing import age_and_glasses, edit_latency, edits, local_edits, sessions
@@ -112,6 +113,7 @@ PARTS = {
     "metrics": metrics,
     "numbers": numbers,
     "overload": overload,
+    "overload_classes": overload_classes,
     "quality": quality,
     "seconds_to_quality": seconds_to_quality,
 }

@@ -24,7 +24,7 @@ from relatent_service.catalog import ServedPacks
 from relatent_service.channels import TritonCredentials, UnusableTritonCredentials
 from relatent_service.editing.open_sessions import OpenSessions
 from relatent_service.editing.synthesizer import Synthesizer
-from relatent_service.engine.choose import EngineKind, choose_engine, describe
+from relatent_service.engine.choose import EngineKind, NoEngine, choose_engine, describe
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.models import Models
@@ -121,11 +121,9 @@ def put_together(
         metrics.watch_certificate(access.certificate.ends)
     lifecycle = Lifecycle()
     quotas = Quotas(lambda key, steps: metrics.key_steps.labels(key).inc(steps))
-    admission = Admission(
-        settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.queue.observe, quotas
-    )
+    admission = Admission(settings.max_inflight, settings.max_queue, pace, lifecycle, metrics.let_in, quotas)
     metrics.watch(admission)
-    models = Models(engine, metrics)
+    models = Models(engine, metrics, pace, admission.share)
     inverter = Inverter(models, admission, lifecycle, metrics)
     remote = None if store is None else RemoteResults(store, metrics)
     cache = LatentCache(
@@ -236,7 +234,7 @@ def main(settings: ServerSettings) -> int:
         asyncio.run(serve(settings, packs, access, triton_credentials))
     except CannotListen as error:
         return _cannot_start(f"cannot listen: {error}")
-    except UnusableReadyFile as error:  # who waits for it would do so for ever
+    except (NoEngine, UnusableReadyFile) as error:
         return _cannot_start(str(error))
     return 0
 

@@ -160,13 +160,14 @@ class LatentCache:
         """A seat in the flight of equal calls.
 
         A call that answers when its time is up has one of its own: its time is not to pass with waiting, and
-        what it has by then is not what others want.
+        what it has by then is not what others want. And calls of one class wait for each other only: an
+        interactive call is not to be as late as a bulk one that was first.
         """
         if plan.rules.answers_when_time_is_up:
             yield Seat(self._flights, None)
             return
         began = monotonic()
-        async with self._flights.seat(key, call.engine_timeout()) as seat:
+        async with self._flights.seat(f"{key} {call.traffic_class}", call.engine_timeout()) as seat:
             call.queue_seconds += monotonic() - began
             yield seat
 

@@ -18,6 +18,8 @@ from relatent_service.engine.engine import Answer, Engine, EngineRejected, Engin
 from relatent_service.engine.measured import runs_of
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
+from relatent_service.traffic.fair_share import FairShare
+from relatent_service.traffic.pace import Pace
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -32,11 +34,15 @@ class Models:
     Args:
         engine: what runs them.
         metrics: told of every batch.
+        pace: what graphs cost.
+        share: gives calls their turns, other than for refinement.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, pace: Pace, share: FairShare) -> None:
         self._engine = engine
         self._metrics = metrics
+        self._pace = pace
+        self._share = share
 
     async def encode(self, pack: Pack, image: Pixels, call: Call, role: str = Role.ENCODE) -> Floats:
         """An encoder's code float32 [1, L, D] of an image uint8 [1, R, R, 3]."""
@@ -80,7 +86,10 @@ class Models:
     async def refine(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Answer:
-        """One chunk of refinement; inputs and outputs as the graph names them, one sample a start."""
+        """One chunk of refinement; inputs and outputs as the graph names them, one sample a start.
+
+        The call must have its turn (`relatent_service.traffic.fair_share`).
+        """
         most, batch = self._engine.graphs[graph].max_batch, len(inputs["steps"])
         if batch <= most:
             return await self._infer(graph, inputs, call, timeout)
@@ -108,12 +117,16 @@ class Models:
         most = self._engine.graphs[graph].max_batch
         batch = len(next(iter(inputs.values())))
         if batch <= most:
-            return (await self._infer(graph, inputs, call, call.engine_timeout())).outputs
+            return await self._in_turn(graph, inputs, call)
         parts = [
-            (await self._infer(graph, _slice(inputs, first, most), call, call.engine_timeout())).outputs
-            for first in range(0, batch, most)
+            await self._in_turn(graph, _slice(inputs, first, most), call) for first in range(0, batch, most)
         ]
         return _joined(parts)
+
+    async def _in_turn(self, graph: str, inputs: Tensors, call: Call) -> Tensors:
+        cost = len(next(iter(inputs.values()))) * self._pace.cost(graph)
+        async with self._share.turn(call, cost, call.engine_timeout()):
+            return (await self._infer(graph, inputs, call, call.engine_timeout())).outputs
 
     async def _infer(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
@@ -122,7 +135,8 @@ class Models:
         began, runs = monotonic(), runs_of(inputs)
         call.steps += runs
         try:
-            return await self._engine.infer(graph, inputs, timeout)
+            with self._share.at_engine(call):
+                return await self._engine.infer(graph, inputs, timeout)
         except (EngineUnavailable, EngineRejected):
             call.steps -= runs
             raise

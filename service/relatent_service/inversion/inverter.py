@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -109,14 +110,17 @@ class Inverter:
                 yield await self._report(job, refinement, reports, call, slot)
                 if reason is not None:
                     break
-                self._lifecycle.check_not_stopping()
-                if not refinement.is_new:
-                    self._admission.check_in_time(slot)
-                came = monotonic()
-                async with lockstep.chunk():
-                    call.turn_seconds += monotonic() - came
-                    reason = await self._advance(job, refinement, call, slot)
-        yield await self._finish(job, refinement, reason, plausibility, call)
+                async with self._turn(job.plan, refinement, lockstep, call):
+                    self._lifecycle.check_not_stopping()
+                    if not refinement.is_new:
+                        self._admission.check_in_time(slot)
+                    came = monotonic()
+                    async with lockstep.chunk():
+                        call.turn_seconds += monotonic() - came
+                        reason = await self._advance(job, refinement, call, slot)
+        with call.answering():
+            result = await self._finish(job, refinement, reason, plausibility, call)
+        yield result
 
     async def _encode(self, job: Job, call: Call, slot: Slot) -> Mapping[str, Floats]:
         """The codes [1, L, D] of the image that are needed, by the encoder's role."""
@@ -173,6 +177,20 @@ class Inverter:
         codes = await self._models.map(plan.pack, z, 1.0, call)
         self._admission.advance(slot, plan.pack.graph(Role.MAP), plan.samples)
         return codes
+
+    def _turn(
+        self, plan: Plan, refinement: Refinement, lockstep: Lockstep, call: Call
+    ) -> AbstractAsyncContextManager[None]:
+        """The call's turn for a chunk; it comes when its time is up at the latest, to find that out."""
+        graph = plan.graph
+        assert graph is not None
+        steps = even_chunk(plan.rules.steps - refinement.steps, plan.method.max_steps) * plan.restarts
+        timeout = call.engine_timeout()
+        if (
+            limit := time_limit(plan.rules, call, self._reserve(plan, self._pace.step_seconds(graph)))
+        ) is not None:
+            timeout = max(0.0, min(math.inf if timeout is None else timeout, limit[0] - monotonic()))
+        return self._admission.share.turn(call, steps * self._pace.cost(graph), timeout, lockstep.apart)
 
     async def _advance(self, job: Job, refinement: Refinement, call: Call, slot: Slot) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""

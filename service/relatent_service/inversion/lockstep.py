@@ -44,6 +44,16 @@ class Lockstep:
             self._members -= 1
             self._consider()
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Be waited for by none of the others, as long as this member waits for something else."""
+        self._members -= 1
+        self._consider()
+        try:
+            yield
+        finally:
+            self._members += 1
+
     @asynccontextmanager
     async def chunk(self) -> AsyncIterator[None]:
         """Wait for the others, then do a chunk at the engine."""

@@ -34,7 +34,7 @@ class DiffusionServicer(diffusion_pb2_grpc.DiffusionServiceServicer):
         self, request: diffusion_pb2.DiffuseRequest, context: Context
     ) -> diffusion_pb2.DiffuseResponse:
         """Invert the stitched image, counting the region and anchored at the context."""
-        call = call_of(context)
+        call = call_of(context, request)
         parsed = read_diffusion(self.packs, self.settings, request)
         inversion, layout = parsed.inversion, parsed.inversion.output_format
         async with self.admission.slot(inversion.plan.work, call) as slot:

@@ -22,6 +22,7 @@ from relatent_service.editing.session import NewestChange, NumberNotRising, Take
 from relatent_service.editing.synthesizer import Synthesizer
 from relatent_service.errors import InvalidField, Overloaded, OverWholeQuota, QuotaUsed
 from relatent_service.images.codec import Format
+from relatent_service.rpc.context import read_traffic_class
 from relatent_service.rpc.edited import edited_messages
 from relatent_service.rpc.inversion import inverted_message
 from relatent_service.rpc.inverting import Inversions
@@ -158,6 +159,7 @@ class EditSessions:
     async def _open(
         self, opening: editing_pb2.EditSessionOpening, call: Call
     ) -> tuple[_Source, editing_pb2.EditSessionOpened]:
+        call.traffic_class = read_traffic_class(opening, _OPEN)
         layout = read_output_format(opening.output_format, f"{_OPEN}output_format")
         match opening.WhichOneof("source"):
             case "latent":
@@ -188,7 +190,7 @@ class EditSessions:
         self, source: _Source, change: TakenChange[editing_pb2.EditChange], session: Call
     ) -> editing_pb2.EditChangeAnswer:
         """Do a change, or say why not."""
-        call = Call(session.deadline, change.came)
+        call = Call(session.deadline, change.came, session.traffic_class)
         answer = editing_pb2.EditChangeAnswer(number=change.number, dropped=change.dropped)
         with span("change") as made:
             made.set("relatent.change", change.number)

@@ -12,7 +12,7 @@ from relatent_service.catalog import ServedPacks
 from relatent_service.editing.synthesizer import Images, Synthesizer
 from relatent_service.errors import AttributesNotFinite, InvalidField
 from relatent_service.images.codec import Format
-from relatent_service.rpc.context import Context, call_of
+from relatent_service.rpc.context import Context, begun, call_of
 from relatent_service.rpc.edit_stream import EditSessions
 from relatent_service.rpc.edited import edited_messages
 from relatent_service.rpc.inversion import inverted_message
@@ -44,7 +44,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         self, request: editing_pb2.EditRequest, context: Context
     ) -> editing_pb2.EditResponse:
         """Apply operations in order."""
-        call = call_of(context)
+        call = call_of(context, request)
         layout = read_output_format(request.output_format, "output_format")
         parsed = read_edit_request(self.packs, self.settings, request)
         self.quotas.check(parsed.work.steps)  # before any picture is decoded
@@ -56,13 +56,13 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         self, requests: AsyncIterator[editing_pb2.EditStreamRequest], context: Context
     ) -> AsyncIterator[editing_pb2.EditStreamResponse]:
         """Hold a session; see `relatent_service.rpc.edit_stream`."""
-        return self.sessions.answers(requests, call_of(context))
+        return self.sessions.answers(requests, begun(context))
 
     async def Read(  # noqa: N802
         self, request: editing_pb2.ReadRequest, context: Context
     ) -> editing_pb2.ReadResponse:
         """Read attributes off an image."""
-        call = call_of(context)
+        call = call_of(context, request)
         pack = self.packs.pack(request.pack, "pack")
         if not pack.attributes:
             raise InvalidField(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
 
+from relatent.core.traffic import TrafficClass
 from relatent.v1 import catalog_pb2
 from relatent_service.catalog import ServedPacks
 from relatent_service.errors import InvalidField, OverWholeQuota, QuotaUsed, ServiceError
+from relatent_service.rpc.context import read_traffic_class
 from relatent_service.rpc.messages import duration_message
 from relatent_service.rpc.reading.diffusion import read_diffusion
 from relatent_service.rpc.reading.editing import read_edit_request
@@ -44,7 +46,8 @@ class Estimates:
         seconds = _read_deadline(request)
         work = self._work(request)
         now = time.monotonic()
-        outlook = self.admission.would_meet(work, Call(None if seconds is None else now + seconds, now))
+        call = Call(None if seconds is None else now + seconds, now, self._traffic_class(request))
+        outlook = self.admission.would_meet(work, call)
         refused = self._over_quota(work) or outlook.refusal
         left = self.quotas.left()
         return catalog_pb2.EstimateResponse(
@@ -55,6 +58,11 @@ class Estimates:
             refusal=None if refused is None else refusal(refused, REQUEST_ID.get()),
             quota=None if left is None else catalog_pb2.QuotaLeft(steps=left.steps, calls=left.calls),
         )
+
+    def _traffic_class(self, request: catalog_pb2.EstimateRequest) -> TrafficClass:
+        kind = request.WhichOneof("call")
+        assert kind is not None, "what it would ask of the engine was read before"
+        return read_traffic_class(getattr(request, kind))
 
     def _over_quota(self, work: Work) -> ServiceError | None:
         try:

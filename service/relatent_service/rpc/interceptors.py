@@ -34,7 +34,7 @@ from relatent_service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_o
 from relatent_service.rpc.unbroken import unbroken
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.telemetry.tracing import call_span, tell_answer
-from relatent_service.traffic.call import REQUEST_ID
+from relatent_service.traffic.call import REQUEST_ID, TRAFFIC_CLASS
 from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.quotas import Quotas
 
@@ -178,6 +178,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         request_id = request_id_of(context)
         REQUEST_ID.set(request_id)
         CALLER.set(caller)
+        TRAFFIC_CLASS.set(caller.traffic_class)
         self._quotas.follow(caller)
         self._metrics.started.labels(*labels).inc()
         began, code, reason = time.monotonic(), grpc.StatusCode.OK, ""
@@ -195,7 +196,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
                 if code is grpc.StatusCode.INTERNAL:
                     log.exception("a call failed for a fault of ours")
                 if isinstance(error, TryLater):
-                    self._metrics.rejected.labels(reason.lower()).inc()
+                    self._metrics.rejected.labels(reason.lower(), TRAFFIC_CLASS.get()).inc()
                 await abort(context, error, request_id)
             finally:
                 seconds = time.monotonic() - began

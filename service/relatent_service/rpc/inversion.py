@@ -55,7 +55,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         self, request: inversion_pb2.InvertRequest, context: Context
     ) -> inversion_pb2.InvertResponse:
         """Invert an image and answer once."""
-        call = call_of(context)
+        call = call_of(context, request)
         parsed = read_inversion(self.packs, self.settings, request.image, request.options)
         inverted = await self.inversions.result(parsed, call)
         return inversion_pb2.InvertResponse(
@@ -66,7 +66,7 @@ class InversionServicer(inversion_pb2_grpc.InversionServiceServicer):
         self, request: inversion_pb2.InvertStreamRequest, context: Context
     ) -> AsyncIterator[inversion_pb2.InvertStreamResponse]:
         """Invert an image and report as it goes."""
-        call = call_of(context)
+        call = call_of(context, request)
         parsed = read_inversion(self.packs, self.settings, request.image, request.options).reporting(
             request.preview_every, request.checkpoint_every
         )

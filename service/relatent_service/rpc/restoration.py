@@ -37,7 +37,7 @@ class RestorationServicer(restoration_pb2_grpc.RestorationServiceServicer):
         self, request: restoration_pb2.RestoreRequest, context: Context
     ) -> restoration_pb2.RestoreResponse:
         """Restore an image and answer once."""
-        call = call_of(context)
+        call = call_of(context, request)
         parsed = read_restoration(self.packs, self.settings, request.image, request.options)
         async with self.admission.slot(parsed.inversion.plan.work, call) as slot:
             given = await self.decoder.read_given(parsed)
@@ -50,7 +50,7 @@ class RestorationServicer(restoration_pb2_grpc.RestorationServiceServicer):
         self, request: restoration_pb2.RestoreStreamRequest, context: Context
     ) -> AsyncIterator[restoration_pb2.RestoreStreamResponse]:
         """Restore an image and report as it goes."""
-        call = call_of(context)
+        call = call_of(context, request)
         parsed = read_restoration(self.packs, self.settings, request.image, request.options).reporting(
             request.preview_every, request.checkpoint_every
         )

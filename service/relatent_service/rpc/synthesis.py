@@ -26,7 +26,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.SynthesizeRequest, context: Context
     ) -> synthesis_pb2.SynthesizeResponse:
         """Make the images of given codes."""
-        call = call_of(context)
+        call = call_of(context, request)
         parsed = read_synthesis(self.packs, self.settings, request)
         made = await self.synthesizer.synthesize(parsed.pack, parsed.codes, call)
         images = await encode(_messages, made, parsed.output_format)
@@ -36,7 +36,7 @@ class SynthesisServicer(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.SampleRequest, context: Context
     ) -> synthesis_pb2.SampleResponse:
         """Make random images."""
-        call = call_of(context)
+        call = call_of(context, request)
         parsed = read_sample(self.packs, self.settings, request)
         with parsed.moves.naming_fields():
             made = await self.synthesizer.sample(parsed.pack, parsed.z, parsed.moves.edit, parsed.psi, call)

@@ -2,6 +2,10 @@
 
 What a call takes is an estimate, from what its graphs cost as measured. So those who judge by it leave some
 room, to the side where an error costs less.
+
+Calls of one class share evenly. An interactive one is held against what its class needs and the share of the
+bulk calls that are there; a bulk one against all that there is, and against what its class would have if
+interactive calls came as they did of late.
 """
 
 from __future__ import annotations
@@ -12,10 +16,12 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from relatent.core.traffic import TrafficClass
 from relatent_service.traffic.call import Call
+from relatent_service.traffic.fair_share import FairShare
 from relatent_service.traffic.pace import Pace
 from relatent_service.traffic.running_mean import RunningMean
-from relatent_service.traffic.sharing import Shares, wait_for_slot
+from relatent_service.traffic.sharing import Shares, beside_others, wait_for_slot
 
 INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING = 0.02, 0.1
 """What a call takes besides the engine's time, before it was measured; weight of the newest measurement."""
@@ -24,6 +30,8 @@ CAUTION = 1.25
 WAITING_CAUTION = 2.0
 """The same of a call that would have to wait first, for who comes meanwhile is not known. Where many wait up
 to their deadlines, each begins when none can be let in beside it, and nothing is left to batch."""
+LATE_CAUTION = WAITING_CAUTION / CAUTION
+"""How much more of what interactive calls took of late is held against bulk ones."""
 HOPE = 0.9
 """What is estimated may turn out so much shorter; a call at work is ended only if it is late even then."""
 
@@ -69,6 +77,11 @@ class Slot:
     away: float = 0.0
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    @property
+    def traffic_class(self) -> TrafficClass:
+        """Who waits for it."""
+        return self.call.traffic_class
+
     def refuse(self, error: Exception) -> None:
         """Tell a call that waits why it does so in vain."""
         if not self.ready.done():
@@ -76,6 +89,10 @@ class Slot:
 
 
 Slots = Collection[Slot]
+_OTHER = {
+    TrafficClass.INTERACTIVE: TrafficClass.BULK,
+    TrafficClass.BULK: TrafficClass.INTERACTIVE,
+}
 
 
 class Forecast:
@@ -83,10 +100,12 @@ class Forecast:
 
     Args:
         pace: what graphs cost.
+        share: what bulk calls have of the engine's time.
     """
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, share: FairShare) -> None:
         self._pace = pace
+        self._share = share
         self._outside: dict[frozenset[str], RunningMean] = {}
         """What calls take besides the engine's time, by the graphs that they run."""
 
@@ -107,41 +126,80 @@ class Forecast:
         """Seconds of the engine's time that are left of several calls."""
         return sum(map(self.cost, slots))
 
-    def wait(self, at_work: Slots, waiting: Slots) -> float:
-        """Seconds until a newcomer would have a slot, where all of them are taken."""
-        return wait_for_slot([*map(self.cost, at_work)], map(self.cost, waiting))
+    def done(self, traffic_class: TrafficClass, there: Slots) -> float:
+        """Seconds until all that is there of a class has been done."""
+        return self._among(traffic_class, self.total(_of(traffic_class, there)), there)
+
+    def wait(
+        self, at_work: Slots, waiting: Slots, traffic_class: TrafficClass = TrafficClass.INTERACTIVE
+    ) -> float:
+        """Seconds until a newcomer of a class would have a slot, where all are taken that it may have."""
+        own = self._own_wait(traffic_class, at_work, waiting)
+        return self._among(traffic_class, own, [*at_work, *waiting])
 
     def end_now(self, slot: Slot, at_work: Slots) -> float:
         """Seconds until a call is answered that is at work from now on, beside those that are."""
-        return self._end(self._needed(slot), slot, at_work)
+        return self._end(self._needed(slot), slot, at_work, LATE_CAUTION)
+
+    def soonest_end(self, slot: Slot, at_work: Slots) -> float:
+        """The same if none comes any more that goes before it."""
+        own = self._own_end(self._needed(slot), slot, at_work)
+        return self._among(slot.traffic_class, own, at_work) + self._outside_of(slot)
 
     def end_of_all(self, slot: Slot, at_work: Slots) -> float:
-        """The same of a call that has all that it asked for, or all that its time allows."""
-        end = self._end(self.left(slot), slot, at_work)
+        """The best guess of a call that has all that it asked for, or all that its time allows."""
+        end = self._end(self.left(slot), slot, at_work, 1.0)
         return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
 
-    def end_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
+    def end_after_wait(
+        self, slot: Slot, at_work: Slots, waiting: Slots, caution: float = LATE_CAUTION
+    ) -> float:
         """Seconds until a call is answered that waits until another leaves, and then shares with the rest."""
-        needed = self._needed(slot)
-        ahead = self.total(at_work) + self.total(waiting)
-        shares_later = self.wait(at_work, waiting) + len(at_work) * needed
-        return min(shares_later, ahead + needed) + self._outside_of(slot)
+        its, needed, everybody = slot.traffic_class, self._needed(slot), [*at_work, *waiting]
+        there = _of(its, at_work)
+        own = self._own_wait(its, at_work, waiting) + len(there) * needed
+        if there:
+            own = min(own, self.total(_of(its, everybody)) + needed)
+        else:
+            own += needed
+        return max(self._among(its, own, everybody), self._as_of_late(slot, own, caution)) + self._outside_of(
+            slot
+        )
 
     def in_time(self, slot: Slot, at_work: Slots) -> bool:
         """Whether a call would be answered in time if it began now."""
         left = slot.call.remaining()
         return left is None or CAUTION * self.end_now(slot, at_work) <= left
 
-    def would_harm(self, newcomer: Slot, at_work: Slots) -> bool:
-        """Whether a call at work would be answered in time for sure only if this one did not begin now."""
-        takes, shares = self.cost(newcomer), Shares(map(self.cost, at_work))
+    def would_harm(self, newcomer: Slot, at_work: Slots, waiting: Slots = ()) -> bool:
+        """Whether a call at work would be answered in time for sure only if this one did not begin now.
+
+        Interactive calls do no harm to bulk ones, which were let in to have their share beside any number of
+        them.
+
+        Args:
+            newcomer: the call.
+            at_work: those that have slots.
+            waiting: those that wait for one.
+        """
+        takes, there = self.cost(newcomer), [slot for slot in (*at_work, *waiting) if slot is not newcomer]
+        totals = {each: self.total(_of(each, there)) for each in TrafficClass}
+        shares = {each: Shares(map(self.cost, _of(each, at_work))) for each in TrafficClass}
         for slot in at_work:
-            left = slot.call.remaining()
-            if left is None or slot.work.least is not None:
+            its, left = slot.traffic_class, slot.call.remaining()
+            is_alike = its is newcomer.traffic_class
+            if left is None or slot.work.least is not None or not (is_alike or _goes_first(slot)):
                 continue
-            own = self.left(slot)
-            end = own + shares.taken_beside(own) - min(own, self.cost(slot)) + self._outside_of(slot)
-            if HOPE * end <= left < CAUTION * (end + min(takes, own)):
+            own, others = self.left(slot), totals[_OTHER[its]]
+            before = own + shares[its].taken_beside(own) - min(own, self.cost(slot))
+            end = beside_others(its, before, others)
+            if is_alike:
+                after = before + min(takes, own)
+                later = max(beside_others(its, after, others), self._as_of_late(slot, after, LATE_CAUTION))
+            else:
+                later = beside_others(its, before, others + takes)
+            outside = self._outside_of(slot)
+            if later > end and HOPE * (end + outside) <= left < CAUTION * (later + outside):
                 return True
         return False
 
@@ -150,9 +208,30 @@ class Forecast:
         graphs = {graph for other in at_work for graph in other.runs}
         return any(self._pace.is_stale(graph) for graph in slot.runs.keys() - graphs)
 
-    def _end(self, own: float, slot: Slot, at_work: Slots) -> float:
-        others = Shares(self.cost(other) for other in at_work if other is not slot)
-        return own + others.taken_beside(own) + self._outside_of(slot)
+    def _end(self, own: float, slot: Slot, at_work: Slots, caution: float) -> float:
+        own = self._own_end(own, slot, at_work)
+        among = self._among(slot.traffic_class, own, at_work)
+        return max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
+
+    def _own_end(self, own: float, slot: Slot, at_work: Slots) -> float:
+        """Seconds that its class is at the engine until a call has had `own`."""
+        others = Shares(self.cost(other) for other in _of(slot.traffic_class, at_work) if other is not slot)
+        return own + others.taken_beside(own)
+
+    def _own_wait(self, traffic_class: TrafficClass, at_work: Slots, waiting: Slots) -> float:
+        """The same until a newcomer has a slot: one of its class, or, where that has none, of any."""
+        there = _of(traffic_class, at_work) or at_work
+        return wait_for_slot([*map(self.cost, there)], map(self.cost, _of(traffic_class, waiting)))
+
+    def _among(self, traffic_class: TrafficClass, own: float, present: Slots) -> float:
+        """Seconds until a class has had `own`, beside all that is there of the other."""
+        return beside_others(traffic_class, own, self.total(_of(_OTHER[traffic_class], present)))
+
+    def _as_of_late(self, slot: Slot, own: float, caution: float) -> float:
+        """The same if interactive calls come as they did of late."""
+        if _goes_first(slot):
+            return own
+        return own + (own / self._share.bulk_rate - own) * caution
 
     def _needed(self, slot: Slot) -> float:
         """Seconds of the engine's time that a call must have to be answered."""
@@ -170,3 +249,11 @@ def _ends(slot: Slot) -> list[float]:
     """Seconds until the times at which a call ends, whatever it has done."""
     ends = [slot.call.deadline, None if slot.work.seconds is None else slot.call.arrived + slot.work.seconds]
     return [math.inf, *(end - time.monotonic() for end in ends if end is not None)]
+
+
+def _of(traffic_class: TrafficClass, slots: Slots) -> list[Slot]:
+    return [slot for slot in slots if slot.traffic_class is traffic_class]
+
+
+def _goes_first(slot: Slot) -> bool:
+    return slot.traffic_class is TrafficClass.INTERACTIVE

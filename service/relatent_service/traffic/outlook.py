@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from relatent_service.errors import ServiceError
-from relatent_service.traffic.forecast import Forecast, Slot, Slots
+from relatent_service.traffic.forecast import Forecast, Slot
+from relatent_service.traffic.roster import Roster
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Outlook:
         cls,
         forecast: Forecast,
         slot: Slot,
-        at_work: Slots,
-        waiting: Slots,
+        roster: Roster,
         refusal: ServiceError | None,
         *,
         begins: bool,
@@ -41,14 +41,14 @@ class Outlook:
         Args:
             forecast: what calls take.
             slot: the newcomer's.
-            at_work: who has slots.
-            waiting: who waits for one.
+            roster: who is where.
             refusal: why it would be refused, or ended.
             begins: whether it would begin at once.
         """
         own = forecast.left(slot) if slot.work.least is None else forecast.cost(slot)
-        now = forecast.end_of_all(slot, at_work)
+        now = forecast.end_of_all(slot, roster.beside(slot))
         if begins:
             return cls(own, 0.0, now, refusal)
-        after = forecast.end_after_wait(slot, at_work, waiting)
-        return cls(own, forecast.wait(at_work, waiting), max(now, after), refusal)
+        there = roster.at_work, roster.all_waiting
+        after = forecast.end_after_wait(slot, *there, caution=1.0)
+        return cls(own, forecast.wait(*there, slot.traffic_class), max(now, after), refusal)

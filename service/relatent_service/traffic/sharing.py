@@ -3,6 +3,9 @@
 All figures are seconds of the engine's time: a call that needs `own` of them is charged one for every n
 that pass while n calls share. So until it has had all of its own, each of the others takes as much as
 it does, or what is left of it.
+
+So it is among calls of one class. Bulk calls together have `BULK_SHARE` while there are interactive ones, and
+those have the rest, however many they are.
 """
 
 from __future__ import annotations
@@ -11,6 +14,12 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+
+from relatent.core.traffic import TrafficClass
+
+BULK_SHARE = 0.2
+SHARES = {TrafficClass.INTERACTIVE: 1 - BULK_SHARE, TrafficClass.BULK: BULK_SHARE}
+"""Of the engine's time, what each class has while both want it."""
 
 
 class Shares:
@@ -48,3 +57,9 @@ def wait_for_slot(at_work: Sequence[float], waiting: Iterable[float]) -> float:
         total += own
     # All share until then; and all that is ahead bounds what can be waited for.
     return min(ends[0] * len(ends), total)
+
+
+def beside_others(traffic_class: TrafficClass, own: float, others: float) -> float:
+    """Seconds until calls of a class have had `own`, beside those of the other class, which need `others`."""
+    share = SHARES[traffic_class]
+    return own + min(others, own * (1 - share) / share)

@@ -8,6 +8,8 @@ from relatent_service.engine.local import LocalEngine
 from relatent_service.engine.models import Models
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
+from relatent_service.traffic.fair_share import FairShare
+from relatent_service.traffic.pace import Pace
 from tests.fixtures import tiny
 from tests.fixtures.engines import WilfulEngine
 
@@ -23,7 +25,7 @@ async def engine(tiny_root):
 async def test_a_batch_larger_than_the_graph_takes_is_split_and_joined(pack, engine):
     metrics = Metrics()
     w = np.random.default_rng(0).normal(size=(35, *tiny.CODE)).astype(np.float32)
-    images = await Models(engine, metrics).synthesize(pack, Codes.plain(w), Call())
+    images = await Models(engine, metrics, Pace(), FairShare()).synthesize(pack, Codes.plain(w), Call())
     np.testing.assert_array_equal(images, tiny.generate(w))
     assert [batch for _, batch in engine.calls] == [16, 16, 3]
     assert metrics.registry.get_sample_value("relatent_batch_size_sum", {"graph": "tiny_synthesize"}) == 35
@@ -31,7 +33,7 @@ async def test_a_batch_larger_than_the_graph_takes_is_split_and_joined(pack, eng
 
 async def test_equal_images_are_told_as_perfect_but_for_a_finite_psnr(pack, engine):
     image = tiny.random_image(1)[None]
-    quality = await Models(engine, Metrics()).assess(pack, image, image, Call())
+    quality = await Models(engine, Metrics(), Pace(), FairShare()).assess(pack, image, image, Call())
     assert quality.mse == 0
     assert quality.psnr == pytest.approx(100)
     assert quality.ssim == pytest.approx(1)
@@ -41,7 +43,7 @@ async def test_equal_images_are_told_as_perfect_but_for_a_finite_psnr(pack, engi
 async def test_time_in_the_engine_is_added_up_failed_calls_included(pack, engine):
     engine.delay = 0.05
     engine.errors["tiny_encode"] = [ZeroDivisionError()]
-    call, models = Call(), Models(engine, Metrics())
+    call, models = Call(), Models(engine, Metrics(), Pace(), FairShare())
     with pytest.raises(ZeroDivisionError):
         await models.encode(pack, tiny.random_image(1)[None], call)
     await models.encode(pack, tiny.random_image(1)[None], call)

@@ -54,9 +54,9 @@ async def test_the_gauges_follow_the_admission():
     pace.measure("tiny_refine", 10, 1.0)
     made.watch(admission)
     async with admission.slot(Work({"tiny_refine": 30}), Call()):
-        assert made.registry.get_sample_value("relatent_inflight") == 1
+        assert made.registry.get_sample_value("relatent_inflight", {"class": "interactive"}) == 1
         assert made.registry.get_sample_value("relatent_backlog_seconds") == pytest.approx(3.0)
-    assert made.registry.get_sample_value("relatent_inflight") == 0
+    assert made.registry.get_sample_value("relatent_inflight", {"class": "interactive"}) == 0
 
 
 def totals(running):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relatent_service.errors import OutOfTime, Overloaded
-from relatent_service.traffic import admission
+from relatent_service.traffic import entry
 from relatent_service.traffic.forecast import Work
 from tests.fixtures.guests import GRAPH, within
 
@@ -91,7 +91,7 @@ async def test_who_waits_for_anothers_sake_may_be_passed_by_who_need_not(make, m
     assert guests.admission.waiting == 1
     await guests.come("c", steps=1, call=within(5.0))
     assert guests.inside == ["a", "c"]
-    monkeypatch.setattr(admission, "PASSING_SECONDS", -1.0)
+    monkeypatch.setattr(entry, "PASSING_SECONDS", -1.0)
     with pytest.raises(Overloaded):
         await guests.come("d", steps=1, call=within(5.0))
 

@@ -9,95 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from relatent_service.errors import OutOfTime, Overloaded
-from relatent_service.inversion.lockstep import Lockstep
-from relatent_service.inversion.stopping import even_chunk
-from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.forecast import Work
-from relatent_service.traffic.lifecycle import Lifecycle
-from relatent_service.traffic.pace import Pace
+from tests.fixtures.virtual_service import ALONE, CAPACITY, STEPS, ModelService
 from tests.fixtures.virtual_time import run_in_virtual_time
 
-GRAPH = "refine"
-CHUNK, STEPS = 10, 50
-"""Steps of a chunk, and of a call if not said otherwise."""
-FIXED, EACH = 0.02, 0.03
-"""Seconds of a batch of chunks, and of each in it: four at a time are a quarter faster than one alone."""
-OUTSIDE = 0.01
-"""Seconds of a call before and after its chunks."""
-ALONE = STEPS / CHUNK * (FIXED + EACH) + 2 * OUTSIDE
-CAPACITY = 8 * CHUNK / (FIXED + 8 * EACH)
-"""Steps a second when eight are at work all the time."""
-
-
-class Batcher:
-    """Runs everything in its queue at once, whenever it is free, in about the time it should take.
-
-    A batch does as many steps as the longest chunk in it, as the graphs do.
-    """
-
-    def __init__(self, chance):
-        self.slowness = 1.0
-        self._chance = chance
-        self._queue = []
-        self._task = None
-
-    async def infer(self, steps):
-        answer = asyncio.get_running_loop().create_future()
-        self._queue.append((steps, answer))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
-        await answer
-
-    async def _run(self):
-        while self._queue:
-            batch, self._queue = self._queue, []
-            part = max(steps for steps, _ in batch) / CHUNK
-            seconds = part * (FIXED + EACH * len(batch)) * self._chance.uniform(0.8, 1.2)
-            await asyncio.sleep(seconds * self.slowness)
-            for _, answer in batch:
-                if not answer.done():
-                    answer.set_result(None)
-
-
-class Service:
-    """Calls of one kind, as the service answers them, over a model of the engine."""
-
-    def __init__(self, chance):
-        self.pace = Pace(lambda: time.monotonic())  # looked up when called: the clock is replaced
-        self.admission = Admission(32, 256, self.pace, Lifecycle())
-        self.batcher = Batcher(chance)
-        self._lockstep = Lockstep(lambda: self.pace.chunk_seconds(GRAPH))
-
-    async def answer(self, call, steps):
-        async with self.admission.slot(Work({GRAPH: steps}), call) as slot:
-            await asyncio.sleep(OUTSIDE)
-            with self._lockstep.member():
-                while left := slot.runs[GRAPH]:
-                    if left < steps:
-                        self.admission.check_in_time(slot)
-                    came = time.monotonic()
-                    async with self._lockstep.chunk():
-                        call.turn_seconds += time.monotonic() - came
-                        count = even_chunk(left, CHUNK)
-                        call.inference_seconds += await self._infer(count)
-                    self.admission.advance(slot, GRAPH, count)
-            await asyncio.sleep(OUTSIDE)
-
-    async def _infer(self, steps):
-        """As `relatent_service.engine.models` does."""
-        began, entered = time.monotonic(), self.pace.enter()
-        learn = self.pace.measure
-        try:
-            await self.batcher.infer(steps)
-        except asyncio.CancelledError:
-            learn = self.pace.at_least
-            raise
-        finally:
-            learn(GRAPH, steps, self.pace.leave(entered))
-        seconds = time.monotonic() - began
-        self.pace.measure_chunk(GRAPH, 1, seconds)
-        return seconds
+pytestmark = pytest.mark.usefixtures("virtual_clock")
 
 
 @dataclass
@@ -112,7 +28,7 @@ class Outcome:
 async def overload(load, seconds=200, deadline=4.0, sizes=(STEPS,), slowness=1.0):
     """Calls at so many times capacity, each with so many times the time that it takes alone."""
     chance = random.Random(1)
-    service, refusals, done = Service(chance), [], 0
+    service, refusals, done = ModelService(chance), [], 0
     counts: Counter[str] = Counter()
 
     async def caller(steps):
@@ -140,20 +56,6 @@ async def overload(load, seconds=200, deadline=4.0, sizes=(STEPS,), slowness=1.0
     await asyncio.gather(*calls)
     prompt = sum(taken <= 0.05 for taken in refusals) / max(1, len(refusals))
     return Outcome(done / seconds / CAPACITY * slowness, counts, prompt)
-
-
-@pytest.fixture(autouse=True)
-def virtual_clock(monkeypatch):
-    """The service reads its time off the loop."""
-    real = time.monotonic
-
-    def now():
-        try:
-            return asyncio.get_running_loop().time()
-        except RuntimeError:
-            return real()
-
-    monkeypatch.setattr(time, "monotonic", now)
 
 
 @pytest.mark.parametrize("sizes", [(50,), (10, 50, 200), (41,)], ids=["equal", "mixed", "odd"])
