@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -135,7 +136,8 @@ async def cause(fault: Fault, site: Site, which: int) -> None:
             worker = site.worker(which)
             os.kill(worker, signal.SIGSTOP)
             await asyncio.sleep(STOPPED_SECONDS)
-            os.kill(worker, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # its Triton was replaced as soon as it gave the worker up
+                os.kill(worker, signal.SIGCONT)
         case Fault.WORKER_HANGS:
             os.kill(site.worker(which), signal.SIGSTOP)
         case Fault.PATH_SILENT:
