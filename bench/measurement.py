@@ -67,7 +67,8 @@ class BenchSettings:
         packs: folder of packs.
         repository: Triton model repository with the pack's graphs.
         pack: name of the pack to measure with.
-        engine: the service's engine, `embedded` (Triton) or `local`, where a service is measured.
+        engine: the service's engine, `embedded` (Triton) or `local`, where a service is measured; of `soak`
+            also `triton`, two that belong to no service.
         quick: fewer rounds and shorter runs: shows that a measurement works, says nothing of speed.
         minutes: how long `soak` lasts.
     """

@@ -1,13 +1,14 @@
 """Whether anything is lost while services and their Tritons are killed, stopped, replaced and cut off.
 
-Two services, each with an embedded Triton of its own, before each a gate that clients know it by. Callers
-know both gates: half of them ask the one first, half the other. They invert, edit, hold sessions and restore,
-one call after the other, and each answer is held against the one that the same call had before there were
-faults. Meanwhile faults come, a minute apart, or later where it takes longer until all is whole again, in an
-order drawn from a seed.
+Two services, each with an embedded Triton of its own, or, with `--engine triton`, before two Tritons that
+both know; before each a gate that others know it by. Callers know both services: half of them ask the one
+first, half the other. They invert, edit, hold sessions and restore, one call after the other, and each
+answer is held against the one that the same call had before there were faults. Meanwhile faults come, a
+minute apart, or later where it takes longer until all is whole again, in an order drawn from a seed.
 
 Services are killed and replaced in the first half only. What processes hold at the begin of the second half
-and at its end therefore tells what they gather, whatever happens around them.
+and at its end therefore tells what they gather, whatever happens around them. What is not as promised is
+told, and fails the run.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from bench.graphs import Array, Graphs, targets
 from bench.measurement import BenchSettings
-from bench.soak_faults import NEED_TRITON, REPLACING, SPARING, Fault, cause, plan
+from bench.soak_faults import HALVES, Fault, Site, cause, plan
 from bench.soak_gate import Gate
 from bench.soak_held import Looks, watched
 from bench.soak_load import TIMEOUT_SECONDS, Errand, SoakAnswer, SoakOutcomes, call_until, errands
+from bench.soak_pool import SoakedTriton
 from bench.soak_replica import SoakedService
+from bench.soak_verdict import complaints
 from bench.timing import significant
 from relatent import AsyncClient
 from relatent.core.graphs import graph_name
@@ -63,8 +68,7 @@ class _Course:
     """What happens while the callers call.
 
     Args:
-        replicas: both.
-        refine: name of the graph that refines.
+        site: where.
 
     Attributes:
         met: the faults so far.
@@ -72,26 +76,31 @@ class _Course:
         calm_until: when the first fault came, on the monotonic clock.
     """
 
-    def __init__(self, replicas: Sequence[SoakedService], refine: str) -> None:
+    def __init__(self, site: Site) -> None:
         self.met: list[_Met] = []
         self.looks: dict[str, Looks] = {}
         self.calm_until = 0.0
-        self._replicas, self._refine = replicas, refine
+        self._site = site
+        self._answered = site.answered()
 
     async def take(self, halves: tuple[Sequence[Fault], Sequence[Fault]], apart: float) -> None:
         """Cause the faults, each so many seconds after the one before; each half begins with a calm."""
         await asyncio.sleep(apart)
         self.calm_until = time.monotonic()
         await self._cause_all(halves[0], apart)
+        self._answered = self._site.answered()
         await asyncio.sleep(apart)
-        processes = {f"service_{at}": replica.pid for at, replica in enumerate(self._replicas)}
+        processes = {f"service_{at}": service.pid for at, service in enumerate(self._site.services)}
         async with watched({**processes, "clients": os.getpid()}) as self.looks:
             await self._cause_all(halves[1], apart)
 
     async def _cause_all(self, faults: Sequence[Fault], apart: float) -> None:
-        for turn, fault in enumerate(faults):
+        for fault in faults:
+            # Callers stay where they were answered last: a fault of the other would be none to them.
+            before, self._answered = self._answered, self._site.answered()
+            busiest = int(np.argmax(np.subtract(self._answered, before)))
             began = time.monotonic()
-            await cause(fault, self._replicas, turn % len(self._replicas), self._refine)
+            await cause(fault, self._site, busiest)
             whole = time.monotonic()
             print(f"{fault}: whole after {whole - began:.1f} s", file=sys.stderr)
             self.met.append(_Met(fault, began, whole))
@@ -102,11 +111,11 @@ def run(settings: BenchSettings) -> dict[str, Any]:
     """Soak.
 
     Returns:
-        `lost`, the calls without a right answer: `failed`, what was raised, and `wrong`, answers that differ,
-        by errand; `answered`, the others, by errand; `faults`, each with how often it came, the seconds
-        until all was whole and the seconds of the slowest call that met it; `calm_seconds`, the median of a
-        call by errand before the first fault; and `held`, what processes held at the begin and at the end of
-        the second half.
+        `lost`, the calls without a right answer: `failed`, what was raised, and `wrong`, in what answers
+        differ; `answered`, the others, by errand; `faults`, each with how often it came, the seconds until
+        all was whole and the seconds of the slowest call that met it; `calm_seconds`, the median of a call by
+        errand before the first fault; `held`, what processes held at the begin and at the end of the second
+        half; and `complaints`, what of all that is not as promised.
     """
     return asyncio.run(_run(settings))
 
@@ -117,14 +126,14 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     halves = plan_halves(settings)
     apart = min(APART_SECONDS, settings.minutes * 60 / (len(halves[0]) + len(halves[1]) + CALMS))
     outcomes, over = SoakOutcomes(), asyncio.Event()
-    async with _replicas(settings, pictures[0]) as replicas, AsyncExitStack() as stack:
-        addresses = [replica.gate.address for replica in replicas]
+    async with _site(settings, pictures[0]) as site, AsyncExitStack() as stack:
+        addresses = [service.gate.address for service in site.services]
         clients = [
             await stack.enter_async_context(AsyncClient(order, timeout=TIMEOUT_SECONDS))
             for order in [addresses, addresses[::-1]] * (CALLERS // 2)
         ]
         turns = await _undisturbed(clients[0], pack, settings.repository, pictures)
-        course = _Course(replicas, graph_name(pack.name, "refine"))
+        course = _Course(site)
         # A caller that meets what it does not expect ends them all.
         async with asyncio.TaskGroup() as callers:
             for first, client in enumerate(clients):
@@ -132,10 +141,10 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
                 callers.create_task(call_until(over, client, of_this_one, outcomes))
             await course.take(halves, apart)
             over.set()
-    return {
+    report = {
         "lost": outcomes.lost,
         "failed": outcomes.failed,
-        "wrong": dict(outcomes.wrong),
+        "wrong": outcomes.wrong,
         "answered": dict(Counter(call.errand for call in outcomes.answered)),
         "faults": _by_fault(course.met, outcomes),
         "calm_seconds": _calm_seconds(outcomes, course.calm_until),
@@ -146,14 +155,12 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
         "callers": CALLERS,
         "engine": settings.engine,
     }
+    return report | {"complaints": complaints(report)}
 
 
 def plan_halves(settings: BenchSettings) -> tuple[list[Fault], list[Fault]]:
     """The faults of both halves: one a minute, and each kind that the engine can have at least once."""
-    can_be = [
-        [fault for fault in half if settings.engine == "embedded" or fault not in NEED_TRITON]
-        for half in (REPLACING, SPARING)
-    ]
+    can_be = HALVES[settings.engine]
     in_time = int((settings.minutes * 60 / APART_SECONDS - CALMS) / len(can_be))
     counts = [max(len(half), in_time) for half in can_be]
     first, second = (plan(half, count, SEED) for half, count in zip(can_be, counts, strict=True))
@@ -161,21 +168,31 @@ def plan_halves(settings: BenchSettings) -> tuple[list[Fault], list[Fault]]:
 
 
 @asynccontextmanager
-async def _replicas(settings: BenchSettings, picture: Array) -> AsyncIterator[list[SoakedService]]:
-    """Two services behind their gates, ready; ended in any case."""
+async def _site(settings: BenchSettings, picture: Array) -> AsyncIterator[Site]:
+    """Two services behind their gates, and the Tritons that they need, ready; ended in any case."""
     where = ["--packs", str(settings.packs), "--repository", str(settings.repository)]
     # The same few pictures are sent again and again, and each is to be inverted.
     flags = [*where, "--engine", settings.engine, "--latent-cache-bytes", "0"]
     async with AsyncExitStack() as stack:
-        replicas = []
-        for name in ("service_0", "service_1"):
+
+        async def gates() -> list[Gate]:
+            return [await stack.enter_async_context(Gate()) for _ in range(2)]
+
+        tritons = list[SoakedTriton]()
+        if settings.engine == "triton":
+            tritons = [SoakedTriton(gate, settings.repository) for gate in await gates()]
+            flags += ["--triton", ",".join(triton.gate.address for triton in tritons)]
+        services = list[SoakedService]()
+        for name, gate in zip(("service_0", "service_1"), await gates(), strict=True):
             folder = LOGS / name
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            replicas.append(SoakedService(await stack.enter_async_context(Gate()), flags, folder, picture))
-            stack.push_async_callback(replicas[-1].stop)
-        await asyncio.gather(*(replica.start() for replica in replicas))
-        yield replicas
+            services.append(SoakedService(gate, flags, folder, picture))
+        for stop in (*(triton.stop for triton in tritons), *(service.stop for service in services)):
+            stack.push_async_callback(stop)
+        await asyncio.gather(*(triton.start() for triton in tritons))
+        await asyncio.gather(*(service.start() for service in services))
+        yield Site(services, tritons, graph_name(settings.pack, "refine"))
 
 
 async def _undisturbed(

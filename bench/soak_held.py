@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,9 @@ import numpy as np
 from bench.timing import significant
 
 LOOK_SECONDS = 1.0
-LOOKS = 15
-"""The first and the last so many, at most, make the figures of the begin and the end."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_ESTABLISHED, _LISTENING = "01", "0A"
+"""States of a connection, as the kernel writes them."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Held:
 
     Attributes:
         resident_bytes: of memory.
-        descriptors: open files.
+        descriptors: open files, but for connections that others have made to it: these are theirs.
     """
 
     resident_bytes: int
@@ -40,9 +40,34 @@ class Held:
             OSError: it has ended.
         """
         folder = Path("/proc") / str(process)
-        return cls(
-            int((folder / "statm").read_text().split()[1]) * _PAGE, len(list((folder / "fd").iterdir()))
-        )
+        resident = int((folder / "statm").read_text().split()[1]) * _PAGE
+        files = [file for file in map(_target, (folder / "fd").iterdir()) if file]
+        connected = _connected(folder, set(files))
+        return cls(resident, sum(file not in connected for file in files))
+
+
+def _target(descriptor: Path) -> str:
+    """What a descriptor is of; empty where it was closed meanwhile."""
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
+
+
+def _connected(folder: Path, files: set[str]) -> set[str]:
+    """Those of a process's sockets that are connections to a port at which it listens."""
+    sockets = [socket for socket in _sockets(folder) if socket[2] in files]
+    ports = {port for port, state, _ in sockets if state == _LISTENING}
+    return {name for port, state, name in sockets if state == _ESTABLISHED and port in ports}
+
+
+def _sockets(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Port, state and name of each TCP socket that a process could have."""
+    for family in ("tcp", "tcp6"):
+        with suppress(FileNotFoundError):
+            for line in (folder / "net" / family).read_text().splitlines()[1:]:
+                fields = line.split()
+                yield fields[1].rpartition(":")[2], fields[3], f"socket:[{fields[9]}]"
 
 
 @dataclass
@@ -52,14 +77,18 @@ class Looks:
     seen: list[Held] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Medians of the first and the last looks, and how much of the first memory grew by."""
-        count = max(1, min(LOOKS, len(self.seen) // 2))
+        """What the first and the last quarter of the looks saw.
+
+        Of memory the medians, and by how much it grew; of descriptors the most, as there are fewer of them
+        while something is away.
+        """
+        count = max(1, len(self.seen) // 4)
         begin, end = self.seen[:count], self.seen[-count:]
         first, last = (float(np.median([held.resident_bytes for held in some])) for some in (begin, end))
         return {
             "resident_mib": [significant(first / 2**20), significant(last / 2**20)],
             "resident_growth": significant(last / first - 1),
-            "descriptors": [int(np.median([held.descriptors for held in some])) for some in (begin, end)],
+            "descriptors": [max(held.descriptors for held in some) for some in (begin, end)],
             "looks": len(self.seen),
         }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -46,14 +45,16 @@ class SoakAnswer:
     losses: Array
     images: Array
 
-    def agrees(self, other: SoakAnswer) -> bool:
-        """Whether another is the same but for rounding."""
-        return (
-            self.losses.shape == other.losses.shape
-            and self.images.shape == other.images.shape
-            and np.allclose(self.losses, other.losses, rtol=LOSS_TOLERANCE, atol=1e-5)
-            and float(np.abs(self.images.astype(int) - other.images).mean()) <= PIXEL_TOLERANCE
-        )
+    def difference(self, other: SoakAnswer) -> str:
+        """In what another is not the same but for rounding; empty where it is."""
+        if self.losses.shape != other.losses.shape or self.images.shape != other.images.shape:
+            shapes = (self.losses.shape, other.losses.shape), (self.images.shape, other.images.shape)
+            return f"shapes of losses and images: {shapes}"
+        pixels = float(np.abs(self.images.astype(int) - other.images).mean())
+        if pixels > PIXEL_TOLERANCE or not np.allclose(self.losses, other.losses, LOSS_TOLERANCE, 1e-5):
+            off = float(np.abs(self.losses / other.losses - 1).max(initial=0))
+            return f"pixels by {pixels:.2f} on average, losses by {off:.1%} at most"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,17 @@ class SoakOutcomes:
     Attributes:
         answered: those whose answers are right.
         failed: those that raised: what, and when after the start.
-        wrong: how many were answered otherwise than undisturbed, by errand.
+        wrong: those that were answered otherwise than undisturbed: in what, and when after the start.
     """
 
     answered: list[SoakCall] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    wrong: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
 
     @property
     def lost(self) -> int:
         """Calls without a right answer."""
-        return len(self.failed) + self.wrong.total()
+        return len(self.failed) + len(self.wrong)
 
     def slowest(self, begin: float, end: float) -> float:
         """Seconds of the slowest call that was under way between two moments; not those before the first."""
@@ -133,10 +134,11 @@ async def call_until(
             seconds = time.monotonic() - began
             outcomes.failed.append(f"{errand.name}, after {seconds:.1f} s: {type(error).__name__}: {error}")
             continue
-        if answer.agrees(undisturbed):
-            outcomes.answered.append(SoakCall(errand.name, began, time.monotonic()))
+        if difference := answer.difference(undisturbed):
+            seconds = time.monotonic() - began
+            outcomes.wrong.append(f"{errand.name}, after {seconds:.1f} s: {difference}")
         else:
-            outcomes.wrong[errand.name] += 1
+            outcomes.answered.append(SoakCall(errand.name, began, time.monotonic()))
 
 
 def _inversion(picture: Array) -> Errand:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 HERE = 'job="relatent", namespace=~"$namespace"'
 TRITON = 'job="relatent-triton", namespace=~"$namespace"'
+REDIS = 'job="relatent-redis", namespace=~"$namespace"'
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 "{{class}}, waiting": f"sum by (class) (relatent_waiting{{{HERE}}})",
                 "set aside": f"sum(relatent_set_aside{{{HERE}}})",
             },
-            "Interactive calls that wait beside bulk ones at work wait for each other. Those set aside have "
-            "readers that do not read.",
+            "Interactive calls that wait while bulk ones are at work wait for each other. Those set aside "
+            "have readers that do not read.",
         ),
         Panel(
             "Turned away",
@@ -120,13 +121,20 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Many dropped ones mean that people drag faster than the engine answers.",
         ),
         Panel(
+            "Until the certificate ends",
+            "s",
+            {"{{pod}}": f"relatent_certificate_expires_timestamp_seconds{{{HERE}}} - time()"},
+            "Empty without TLS.",
+        ),
+    ),
+    "Cache of latents": (
+        Panel(
             "Inversions found in the cache",
             "reqps",
             {
                 "{{outcome}}": _rate("outcome", "relatent_latent_cache_lookups_total"),
-                "Redis failed: {{reason}}": _rate("reason", "relatent_latent_cache_errors_total"),
             },
-            "What is neither a miss nor a failure took nothing of the engine.",
+            "What is no miss took nothing of the engine; hit_redis is what another service found.",
         ),
         Panel(
             "Bytes of the cache",
@@ -135,10 +143,28 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "At its limit, the results that were asked for longest ago make room.",
         ),
         Panel(
-            "Until the certificate ends",
-            "s",
-            {"{{pod}}": f"relatent_certificate_expires_timestamp_seconds{{{HERE}}} - time()"},
-            "Empty without TLS.",
+            "Redis failed",
+            "reqps",
+            {"{{reason}}": _rate("reason", "relatent_latent_cache_errors_total")},
+            "Calls invert then: it is slow or away, or too_large and busy were not sent.",
+        ),
+        Panel(
+            "Memory of Redis",
+            "bytes",
+            {
+                "{{pod}}, used": f"redis_memory_used_bytes{{{REDIS}}}",
+                "{{pod}}, at most": f"redis_memory_max_bytes{{{REDIS}}} > 0",
+            },
+            "By redis_exporter; empty without it. No limit is no line.",
+        ),
+        Panel(
+            "Results that Redis lets go of",
+            "ops",
+            {
+                "{{pod}}, for want of room": _rate("pod", "redis_evicted_keys_total", REDIS),
+                "{{pod}}, as their time is over": _rate("pod", "redis_expired_keys_total", REDIS),
+            },
+            "Many for want of room: give it more memory, or --latent-cache-seconds less.",
         ),
     ),
     "Engine": (

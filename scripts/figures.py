@@ -22,7 +22,7 @@ ELSEWHERE = {
     "uses": ("what restorations come to, diffusions, what a GAN misses, and coordinates", "uses.md"),
     "texts": ("how many drawings move as texts say, and what moves besides", "text.md"),
     "autoscale": ("what to scale replicas on, simulated from what others measured", "scale.md"),
-    "soak": ("what is lost while services and Tritons are killed, and what they gather", "operations.md"),
+    "soak": ("what is lost while services and Tritons are killed, and what they gather", "when-it-breaks.md"),
 }
 """Measurements whose figures stand on other pages than bench.md: what each asks, and the page."""
 

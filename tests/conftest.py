@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from relatent_service.engine.embedded.child import why_not
+from tests.fixtures.demo_service import address as address
 
-# Before PyTorch is imported, by tests and by what they start: three groups of tests share a machine of two
+# Before PyTorch is imported, by tests and by what they start: three tests at a time share a machine of two
 # cores, and a second thread of tiny networks does nothing but wait, at a core's full cost.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -28,31 +29,60 @@ NEED_TRITON = tuple(
 )
 
 
-GROUPS = {
-    "walk": ("docs/test_bring_your_own.py", "docs/test_tutorials.py"),
-    "serve": ("export/objectives",),
-    "compute": ("export", "bench/test_step.py"),
-}
-"""What runs side by side, by the first that has a test: two of those that compute with PyTorch, and one of
-those that start servers and wait, with as much of the former as makes all three end together."""
-WALKED_METHODS = ("layered", "multi_code", "feature")
-"""Of the objectives' methods, those whose graphs are traced beside the walk."""
+SERVERS, CALM = "servers", "calm"
+ORDER = (
+    SERVERS,
+    "docs/test_bring_your_own.py",
+    CALM,
+    "docs/test_tutorials.py",
+    "bench/test_step.py",
+    "export/objectives",
+    "export/nets",
+    "export/compile",
+    "export/triton",
+    "export",
+)
+"""Groups of tests in the order in which they are begun, the longest first: what starts servers and waits,
+what computes with PyTorch, by its place, and, between them, what does neither, of which there is most."""
+CALM_PLACES = ("relatent", "service", "scripts", "deploy", "fixtures")
+OF_METHODS = {"test_restoration.py": "restore", "test_text.py": "text"}
+"""Of the objectives' tests, those of one method."""
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Group the tests for `make unit`: within a group they go one by one, and share their fixtures."""
-    here = Path(__file__).parent
-    found = [name for name, paths in GROUPS.items() if any(item.path.is_relative_to(here / p) for p in paths)]
-    group = found[0] if found else "serve"
-    if item.path.is_relative_to(here / "export/objectives") and _method(item) in WALKED_METHODS:
-        group = "walk"
-    item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for `make unit`, and skip those of a real Triton where there can be none.
+
+    Within a group tests go one by one, and share their fixtures. Who is done with a group takes the next.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_place(item)[1]))
+    items.sort(key=lambda item: ORDER.index(_place(item)[0]))
+    if (reason := why_not()) is not None:
+        skip = pytest.mark.skip(reason=f"no embedded Triton here: {reason}")
+        for item in items:
+            if any(item.path.is_relative_to(path) for path in NEED_TRITON):
+                item.add_marker(skip)
 
 
-def _method(item: pytest.Item) -> object:
+def _place(item: pytest.Item) -> tuple[str, str]:
+    """Where in the order a test's group is, and the group's name."""
+    path = item.path.relative_to(Path(__file__).parent)
+    place = next((each for each in ORDER if path.is_relative_to(each)), None)
+    if place == "export/objectives":
+        return place, f"method-{_method(item)}"
+    if place is not None:
+        return place, "-".join(path.parts[:2])
+    needs_triton = any(item.path.is_relative_to(each) for each in NEED_TRITON)
+    group = CALM if path.parts[0] in CALM_PLACES and not needs_triton else SERVERS
+    return group, group
+
+
+def _method(item: pytest.Item) -> str:
     """The method that a test is about, where it is one of several."""
     spec = getattr(item, "callspec", None)
-    return None if spec is None else spec.params.get("name")
+    named = None if spec is None else spec.params.get("name")
+    return str(named or OF_METHODS.get(item.path.name, "objectives"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -62,13 +92,3 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from tests.fixtures import graph_cache
 
         graph_cache.install()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of a real Triton where there can be none, as on a bare Debian without libpython."""
-    if (reason := why_not()) is None:
-        return
-    skip = pytest.mark.skip(reason=f"no embedded Triton here: {reason}")
-    for item in items:
-        if any(item.path.is_relative_to(path) for path in NEED_TRITON):
-            item.add_marker(skip)

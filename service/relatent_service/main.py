@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import grpc
 
@@ -26,7 +24,7 @@ from relatent_service.catalog import ServedPacks
 from relatent_service.channels import TritonCredentials, UnusableTritonCredentials
 from relatent_service.editing.open_sessions import OpenSessions
 from relatent_service.editing.synthesizer import Synthesizer
-from relatent_service.engine.choose import EngineKind, choose_engine, describe
+from relatent_service.engine.choose import EngineKind, NoEngine, choose_engine, describe
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.measured import MeasuredEngine
 from relatent_service.engine.models import Models
@@ -35,7 +33,9 @@ from relatent_service.engine.traced import traced
 from relatent_service.inversion.inverter import Inverter
 from relatent_service.inversion.rehearsal import rehearse
 from relatent_service.listening import CannotListen, listen_for_calls, serve_metrics
+from relatent_service.memory import give_back
 from relatent_service.readiness import Readiness
+from relatent_service.ready_file import UnusableReadyFile, remove_ready_file, write_ready_file
 from relatent_service.rpc.catalog import CatalogServicer
 from relatent_service.rpc.diffusion import DiffusionServicer
 from relatent_service.rpc.edit_stream import EditSessions
@@ -207,19 +207,13 @@ async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> Non
     serving = {**addresses, **describe(engine)}  # which engine it is, and its ports, are settled as it starts
     log.info("serving", extra=serving)
     if server.settings.ready_file is not None:
-        _write(server.settings.ready_file, serving)
+        write_ready_file(server.settings.ready_file, serving)
     await server.readiness.watch()
-
-
-def _write(path: Path, document: dict[str, str]) -> None:
-    """Write the ready file in one go, as somebody may be waiting for it."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(document))
-    new.replace(path)
 
 
 def main(settings: ServerSettings) -> int:
     """Run a server; returns the process's exit status."""
+    give_back()
     set_up_logs(settings.log_level)
     set_up_traces()
     try:
@@ -233,13 +227,15 @@ def main(settings: ServerSettings) -> int:
         return _cannot_start(f"--api-keys {error}")
     except (UnusableCertificate, UnusableTritonCredentials) as error:
         return _cannot_start(str(error))
-    if settings.ready_file is not None:
-        settings.ready_file.unlink(missing_ok=True)  # of a server before this one
     _warn_of_exposure(settings)
     try:
+        if settings.ready_file is not None:
+            remove_ready_file(settings.ready_file)
         asyncio.run(serve(settings, packs, access, triton_credentials))
     except CannotListen as error:
         return _cannot_start(f"cannot listen: {error}")
+    except (NoEngine, UnusableReadyFile) as error:
+        return _cannot_start(str(error))
     return 0
 
 

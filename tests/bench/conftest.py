@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench import step
 from bench.measurement import BenchSettings
 from tests.fixtures.tiny import write_tiny
 
@@ -16,8 +17,9 @@ def settings(tmp_path: Path) -> BenchSettings:
 
 
 @pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Measurements take all cores; the tests after them have theirs beside others'."""
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Measurements take all cores; here other tests have them, and waiting for a core costs a whole one."""
+    monkeypatch.setattr(step, "available_cores", lambda: 1)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

@@ -51,6 +51,8 @@ def rules() -> list[dict[str, Any]]:
 
 
 def names_in(expression: str) -> set[str]:
-    """Metrics that an expression names: of the service, of Triton, of Prometheus' own, and recorded ones."""
-    found = re.findall(r"\b(?:relatent|grpc_server|nv)_[a-z0-9_]+|\brelatent:[a-z0-9_:]+|\bup\b", expression)
+    """Metrics that an expression names: of service, Triton, Redis and Prometheus, and recorded ones."""
+    found = re.findall(
+        r"\b(?:relatent|grpc_server|nv|redis)_[a-z0-9_]+|\brelatent:[a-z0-9_:]+|\bup\b", expression
+    )
     return set(found)

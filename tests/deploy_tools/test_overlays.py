@@ -13,6 +13,9 @@ COMBINED = [(overlay, ()) for overlay in OVERLAYS] + [
     ("one-pod", ("keda",)),
     ("one-pod", ("keda", "keda-to-zero")),
     ("gpu", ("models-from-image",)),
+    ("one-pod", ("redis",)),
+    ("one-pod", ("secured",)),
+    ("pool", ("redis", "collector")),
 ]
 CUSTOM = {"ScaledObject", "Gateway", "GRPCRoute"}
 WORKLOADS = ("Deployment", "StatefulSet")
@@ -96,6 +99,7 @@ def test_ports_that_policies_and_services_name_are_there(rendered: Path) -> None
         if document["kind"] == "NetworkPolicy"
         for way in document["spec"]["ingress"]
         for port in way["ports"]
+        if isinstance(port["port"], str)
     }
     named |= {
         port["targetPort"]
@@ -141,6 +145,53 @@ def test_an_image_takes_the_volumes_place(render: Callable[..., Path]) -> None:
     (models,) = (one for one in deployment["spec"]["template"]["spec"]["volumes"] if one["name"] == "models")
     assert models.keys() == {"name", "image"}
     assert "PersistentVolumeClaim" not in {one["kind"] for one in found}
+
+
+def ways_out(file: Path, name: str) -> list[tuple[dict[str, str], list[int]]]:
+    """Labels of the pods that a policy lets its own reach, and the ports."""
+    (policy,) = (
+        one for one in documents(file) if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == name
+    )
+    return [
+        (to.get("podSelector", {}).get("matchLabels", {}), [port["port"] for port in way["ports"]])
+        for way in policy["spec"]["egress"]
+        for to in way["to"]
+    ]
+
+
+def test_services_reach_redis_and_the_collector_where_they_are_used_and_nowhere_else(
+    render: Callable[..., Path],
+) -> None:
+    names: tuple[dict[str, str], list[int]] = ({}, [53, 53])
+    triton = ({"app.kubernetes.io/name": "relatent-triton"}, [8001])
+    assert ways_out(render("pool"), "relatent") == [names, triton]
+    file = render("pool", "redis", "collector")
+    redis = ({"app.kubernetes.io/name": "relatent-redis"}, [6379])
+    collector = ({"app.kubernetes.io/name": "opentelemetry-collector"}, [4318])
+    assert ways_out(file, "relatent") == [names, triton, redis, collector]
+    assert ways_out(file, "relatent-redis") == []
+
+
+def test_a_secured_service_is_asked_over_tls(render: Callable[..., Path]) -> None:
+    (deployment,) = (one for one in documents(render("one-pod", "secured")) if one["kind"] == "Deployment")
+    service = containers(deployment)[-1]
+    assert {service[probe]["httpGet"]["scheme"] for probe in ("startupProbe", "livenessProbe")} == {"HTTPS"}
+    assert service["readinessProbe"].keys() >= {"exec"}
+    assert "grpc" not in service["readinessProbe"]
+    settings = {entry["name"]: entry.get("value") for entry in service["env"]}
+    mounted = {mount["mountPath"] for mount in service["volumeMounts"]}
+    files = [settings[name] for name in ("RELATENT_TLS_CERTIFICATE", "RELATENT_TLS_KEY", "RELATENT_API_KEYS")]
+    assert {str(Path(file).parent) for file in files} <= mounted
+
+
+def test_where_spans_go_and_results_are_shared_is_what_services_are_told(render: Callable[..., Path]) -> None:
+    found = documents(render("pool", "redis", "collector"))
+    (deployment,) = (one for one in found if one["kind"] == "Deployment")
+    told = {entry["name"]: entry for entry in containers(deployment)[0]["env"]}
+    assert told["OTEL_EXPORTER_OTLP_ENDPOINT"]["value"].endswith(":4318")
+    assert told["RELATENT_LATENT_CACHE_REDIS"]["valueFrom"] == {
+        "secretKeyRef": {"name": "relatent-redis", "key": "url"}
+    }
 
 
 def test_the_example_of_a_gateway_is_what_gateway_api_takes(tool: Run) -> None:

@@ -29,8 +29,9 @@ NOT_THERE = (
     "relatent_session_changes_total",
     "relatent_certificate_expires_timestamp_seconds",
     "relatent_latent_cache_errors_total",
+    "redis_",
 )
-"""There is no GPU, no key, no TLS, nothing is turned away, no session has changes, and no Redis fails."""
+"""There is no GPU, no key, no TLS, nothing is turned away, no session has changes, and there is no Redis."""
 SHORT = "30s"
 LINES = [line for row in ROWS.values() for panel in row for line in panel.lines.values()]
 
@@ -104,6 +105,7 @@ def _configure(folder: Path, targets: dict[str, str]) -> None:
         "scrape_timeout": "500ms",
         "evaluation_interval": "500ms",
     }
+    settings["scrape_configs"] = [job for job in settings["scrape_configs"] if job["job_name"] in targets]
     for job in settings["scrape_configs"]:
         for key in ("kubernetes_sd_configs", "relabel_configs"):
             del job[key]

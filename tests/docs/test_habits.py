@@ -108,3 +108,32 @@ def test_decisions_are_listed_in_their_order_and_say_why_and_what_of_it() -> Non
 def test_what_a_page_links_to_is_there(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """What its headings can be linked to as: GitHub's way."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), re.M)
+    plain = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_has_the_heading(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text())
+    targets = [((page.parent / link).resolve() if link else page, anchor) for link, anchor in links]
+    missing = [(target.name, anchor) for target, anchor in targets if anchor not in _anchors(target)]
+    assert missing == []
+
+
+def test_the_readme_leads_to_every_page_for_operators() -> None:
+    readme = (ROOT / "README.md").read_text()
+    section = readme.split("## Operate it\n")[1].split("\n## ")[0]
+    listed = re.findall(r"^\| \[(.+?)\]\((.+?)\)", section, re.MULTILINE)
+    assert [name for name, _ in listed] == ["Deploy", "Secure", "Scale", "Watch", "When it breaks"]
+    for name, path in listed:
+        assert (ROOT / path).read_text().startswith(f"# {name}\n")
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w.-]+\.md)", (ROOT / "README.md").read_text()))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} - linked == set()

@@ -43,9 +43,9 @@ def service(tiny_root, tmp_path_factory):
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A server of the demo pack, for the tests of a module."""
+    """A server of the demo pack, whose Triton some tests kill and see come back."""
     with running(ROOT, tmp_path_factory.mktemp("demo") / "server") as server:
         yield server
 

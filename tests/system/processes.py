@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,22 @@ class ServiceProcess:
         root: folder with `packs` and `model_repository`.
         work: folder for its log and ready file.
         flags: further ones.
+        within: the words of a command that starts it, such as `nsenter`.
+        environment: beside this process's own.
+        log: what it says goes there; None: into the folder.
     """
 
-    def __init__(self, root: Path, work: Path, *flags: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        work: Path,
+        *flags: str,
+        within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
         work.mkdir(parents=True)
-        self._log = work / "log"
+        self._log = log or work / "log"
         self._ready = work / "ready.json"
         arguments = {
             "--listen": "127.0.0.1:0",
@@ -42,13 +53,20 @@ class ServiceProcess:
             "--engine": "embedded",
             "--ready-file": self._ready,
         }
-        command = [sys.executable, "-P", "-m", "relatent_service"]
+        command = [*within, sys.executable, "-P", "-m", "relatent_service"]
         command += [str(part) for pair in arguments.items() for part in pair] + list(flags)
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        with self._log.open("w") as output:
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
+            )
         self.address = self.triton_metrics = ""
         self.ready: dict[str, str] = {}
         self._metrics = ""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def wait_ready(self) -> None:
         """Wait until it serves."""

@@ -127,9 +127,9 @@ def test_budgets_deadlines_and_plateaus_end_it_with_the_best_so_far(
     client: relatent.Client, method: str
 ) -> None:
     ended = {
-        "time_budget": client.invert(DRAWINGS[3], **asked(method), steps=2000, time_budget=0.4),
+        "time_budget": client.invert(DRAWINGS[3], **asked(method), steps=2000, time_budget=0.2),
         "deadline": client.invert(
-            DRAWINGS[3], **asked(method), steps=2000, best_at_deadline=True, timeout=2.0
+            DRAWINGS[3], **asked(method), steps=2000, best_at_deadline=True, timeout=1.2
         ),
         "plateau": client.invert(
             DRAWINGS[3], **asked(method), steps=2000, plateau=relatent.Plateau(5, 0.999), timeout=60
@@ -291,11 +291,11 @@ async def test_a_triton_killed_amid_refinements_of_every_method_and_restorations
         await asyncio.gather(started[REFINING[0]].wait(), started["a restoration"].wait())
         for kind in (work[: len(REFINING)], work[len(REFINING) :]):
             assert not all(task.done() for task in kind), "some of either kind are in their midst"
-        killed = demo.triton_pid()
+        killed, retries = demo.triton_pid(), demo.metric("relatent_triton_retries_total")
         demo.kill_triton()
         found = await asyncio.gather(*work)
     assert demo.triton_pid() != killed
-    assert demo.metric("relatent_triton_retries_total") > 0
+    assert demo.metric("relatent_triton_retries_total") > retries
     for one, other in zip(found, undisturbed, strict=True):
         assert (one.method, one.steps, one.resumed) == (other.method, 3 * STEPS, 0)
         np.testing.assert_allclose(one.losses, other.losses, rtol=1e-2)

@@ -1,13 +1,17 @@
-"""Services are replaced one after the other while clients that know all of them go on as if nothing were."""
+"""Services, and Tritons, are replaced one after the other while callers go on as if nothing were."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import numpy as np
 
 import relatent
+from bench.soak_gate import Gate
+from bench.soak_pool import SoakedTriton
 from tests.fixtures import tiny
 from tests.system.processes import ServiceProcess
 
@@ -50,8 +54,41 @@ async def test_two_services_replaced_one_after_the_other_under_load_show_no_clie
             assert ends <= {("OK", ""), ("UNAVAILABLE", "DRAINING")}, "what it had under way, it finished"
             (services[at],) = await asyncio.to_thread(start_service, 1, *LOCAL, "--listen", service.address)
         over.set()
-    for seed, caller in enumerate(callers):
-        found = caller.result()
-        assert {one.steps for one in found} == {STEPS}
-        for one in found:
-            np.testing.assert_allclose(one.losses, found[0].losses, rtol=0.02, atol=1e-6, err_msg=str(seed))
+    check_alike([caller.result() for caller in callers])
+
+
+async def test_two_tritons_replaced_one_after_the_other_under_load_fail_no_call_of_two_services(
+    start_service: Callable[..., list[ServiceProcess]], tiny_root: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        tritons = []
+        for _ in range(2):
+            gate = await stack.enter_async_context(Gate())
+            tritons.append(SoakedTriton(gate, tiny_root / "model_repository"))
+            stack.push_async_callback(tritons[-1].stop)
+        await asyncio.gather(*(triton.start() for triton in tritons))
+        pool = ("--engine", "triton", "--triton", ",".join(triton.gate.address for triton in tritons))
+        services = await asyncio.to_thread(start_service, 2, *pool, "--latent-cache-bytes", "0")
+        addresses, over = [service.address for service in services], asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            callers = [
+                group.create_task(invert_until(over, addresses[:: (-1) ** seed], seed))
+                for seed in range(CALLERS)
+            ]
+            for triton in tritons:
+                await asyncio.gather(*(busy(service) for service in services))
+                await triton.replace()
+            over.set()
+        check_alike([caller.result() for caller in callers])
+        for service in services:
+            assert {line["code"] for line in service.log_lines("call")} == {"OK"}
+
+
+def check_alike(found: Sequence[Sequence[relatent.Inversion]]) -> None:
+    """Each caller has had the same answers throughout."""
+    for seed, inversions in enumerate(found):
+        assert {one.steps for one in inversions} == {STEPS}
+        for one in inversions:
+            np.testing.assert_allclose(
+                one.losses, inversions[0].losses, rtol=0.02, atol=1e-6, err_msg=str(seed)
+            )

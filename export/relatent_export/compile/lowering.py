@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
-from torch._decomp import core_aten_decompositions
+from torch._decomp import core_aten_decompositions, decomposition_table
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from relatent_export.compile.pooling import max_pool_backward
@@ -32,6 +32,8 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     # Kept whole: one ONNX node each, where the core table would spell them out.
     for kept in (aten.leaky_relu.default, aten.pixel_shuffle.default, aten._to_copy.default):
         table.pop(kept, None)
+    # ONNX has no function for it, and the exporter would trace the whole graph again to be rid of it.
+    table[aten.squeeze.dims] = decomposition_table[aten.squeeze.dims]
     table[aten.convolution_backward.default] = _convolution_backward
     table[aten.leaky_relu_backward.default] = _leaky_relu_backward
     table[aten.threshold_backward.default] = _relu_backward

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def export_module(
     *,
     scalars: frozenset[str] | set[str] = frozenset(),
     table: dict[Any, Any] | None = None,
+    plain: bool = False,
 ) -> onnx.ModelProto:
     """Export a module with a free batch axis.
 
@@ -41,7 +43,8 @@ def export_module(
         input_names: of the graph, in order.
         output_names: of the graph, in order.
         scalars: inputs without a batch axis.
-        table: decompositions to apply once more after export.
+        table: decompositions to apply before those of the exporter.
+        plain: whether the module is a graph of plain operators already, as `make_fx` traces them.
 
     Returns:
         A model of opset 18 with its weights inside.
@@ -53,6 +56,8 @@ def export_module(
     )
     if table is not None:
         program = program.run_decompositions(table)
+    if plain or table is not None:
+        _decompose_only_what_is_left(program)
     exported = torch.onnx.export(
         program,
         dynamo=True,
@@ -68,6 +73,20 @@ def export_module(
     model = exported.model_proto
     model.ir_version = IR_VERSION
     return model
+
+
+def _decompose_only_what_is_left(program: torch.export.ExportedProgram) -> None:
+    """Let the exporter keep a graph in which there is nothing to decompose.
+
+    It would trace all of it twice more, to the same graph, in most of the time that an export takes.
+    """
+    decompose = program.run_decompositions
+
+    def run_decompositions(table: Mapping[Any, Any], **options: Any) -> torch.export.ExportedProgram:
+        calls = (node for node in program.graph.nodes if node.op == "call_function")
+        return decompose({**table}, **options) if any(node.target in table for node in calls) else program
+
+    setattr(program, "run_decompositions", run_decompositions)  # noqa: B010
 
 
 def _simplify(model: onnx_ir.Model) -> None:

@@ -277,7 +277,7 @@ def with_gradient(step: OptimizerStep, inputs: list[Tensor]) -> fx.GraphModule:
 def _export_step(step: OptimizerStep, inputs: list[Tensor]) -> onnx.ModelProto:
     traced = with_gradient(step, inputs)
     outputs = [f"next.{name}" for name in step.state] + ["loss"]
-    return export_module(traced, inputs, step.inputs, outputs, scalars={"iteration"}, table=decompositions())
+    return export_module(traced, inputs, step.inputs, outputs, scalars={"iteration"}, plain=True)
 
 
 def _export_prepare(objective: Objective, conditions: dict[str, Tensor]) -> onnx.ModelProto:

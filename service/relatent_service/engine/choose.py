@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relatent_service.channels import TritonCredentials
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.engine import Engine
 from relatent_service.engine.falling_back import FallingBackEngine
-from relatent_service.engine.local import LocalEngine
 from relatent_service.engine.triton import TritonEngine
+
+if TYPE_CHECKING:
+    from relatent_service.engine.local import LocalEngine
+
+
+class NoEngine(Exception):
+    """What an engine is made of is not installed; the message says what to do."""
 
 
 class EngineKind(StrEnum):
@@ -40,6 +47,7 @@ def choose_engine(
 
     Raises:
         ValueError: TRITON without addresses.
+        NoEngine: it is to be this process, which has no ONNX Runtime.
     """
     match kind:
         case EngineKind.TRITON:
@@ -47,10 +55,22 @@ def choose_engine(
         case EngineKind.EMBEDDED:
             return EmbeddedEngine(repository)
         case EngineKind.LOCAL:
-            return LocalEngine(repository)
+            return _local(repository)
         case EngineKind.AUTO if addresses:
             return TritonEngine(addresses, credentials)
-    return FallingBackEngine(EmbeddedEngine(repository), LocalEngine(repository))
+    return FallingBackEngine(EmbeddedEngine(repository), _local(repository))
+
+
+def _local(repository: Path) -> LocalEngine:
+    # Imported here, since who has a Triton elsewhere needs no ONNX Runtime.
+    try:
+        from relatent_service.engine.local import LocalEngine
+    except ModuleNotFoundError as error:
+        raise NoEngine(
+            f"no engine: {error.name} is not installed, as in the service image: give the address of "
+            "a Triton, --triton or RELATENT_TRITON, or take the image relatent-standalone"
+        ) from error
+    return LocalEngine(repository)
 
 
 def describe(engine: Engine) -> dict[str, str]:

@@ -28,6 +28,10 @@ class EngineUnavailable(EngineError):
     """No answer could be had; the same call may go through later."""
 
 
+class EngineConfused(EngineUnavailable):
+    """A worker of Triton's was given up with calls under way, and others might get their answers."""
+
+
 class EngineTimedOut(EngineError):
     """No answer within the time given."""
 

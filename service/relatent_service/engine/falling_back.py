@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from relatent_service.engine.embedded.engine import EmbeddedEngine
 from relatent_service.engine.engine import Answer, Array, Engine, EngineError, Graph
-from relatent_service.engine.local import LocalEngine
+
+if TYPE_CHECKING:
+    from relatent_service.engine.local import LocalEngine
 
 log = logging.getLogger(__name__)
 

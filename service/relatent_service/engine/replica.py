@@ -19,6 +19,7 @@ from relatent.core.renewed_channel import RenewedChannel
 from relatent.core.tracing import Headers, annotate, sampled_headers
 from relatent_service.channels import TritonCredentials, open_channel
 from relatent_service.engine.engine import (
+    EngineConfused,
     EngineError,
     EngineRejected,
     EngineTimedOut,
@@ -36,9 +37,10 @@ WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 10.0
 """A server that leaves such a question unanswered for so long is given up. gRPC's own pings would not do:
 Triton takes more than one in five minutes as an attack and hangs up."""
-# What Triton says, with the code of an internal error, when a worker of its Python backend has died (it
-# starts another), or when others have filled the memory that it shares with its workers.
-PASSING = ("Stub process", "shared memory pool size")
+# What Triton says, with the code of an internal error, when it gives up a worker of its Python backend (it
+# starts another), and when others have filled the memory that it shares with its workers.
+WORKER_LOST = "Stub process"
+MEMORY_FILLED = "shared memory pool size"
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +229,9 @@ def _engine_error(error: grpc.aio.AioRpcError) -> EngineError:
     message = f"{code.name}: {text}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return EngineTimedOut(message)
+    if WORKER_LOST in text:
+        return EngineConfused(message)
     gone = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-    if gone or any(part in text for part in PASSING):
+    if gone or MEMORY_FILLED in text:
         return EngineUnavailable(message)
     return EngineRejected(message)

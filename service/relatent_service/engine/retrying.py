@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Mapping
 
@@ -11,8 +12,9 @@ from relatent_service.engine.engine import Answer, Array, Engine, EngineUnavaila
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
-PATIENCE_SECONDS = 60.0
-"""How long a call without a timeout is repeated, from its first failure on."""
+PATIENCE_SECONDS = 20.0
+"""How long a call is repeated, from its first failure on. Longer than a small Triton takes to start again; a
+large one may take minutes, and callers that know another service had better go there."""
 
 
 class RetryingEngine(EngineAround):
@@ -30,18 +32,18 @@ class RetryingEngine(EngineAround):
         self._on_retry = on_retry
 
     async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
-        """Run a graph, again and again while the engine is unavailable, within the timeout.
+        """Run a graph, again and again while the engine is unavailable, for PATIENCE_SECONDS.
 
         Pauses double from FIRST_PAUSE_SECONDS to LONGEST_PAUSE_SECONDS, each shortened by up to half at
         random.
 
         Raises:
-            EngineUnavailable: the engine was unavailable until the time was up.
+            EngineUnavailable: the engine was unavailable until these, or the timeout, were up.
             EngineTimedOut, EngineRejected: as the engine says.
         """
         clock = asyncio.get_running_loop().time
         deadline = None if timeout is None else clock() + timeout
-        patience = deadline
+        patience: float | None = None
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -49,7 +51,8 @@ class RetryingEngine(EngineAround):
                     graph, inputs, None if deadline is None else deadline - clock()
                 )
             except EngineUnavailable:
-                patience = patience or clock() + PATIENCE_SECONDS
+                if patience is None:
+                    patience = min(clock() + PATIENCE_SECONDS, math.inf if deadline is None else deadline)
                 wait = pause * random.uniform(0.5, 1)
                 if clock() + wait >= patience:
                     raise

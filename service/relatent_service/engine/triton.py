@@ -13,7 +13,15 @@ from tritonclient.grpc import service_pb2
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
 from relatent_service.channels import TritonCredentials
-from relatent_service.engine.engine import Answer, Array, CutShort, EngineTimedOut, EngineUnavailable, Graph
+from relatent_service.engine.engine import (
+    Answer,
+    Array,
+    CutShort,
+    EngineConfused,
+    EngineTimedOut,
+    EngineUnavailable,
+    Graph,
+)
 from relatent_service.engine.graphs import check_inputs, find_graph
 from relatent_service.engine.replica import Replica
 
@@ -91,9 +99,7 @@ class TritonEngine:
                 if not expected.outputs.keys() - arrays.keys():
                     return Answer(arrays, monotonic() - began)
                 # What Triton answers, as if all were well, of a worker that was stopped and goes on.
-                failure = EngineUnavailable(
-                    f"{replica.name}: an answer without {', '.join(expected.outputs)}"
-                )
+                failure = EngineConfused(f"{replica.name}: an answer without {', '.join(expected.outputs)}")
         raise failure or self._absence()
 
     async def stop(self) -> None:

@@ -31,6 +31,7 @@ from relatent_service.errors import (
 )
 from relatent_service.rpc.context import Context
 from relatent_service.rpc.status import REQUEST_ID_KEY, abort, code_of, reason_of, request_id_of
+from relatent_service.rpc.unbroken import unbroken
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.telemetry.tracing import call_span, tell_answer
 from relatent_service.traffic.call import REQUEST_ID, TRAFFIC_CLASS
@@ -154,7 +155,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
     async def _parse_each(
         self, handler: Any, given: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[Any]:
-        async for data in given:
+        requests = aiter(given)
+        while (data := await unbroken(_next(requests))) is not None:
             # A session may last: it ends with its key, and has what that may have by now.
             self._quotas.follow(self._door.admit(context.invocation_metadata() or ()))
             yield self._parse(handler, data)
@@ -232,6 +234,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         return data
 
 
+async def _next(requests: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(requests, None)
+
+
 async def _write(context: Context, data: bytes) -> None:
     """Send an answer of a stream.
 
@@ -242,7 +248,7 @@ async def _write(context: Context, data: bytes) -> None:
     """
     try:
         async with asyncio.timeout(WRITE_SECONDS):
-            await context.write(data)
+            await unbroken(context.write(data))
     except TimeoutError as error:
         raise NotRead(
             f"nothing of this call's answers has been read for {WRITE_SECONDS:.0f} s", 1.0

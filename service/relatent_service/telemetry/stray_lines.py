@@ -75,7 +75,8 @@ def main() -> None:
             "logger": LOGGER,
             "message": text,
         }
-        os.write(1, (json.dumps(record, ensure_ascii=False) + "\n").encode())
+        with suppress(OSError):  # no room is left for it; there may be for later ones
+            os.write(1, (json.dumps(record, ensure_ascii=False) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -84,3 +85,18 @@ def test_an_objective_of_two_variables_descends_as_by_autograd(iterate: Iterate,
     assert (expected[:, -1] < expected[:, 0]).all()
     # Outside of a few directions rounding is all that Adam sees of what they have.
     np.testing.assert_allclose(answer["losses"], expected, rtol=1e-3 if based == "low rank" else 1e-4)
+
+
+def test_a_step_is_exported_without_being_traced_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the exporter decomposes is traced twice more; of a traced gradient nothing is left for it."""
+
+    class Fresh(Fit):
+        """One whose graph no run before this one has kept."""
+
+    def decompose(program: torch.export.ExportedProgram, *_: Any) -> None:
+        calls = {node.target for node in program.graph.nodes if node.op == "call_function"}
+        raise AssertionError(f"decomposed once more: {calls}")
+
+    monkeypatch.setattr(torch.export.ExportedProgram, "run_decompositions", decompose)
+    traced = trace_step(Fresh(), {})
+    assert [value.name for value in traced.step.graph.output][-1] == "loss"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
@@ -52,12 +53,12 @@ async def test_so_do_an_estimate_of_one_and_the_parts_of_an_edit(call: Call, ser
 async def test_it_is_said_again_where_a_call_goes_on_elsewhere(
     call: Call, server: FakeServer, second: FakeServer
 ) -> None:
-    async def dies(request: Any, context: Any) -> Any:
+    async def breaks_off(request: Any, context: Any) -> Any:
         yield fake.progress(0)
         yield fake.progress(4, checkpoint=fake.checkpoint(4))
-        await server.die()
+        await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "gone")
 
-    server.scripts = [dies]
+    server.scripts = [breaks_off]
     both = [server.address, second.address]
     await call(both, "invert", PIXELS, client={"traffic_class": "bulk"})
     assert second.requests[0].traffic_class == types_pb2.TRAFFIC_CLASS_BULK

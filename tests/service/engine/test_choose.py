@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,23 @@ def test_nothing_is_noted_where_there_is_no_better_engine(engine: Engine, expect
 def test_triton_needs_an_address() -> None:
     with pytest.raises(ValueError, match="at least one address"):
         choose_engine(EngineKind.TRITON, REPOSITORY, [])
+
+
+def started_without_onnx_runtime(*flags: str) -> subprocess.CompletedProcess[str]:
+    """The service where ONNX Runtime is not installed, as in its image, whose Tritons are elsewhere."""
+    code = (
+        "import runpy, sys; sys.modules['onnxruntime'] = None; "
+        "runpy.run_module('relatent_service', run_name='__main__')"
+    )
+    listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    command = [sys.executable, "-c", code, *listen, *flags]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("kind", [EngineKind.LOCAL, EngineKind.AUTO])
+def test_without_onnx_runtime_it_ends_and_says_what_to_do(kind: EngineKind) -> None:
+    ended = started_without_onnx_runtime("--engine", kind)
+    assert ended.returncode == 2
+    assert "onnxruntime is not installed" in ended.stderr
+    assert "--triton or RELATENT_TRITON" in ended.stderr
+    assert "Traceback" not in ended.stderr

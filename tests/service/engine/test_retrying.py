@@ -60,11 +60,11 @@ async def test_each_repetition_gets_what_is_left_of_the_time() -> None:
     assert 10 >= left[0] > left[1] > left[2] > left[3] > 8
 
 
-@pytest.mark.parametrize("timeout", [0.3, None])
-async def test_it_gives_up_as_unavailable_when_the_time_is_up(
-    timeout: float | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("timeout", "patience"), [(0.3, 60.0), (60.0, 0.3), (None, 0.3)])
+async def test_it_gives_up_as_unavailable_when_the_time_is_up_or_patience_ends_for_another_to_be_asked(
+    timeout: float | None, patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(retrying, "PATIENCE_SECONDS", patience)
     engine = FlakyEngine(10**6)
     clock = asyncio.get_running_loop().time
     began = clock()

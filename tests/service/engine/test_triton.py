@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from relatent_service.engine import replica, triton
-from relatent_service.engine.engine import Array, EngineRejected, EngineTimedOut, EngineUnavailable
+from relatent_service.engine.engine import (
+    Array,
+    EngineConfused,
+    EngineRejected,
+    EngineTimedOut,
+    EngineUnavailable,
+)
 from relatent_service.engine.triton import TritonEngine
 from tests.fixtures.wire import Wire
 from tests.service.engine.fake_triton import FakeTriton
@@ -170,7 +176,7 @@ async def test_start_waits_for_models_and_gives_up_with_the_reason(monkeypatch: 
     ("code", "text", "expected"),
     [
         (grpc.StatusCode.UNAVAILABLE, "unloading", EngineUnavailable),
-        (grpc.StatusCode.INTERNAL, "Stub process 'toy_half_0_0' is not healthy.", EngineUnavailable),
+        (grpc.StatusCode.INTERNAL, "Stub process 'toy_half_0_0' is not healthy.", EngineConfused),
         (
             grpc.StatusCode.INTERNAL,
             "Failed to increase the shared memory pool size",
@@ -196,7 +202,7 @@ async def test_an_answer_without_outputs_is_none_and_the_call_may_be_repeated() 
     server = FakeTriton()
     async with connected(server) as engine:
         server.hollow = True
-        with pytest.raises(EngineUnavailable, match="an answer without y"):
+        with pytest.raises(EngineConfused, match="an answer without y"):
             await half(engine)
 
 

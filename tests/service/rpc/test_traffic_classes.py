@@ -148,6 +148,7 @@ async def test_an_estimate_is_of_the_class_that_the_call_asks_for(tiny_root: Pat
         (LATER, BULK, "bulk"),
         (LATER, INTERACTIVE, "bulk"),
     ],
+    ids=("none asked for", "bulk", "none, a later key", "bulk, a later key", "interactive, a later key"),
 )
 async def test_no_call_has_an_earlier_class_than_its_key(
     keyed: Running, secret: str, number: int, expected: str

@@ -9,9 +9,9 @@ import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import grpc
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import service_pb2_grpc
 
 from relatent.core.addresses import LOOPBACK
 from relatent_service.channels import open_channel
@@ -35,13 +35,12 @@ from relatent_service.engine.embedded.locations import (
 )
 from relatent_service.engine.embedded.output import TritonOutput
 from relatent_service.engine.embedded.processes import children_of, first_to_end, kill_group, reap_group
+from relatent_service.engine.embedded.questions import is_live, until_ready
 from relatent_service.engine.engine import EngineUnavailable
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 180.0
-POLL_SECONDS = 0.1
-ANSWER_SECONDS = 1.0
 WATCH_AGAIN_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 10.0
@@ -82,6 +81,7 @@ class EmbeddedTriton:
         self._output: TritonOutput | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._watch: Watch | None = None
+        self._doubt: asyncio.Future[str] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -92,6 +92,16 @@ class EmbeddedTriton:
     def hangs(self) -> bool:
         """Whether it, or a worker of it, seems to hang."""
         return self._watch is not None and self._watch.suspicious
+
+    @property
+    def distrusted(self) -> bool:
+        """Whether the Triton that runs is to be replaced for what it has answered."""
+        return self._doubt is not None and self._doubt.done()
+
+    def distrust(self, reason: str) -> None:
+        """Have Triton replaced at once, and its answers until then distrusted."""
+        if self._doubt is not None and not self._doubt.done():
+            self._doubt.set_result(f"Triton may mistake one call's answer for another's: {reason}")
 
     async def start(self) -> None:
         """Start Triton; returns when it serves every model.
@@ -136,6 +146,7 @@ class EmbeddedTriton:
 
     def _spawn(self, installation: Installation, leftovers: Leftovers) -> None:
         port = self._metrics_port()
+        self._doubt = asyncio.get_running_loop().create_future()
         leftovers.begin()
         self._process = spawn(installation, self._repository, leftovers, port)
         log.info(
@@ -176,7 +187,7 @@ class EmbeddedTriton:
             EngineUnavailable: it ended, or took too long.
         """
         assert self._process is not None
-        ready = asyncio.create_task(_wait_until_ready(self.address))
+        ready = asyncio.create_task(until_ready(self.address))
         ended = asyncio.create_task(first_to_end([self._process.pid]))
         try:
             await asyncio.wait({ready, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -243,14 +254,18 @@ class EmbeddedTriton:
             await self._become_ready()
         except EngineUnavailable as error:
             return str(error)
-        triton = self._process.pid
+        triton, doubt = self._process.pid, self._doubt
+        assert doubt is not None
         async with open_channel(self.address) as channel:
             stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
-            self._watch = Watch(triton, workers_of(triton), self.calls, lambda: _answers(stub))
+            self._watch = Watch(triton, workers_of(triton), self.calls, lambda: is_live(stub))
             hangs = asyncio.create_task(self._watch.until_one_hangs())
             ended = asyncio.create_task(first_to_end([triton, *children_of(triton)]))
             try:
-                await asyncio.wait({hangs, ended}, return_when=asyncio.FIRST_COMPLETED)
+                reasons: set[asyncio.Future[Any]] = {hangs, ended, doubt}
+                await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
+                if doubt.done():
+                    return doubt.result()
                 if hangs.done():
                     return hangs.result()
                 first = ended.result()
@@ -265,21 +280,3 @@ def _end_of(process: subprocess.Popen[str]) -> str:
     """How a process ended that has."""
     code = process.wait()
     return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
-
-
-async def _answers(stub: service_pb2_grpc.GRPCInferenceServiceStub) -> bool:
-    try:
-        return bool((await stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=ANSWER_SECONDS)).live)
-    except grpc.aio.AioRpcError as error:
-        # Silence alone tells; that no connection can be made may be this process's own trouble.
-        return error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-async def _wait_until_ready(address: str) -> None:
-    async with open_channel(address) as channel:
-        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
-        while True:
-            with suppress(grpc.aio.AioRpcError):
-                if (await stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=1)).ready:
-                    return
-            await asyncio.sleep(POLL_SECONDS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from relatent_service.engine.embedded.child import EmbeddedTriton
-from relatent_service.engine.engine import Answer, Array, EngineUnavailable, Graph
+from relatent_service.engine.engine import Answer, Array, EngineConfused, EngineUnavailable, Graph
 from relatent_service.engine.triton import TritonEngine
 
 
@@ -48,8 +48,17 @@ class EmbeddedEngine:
         """Run a graph; see `Engine.infer`."""
         if self._engine is None:
             raise EngineUnavailable("Triton is not started")
+        asked = self.triton.pid
         with self.triton.calls.under_way(graph):
-            return await self._engine.infer(graph, inputs, timeout)
+            try:
+                answer = await self._engine.infer(graph, inputs, timeout)
+            except EngineConfused as error:
+                if self.triton.pid == asked:
+                    self.triton.distrust(str(error))
+                raise
+        if self.triton.distrusted:
+            raise EngineUnavailable("Triton is replaced, as it may mistake one call's answer for another's")
+        return answer
 
     async def stop(self) -> None:
         """End Triton and let go of everything."""

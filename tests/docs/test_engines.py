@@ -1,4 +1,4 @@
-"""What the page on operations says of containers and of NVIDIA's Triton."""
+"""What the page on engines says of containers and of NVIDIA's Triton."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from relatent_service.engine.embedded.launch import size_of_backends
 from relatent_service.engine.embedded.locations import MIB, shared_memory_needed
 from tests.docs.blocks import ROOT, blocks
 
-OPERATIONS = ROOT / "docs" / "operations.md"
+ENGINES = ROOT / "docs" / "engines.md"
 
 
 def number(pattern: str) -> int:
-    (found,) = re.findall(pattern, OPERATIONS.read_text())
+    (found,) = re.findall(pattern, ENGINES.read_text())
     return int(found)
 
 
@@ -33,7 +33,7 @@ def test_what_is_to_be_added_to_a_configuration_is_in_tritons_own_schema() -> No
     for config in (ROOT / "model_repository").glob("*/config.pbtxt"):
         if "ensemble_scheduling" in config.read_text():
             continue
-        (more,) = blocks(OPERATIONS, "protobuf")
+        (more,) = blocks(ENGINES, "protobuf")
         parsed = text_format.Parse(config.read_text() + more, model_config_pb2.ModelConfig())
         assert parsed.parameters["intra_op_thread_count"].string_value == "4"
         assert parsed.parameters["cudnn_conv_algo_search"].string_value == "1"

@@ -1,3 +1,0 @@
-"""A real service of the demo pack."""
-
-from tests.fixtures.demo_service import address as address
