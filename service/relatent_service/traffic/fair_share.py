@@ -69,7 +69,7 @@ class FairShare:
         """What the bulk calls that have their turn will be charged for it."""
         self._turns = 0
         self._waiting: deque[_TurnTaker] = deque()
-        self._busy_until = -math.inf
+        self._last_seen = -math.inf
         """When an interactive call was last seen on its way to the engine, or there."""
         self._timer: asyncio.TimerHandle | None = None
 
@@ -87,7 +87,7 @@ class FairShare:
         """Tell how many calls of each class are here; see `Account.want`."""
         self._account.want(interactive=interactive > 0, kept_out=kept_out, bulk=bulk > 0)
         if interactive > self._here:
-            self._busy_until = time.monotonic()
+            self._last_seen = time.monotonic()
         self._here = interactive
         self._let_go()
 
@@ -100,7 +100,7 @@ class FairShare:
         finally:
             self._account.leave(call.traffic_class)
             if call.traffic_class is TrafficClass.INTERACTIVE:
-                self._busy_until = time.monotonic()
+                self._last_seen = time.monotonic()
             self._let_go()
 
     @asynccontextmanager
@@ -191,13 +191,13 @@ class FairShare:
         """Whether no interactive call has been near the engine for long enough."""
         if self._account.present[TrafficClass.INTERACTIVE]:
             return False
-        return time.monotonic() - self._busy_until >= IDLE_SECONDS
+        return time.monotonic() - self._last_seen >= IDLE_SECONDS
 
     def _look_again(self) -> None:
         """See to it that the engine is not left idle."""
         if self._turns or self._account.present[TrafficClass.INTERACTIVE]:
             return  # whoever comes back lets go
-        wait = max(0.0, self._busy_until + IDLE_SECONDS - time.monotonic())
+        wait = max(0.0, self._last_seen + IDLE_SECONDS - time.monotonic())
         self._timer = asyncio.get_running_loop().call_later(wait, self._let_go)
 
 

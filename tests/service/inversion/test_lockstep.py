@@ -133,6 +133,29 @@ def test_one_that_ends_or_is_cancelled_is_not_waited_for():
     assert run_in_virtual_time(work()) <= 10 * chunk
 
 
+def test_one_that_stands_apart_is_not_waited_for_and_is_once_it_is_back():
+    async def work():
+        lockstep, batcher, back = Measured(), Batcher(), asyncio.Event()
+
+        async def wanderer():
+            with lockstep.member():
+                with lockstep.apart():
+                    await back.wait()
+                async with lockstep.chunk():
+                    await batcher.infer()
+
+        wandering = asyncio.create_task(wanderer())
+        await asyncio.sleep(0)
+        alone = await refine(lockstep, batcher, 5, pause=0)
+        staying = asyncio.create_task(refine(lockstep, batcher, 3, pause=0))
+        await asyncio.sleep(FIXED / 2)
+        back.set()
+        await asyncio.gather(wandering, staying)
+        return alone, batcher.batches
+
+    assert run_in_virtual_time(work()) == (pytest.approx(5 * (FIXED + EACH)), [1, 1, 1, 1, 1, 1, 2, 1])
+
+
 def test_one_cancelled_while_it_waits_leaves_the_others_to_go_on():
     async def work():
         lockstep, batcher = Measured(), Batcher()
