@@ -53,6 +53,17 @@ def test_a_published_size_is_imported_exported_and_refined_within_what_is_promis
     assert last < first
 
 
+def test_nothing_was_lost_in_twenty_minutes_of_faults_and_what_was_not_kept_is_told() -> None:
+    measured = MEASURED["soak"]
+    assert not measured["quick"]
+    assert measured["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
+    assert measured["minutes"] >= 20
+    assert (measured["lost"], measured["failed"], measured["wrong"]) == (0, [], [])
+    assert all(last <= first for first, last in (held["descriptors"] for held in measured["held"].values()))
+    page = (ROOT / "docs/when-it-breaks.md").read_text()
+    assert all(complaint in page for complaint in measured["complaints"])
+
+
 def test_goodput_does_not_collapse_under_overload_and_where_it_misses_its_goal_the_page_says_so() -> None:
     measured = MEASURED["overload"]
     assert not measured["quick"]
