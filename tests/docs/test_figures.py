@@ -53,6 +53,18 @@ def test_a_published_size_is_imported_exported_and_refined_within_what_is_promis
     assert last < first
 
 
+def test_amid_all_kinds_of_calls_interactive_ones_are_in_time_and_the_page_says_which_goal_is_missed() -> None:
+    measured = MEASURED["overload_classes"]
+    assert not measured["quick"]
+    assert measured["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
+    for load in measured["loads"].values():
+        assert load["all_interactive"]["over_deadline"]["p99"] < 1
+        assert load["bulk_share"]["median"] >= 0.2
+        assert load["all"]["refusal_seconds_95th"] <= 0.05
+    page = (ROOT / "docs/bench.md").read_text()
+    assert ("is missed by far" in page) == (measured["goodput_at_5"] < 0.9)
+
+
 def test_nothing_was_lost_in_twenty_minutes_of_faults_and_what_was_not_kept_is_told() -> None:
     measured = MEASURED["soak"]
     assert not measured["quick"]
