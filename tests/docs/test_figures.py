@@ -53,7 +53,7 @@ def test_a_published_size_is_imported_exported_and_refined_within_what_is_promis
     assert last < first
 
 
-def test_amid_all_kinds_of_calls_interactive_ones_are_in_time_and_the_page_says_which_goal_is_missed() -> None:
+def test_amid_all_kinds_of_calls_interactive_ones_are_in_time_and_the_page_tells_the_missed_goal() -> None:
     measured = MEASURED["overload_classes"]
     assert not measured["quick"]
     assert measured["refine_sha256"] == file_digest(ROOT / "model_repository/demo_refine/1/model.onnx")
