@@ -297,7 +297,9 @@ async def test_a_triton_killed_amid_refinements_of_every_method_and_restorations
     assert demo.triton_pid() != killed
     assert demo.metric("relatent_triton_retries_total") > retries
     for one, other in zip(found, undisturbed, strict=True):
-        assert (one.method, one.steps, one.resumed) == (other.method, 3 * STEPS, 0)
+        # Where Triton takes longer than the service repeats a call, the client goes on from a checkpoint.
+        assert (one.method, one.steps) == (other.method, 3 * STEPS)
+        assert len(one.losses) == 3 * STEPS
         np.testing.assert_allclose(one.losses, other.losses, rtol=1e-2)
         if isinstance(one, relatent.Restoration) and isinstance(other, relatent.Restoration):
             assert one.match.psnr == pytest.approx(other.match.psnr, abs=0.1)
