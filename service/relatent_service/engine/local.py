@@ -25,7 +25,7 @@ from relatent_service.engine.engine import (
     Graph,
 )
 from relatent_service.engine.graphs import check_inputs, find_graph, graph_of
-from relatent_service.engine.sessions import open_session
+from relatent_service.engine.sessions import BatchSession, open_session
 from relatent_service.engine.warming import warmup_sample
 
 THREADS = 2
@@ -124,11 +124,11 @@ def _read_config(path: Path) -> model_config_pb2.ModelConfig:
     return config
 
 
-def _open(path: Path, graph: Graph) -> ort.InferenceSession:
+def _open(path: Path, graph: Graph) -> BatchSession:
     if not path.is_file():
         raise EngineUnavailable(f"{path}: no such file")
     try:
-        session: ort.InferenceSession = open_session(path)
+        session = open_session(path)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower class
         raise EngineUnavailable(f"{path}: {error}") from error
     for kind, configured, values in (

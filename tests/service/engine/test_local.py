@@ -30,7 +30,7 @@ async def test_concurrent_calls_are_answered_each_by_itself(local: LocalEngine) 
     answers = await asyncio.gather(*(local.infer("toy_double", {"x": x}) for x in inputs))
     for x, answer in zip(inputs, answers, strict=True):
         np.testing.assert_array_equal(answer.outputs["y"], 2 * x)
-        np.testing.assert_array_equal(answer.outputs["batch"], np.full((len(x), 1), len(x)))
+        assert (answer.outputs["batch"] <= len(x)).all(), "with no other call's samples"
 
 
 @pytest.mark.parametrize(
