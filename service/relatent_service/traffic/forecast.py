@@ -134,8 +134,10 @@ class Forecast:
         self, at_work: Slots, waiting: Slots, traffic_class: TrafficClass = TrafficClass.INTERACTIVE
     ) -> float:
         """Seconds until a newcomer of a class would have a slot, where all are taken that it may have."""
-        own = self._own_wait(traffic_class, at_work, waiting)
-        return self._among(traffic_class, own, [*at_work, *waiting])
+        there, ahead = _of(traffic_class, at_work), _of(traffic_class, waiting)
+        if not there:
+            return self._until_slot(at_work, ahead)
+        return self._among(traffic_class, self._until_slot(there, ahead), [*at_work, *waiting])
 
     def end_now(self, slot: Slot, at_work: Slots) -> float:
         """Seconds until a call is answered that is at work from now on, beside those that are."""
@@ -156,15 +158,14 @@ class Forecast:
     ) -> float:
         """Seconds until a call is answered that waits until another leaves, and then shares with the rest."""
         its, needed, everybody = slot.traffic_class, self._needed(slot), [*at_work, *waiting]
-        there = _of(its, at_work)
-        own = self._own_wait(its, at_work, waiting) + len(there) * needed
+        there, ahead = _of(its, at_work), _of(its, waiting)
         if there:
-            own = min(own, self.total(_of(its, everybody)) + needed)
-        else:
-            own += needed
-        return max(self._among(its, own, everybody), self._as_of_late(slot, own, caution)) + self._outside_of(
-            slot
-        )
+            wait, own = 0.0, self._until_slot(there, ahead) + len(there) * needed
+            own = min(own, self.total([*there, *ahead]) + needed)
+        else:  # what it waits for is not its class's own time, and nothing comes on top of that
+            wait, own = self._until_slot(at_work, ahead), needed
+        among = self._among(its, own, everybody)
+        return wait + max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
 
     def in_time(self, slot: Slot, at_work: Slots) -> bool:
         """Whether a call would be answered in time if it began now."""
@@ -218,10 +219,9 @@ class Forecast:
         others = Shares(self.cost(other) for other in _of(slot.traffic_class, at_work) if other is not slot)
         return own + others.taken_beside(own)
 
-    def _own_wait(self, traffic_class: TrafficClass, at_work: Slots, waiting: Slots) -> float:
-        """The same until a newcomer has a slot: one of its class, or, where that has none, of any."""
-        there = _of(traffic_class, at_work) or at_work
-        return wait_for_slot([*map(self.cost, there)], map(self.cost, _of(traffic_class, waiting)))
+    def _until_slot(self, there: Slots, ahead: Slots) -> float:
+        """Seconds that those with slots are at the engine until one of them leaves its slot to a newcomer."""
+        return wait_for_slot([*map(self.cost, there)], map(self.cost, ahead))
 
     def _among(self, traffic_class: TrafficClass, own: float, present: Slots) -> float:
         """Seconds until a class has had `own`, beside all that is there of the other."""

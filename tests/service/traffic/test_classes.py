@@ -8,6 +8,7 @@ from relatent.core.traffic import TrafficClass
 from relatent_service.errors import Overloaded
 from relatent_service.traffic import entry
 from relatent_service.traffic.call import Call
+from relatent_service.traffic.forecast import Work
 from tests.fixtures.guests import GRAPH, within
 
 BULK = TrafficClass.BULK
@@ -116,6 +117,19 @@ async def test_a_bulk_call_is_held_against_the_interactive_ones_that_came_of_lat
         await guests.come("b", call=bulk(8.0))
     await guests.come("c", call=bulk(9.5))
     assert guests.inside == ["a", "c"]
+
+
+async def test_a_bulk_call_waits_for_an_interactive_ones_place_no_longer_than_that_takes(make, monkeypatch):
+    guests = make(max_inflight=4)
+    await come(guests, "abcd", Call, steps=50)
+    monkeypatch.setattr(guests.admission.share._account, "_load", 1.0)
+    # All four are done in 20 s; then it takes a fifth of the engine at least, and some caution: 34 s.
+    outlook = guests.admission.would_meet(Work({GRAPH: 10}), bulk())
+    assert outlook.wait_seconds == pytest.approx(20.0)
+    with pytest.raises(Overloaded):
+        await guests.come("x", call=bulk(30.0))
+    await guests.come("y", call=bulk(40.0))
+    assert guests.admission.waiting_of(BULK) == 1
 
 
 async def test_an_interactive_call_waits_for_no_bulk_ones_sake(make):
