@@ -147,7 +147,7 @@ def read_keys(path: Path) -> list[AccessKey]:
         document = json.loads(read_file(path, MOST_BYTES))
     except OSError as error:
         raise AccessKeysError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:  # no UTF-8 or no JSON
+    except (ValueError, RecursionError) as error:  # no UTF-8 or no JSON, or nested too deep
         raise AccessKeysError(f"{path}: expected JSON") from error
     try:
         return _keys(document)

@@ -111,7 +111,18 @@ def test_what_is_there_twice_is_named(changed: str, what: str, tmp_path: Path) -
         read_keys(written(tmp_path / "keys.json", ENTRY, other))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2, "keys": []}', '{"format": 1}', "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 2, "keys": []}',
+        '{"format": 1}',
+        "\ud800",
+        pytest.param("[" * 100_000, id="nested deep"),
+    ],
+)
 def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(text.encode(errors="surrogatepass"))
