@@ -134,8 +134,8 @@ class Admission:
             self._on_entry(call)
             began, before = time.monotonic(), call.engine_seconds()
             yield slot
-            elapsed = time.monotonic() - began
-            self._forecast.measure_outside(work, elapsed - (call.engine_seconds() - before) - slot.away)
+            inside = time.monotonic() - began - slot.away - slot.waited_again
+            self._forecast.measure_outside(work, inside - (call.engine_seconds() - before))
         finally:
             settle()
             self._leave(slot)
@@ -198,11 +198,11 @@ class Admission:
             self._roster.aside.remove(slot)
             if self._lifecycle.is_draining:
                 raise shutting_down()
-            slot.ready = asyncio.get_running_loop().create_future()
+            slot.ready, slot.waits_since = asyncio.get_running_loop().create_future(), time.monotonic()
             self._roster.waiting[slot.traffic_class].appendleft(slot)
             before = slot.call.queue_seconds
             await self._wait(slot)
-            slot.away += slot.call.queue_seconds - before
+            slot.waited_again += slot.call.queue_seconds - before
 
     def send_away(self) -> None:
         """Send away those who wait, as the server drains."""

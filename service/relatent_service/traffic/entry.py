@@ -98,4 +98,4 @@ class EntryRules:
 
 def is_impassable(slot: Slot) -> bool:
     """Whether a call has waited for so long that all of its class must wait behind."""
-    return time.monotonic() - slot.came > PASSING_SECONDS
+    return time.monotonic() - slot.waits_since > PASSING_SECONDS

@@ -65,8 +65,10 @@ class Slot:
         work: what it asked for.
         call: whose deadline counts.
         runs: what it has still to do of it.
-        came: when it began to wait, by the monotonic clock.
+        came: when it came, by the monotonic clock.
+        waits_since: when it began to wait, or to wait for another slot, by the same clock.
         away: seconds that it spent on other things than the engine, with its slot or without.
+        waited_again: seconds that it waited for another slot.
         ready: done once the call may begin.
     """
 
@@ -74,7 +76,9 @@ class Slot:
     call: Call
     runs: dict[str, int]
     came: float = field(default_factory=lambda: time.monotonic())
+    waits_since: float = field(default_factory=lambda: time.monotonic())
     away: float = 0.0
+    waited_again: float = 0.0
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
