@@ -28,7 +28,7 @@ from relatent.core.tracing import span
 from relatent.core.traffic import TrafficClass
 from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.entry import EntryRules, is_impassable
+from relatent_service.traffic.entry import LOOKED_AT, EntryRules, is_impassable
 from relatent_service.traffic.fair_share import FairShare
 from relatent_service.traffic.forecast import CAUTION, HOPE, Forecast, Slot, Work
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
@@ -37,8 +37,6 @@ from relatent_service.traffic.pace import Pace
 from relatent_service.traffic.quotas import Quotas
 from relatent_service.traffic.roster import Roster
 
-LOOKED_AT = 8
-"""How many of each class who wait are tried when somebody leaves; the others' turn comes."""
 AWAY_SHARE = 0.1
 """Of a call's time, what it may be away in all without losing its slot."""
 

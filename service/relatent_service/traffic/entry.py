@@ -10,6 +10,8 @@ from relatent_service.traffic.forecast import CAUTION, WAITING_CAUTION, Forecast
 from relatent_service.traffic.roster import Roster
 
 MIN_RETRY_SECONDS = 0.1
+LOOKED_AT = 8
+"""How many of each class who wait are tried when somebody comes or leaves; the others' turn comes."""
 PASSING_SECONDS = 10.0
 """One that waits only for others' sake may be passed by those of its class who come after it for so long."""
 
@@ -39,7 +41,7 @@ class EntryRules:
         if not roster.at_work and not roster.all_waiting:
             return True  # it takes nobody's time, and how else should a pace be unlearnt that was too slow
         queue = roster.waiting[slot.traffic_class]
-        may_pass = not queue or not is_impassable(queue[0])
+        may_pass = not queue or (len(queue) < LOOKED_AT and not is_impassable(queue[0]))
         return may_pass and not roster.is_full(slot.traffic_class) and self.suits(slot)
 
     def suits(self, slot: Slot) -> bool:

@@ -96,6 +96,17 @@ async def test_who_waits_for_anothers_sake_may_be_passed_by_who_need_not(make, m
         await guests.come("d", steps=1, call=within(5.0))
 
 
+async def test_one_behind_more_than_are_looked_at_waits_and_finds_the_queue_full_like_any_other(make):
+    guests = make(max_inflight=32, max_queue=entry.LOOKED_AT)
+    await guests.come("a", steps=500, call=within(70.0))
+    for number in range(entry.LOOKED_AT):
+        await guests.come(f"b{number}", steps=1000)
+    assert guests.admission.waiting == entry.LOOKED_AT
+    with pytest.raises(Overloaded) as caught:
+        await guests.come("c", steps=1)
+    assert caught.value.reason == "QUEUE_FULL"
+
+
 async def test_what_a_call_has_done_is_not_held_against_it(guests):
     admission = guests.admission
     admission.pace.measure("encode", 1, 4.0)
