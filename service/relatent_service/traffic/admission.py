@@ -240,10 +240,12 @@ class Admission:
 
     def _let_in_of(self, queue: deque[Slot], most: int) -> None:
         roster = self._roster
-        for slot in list(islice(queue, most)):
+        # One that has given up, but does not know it yet, must not keep a place among those that are tried.
+        still = (slot for slot in queue if not slot.ready.done())
+        for slot in list(islice(still, most)):
             if roster.is_full(slot.traffic_class):
                 return
-            if roster.at_work and not slot.ready.done() and not self._rules.suits(slot):
+            if roster.at_work and not self._rules.suits(slot):
                 if self._forecast.in_time(slot, roster.beside(slot)):
                     if is_impassable(slot):
                         return

@@ -47,9 +47,11 @@ def wait_for_slot(at_work: Sequence[float], waiting: Iterable[float]) -> float:
     many that share.
 
     Args:
-        at_work: what those with slots still need, at least one.
+        at_work: what those with slots still need; none where all have just given up.
         waiting: what those need that wait for a slot before the newcomer, in their order.
     """
+    if not at_work:
+        return 0.0
     ends, total = list(at_work), sum(at_work)
     heapq.heapify(ends)
     for own in waiting:

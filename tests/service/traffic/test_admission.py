@@ -7,7 +7,7 @@ import pytest
 from relatent_service.errors import NotReady, Overloaded
 from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.entry import PASSING_SECONDS
+from relatent_service.traffic.entry import LOOKED_AT, PASSING_SECONDS
 from relatent_service.traffic.forecast import Work
 from relatent_service.traffic.lifecycle import Lifecycle
 from relatent_service.traffic.pace import Pace
@@ -116,6 +116,27 @@ async def test_one_that_is_cancelled_as_it_gets_its_place_passes_it_on(guests):
     await guests.go("b")
     await guests.go("d")
     assert guests.admission.inflight == 0
+
+
+async def test_however_many_give_up_at_once_the_next_gets_the_place_that_is_left(make):
+    guests = make(max_inflight=1, max_queue=2 * LOOKED_AT)
+    admission, found = guests.admission, []
+    waiting = [f"b{number}" for number in range(LOOKED_AT)]
+    for name in ("a", *waiting, "c"):
+        await guests.come(name)
+
+    def look():
+        admission.would_meet(Work({GRAPH: 1}), Call())
+        found.append(admission.inflight)
+
+    # All in the same turn of the loop: a leaves, somebody asks, and all before c give up.
+    guests._leave["a"].set()
+    asyncio.get_running_loop().call_soon(look)
+    for name in waiting:
+        guests.task(name).cancel()
+    await asyncio.sleep(0.01)
+    assert found == [1]
+    assert guests.inside == ["c"]
 
 
 async def test_the_time_in_the_queue_is_told(guests):

@@ -17,6 +17,10 @@ def test_a_place_is_free_when_the_shortest_has_ended_beside_the_others():
     assert wait_for_slot([3.0, 1.0], []) == pytest.approx(2.0)
 
 
+def test_where_nobody_is_at_work_a_place_is_free_now():
+    assert wait_for_slot([], []) == wait_for_slot([], [1.0]) == 0.0
+
+
 def test_who_waits_before_takes_the_places_that_become_free():
     assert wait_for_slot([3.0, 1.0], [1.0, 4.0]) == pytest.approx(6.0)
 
