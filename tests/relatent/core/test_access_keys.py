@@ -91,6 +91,7 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
             for kind in ("steps_a_minute", "calls_in_flight")
             for value in (0, -1, 1.5, "5", True, 10**13)
         ),
+        (ENTRY | {"calls_in_flight": 2**32}, rf"keys\[0\]\.calls_in_flight: .* from 1 to {2**32 - 1};"),
         (
             ENTRY | {"quota": 5},
             r"keys\[0\]: expected name, sha256, packs, expires, class, steps_a_minute and calls_in_flight, "
