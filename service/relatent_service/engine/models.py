@@ -14,7 +14,7 @@ from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
 from relatent.core.quality import MOST_DECIBELS, Quality
 from relatent.core.text import Tokens
-from relatent_service.engine.engine import Answer, Engine, EngineRejected, EngineUnavailable
+from relatent_service.engine.engine import Answer, Engine, EngineRejected, EngineTimedOut, EngineUnavailable
 from relatent_service.engine.measured import runs_of
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
@@ -131,6 +131,10 @@ class Models:
     async def _infer(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Answer:
+        if (
+            timeout is not None and timeout <= 0
+        ):  # nothing would be done, so nothing is counted
+            raise EngineTimedOut(f"{graph}: no time was left to ask for it")
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
         began, runs = monotonic(), runs_of(inputs)
         call.steps += runs
