@@ -131,9 +131,7 @@ class Models:
     async def _infer(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Answer:
-        if (
-            timeout is not None and timeout <= 0
-        ):  # nothing would be done, so nothing is counted
+        if timeout is not None and timeout <= 0:  # nothing would be done, so nothing is counted
             raise EngineTimedOut(f"{graph}: no time was left to ask for it")
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
         began, runs = monotonic(), runs_of(inputs)

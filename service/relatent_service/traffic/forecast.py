@@ -41,20 +41,22 @@ class Work:
     """What a call will ask of the engine.
 
     Attributes:
-        runs: of each graph at most, by its name: steps of a refinement, samples of any other.
+        runs: of each graph, by its name: steps of a refinement, samples of any other; at most, but for spare.
         least: as few of them as an answer may take, for a call that answers with what it has when its time
             is up; it is never refused or ended for what it might do beyond that. None: all of `runs`.
         seconds: from its arrival, after which it does so; None for at its deadline.
+        spare: runs beyond those, which it does where there is time: quotas count them, deadlines do not.
     """
 
     runs: Mapping[str, int]
     least: Mapping[str, int] | None = None
     seconds: float | None = None
+    spare: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
         """Of the engine at most, whatever graph they are of: what a quota counts."""
-        return sum(self.runs.values())
+        return sum(self.runs.values()) + sum(self.spare.values())
 
 
 @dataclass(eq=False)
@@ -122,8 +124,12 @@ class Forecast:
         """Seconds of the engine's time that are left of a call, were it to have all that it asked for."""
         return self._seconds(slot.runs)
 
+    def left_at_most(self, slot: Slot) -> float:
+        """The same with all that it does where there is time."""
+        return self.left(slot) + self._seconds(slot.work.spare)
+
     def cost(self, slot: Slot) -> float:
-        """The same as others see it: no longer than the call may last."""
+        """What is left as others see it: no longer than the call may last."""
         return max(0.0, min(self.left(slot), *_ends(slot)))
 
     def total(self, slots: Slots) -> float:
@@ -154,7 +160,7 @@ class Forecast:
 
     def end_of_all(self, slot: Slot, at_work: Slots) -> float:
         """The best guess of a call that has all that it asked for, or all that its time allows."""
-        end = self._end(self.left(slot), slot, at_work, 1.0)
+        end = self._end(self.left_at_most(slot), slot, at_work, 1.0)
         return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
 
     def end_after_wait(

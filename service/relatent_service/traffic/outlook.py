@@ -45,7 +45,7 @@ class Outlook:
             refusal: why it would be refused, or ended.
             begins: whether it would begin at once.
         """
-        own = forecast.left(slot) if slot.work.least is None else forecast.cost(slot)
+        own = forecast.left_at_most(slot) if slot.work.least is None else forecast.cost(slot)
         now = forecast.end_of_all(slot, roster.beside(slot))
         if begins:
             return cls(own, 0.0, now, refusal)
