@@ -133,9 +133,7 @@ def put_together(
     decoder = Decoder(settings.image_limits)
     inversions = Inversions(admission, inverter, decoder, cache)
     lasting = OpenSessions(settings.max_sessions, metrics.sessions)
-    sessions = EditSessions(
-        packs, settings, synthesizer, inversions, decoder, lifecycle, metrics, lasting, quotas
-    )
+    sessions = EditSessions(packs, settings, synthesizer, inversions, decoder, lifecycle, metrics, lasting)
     health = HealthServicer(SERVICES)
     servicers = Servicers(
         inversion=InversionServicer(packs, settings, inversions),
