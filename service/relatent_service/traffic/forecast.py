@@ -160,22 +160,16 @@ class Forecast:
 
     def end_of_all(self, slot: Slot, at_work: Slots) -> float:
         """The best guess of a call that has all that it asked for, or all that its time allows."""
-        end = self._end(self.left_at_most(slot), slot, at_work, 1.0)
-        return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
+        return _in_its_time(slot, self._end(self.left_at_most(slot), slot, at_work, 1.0))
 
-    def end_after_wait(
-        self, slot: Slot, at_work: Slots, waiting: Slots, caution: float = LATE_CAUTION
-    ) -> float:
+    def end_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
         """Seconds until a call is answered that waits until another leaves, and then shares with the rest."""
-        its, needed, everybody = slot.traffic_class, self._needed(slot), [*at_work, *waiting]
-        there, ahead = _of(its, at_work), _of(its, waiting)
-        if there:
-            wait, own = 0.0, self._until_slot(there, ahead) + len(there) * needed
-            own = min(own, self.total([*there, *ahead]) + needed)
-        else:  # what it waits for is not its class's own time, and nothing comes on top of that
-            wait, own = self._until_slot(at_work, ahead), needed
-        among = self._among(its, own, everybody)
-        return wait + max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
+        return self._end_after_wait(self._needed(slot), slot, at_work, waiting, LATE_CAUTION)
+
+    def end_of_all_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
+        """The best guess of a call that waits so, and has all that it asked for, or its time allows."""
+        needed = self.left_at_most(slot)
+        return _in_its_time(slot, self._end_after_wait(needed, slot, at_work, waiting, 1.0))
 
     def in_time(self, slot: Slot, at_work: Slots) -> bool:
         """Whether a call would be answered in time if it began now."""
@@ -224,6 +218,19 @@ class Forecast:
         among = self._among(slot.traffic_class, own, at_work)
         return max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
 
+    def _end_after_wait(
+        self, needed: float, slot: Slot, at_work: Slots, waiting: Slots, caution: float
+    ) -> float:
+        its, everybody = slot.traffic_class, [*at_work, *waiting]
+        there, ahead = _of(its, at_work), _of(its, waiting)
+        if there:
+            wait, own = 0.0, self._until_slot(there, ahead) + len(there) * needed
+            own = min(own, self.total([*there, *ahead]) + needed)
+        else:  # what it waits for is not its class's own time, and nothing comes on top of that
+            wait, own = self._until_slot(at_work, ahead), needed
+        among = self._among(its, own, everybody)
+        return wait + max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
+
     def _own_end(self, own: float, slot: Slot, at_work: Slots) -> float:
         """Seconds that its class is at the engine until a call has had `own`."""
         others = Shares(self.cost(other) for other in _of(slot.traffic_class, at_work) if other is not slot)
@@ -259,6 +266,11 @@ def _ends(slot: Slot) -> list[float]:
     """Seconds until the times at which a call ends, whatever it has done."""
     ends = [slot.call.deadline, None if slot.work.seconds is None else slot.call.arrived + slot.work.seconds]
     return [math.inf, *(end - time.monotonic() for end in ends if end is not None)]
+
+
+def _in_its_time(slot: Slot, end: float) -> float:
+    """When a call is answered: where it answers with what it has, no later than its time is up."""
+    return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
 
 
 def _of(traffic_class: TrafficClass, slots: Slots) -> list[Slot]:

@@ -50,5 +50,5 @@ class Outlook:
         if begins:
             return cls(own, 0.0, now, refusal)
         there = roster.at_work, roster.all_waiting
-        after = forecast.end_after_wait(slot, *there, caution=1.0)
+        after = forecast.end_of_all_after_wait(slot, *there)
         return cls(own, forecast.wait(*there, slot.traffic_class), max(now, after), refusal)

@@ -68,6 +68,17 @@ async def test_a_call_that_answers_when_its_time_is_up_is_taken_for_the_least_it
     guests.admission.check_in_time(guests.slots["b"])
 
 
+async def test_what_such_a_call_would_meet_is_an_answer_to_all_that_its_time_allows_after_its_wait(make):
+    guests = make(max_inflight=1, max_queue=8)
+    for name in "ab":
+        await guests.come(name, steps=50)
+    work = Work({GRAPH: 100}, {GRAPH: 1})
+    outlook = guests.admission.would_meet(work, within(1000.0))
+    assert outlook.wait_seconds == pytest.approx(10.0)
+    assert outlook.answer_seconds == pytest.approx(20.0, abs=0.1)
+    assert guests.admission.would_meet(work, within(15.0)).answer_seconds == pytest.approx(15.0, abs=1.0)
+
+
 async def test_others_see_no_more_of_a_call_than_it_may_last(make):
     guests = make(max_inflight=32)
     for name in "abcdefgh":
