@@ -107,7 +107,7 @@ class Inverter:
         with self._together(job.plan) as lockstep:
             while True:
                 reports += 1
-                yield await self._report(job, refinement, reports, call, slot)
+                yield await self._report(job, refinement, reports, lockstep, call, slot)
                 if reason is not None:
                     break
                 async with self._turn(job.plan, refinement, lockstep, call):
@@ -220,10 +220,13 @@ class Inverter:
         self._metrics.chunk.labels(graph).observe(seconds)
         return reached(plan.rules, refinement.losses)
 
-    async def _report(self, job: Job, refinement: Refinement, number: int, call: Call, slot: Slot) -> Report:
+    async def _report(
+        self, job: Job, refinement: Refinement, number: int, lockstep: Lockstep, call: Call, slot: Slot
+    ) -> Report:
         plan, preview, checkpoint = job.plan, None, None
         if plan.preview_every and number % plan.preview_every == 0:
-            preview = (await self._models.synthesize(plan.pack, refinement.best_code, call))[0]
+            code = refinement.best_code
+            preview = (await self._models.synthesize(plan.pack, code, call, lockstep.apart))[0]
             self._admission.advance(slot, plan.pack.graph(plan.code_parts.graph), 1)
         if plan.checkpoint_every and number % plan.checkpoint_every == 0:
             checkpoint = refinement.saved()
