@@ -110,10 +110,9 @@ class Inverter:
                 yield await self._report(job, refinement, reports, lockstep, call, slot)
                 if reason is not None:
                     break
+                self._check_goes_on(refinement, slot)  # its turn may be long in coming
                 async with self._turn(job.plan, refinement, lockstep, call):
-                    self._lifecycle.check_not_stopping()
-                    if not refinement.is_new:
-                        self._admission.check_in_time(slot)
+                    self._check_goes_on(refinement, slot)
                     came = monotonic()
                     async with lockstep.chunk():
                         call.turn_seconds += monotonic() - came
@@ -121,6 +120,12 @@ class Inverter:
         with call.answering():
             result = await self._finish(job, refinement, reason, plausibility, call)
         yield result
+
+    def _check_goes_on(self, refinement: Refinement, slot: Slot) -> None:
+        """See whether there is any use in another chunk; raises as `invert` does."""
+        self._lifecycle.check_not_stopping()
+        if not refinement.is_new:
+            self._admission.check_in_time(slot)
 
     async def _encode(self, job: Job, call: Call, slot: Slot) -> Mapping[str, Floats]:
         """The codes [1, L, D] of the image that are needed, by the encoder's role."""
