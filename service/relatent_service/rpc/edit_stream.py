@@ -78,11 +78,20 @@ class _Incoming:
     async def read(self, requests: AsyncIterator[editing_pb2.EditStreamRequest]) -> None:
         """Sort all that comes."""
         try:
-            async for request in requests:
-                self._sort(request)
+            coming = aiter(requests)
+            while await self._sort_next(coming):
+                pass
             self._end()
         except Exception as error:  # whatever it is, the session ends with it
             self.fail(error)
+
+    async def _sort_next(self, coming: AsyncIterator[editing_pb2.EditStreamRequest]) -> bool:
+        """Sort the next message, and keep nothing else of it; whether there was one."""
+        request = await anext(coming, None)
+        if request is None:
+            return False
+        self._sort(request)
+        return True
 
     def _end(self) -> None:
         if not self._opening.done():
