@@ -195,6 +195,7 @@ async def serve(
         with suppress(asyncio.CancelledError):
             await running
     finally:
+        _remove_ready_file(settings)
         await server.drain()
         await scrapes.stop()
         renewing.cancel()
@@ -207,6 +208,15 @@ async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> Non
     if server.settings.ready_file is not None:
         write_ready_file(server.settings.ready_file, serving)
     await server.readiness.watch()
+
+
+def _remove_ready_file(settings: ServerSettings) -> None:
+    if settings.ready_file is None:
+        return
+    try:
+        remove_ready_file(settings.ready_file)
+    except UnusableReadyFile as error:  # no reason not to end in order
+        log.warning("the ready file stays: %s", error)
 
 
 def main(settings: ServerSettings) -> int:
