@@ -102,10 +102,6 @@ class Admission:
         """Seconds of the engine's time that all calls together still need, at the measured pace."""
         return self._forecast.total([*self._roster.everybody])
 
-    def estimated_wait(self, traffic_class: TrafficClass = TrafficClass.INTERACTIVE) -> float:
-        """Seconds until a newcomer of a class would have a slot."""
-        return self._rules.estimated_wait(traffic_class)
-
     @asynccontextmanager
     async def slot(self, work: Work, call: Call) -> AsyncIterator[Slot]:
         """Wait for a slot, and hold it.
@@ -121,6 +117,7 @@ class Admission:
         """
         if self._lifecycle.is_draining:
             raise shutting_down()
+        # `take` sees to it as well; but who is over the quota is to hear of that before any load.
         self._quotas.check(work.steps)
         slot = Slot(work, call, dict(work.runs))
         if not self._rules.can_begin(slot):

@@ -28,7 +28,7 @@ class EntryRules:
         self._roster = roster
         self._forecast = forecast
 
-    def estimated_wait(self, traffic_class: TrafficClass = TrafficClass.INTERACTIVE) -> float:
+    def estimated_wait(self, traffic_class: TrafficClass) -> float:
         """Seconds until a newcomer of a class would have a slot."""
         roster = self._roster
         if not roster.is_full(traffic_class) and not roster.waiting[traffic_class]:

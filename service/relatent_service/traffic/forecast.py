@@ -140,9 +140,7 @@ class Forecast:
         """Seconds until all that is there of a class has been done."""
         return self._among(traffic_class, self.total(_of(traffic_class, there)), there)
 
-    def wait(
-        self, at_work: Slots, waiting: Slots, traffic_class: TrafficClass = TrafficClass.INTERACTIVE
-    ) -> float:
+    def wait(self, at_work: Slots, waiting: Slots, traffic_class: TrafficClass) -> float:
         """Seconds until a newcomer of a class would have a slot, where all are taken that it may have."""
         there, ahead = _of(traffic_class, at_work), _of(traffic_class, waiting)
         if not there:

@@ -29,11 +29,6 @@ class Shares:
         self._needs = sorted(needs)
         self._sums = [0.0, *accumulate(self._needs)]
 
-    @property
-    def total(self) -> float:
-        """Seconds that all of them need."""
-        return self._sums[-1]
-
     def taken_beside(self, own: float) -> float:
         """Seconds that they take, all together, until a call beside them has had `own`."""
         shorter = bisect_right(self._needs, own)

@@ -6,6 +6,7 @@ import pytest
 
 from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic import entry
+from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Work
 from tests.fixtures.guests import GRAPH, within
 
@@ -34,7 +35,8 @@ async def test_a_short_call_is_not_held_up_by_long_ones_that_share_with_it(make)
 async def test_a_wait_that_leaves_too_little_time_is_refused_at_once(guests):
     await guests.come("a", steps=30)
     await guests.come("b", steps=10)
-    assert guests.admission.estimated_wait() == pytest.approx(2.0)  # b ends first, at half the pace
+    outlook = guests.admission.would_meet(Work({GRAPH: 10}), Call())
+    assert outlook.wait_seconds == pytest.approx(2.0)  # b ends first, at half the pace
     await guests.come("c", steps=10, call=within(5.5))  # two seconds of waiting, two of work
     assert guests.admission.waiting == 1
     with pytest.raises(Overloaded) as caught:

@@ -164,11 +164,14 @@ async def test_an_interactive_call_is_held_against_bulk_ones_that_wait_too_for_o
 
 async def test_a_newcomer_of_each_class_hears_how_long_its_own_would_wait(make):
     guests = make(max_inflight=4)
-    admission = guests.admission
+
+    def wait(call):
+        return guests.admission.would_meet(Work({GRAPH: 10}), call).wait_seconds
+
     await come(guests, "abc")
-    assert admission.estimated_wait() == 0
-    assert admission.estimated_wait(BULK) == pytest.approx(3.0)
+    assert wait(Call()) == 0
+    assert wait(bulk()) == pytest.approx(3.0)
     await guests.come("x", steps=20)
     # Beside x, which takes the whole engine but for their share, for as long as it is there.
-    assert admission.estimated_wait(BULK) == pytest.approx(5.0)
-    assert admission.estimated_wait() == pytest.approx(2.5)
+    assert wait(bulk()) == pytest.approx(5.0)
+    assert wait(Call()) == pytest.approx(2.5)
