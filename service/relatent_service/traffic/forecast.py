@@ -25,6 +25,8 @@ from relatent_service.traffic.sharing import Shares, beside_others, wait_for_slo
 
 INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING = 0.02, 0.1
 """What a call takes besides the engine's time, before it was measured; weight of the newest measurement."""
+MOST_KINDS = 256
+"""Of calls, by the graphs that they run, of which that is kept: edits may name any set of directions."""
 CAUTION = 1.25
 """What is estimated may turn out so much longer; a call is let in only if it is in time even then."""
 WAITING_CAUTION = 2.0
@@ -113,12 +115,16 @@ class Forecast:
         self._pace = pace
         self._share = share
         self._outside: dict[frozenset[str], RunningMean] = {}
-        """What calls take besides the engine's time, by the graphs that they run."""
+        """What calls take besides the engine's time, by the graphs that they run; the last measured last."""
 
     def measure_outside(self, work: Work, seconds: float) -> None:
         """Take what a call took besides the engine's time as a measurement."""
-        mean = RunningMean(INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING)
-        self._outside.setdefault(frozenset(work.runs), mean).measure(max(0.0, seconds))
+        kind = frozenset(work.runs)
+        mean = self._outside.pop(kind, None) or RunningMean(INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING)
+        mean.measure(max(0.0, seconds))
+        self._outside[kind] = mean
+        if len(self._outside) > MOST_KINDS:
+            del self._outside[next(iter(self._outside))]
 
     def left(self, slot: Slot) -> float:
         """Seconds of the engine's time that are left of a call, were it to have all that it asked for."""
