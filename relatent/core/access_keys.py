@@ -31,8 +31,8 @@ PREFIX = "relatent_"
 MOST_BYTES = 16 << 20
 MOST_KEY_BYTES = 256
 """Of what may be sent as a key."""
-MOST_QUOTA = 10**12
-"""Of steps or calls: more is no quota."""
+MOST_QUOTA = {"steps_a_minute": 10**12, "calls_in_flight": 2**32 - 1}
+"""Of a quota: more is none, and of calls no more can be told (`relatent.v1.QuotaLeft`)."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ENTRIES = ("name", "sha256", "packs", "expires", "class", "steps_a_minute", "calls_in_flight")
@@ -52,19 +52,20 @@ class Quota:
         calls_in_flight: at a time. None: any number.
 
     Raises:
-        AccessKeysError: one of them is no whole number from 1 to a million millions.
+        AccessKeysError: one of them is no whole number from 1 to the most that there is of it.
     """
 
     steps_a_minute: int | None = None
     calls_in_flight: int | None = None
 
     def __post_init__(self) -> None:
-        for kind, most in asdict(self).items():
-            if most is None:
+        for kind, given in asdict(self).items():
+            if given is None:
                 continue
-            if type(most) is not int or not 1 <= most <= MOST_QUOTA:  # true is an int, too
+            most = MOST_QUOTA[kind]
+            if type(given) is not int or not 1 <= given <= most:  # true is an int, too
                 raise AccessKeysError(
-                    f"{kind}: expected a whole number from 1 to {MOST_QUOTA}; for any number leave it out"
+                    f"{kind}: expected a whole number from 1 to {most}; for any number leave it out"
                 )
 
 
@@ -147,7 +148,7 @@ def read_keys(path: Path) -> list[AccessKey]:
         document = json.loads(read_file(path, MOST_BYTES))
     except OSError as error:
         raise AccessKeysError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:  # no UTF-8 or no JSON
+    except (ValueError, RecursionError) as error:  # no UTF-8 or no JSON, or nested too deep
         raise AccessKeysError(f"{path}: expected JSON") from error
     try:
         return _keys(document)

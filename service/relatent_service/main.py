@@ -133,9 +133,7 @@ def put_together(
     decoder = Decoder(settings.image_limits)
     inversions = Inversions(admission, inverter, decoder, cache)
     lasting = OpenSessions(settings.max_sessions, metrics.sessions)
-    sessions = EditSessions(
-        packs, settings, synthesizer, inversions, decoder, lifecycle, metrics, lasting, quotas
-    )
+    sessions = EditSessions(packs, settings, synthesizer, inversions, decoder, lifecycle, metrics, lasting)
     health = HealthServicer(SERVICES)
     servicers = Servicers(
         inversion=InversionServicer(packs, settings, inversions),
@@ -197,6 +195,7 @@ async def serve(
         with suppress(asyncio.CancelledError):
             await running
     finally:
+        _remove_ready_file(settings)
         await server.drain()
         await scrapes.stop()
         renewing.cancel()
@@ -209,6 +208,15 @@ async def _run(server: Server, engine: Engine, addresses: dict[str, str]) -> Non
     if server.settings.ready_file is not None:
         write_ready_file(server.settings.ready_file, serving)
     await server.readiness.watch()
+
+
+def _remove_ready_file(settings: ServerSettings) -> None:
+    if settings.ready_file is None:
+        return
+    try:
+        remove_ready_file(settings.ready_file)
+    except UnusableReadyFile as error:  # no reason not to end in order
+        log.warning("the ready file stays: %s", error)
 
 
 def main(settings: ServerSettings) -> int:

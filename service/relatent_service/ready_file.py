@@ -1,4 +1,4 @@
-"""The ready file: it is there while a server serves, and says where."""
+"""The ready file: it is there from when a server serves until it is told to stop, and says where."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class UnusableReadyFile(Exception):
 
 
 def remove_ready_file(path: Path) -> None:
-    """Remove that of a server before this one.
+    """Remove that of a server before this one, or of this one as it stops.
 
     Raises:
         UnusableReadyFile: it cannot be.

@@ -156,8 +156,9 @@ class ServerSettings:
         _Flag(
             "",
             optional_path,
-            "written when serving: JSON with the addresses, keys grpc, metrics and, of an embedded Triton, "
-            "triton and triton_metrics, the engine, and a note, empty unless a better engine could be had",
+            "written when serving and removed when told to stop: JSON with the addresses, keys grpc, metrics "
+            "and, of an embedded Triton, triton and triton_metrics, the engine, and a note, empty unless a "
+            "better engine could be had",
         ),
     ]
     stop_with_stdin: Annotated[

@@ -4,6 +4,7 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -42,6 +43,25 @@ def test_a_server_whose_input_has_ended_ends_too_if_told_so(tiny_root):
     assert ended.returncode == 0
     assert "standard input has ended" in ended.stderr
     assert "stopped" in ended.stderr
+
+
+def test_the_ready_file_is_gone_once_a_server_was_told_to_stop(tiny_root, tmp_path):
+    ready = tmp_path / "ready.json"
+    places = ["--packs", tiny_root / "packs", "--repository", tiny_root / "model_repository"]
+    ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--engine", "local"]
+    command = [sys.executable, "-P", "-m", "relatent_service", *map(str, places), *ports]
+    server = subprocess.Popen([*command, "--ready-file", str(ready)], stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while not ready.exists() and server.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        assert ready.exists()
+        server.terminate()
+        assert server.wait(60) == 0
+    finally:
+        server.kill()
+        server.wait()
+    assert not ready.exists()
 
 
 def test_the_embedded_tritons_metrics_are_found_through_the_ready_file_and_the_log(service):

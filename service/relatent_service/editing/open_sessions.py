@@ -11,8 +11,8 @@ from prometheus_client import Gauge
 
 from relatent_service.errors import Overloaded, SessionIdle
 
-OPENING_SECONDS = 10.0
-"""How long a caller may take to send what opens its session."""
+OPENING_SECONDS = 60.0
+"""How long a caller may take to send what opens its session, the upload of its picture included."""
 IDLE_SECONDS = 600.0
 """How long it may send no change then."""
 RETRY_SECONDS = 5.0

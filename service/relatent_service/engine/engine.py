@@ -4,6 +4,7 @@ Every graph is stateless, so a call that failed may be repeated, here or on anot
 
     EngineError
     ├── EngineUnavailable   no answer could be had; repeat the call
+    │   └── EngineConfused  a worker was given up, and calls might get the answers of others
     ├── EngineTimedOut      no answer within the time given
     └── EngineRejected      the engine refused the call; repeating it will not help
 """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
 from relatent.core.quality import MOST_DECIBELS, Quality
 from relatent.core.text import Tokens
-from relatent_service.engine.engine import Answer, Engine, EngineRejected, EngineUnavailable
+from relatent_service.engine.engine import Answer, Engine, EngineRejected, EngineTimedOut, EngineUnavailable
 from relatent_service.engine.measured import runs_of
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
@@ -24,6 +25,7 @@ from relatent_service.traffic.pace import Pace
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Tensors = dict[str, NDArray[Any]]
+Meanwhile: TypeAlias = Callable[[], AbstractContextManager[None]]
 
 
 class Models:
@@ -53,10 +55,12 @@ class Models:
         inputs = {"z": z, "psi": np.full((len(z), 1), psi, np.float32)}
         return (await self._run(Role.MAP, pack, inputs, call))["w"]
 
-    async def synthesize(self, pack: Pack, codes: Codes, call: Call) -> Pixels:
-        """The images uint8 [B, R, R, 3] of codes, B of them."""
+    async def synthesize(
+        self, pack: Pack, codes: Codes, call: Call, meanwhile: Meanwhile = nullcontext
+    ) -> Pixels:
+        """The images uint8 [B, R, R, 3] of codes, B of them; `meanwhile` is as `FairShare.turn` has it."""
         parts = dict(codes.broadcast(pack.layers).parts)
-        return (await self._run(pack.spaces[codes.space].graph, pack, parts, call))["image"]
+        return (await self._run(pack.spaces[codes.space].graph, pack, parts, call, meanwhile))["image"]
 
     async def read(self, pack: Pack, codes: Codes, call: Call) -> tuple[Pixels, Floats]:
         """The images uint8 [B, R, R, 3] of codes and what they read, float32 [B, A], in one run."""
@@ -112,25 +116,30 @@ class Models:
             identity=values.get("identity"),
         )
 
-    async def _run(self, role: str, pack: Pack, inputs: Tensors, call: Call) -> Tensors:
+    async def _run(
+        self, role: str, pack: Pack, inputs: Tensors, call: Call, meanwhile: Meanwhile = nullcontext
+    ) -> Tensors:
         graph = pack.graph(role)
         most = self._engine.graphs[graph].max_batch
         batch = len(next(iter(inputs.values())))
         if batch <= most:
-            return await self._in_turn(graph, inputs, call)
+            return await self._in_turn(graph, inputs, call, meanwhile)
         parts = [
-            await self._in_turn(graph, _slice(inputs, first, most), call) for first in range(0, batch, most)
+            await self._in_turn(graph, _slice(inputs, first, most), call, meanwhile)
+            for first in range(0, batch, most)
         ]
         return _joined(parts)
 
-    async def _in_turn(self, graph: str, inputs: Tensors, call: Call) -> Tensors:
+    async def _in_turn(self, graph: str, inputs: Tensors, call: Call, meanwhile: Meanwhile) -> Tensors:
         cost = len(next(iter(inputs.values()))) * self._pace.cost(graph)
-        async with self._share.turn(call, cost, call.engine_timeout()):
+        async with self._share.turn(call, cost, call.engine_timeout(), meanwhile):
             return (await self._infer(graph, inputs, call, call.engine_timeout())).outputs
 
     async def _infer(
         self, graph: str, inputs: Mapping[str, NDArray[Any]], call: Call, timeout: float | None
     ) -> Answer:
+        if timeout is not None and timeout <= 0:  # nothing would be done, so nothing is counted
+            raise EngineTimedOut(f"{graph}: no time was left to ask for it")
         self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
         began, runs = monotonic(), runs_of(inputs)
         call.steps += runs

@@ -96,10 +96,10 @@ class TritonEngine:
                 raise error from CutShort(monotonic() - began)
             else:
                 arrays = _arrays(response)
-                if not expected.outputs.keys() - arrays.keys():
+                if not (missing := expected.outputs.keys() - arrays.keys()):
                     return Answer(arrays, monotonic() - began)
                 # What Triton answers, as if all were well, of a worker that was stopped and goes on.
-                failure = EngineConfused(f"{replica.name}: an answer without {', '.join(expected.outputs)}")
+                failure = EngineConfused(f"{replica.name}: an answer without {', '.join(sorted(missing))}")
         raise failure or self._absence()
 
     async def stop(self) -> None:

@@ -107,13 +107,12 @@ class Inverter:
         with self._together(job.plan) as lockstep:
             while True:
                 reports += 1
-                yield await self._report(job, refinement, reports, call, slot)
+                yield await self._report(job, refinement, reports, lockstep, call, slot)
                 if reason is not None:
                     break
+                self._check_goes_on(refinement, slot)  # its turn may be long in coming
                 async with self._turn(job.plan, refinement, lockstep, call):
-                    self._lifecycle.check_not_stopping()
-                    if not refinement.is_new:
-                        self._admission.check_in_time(slot)
+                    self._check_goes_on(refinement, slot)
                     came = monotonic()
                     async with lockstep.chunk():
                         call.turn_seconds += monotonic() - came
@@ -121,6 +120,12 @@ class Inverter:
         with call.answering():
             result = await self._finish(job, refinement, reason, plausibility, call)
         yield result
+
+    def _check_goes_on(self, refinement: Refinement, slot: Slot) -> None:
+        """See whether there is any use in another chunk; raises as `invert` does."""
+        self._lifecycle.check_not_stopping()
+        if not refinement.is_new:
+            self._admission.check_in_time(slot)
 
     async def _encode(self, job: Job, call: Call, slot: Slot) -> Mapping[str, Floats]:
         """The codes [1, L, D] of the image that are needed, by the encoder's role."""
@@ -220,10 +225,13 @@ class Inverter:
         self._metrics.chunk.labels(graph).observe(seconds)
         return reached(plan.rules, refinement.losses)
 
-    async def _report(self, job: Job, refinement: Refinement, number: int, call: Call, slot: Slot) -> Report:
+    async def _report(
+        self, job: Job, refinement: Refinement, number: int, lockstep: Lockstep, call: Call, slot: Slot
+    ) -> Report:
         plan, preview, checkpoint = job.plan, None, None
         if plan.preview_every and number % plan.preview_every == 0:
-            preview = (await self._models.synthesize(plan.pack, refinement.best_code, call))[0]
+            code = refinement.best_code
+            preview = (await self._models.synthesize(plan.pack, code, call, lockstep.apart))[0]
             self._admission.advance(slot, plan.pack.graph(plan.code_parts.graph), 1)
         if plan.checkpoint_every and number % plan.checkpoint_every == 0:
             checkpoint = refinement.saved()

@@ -125,16 +125,21 @@ class Plan:
         if self.method.space not in (*PLAIN, Space.MULTI):
             answer[self.pack.graph(Role.SYNTHESIZE)] += 1  # to show what the code has besides
         after = self.work_after
-        answer += Counter(after.runs if after.least is None else after.least)
+        sure = Counter(after.runs if after.least is None else after.least)
+        tries = Counter(after.runs) - sure
+        answer += sure
         runs, least = Counter(answer), Counter(answer)
+        steps = 0 if self.graph is None else max(0, self.rules.steps - self.steps_before)
+        if self.preview_every:
+            reports = 1 + ceil(steps / self.method.max_steps)  # the first before any step
+            runs[self.pack.graph(self.code_parts.graph)] += reports // self.preview_every
         if self.graph is not None:
-            steps = max(0, self.rules.steps - self.steps_before)
-            chunks = ceil(steps / self.method.max_steps)
-            previews = chunks // self.preview_every if self.preview_every else 0
-            runs[self.pack.graph(self.code_parts.graph)] += previews
             runs[self.graph] = steps * self.restarts
             least[self.graph] = min(steps, 1) * self.restarts
-        return Work(runs, least if self.rules.answers_when_time_is_up else None, self.rules.time_budget)
+        if not self.rules.answers_when_time_is_up:
+            return Work(runs, None, self.rules.time_budget, tries)
+        runs.update(tries)
+        return Work(runs, least, self.rules.time_budget)
 
     @property
     def _judging(self) -> Counter[str]:

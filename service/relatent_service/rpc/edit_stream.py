@@ -37,7 +37,6 @@ from relatent_service.settings import ServerSettings
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import REQUEST_ID, Call
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
-from relatent_service.traffic.quotas import Quotas
 
 _OPEN = "open."
 _CHANGE = "change."
@@ -79,11 +78,20 @@ class _Incoming:
     async def read(self, requests: AsyncIterator[editing_pb2.EditStreamRequest]) -> None:
         """Sort all that comes."""
         try:
-            async for request in requests:
-                self._sort(request)
+            coming = aiter(requests)
+            while await self._sort_next(coming):
+                pass
             self._end()
         except Exception as error:  # whatever it is, the session ends with it
             self.fail(error)
+
+    async def _sort_next(self, coming: AsyncIterator[editing_pb2.EditStreamRequest]) -> bool:
+        """Sort the next message, and keep nothing else of it; whether there was one."""
+        request = await anext(coming, None)
+        if request is None:
+            return False
+        self._sort(request)
+        return True
 
     def _end(self) -> None:
         if not self._opening.done():
@@ -121,7 +129,6 @@ class EditSessions:
     lifecycle: Lifecycle
     metrics: Metrics
     lasting: OpenSessions
-    quotas: Quotas
 
     async def answers(
         self, requests: AsyncIterator[editing_pb2.EditStreamRequest], call: Call
@@ -179,7 +186,6 @@ class EditSessions:
         parsed = read_inversion(self.packs, self.settings, image.image, image.options, f"{_OPEN}image.")
         pack = parsed.plan.pack
         asked = read_region(pack, opening, parsed, _OPEN)
-        self.quotas.check(parsed.plan.work.steps)  # before any picture is decoded
         region = await self.decoder.read_region(asked, pack.resolution)
         inverted = await self.inversions.result(parsed, call)
         inversion = await inverted_message(inverted, parsed.output_format, call)

@@ -47,7 +47,7 @@ class EditingServicer(editing_pb2_grpc.EditingServiceServicer):
         call = call_of(context, request)
         layout = read_output_format(request.output_format, "output_format")
         parsed = read_edit_request(self.packs, self.settings, request)
-        self.quotas.check(parsed.work.steps)  # before any picture is decoded
+        self.quotas.check(parsed.own_work.steps)  # before a region's mask is decoded
         if isinstance(parsed, ParsedCodeEdit):
             return await self._edit_code(parsed, layout, call)
         return await self._edit_image(parsed, layout, call)

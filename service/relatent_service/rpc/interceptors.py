@@ -156,13 +156,21 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC
         self, handler: Any, given: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[Any]:
         requests = aiter(given)
-        while (data := await unbroken(_next(requests))) is not None:
-            # A session may last: it ends with its key, and has what that may have by now.
-            self._quotas.follow(self._door.admit(context.invocation_metadata() or ()))
-            yield self._parse(handler, data)
+        while (request := await self._next_parsed(handler, requests, context)) is not None:
+            yield request
+            del request  # it may hold a large picture, and the next may be long in coming
         # gRPC ends the requests of a caller that hung up, or whose time is up, just as if it had sent all,
         # and cancels the call a moment later. Half of a stream must not pass for the whole.
         await asyncio.sleep(HANG_UP_SECONDS)
+
+    async def _next_parsed(self, handler: Any, requests: AsyncIterator[bytes], context: Context) -> Any:
+        """The next request of a stream; None after the last. Its bytes are not kept."""
+        data = await unbroken(_next(requests))
+        if data is None:
+            return None
+        # A session may last: it ends with its key, and has the quota that the key has by now.
+        self._quotas.follow(self._door.admit(context.invocation_metadata() or ()))
+        return self._parse(handler, data)
 
     def _unknown(self, method: str) -> Any:
         async def answer(_: AsyncIterator[bytes], context: Context) -> None:

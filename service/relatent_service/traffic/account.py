@@ -58,11 +58,12 @@ class Account:
         self._pass_time()
         both = interactive and bulk
         if both != (self._interactive and self._bulk):
-            self._credit = 0.0
+            # Only what was left unused goes: a client of one bulk call after the other owes for the last.
+            self._credit = min(self._credit, 0.0)
         self._interactive, self._wait_for_bulk, self._bulk = interactive, kept_out, bulk
 
     def credit(self) -> float:
-        """Seconds that bulk calls may be charged until they have had their share since both are here."""
+        """Seconds that bulk calls may be charged until they have had their share; below 0, what they owe."""
         self._pass_time()
         return self._credit
 
@@ -78,7 +79,11 @@ class Account:
         everybody = interactive + bulk
         kept = math.exp(-passed / LOAD_SECONDS)
         self._load = self._load * kept + (1 - kept) * (interactive / everybody if everybody else 0.0)
-        # What bulk calls do while no interactive one could be at the engine is taken from nobody.
-        if self._interactive and self._bulk and everybody and (interactive or self._wait_for_bulk):
-            self._credit += passed * (BULK_SHARE - bulk / everybody)
-            self._credit = min(self._credit, MOST_CREDIT_SECONDS)
+        if self._interactive and self._bulk:
+            # What bulk calls do while no interactive one could be at the engine is taken from nobody.
+            if everybody and (interactive or self._wait_for_bulk):
+                self._credit += passed * (BULK_SHARE - bulk / everybody)
+                self._credit = min(self._credit, MOST_CREDIT_SECONDS)
+        elif self._credit < 0 and (interactive or not self._interactive):
+            # A debt is paid by the share of who is charged alone, and not kept for those who went long ago.
+            self._credit = min(self._credit + passed * BULK_SHARE, 0.0)

@@ -28,7 +28,7 @@ from relatent.core.tracing import span
 from relatent.core.traffic import TrafficClass
 from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic.call import Call
-from relatent_service.traffic.entry import EntryRules, is_impassable
+from relatent_service.traffic.entry import LOOKED_AT, EntryRules, is_impassable
 from relatent_service.traffic.fair_share import FairShare
 from relatent_service.traffic.forecast import CAUTION, HOPE, Forecast, Slot, Work
 from relatent_service.traffic.lifecycle import Lifecycle, shutting_down
@@ -37,8 +37,6 @@ from relatent_service.traffic.pace import Pace
 from relatent_service.traffic.quotas import Quotas
 from relatent_service.traffic.roster import Roster
 
-LOOKED_AT = 8
-"""How many of each class who wait are tried when somebody leaves; the others' turn comes."""
 AWAY_SHARE = 0.1
 """Of a call's time, what it may be away in all without losing its slot."""
 
@@ -104,10 +102,6 @@ class Admission:
         """Seconds of the engine's time that all calls together still need, at the measured pace."""
         return self._forecast.total([*self._roster.everybody])
 
-    def estimated_wait(self, traffic_class: TrafficClass = TrafficClass.INTERACTIVE) -> float:
-        """Seconds until a newcomer of a class would have a slot."""
-        return self._rules.estimated_wait(traffic_class)
-
     @asynccontextmanager
     async def slot(self, work: Work, call: Call) -> AsyncIterator[Slot]:
         """Wait for a slot, and hold it.
@@ -123,6 +117,7 @@ class Admission:
         """
         if self._lifecycle.is_draining:
             raise shutting_down()
+        # `take` sees to it as well; but who is over the quota is to hear of that before any load.
         self._quotas.check(work.steps)
         slot = Slot(work, call, dict(work.runs))
         if not self._rules.can_begin(slot):
@@ -134,8 +129,8 @@ class Admission:
             self._on_entry(call)
             began, before = time.monotonic(), call.engine_seconds()
             yield slot
-            elapsed = time.monotonic() - began
-            self._forecast.measure_outside(work, elapsed - (call.engine_seconds() - before) - slot.away)
+            inside = time.monotonic() - began - slot.away - slot.waited_again
+            self._forecast.measure_outside(work, inside - (call.engine_seconds() - before))
         finally:
             settle()
             self._leave(slot)
@@ -198,11 +193,11 @@ class Admission:
             self._roster.aside.remove(slot)
             if self._lifecycle.is_draining:
                 raise shutting_down()
-            slot.ready = asyncio.get_running_loop().create_future()
+            slot.ready, slot.waits_since = asyncio.get_running_loop().create_future(), time.monotonic()
             self._roster.waiting[slot.traffic_class].appendleft(slot)
             before = slot.call.queue_seconds
             await self._wait(slot)
-            slot.away += slot.call.queue_seconds - before
+            slot.waited_again += slot.call.queue_seconds - before
 
     def send_away(self) -> None:
         """Send away those who wait, as the server drains."""
@@ -242,10 +237,12 @@ class Admission:
 
     def _let_in_of(self, queue: deque[Slot], most: int) -> None:
         roster = self._roster
-        for slot in list(islice(queue, most)):
+        # One that has given up, but does not know it yet, must not keep a place among those that are tried.
+        still = (slot for slot in queue if not slot.ready.done())
+        for slot in list(islice(still, most)):
             if roster.is_full(slot.traffic_class):
                 return
-            if roster.at_work and not slot.ready.done() and not self._rules.suits(slot):
+            if roster.at_work and not self._rules.suits(slot):
                 if self._forecast.in_time(slot, roster.beside(slot)):
                     if is_impassable(slot):
                         return

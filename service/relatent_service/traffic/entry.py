@@ -10,6 +10,8 @@ from relatent_service.traffic.forecast import CAUTION, WAITING_CAUTION, Forecast
 from relatent_service.traffic.roster import Roster
 
 MIN_RETRY_SECONDS = 0.1
+LOOKED_AT = 8
+"""How many of each class who wait are tried when somebody comes or leaves; the others' turn comes."""
 PASSING_SECONDS = 10.0
 """One that waits only for others' sake may be passed by those of its class who come after it for so long."""
 
@@ -26,7 +28,7 @@ class EntryRules:
         self._roster = roster
         self._forecast = forecast
 
-    def estimated_wait(self, traffic_class: TrafficClass = TrafficClass.INTERACTIVE) -> float:
+    def estimated_wait(self, traffic_class: TrafficClass) -> float:
         """Seconds until a newcomer of a class would have a slot."""
         roster = self._roster
         if not roster.is_full(traffic_class) and not roster.waiting[traffic_class]:
@@ -39,7 +41,7 @@ class EntryRules:
         if not roster.at_work and not roster.all_waiting:
             return True  # it takes nobody's time, and how else should a pace be unlearnt that was too slow
         queue = roster.waiting[slot.traffic_class]
-        may_pass = not queue or not is_impassable(queue[0])
+        may_pass = not queue or (len(queue) < LOOKED_AT and not is_impassable(queue[0]))
         return may_pass and not roster.is_full(slot.traffic_class) and self.suits(slot)
 
     def suits(self, slot: Slot) -> bool:
@@ -98,4 +100,4 @@ class EntryRules:
 
 def is_impassable(slot: Slot) -> bool:
     """Whether a call has waited for so long that all of its class must wait behind."""
-    return time.monotonic() - slot.came > PASSING_SECONDS
+    return time.monotonic() - slot.waits_since > PASSING_SECONDS

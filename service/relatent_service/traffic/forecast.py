@@ -25,6 +25,8 @@ from relatent_service.traffic.sharing import Shares, beside_others, wait_for_slo
 
 INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING = 0.02, 0.1
 """What a call takes besides the engine's time, before it was measured; weight of the newest measurement."""
+MOST_KINDS = 256
+"""Of calls, by the graphs that they run, of which that is kept: edits may name any set of directions."""
 CAUTION = 1.25
 """What is estimated may turn out so much longer; a call is let in only if it is in time even then."""
 WAITING_CAUTION = 2.0
@@ -41,20 +43,22 @@ class Work:
     """What a call will ask of the engine.
 
     Attributes:
-        runs: of each graph at most, by its name: steps of a refinement, samples of any other.
+        runs: of each graph, by its name: steps of a refinement, samples of any other; at most, but for spare.
         least: as few of them as an answer may take, for a call that answers with what it has when its time
             is up; it is never refused or ended for what it might do beyond that. None: all of `runs`.
         seconds: from its arrival, after which it does so; None for at its deadline.
+        spare: runs beyond those, which it does where there is time: quotas count them, deadlines do not.
     """
 
     runs: Mapping[str, int]
     least: Mapping[str, int] | None = None
     seconds: float | None = None
+    spare: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
         """Of the engine at most, whatever graph they are of: what a quota counts."""
-        return sum(self.runs.values())
+        return sum(self.runs.values()) + sum(self.spare.values())
 
 
 @dataclass(eq=False)
@@ -65,8 +69,10 @@ class Slot:
         work: what it asked for.
         call: whose deadline counts.
         runs: what it has still to do of it.
-        came: when it began to wait, by the monotonic clock.
+        came: when it came, by the monotonic clock.
+        waits_since: when it began to wait, or to wait for another slot, by the same clock.
         away: seconds that it spent on other things than the engine, with its slot or without.
+        waited_again: seconds that it waited for another slot.
         ready: done once the call may begin.
     """
 
@@ -74,7 +80,9 @@ class Slot:
     call: Call
     runs: dict[str, int]
     came: float = field(default_factory=lambda: time.monotonic())
+    waits_since: float = field(default_factory=lambda: time.monotonic())
     away: float = 0.0
+    waited_again: float = 0.0
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -107,19 +115,27 @@ class Forecast:
         self._pace = pace
         self._share = share
         self._outside: dict[frozenset[str], RunningMean] = {}
-        """What calls take besides the engine's time, by the graphs that they run."""
+        """What calls take besides the engine's time, by the graphs that they run; the last measured last."""
 
     def measure_outside(self, work: Work, seconds: float) -> None:
         """Take what a call took besides the engine's time as a measurement."""
-        mean = RunningMean(INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING)
-        self._outside.setdefault(frozenset(work.runs), mean).measure(max(0.0, seconds))
+        kind = frozenset(work.runs)
+        mean = self._outside.pop(kind, None) or RunningMean(INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING)
+        mean.measure(max(0.0, seconds))
+        self._outside[kind] = mean
+        if len(self._outside) > MOST_KINDS:
+            del self._outside[next(iter(self._outside))]
 
     def left(self, slot: Slot) -> float:
         """Seconds of the engine's time that are left of a call, were it to have all that it asked for."""
         return self._seconds(slot.runs)
 
+    def left_at_most(self, slot: Slot) -> float:
+        """The same with all that it does where there is time."""
+        return self.left(slot) + self._seconds(slot.work.spare)
+
     def cost(self, slot: Slot) -> float:
-        """The same as others see it: no longer than the call may last."""
+        """What is left as others see it: no longer than the call may last."""
         return max(0.0, min(self.left(slot), *_ends(slot)))
 
     def total(self, slots: Slots) -> float:
@@ -130,12 +146,12 @@ class Forecast:
         """Seconds until all that is there of a class has been done."""
         return self._among(traffic_class, self.total(_of(traffic_class, there)), there)
 
-    def wait(
-        self, at_work: Slots, waiting: Slots, traffic_class: TrafficClass = TrafficClass.INTERACTIVE
-    ) -> float:
+    def wait(self, at_work: Slots, waiting: Slots, traffic_class: TrafficClass) -> float:
         """Seconds until a newcomer of a class would have a slot, where all are taken that it may have."""
-        own = self._own_wait(traffic_class, at_work, waiting)
-        return self._among(traffic_class, own, [*at_work, *waiting])
+        there, ahead = _of(traffic_class, at_work), _of(traffic_class, waiting)
+        if not there:
+            return self._until_slot(at_work, ahead)
+        return self._among(traffic_class, self._until_slot(there, ahead), [*at_work, *waiting])
 
     def end_now(self, slot: Slot, at_work: Slots) -> float:
         """Seconds until a call is answered that is at work from now on, beside those that are."""
@@ -148,23 +164,16 @@ class Forecast:
 
     def end_of_all(self, slot: Slot, at_work: Slots) -> float:
         """The best guess of a call that has all that it asked for, or all that its time allows."""
-        end = self._end(self.left(slot), slot, at_work, 1.0)
-        return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
+        return _in_its_time(slot, self._end(self.left_at_most(slot), slot, at_work, 1.0))
 
-    def end_after_wait(
-        self, slot: Slot, at_work: Slots, waiting: Slots, caution: float = LATE_CAUTION
-    ) -> float:
+    def end_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
         """Seconds until a call is answered that waits until another leaves, and then shares with the rest."""
-        its, needed, everybody = slot.traffic_class, self._needed(slot), [*at_work, *waiting]
-        there = _of(its, at_work)
-        own = self._own_wait(its, at_work, waiting) + len(there) * needed
-        if there:
-            own = min(own, self.total(_of(its, everybody)) + needed)
-        else:
-            own += needed
-        return max(self._among(its, own, everybody), self._as_of_late(slot, own, caution)) + self._outside_of(
-            slot
-        )
+        return self._end_after_wait(self._needed(slot), slot, at_work, waiting, LATE_CAUTION)
+
+    def end_of_all_after_wait(self, slot: Slot, at_work: Slots, waiting: Slots) -> float:
+        """The best guess of a call that waits so, and has all that it asked for, or its time allows."""
+        needed = self.left_at_most(slot)
+        return _in_its_time(slot, self._end_after_wait(needed, slot, at_work, waiting, 1.0))
 
     def in_time(self, slot: Slot, at_work: Slots) -> bool:
         """Whether a call would be answered in time if it began now."""
@@ -213,15 +222,27 @@ class Forecast:
         among = self._among(slot.traffic_class, own, at_work)
         return max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
 
+    def _end_after_wait(
+        self, needed: float, slot: Slot, at_work: Slots, waiting: Slots, caution: float
+    ) -> float:
+        its, everybody = slot.traffic_class, [*at_work, *waiting]
+        there, ahead = _of(its, at_work), _of(its, waiting)
+        if there:
+            wait, own = 0.0, self._until_slot(there, ahead) + len(there) * needed
+            own = min(own, self.total([*there, *ahead]) + needed)
+        else:  # what it waits for is not its class's own time, and nothing comes on top of that
+            wait, own = self._until_slot(at_work, ahead), needed
+        among = self._among(its, own, everybody)
+        return wait + max(among, self._as_of_late(slot, own, caution)) + self._outside_of(slot)
+
     def _own_end(self, own: float, slot: Slot, at_work: Slots) -> float:
         """Seconds that its class is at the engine until a call has had `own`."""
         others = Shares(self.cost(other) for other in _of(slot.traffic_class, at_work) if other is not slot)
         return own + others.taken_beside(own)
 
-    def _own_wait(self, traffic_class: TrafficClass, at_work: Slots, waiting: Slots) -> float:
-        """The same until a newcomer has a slot: one of its class, or, where that has none, of any."""
-        there = _of(traffic_class, at_work) or at_work
-        return wait_for_slot([*map(self.cost, there)], map(self.cost, _of(traffic_class, waiting)))
+    def _until_slot(self, there: Slots, ahead: Slots) -> float:
+        """Seconds that those with slots are at the engine until one of them leaves its slot to a newcomer."""
+        return wait_for_slot([*map(self.cost, there)], map(self.cost, ahead))
 
     def _among(self, traffic_class: TrafficClass, own: float, present: Slots) -> float:
         """Seconds until a class has had `own`, beside all that is there of the other."""
@@ -249,6 +270,11 @@ def _ends(slot: Slot) -> list[float]:
     """Seconds until the times at which a call ends, whatever it has done."""
     ends = [slot.call.deadline, None if slot.work.seconds is None else slot.call.arrived + slot.work.seconds]
     return [math.inf, *(end - time.monotonic() for end in ends if end is not None)]
+
+
+def _in_its_time(slot: Slot, end: float) -> float:
+    """When a call is answered: where it answers with what it has, no later than its time is up."""
+    return end if slot.work.least is None else max(0.0, min(end, *_ends(slot)))
 
 
 def _of(traffic_class: TrafficClass, slots: Slots) -> list[Slot]:

@@ -45,10 +45,10 @@ class Outlook:
             refusal: why it would be refused, or ended.
             begins: whether it would begin at once.
         """
-        own = forecast.left(slot) if slot.work.least is None else forecast.cost(slot)
+        own = forecast.left_at_most(slot) if slot.work.least is None else forecast.cost(slot)
         now = forecast.end_of_all(slot, roster.beside(slot))
         if begins:
             return cls(own, 0.0, now, refusal)
         there = roster.at_work, roster.all_waiting
-        after = forecast.end_after_wait(slot, *there, caution=1.0)
+        after = forecast.end_of_all_after_wait(slot, *there)
         return cls(own, forecast.wait(*there, slot.traffic_class), max(now, after), refusal)

@@ -185,11 +185,12 @@ class Quotas:
         account, name, before = self._account(), CALLER.get().name, call.steps
         if account is None:
             return lambda: None
-        self._use(account, steps)
+        is_held = self._use(account, steps)
 
         def settle() -> None:
             done = call.steps - before
-            self._use(account, done - steps)
+            if is_held:
+                self._give_back(account, steps - done)
             self._on_steps(name, done)
 
         return settle
@@ -201,11 +202,19 @@ class Quotas:
             return None
         return account.left(self._clock())
 
-    def _use(self, account: _KeyAccount, steps: int) -> None:
-        """Use steps, or give them back; without a quota nothing would ever be forgiven."""
+    def _use(self, account: _KeyAccount, steps: int) -> bool:
+        """Use steps; whether that is kept: without a quota nothing would ever be forgiven."""
+        if (most := account.quota.steps_a_minute) is None:
+            return False
+        account.steps.used(most, self._clock())
+        account.steps.add(steps)
+        return True
+
+    def _give_back(self, account: _KeyAccount, steps: int) -> None:
+        """Give back steps that were used and kept; fewer than none: use more of them."""
         if (most := account.quota.steps_a_minute) is not None:
             account.steps.used(most, self._clock())
-            account.steps.add(steps)
+        account.steps.add(-steps)
 
     def _check_calls(self, account: _KeyAccount) -> None:
         most, now = account.quota.calls_in_flight, len(account.began)

@@ -29,11 +29,6 @@ class Shares:
         self._needs = sorted(needs)
         self._sums = [0.0, *accumulate(self._needs)]
 
-    @property
-    def total(self) -> float:
-        """Seconds that all of them need."""
-        return self._sums[-1]
-
     def taken_beside(self, own: float) -> float:
         """Seconds that they take, all together, until a call beside them has had `own`."""
         shorter = bisect_right(self._needs, own)
@@ -47,9 +42,11 @@ def wait_for_slot(at_work: Sequence[float], waiting: Iterable[float]) -> float:
     many that share.
 
     Args:
-        at_work: what those with slots still need, at least one.
+        at_work: what those with slots still need; none where all have just given up.
         waiting: what those need that wait for a slot before the newcomer, in their order.
     """
+    if not at_work:
+        return 0.0
     ends, total = list(at_work), sum(at_work)
     heapq.heapify(ends)
     for own in waiting:

@@ -91,6 +91,7 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
             for kind in ("steps_a_minute", "calls_in_flight")
             for value in (0, -1, 1.5, "5", True, 10**13)
         ),
+        (ENTRY | {"calls_in_flight": 2**32}, rf"keys\[0\]\.calls_in_flight: .* from 1 to {2**32 - 1};"),
         (
             ENTRY | {"quota": 5},
             r"keys\[0\]: expected name, sha256, packs, expires, class, steps_a_minute and calls_in_flight, "
@@ -111,7 +112,18 @@ def test_what_is_there_twice_is_named(changed: str, what: str, tmp_path: Path) -
         read_keys(written(tmp_path / "keys.json", ENTRY, other))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2, "keys": []}', '{"format": 1}', "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 2, "keys": []}',
+        '{"format": 1}',
+        "\ud800",
+        pytest.param("[" * 100_000, id="nested deep"),
+    ],
+)
 def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(text.encode(errors="surrogatepass"))

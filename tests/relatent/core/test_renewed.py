@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ssl
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,47 @@ def test_what_cannot_be_read_is_told_once_and_the_value_stays_until_the_files_ch
         number.renew()
     path.write_text("333")
     assert (number.renew(), number.value) == (True, 333)
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["as it is", "as another's cause"])
+def test_a_failure_that_may_pass_loses_no_change_and_is_told_once(path: Path, wrapped: bool) -> None:
+    failure: Exception | None = None
+
+    def read() -> int:
+        if failure is not None and wrapped:
+            raise ValueError(str(failure)) from failure
+        if failure is not None:
+            raise failure
+        return int(path.read_text())
+
+    number = Renewed([path], read)
+    path.write_text("22")
+    failure = OSError(errno.EMFILE, "Too many open files")
+    with pytest.raises((OSError, ValueError), match="Too many open files"):
+        number.renew()
+    assert (number.renew(), number.value) == (False, 1)
+    failure = OSError(errno.EIO, "Input/output error")
+    with pytest.raises((OSError, ValueError), match="Input/output error"):
+        number.renew()
+    failure = None
+    assert (number.renew(), number.value, number.renew()) == (True, 22, False)
+
+
+def test_openssls_errors_are_of_the_content_and_not_tried_again(path: Path) -> None:
+    reads = []
+
+    def read() -> int:
+        reads.append(path.read_text())
+        if reads[-1] != "1":
+            raise ValueError("no certificate") from ssl.SSLError("no start line")
+        return 1
+
+    number = Renewed([path], read)
+    path.write_text("none")
+    with pytest.raises(ValueError, match="no certificate"):
+        number.renew()
+    number.renew()
+    assert reads == ["1", "none"]
 
 
 def test_what_changes_while_it_is_read_is_seen_at_the_next_look(path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from relatent.core.codes import Codes
+from relatent_service.engine.engine import EngineTimedOut
 from relatent_service.engine.local import LocalEngine
 from relatent_service.engine.models import Models
 from relatent_service.telemetry.metrics import Metrics
@@ -48,6 +49,13 @@ async def test_time_in_the_engine_is_added_up_failed_calls_included(pack, engine
         await models.encode(pack, tiny.random_image(1)[None], call)
     await models.encode(pack, tiny.random_image(1)[None], call)
     assert call.inference_seconds >= 0.1
+
+
+async def test_what_no_time_was_left_for_is_not_asked_of_the_engine_and_not_counted(pack, engine):
+    call, models = Call(deadline=time.monotonic() - 1), Models(engine, Metrics(), Pace(), FairShare())
+    with pytest.raises(EngineTimedOut):
+        await models.encode(pack, tiny.random_image(1)[None], call)
+    assert (call.steps, engine.calls) == (0, [])
 
 
 def test_a_little_of_the_time_left_is_kept_to_tell_of_a_failure():

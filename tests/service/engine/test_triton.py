@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -203,6 +204,16 @@ async def test_an_answer_without_outputs_is_none_and_the_call_may_be_repeated() 
     async with connected(server) as engine:
         server.hollow = True
         with pytest.raises(EngineConfused, match="an answer without y"):
+            await half(engine)
+
+
+async def test_of_an_answer_without_some_outputs_those_are_named_that_are_missing() -> None:
+    server = FakeTriton()
+    async with connected(server) as engine:
+        graph = engine._graphs["toy_half"]
+        outputs = dict.fromkeys("xyz", graph.outputs["y"])
+        engine._graphs = {"toy_half": replace(graph, outputs=outputs)}
+        with pytest.raises(EngineConfused, match=r"an answer without x, z$"):
             await half(engine)
 
 

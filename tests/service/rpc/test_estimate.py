@@ -27,6 +27,13 @@ AIM = editing_pb2.Operation(
     )
 )
 
+FAR = editing_pb2.Operation(
+    attribute_target=editing_pb2.AttributeTarget(
+        goals=[editing_pb2.AttributeGoal(attribute="brightness", to=[1e3])], max_rounds=8
+    )
+)
+"""Out of reach, so that all rounds are tried."""
+
 
 def options(steps: int, **fields: Any) -> v1.InversionOptions:
     return v1.InversionOptions(refinement=v1.Refinement(steps=steps, **fields))
@@ -55,6 +62,8 @@ async def estimate(running: Running, metadata: Any = None, **fields: Any) -> cat
         (editing(AIM, latent=latent(code(1))), 2 + 7),
         (editing(move(1), latent=latent(code(1)), region=editing_pb2.Region()), 2),
         (editing(move(1), image=editing_pb2.ImageSource(options=options(10))), 14),
+        (editing(AIM, image=editing_pb2.ImageSource(options=options(10))), 13 + 2 + 7),
+        (editing(AIM, image=editing_pb2.ImageSource(options=options(10, best_at_deadline=True))), 13 + 2 + 7),
         ({"diffuse": diffusion_pb2.DiffuseRequest(region=editing_pb2.Region(), options=options(4))}, 8),
         ({"synthesize": synthesis_pb2.SynthesizeRequest(latents=[latent(code(1))] * 3)}, 3),
         ({"sample": synthesis_pb2.SampleRequest(seeds=[1, 2])}, 4),
@@ -88,6 +97,7 @@ async def test_a_restoration_too(restoring: Running) -> None:
         (inverting(30), 30),
         (editing(AIM, latent=latent(code(1))), 0),
         (editing(move(1), image=editing_pb2.ImageSource(image=image(), options=options(10))), 10),
+        (editing(FAR, image=editing_pb2.ImageSource(image=image(), options=options(10))), 10 + 5 + 3),
         ({"synthesize": synthesis_pb2.SynthesizeRequest(latents=[latent(code(1))] * 3)}, 0),
         ({"sample": synthesis_pb2.SampleRequest(seeds=[1, 2])}, 0),
     ],

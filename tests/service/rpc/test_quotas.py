@@ -208,6 +208,31 @@ async def test_whatever_becomes_of_a_call_what_was_not_done_and_its_place_are_gi
     assert (await invert(running, MOST)).result.steps == MOST
 
 
+async def test_an_edit_of_a_picture_that_is_cached_takes_no_more_than_its_own_steps(running: Running) -> None:
+    options = v1.InversionOptions(refinement=v1.Refinement(steps=2 * QUOTA))
+    await invert(running, 0, FREE, options=options)
+    picture = editing_pb2.ImageSource(image=image(), options=options)
+    request = editing_pb2.EditRequest(image=picture, operations=[move(0.5)])
+    answer = await running.editing.Edit(request, metadata=shown(LIMITED), timeout=20)
+    assert answer.inversion.cached
+    assert done(running) == 1
+    session = await open_session(running, image=picture)
+    assert done(running) == 1
+    session.cancel()
+    request.image.image.CopyFrom(image(2))
+    error = await refused(running.editing.Edit(request, metadata=shown(LIMITED), timeout=20))
+    assert reason(error) == "STEPS_OVER_QUOTA"
+    assert reason(await refused(open_session(running, image=request.image))) == "STEPS_OVER_QUOTA"
+
+
+async def test_an_edit_over_the_quota_is_refused_before_its_mask_is_decoded(running: Running) -> None:
+    await invert(running, 97)
+    broken = editing_pb2.Region(mask=types_pb2.Image(data=b"no picture"))
+    request = editing_pb2.EditRequest(latent=latent(code(1)), operations=[move(0.5)], region=broken)
+    error = await refused(running.editing.Edit(request, metadata=shown(LIMITED), timeout=20))
+    assert reason(error) == "STEPS_QUOTA"
+
+
 async def test_what_the_engine_had_begun_when_its_caller_hung_up_counts(running: Running) -> None:
     await is_cancelled(running)
     await nobody(running)
@@ -226,9 +251,9 @@ async def test_a_call_that_the_load_turns_away_has_taken_nothing(tiny_root: Path
         assert (await invert(running, MANY)).result.steps == MANY
 
 
-async def open_session(running: Running) -> Any:
+async def open_session(running: Running, **source: Any) -> Any:
     call = running.editing.EditStream(metadata=shown(LIMITED), timeout=20)
-    opening = editing_pb2.EditSessionOpening(latent=latent(code(1)))
+    opening = editing_pb2.EditSessionOpening(**(source or {"latent": latent(code(1))}))
     await call.write(editing_pb2.EditStreamRequest(open=opening))
     assert (await call.read()).HasField("opened")
     return call

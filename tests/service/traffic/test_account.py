@@ -72,6 +72,44 @@ def test_but_not_while_an_interactive_call_waits_for_a_place(account, clock):
     assert account.credit() == pytest.approx(BULK_SHARE - 1)
 
 
+def test_what_bulk_calls_owe_is_kept_though_none_is_here_for_a_while(account, clock):
+    account.enter(BULK)
+    account.enter(INTERACTIVE)
+    clock.now += 1
+    account.leave(BULK)
+    account.want(interactive=True, kept_out=False, bulk=False)
+    assert account.credit() == pytest.approx(BULK_SHARE - 1 / 2)
+    clock.now += 1
+    account.want(interactive=True, kept_out=False, bulk=True)
+    assert account.credit() == pytest.approx(2 * BULK_SHARE - 1 / 2)
+
+
+def test_a_debt_is_not_kept_for_ever_and_never_becomes_a_credit(account, clock):
+    account.enter(BULK)
+    account.enter(INTERACTIVE)
+    clock.now += 1
+    account.leave(INTERACTIVE)
+    account.want(interactive=False, kept_out=False, bulk=True)
+    clock.now += 100
+    assert account.credit() == 0
+    account.leave(BULK)
+    account.want(interactive=True, kept_out=False, bulk=False)
+    account.enter(INTERACTIVE)
+    clock.now += 100
+    assert account.credit() == 0
+
+
+def test_a_debt_stays_while_interactive_calls_are_busy_elsewhere(account, clock):
+    account.enter(BULK)
+    account.enter(INTERACTIVE)
+    clock.now += 1
+    account.leave(BULK)
+    account.leave(INTERACTIVE)
+    account.want(interactive=True, kept_out=False, bulk=False)
+    clock.now += 100
+    assert account.credit() == pytest.approx(BULK_SHARE - 1 / 2)
+
+
 @pytest.mark.parametrize(("interactive", "bulk"), [(False, True), (True, False)])
 def test_a_new_account_is_opened_once_both_classes_are_here_again(account, clock, interactive, bulk):
     account.enter(INTERACTIVE)

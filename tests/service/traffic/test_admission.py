@@ -5,9 +5,14 @@ import asyncio
 import pytest
 
 from relatent_service.errors import NotReady, Overloaded
+from relatent_service.traffic.admission import Admission
 from relatent_service.traffic.call import Call
+from relatent_service.traffic.entry import LOOKED_AT, PASSING_SECONDS
 from relatent_service.traffic.forecast import Work
+from relatent_service.traffic.lifecycle import Lifecycle
+from relatent_service.traffic.pace import Pace
 from tests.fixtures.guests import GRAPH, within
+from tests.fixtures.virtual_time import run_in_virtual_time
 
 
 async def test_no_more_than_the_limit_are_at_work_and_places_go_in_order(guests):
@@ -113,6 +118,27 @@ async def test_one_that_is_cancelled_as_it_gets_its_place_passes_it_on(guests):
     assert guests.admission.inflight == 0
 
 
+async def test_however_many_give_up_at_once_the_next_gets_the_place_that_is_left(make):
+    guests = make(max_inflight=1, max_queue=2 * LOOKED_AT)
+    admission, found = guests.admission, []
+    waiting = [f"b{number}" for number in range(LOOKED_AT)]
+    for name in ("a", *waiting, "c"):
+        await guests.come(name)
+
+    def look():
+        admission.would_meet(Work({GRAPH: 1}), Call())
+        found.append(admission.inflight)
+
+    # All in the same turn of the loop: a leaves, somebody asks, and all before c give up.
+    guests._leave["a"].set()
+    asyncio.get_running_loop().call_soon(look)
+    for name in waiting:
+        guests.task(name).cancel()
+    await asyncio.sleep(0.01)
+    assert found == [1]
+    assert guests.inside == ["c"]
+
+
 async def test_the_time_in_the_queue_is_told(guests):
     call = Call()
     await guests.come("a")
@@ -157,6 +183,48 @@ async def test_who_is_away_for_a_moment_keeps_the_place(make):
         async with guests.admission.away(slot, 5.0):
             await asyncio.sleep(0.01)
         assert (guests.inside, guests.admission.aside) == ([], 0)
+
+
+def test_the_wait_for_another_place_is_not_held_against_who_was_away(virtual_clock):
+    async def stay(admission, seconds):
+        async with admission.slot(Work({GRAPH: 10}), Call()):
+            await asyncio.sleep(seconds)
+
+    async def run():
+        admission = Admission(1, 8, Pace(), Lifecycle())
+        async with asyncio.TaskGroup() as others, admission.slot(Work({GRAPH: 10}), Call()) as slot:
+            others.create_task(stay(admission, 100.0))
+            async with admission.away(slot, 1.0):
+                await asyncio.sleep(2.0)
+            assert slot.call.queue_seconds == pytest.approx(99.0)
+            others.create_task(stay(admission, 100.0))
+            async with admission.away(slot, 3.0):
+                await asyncio.sleep(0.5)
+                lost = admission.aside
+        return lost
+
+    assert run_in_virtual_time(run()) == 0
+
+
+async def test_who_comes_back_may_be_passed_for_as_long_as_who_is_new(make):
+    guests, back = make(max_inflight=8), asyncio.Event()
+    admission = guests.admission
+
+    async def wanderer():
+        async with admission.slot(Work({GRAPH: 1000}), Call()) as slot, admission.away(slot, 0.0):
+            await back.wait()
+            slot.came -= 10 * PASSING_SECONDS
+
+    task = asyncio.create_task(wanderer())
+    await asyncio.sleep(0.01)
+    await guests.come("a", steps=500, call=within(70.0))
+    back.set()
+    await asyncio.sleep(0.01)
+    assert (guests.inside, admission.waiting) == (["a"], 1), "it would make a late"
+    await guests.come("b", steps=1, call=within(5.0))
+    assert guests.inside == ["a", "b"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_those_set_aside_count_as_waiting_so_that_they_cannot_grow_without_bound(make):

@@ -6,6 +6,7 @@ import pytest
 
 from relatent_service.errors import OutOfTime, Overloaded
 from relatent_service.traffic import entry
+from relatent_service.traffic.call import Call
 from relatent_service.traffic.forecast import Work
 from tests.fixtures.guests import GRAPH, within
 
@@ -34,7 +35,8 @@ async def test_a_short_call_is_not_held_up_by_long_ones_that_share_with_it(make)
 async def test_a_wait_that_leaves_too_little_time_is_refused_at_once(guests):
     await guests.come("a", steps=30)
     await guests.come("b", steps=10)
-    assert guests.admission.estimated_wait() == pytest.approx(2.0)  # b ends first, at half the pace
+    outlook = guests.admission.would_meet(Work({GRAPH: 10}), Call())
+    assert outlook.wait_seconds == pytest.approx(2.0)  # b ends first, at half the pace
     await guests.come("c", steps=10, call=within(5.5))  # two seconds of waiting, two of work
     assert guests.admission.waiting == 1
     with pytest.raises(Overloaded) as caught:
@@ -68,6 +70,17 @@ async def test_a_call_that_answers_when_its_time_is_up_is_taken_for_the_least_it
     guests.admission.check_in_time(guests.slots["b"])
 
 
+async def test_what_such_a_call_would_meet_is_an_answer_to_all_that_its_time_allows_after_its_wait(make):
+    guests = make(max_inflight=1, max_queue=8)
+    for name in "ab":
+        await guests.come(name, steps=50)
+    work = Work({GRAPH: 100}, {GRAPH: 1})
+    outlook = guests.admission.would_meet(work, within(1000.0))
+    assert outlook.wait_seconds == pytest.approx(10.0)
+    assert outlook.answer_seconds == pytest.approx(20.0, abs=0.1)
+    assert guests.admission.would_meet(work, within(15.0)).answer_seconds == pytest.approx(15.0, abs=1.0)
+
+
 async def test_others_see_no_more_of_a_call_than_it_may_last(make):
     guests = make(max_inflight=32)
     for name in "abcdefgh":
@@ -94,6 +107,17 @@ async def test_who_waits_for_anothers_sake_may_be_passed_by_who_need_not(make, m
     monkeypatch.setattr(entry, "PASSING_SECONDS", -1.0)
     with pytest.raises(Overloaded):
         await guests.come("d", steps=1, call=within(5.0))
+
+
+async def test_one_behind_more_than_are_looked_at_waits_and_finds_the_queue_full_like_any_other(make):
+    guests = make(max_inflight=32, max_queue=entry.LOOKED_AT)
+    await guests.come("a", steps=500, call=within(70.0))
+    for number in range(entry.LOOKED_AT):
+        await guests.come(f"b{number}", steps=1000)
+    assert guests.admission.waiting == entry.LOOKED_AT
+    with pytest.raises(Overloaded) as caught:
+        await guests.come("c", steps=1)
+    assert caught.value.reason == "QUEUE_FULL"
 
 
 async def test_what_a_call_has_done_is_not_held_against_it(guests):

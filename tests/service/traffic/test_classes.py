@@ -8,6 +8,7 @@ from relatent.core.traffic import TrafficClass
 from relatent_service.errors import Overloaded
 from relatent_service.traffic import entry
 from relatent_service.traffic.call import Call
+from relatent_service.traffic.forecast import Work
 from tests.fixtures.guests import GRAPH, within
 
 BULK = TrafficClass.BULK
@@ -118,6 +119,19 @@ async def test_a_bulk_call_is_held_against_the_interactive_ones_that_came_of_lat
     assert guests.inside == ["a", "c"]
 
 
+async def test_a_bulk_call_waits_for_an_interactive_ones_place_no_longer_than_that_takes(make, monkeypatch):
+    guests = make(max_inflight=4)
+    await come(guests, "abcd", Call, steps=50)
+    monkeypatch.setattr(guests.admission.share._account, "_load", 1.0)
+    # All four are done in 20 s; then it takes a fifth of the engine at least, and some caution: 34 s.
+    outlook = guests.admission.would_meet(Work({GRAPH: 10}), bulk())
+    assert outlook.wait_seconds == pytest.approx(20.0)
+    with pytest.raises(Overloaded):
+        await guests.come("x", call=bulk(30.0))
+    await guests.come("y", call=bulk(40.0))
+    assert guests.admission.waiting_of(BULK) == 1
+
+
 async def test_an_interactive_call_waits_for_no_bulk_ones_sake(make):
     guests = make(max_inflight=8)
     await guests.come("a", steps=10, call=bulk(1.3))
@@ -150,11 +164,14 @@ async def test_an_interactive_call_is_held_against_bulk_ones_that_wait_too_for_o
 
 async def test_a_newcomer_of_each_class_hears_how_long_its_own_would_wait(make):
     guests = make(max_inflight=4)
-    admission = guests.admission
+
+    def wait(call):
+        return guests.admission.would_meet(Work({GRAPH: 10}), call).wait_seconds
+
     await come(guests, "abc")
-    assert admission.estimated_wait() == 0
-    assert admission.estimated_wait(BULK) == pytest.approx(3.0)
+    assert wait(Call()) == 0
+    assert wait(bulk()) == pytest.approx(3.0)
     await guests.come("x", steps=20)
     # Beside x, which takes the whole engine but for their share, for as long as it is there.
-    assert admission.estimated_wait(BULK) == pytest.approx(5.0)
-    assert admission.estimated_wait() == pytest.approx(2.5)
+    assert wait(bulk()) == pytest.approx(5.0)
+    assert wait(Call()) == pytest.approx(2.5)

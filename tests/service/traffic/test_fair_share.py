@@ -102,6 +102,24 @@ def test_bulk_calls_go_on_at_their_share_whatever_interactive_calls_there_are(in
     assert run_in_virtual_time(run()) == pytest.approx(BULK_SHARE * 60, abs=loose)
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+def test_a_bulk_client_of_short_calls_one_after_the_other_has_no_more_than_the_share(pause):
+    async def client(house):
+        while True:
+            await house.work(BULK, 0.1, 1)
+            await asyncio.sleep(pause)
+
+    async def run():
+        house = House()
+        tasks = [asyncio.create_task(house.work(INTERACTIVE, 0.1)), asyncio.create_task(client(house))]
+        await asyncio.sleep(60)
+        charged = dict(house.charged)
+        await stop(tasks)
+        return charged[BULK] / sum(charged.values())
+
+    assert run_in_virtual_time(run()) <= BULK_SHARE + 0.01
+
+
 @given(
     st.lists(
         st.tuples(

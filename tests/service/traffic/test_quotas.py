@@ -145,6 +145,23 @@ def test_a_quota_that_changes_holds_at_once_and_leaves_what_was_used(desk: Desk)
         assert caught.value.retry_seconds == pytest.approx(50 * MINUTE / 50, abs=0.01)
 
 
+def test_a_call_gives_back_only_what_it_took_however_the_quota_changed_meanwhile(desk: Desk) -> None:
+    call, later = Call(), Call()
+    with desk.caller():
+        settle = desk.quotas.take(1000, call)
+    with desk.caller(steps=100):
+        desk.use(80)
+        call.steps += 30
+        settle()
+        assert desk.steps_left() == 20, "the first call took nothing of it"
+        settle = desk.quotas.take(20, later)
+    with desk.caller():
+        settle()
+    with desk.caller(steps=100):
+        assert desk.steps_left() == 20
+    assert desk.done == {"a": 110}
+
+
 def test_calls_in_flight_are_counted_with_a_quota_and_before_there_is_one(desk: Desk) -> None:
     with desk.caller(), ExitStack() as flights:
         for _ in range(2):

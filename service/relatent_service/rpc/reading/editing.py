@@ -39,6 +39,11 @@ class ParsedCodeEdit:
         """What it will ask of the engine."""
         return edit_work(self.pack, self.code.space, self.edit.edit, within=self.region is not None)
 
+    @property
+    def own_work(self) -> Work:
+        """The same, as there is no inversion."""
+        return self.work
+
 
 @dataclass(frozen=True)
 class ParsedImageEdit:
@@ -58,6 +63,11 @@ class ParsedImageEdit:
     def work(self) -> Work:
         """What it will ask of the engine."""
         return self.inversion.plan.work
+
+    @property
+    def own_work(self) -> Work:
+        """What the edit will ask of it: all that there is to do where the image's code is known."""
+        return self.inversion.plan.work_after
 
 
 def read_edit_request(
