@@ -37,6 +37,8 @@ LOADS = (1.0, 2.0, 5.0)
 """Work asked for, over what can be done."""
 QUOTA_SHARE = 0.025
 """Of all that can be done, what the quota is that is exceeded."""
+FEW = (1, 2, 4)
+"""Callers at a time, what of capacity they get done: as many as have their answers within such deadlines."""
 ROUNDS, SECONDS, CAPACITY_SECONDS, STEPS = 3, 30.0, 20.0, 50
 """Of the measurement; seconds are those of one window."""
 
@@ -103,6 +105,7 @@ async def _run(settings: BenchSettings, keys: BenchKeys) -> dict[str, Any]:
         kinds = await kinds_of(channel, pack, images, steps, keys, alone)
         sought = Window(0.0 if settings.quick else 2 * DEADLINE * alone, min(seconds, CAPACITY_SECONDS))
         before = await _capacity(client, images, steps, sought)
+        few = {callers: await rate(client, images, steps, callers, sought) / before for callers in FEW}
         worths = await _worths(kinds, before, sought)
         quota = Quota(
             steps_a_minute=4 * steps if settings.quick else round(60 * QUOTA_SHARE * before * steps)
@@ -127,6 +130,7 @@ async def _run(settings: BenchSettings, keys: BenchKeys) -> dict[str, Any]:
     return report | {
         "loads": {f"{load:g}": measured.as_json() for load, measured in loads.items()},
         "capacity_a_second": spread(capacities).as_json(),
+        "few_callers_over_capacity": {str(callers): significant(part) for callers, part in few.items()},
         "work_shares": SHARES,
         "quota_share": significant((quota.steps_a_minute or 0) / 60 / steps / float(np.median(capacities))),
         "edits_an_inversion": {
