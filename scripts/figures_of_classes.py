@@ -28,13 +28,13 @@ def overload_classes() -> str:
             f"| {refused} |"
         )
     deadlines, edits = measured["deadline_seconds"], measured["edits_an_inversion"]
-    few = ", ".join(f"{callers} {part:.0%}" for callers, part in measured["few_callers_over_capacity"].items())
+    few = ", ".join(f"{each} {part:.0%}" for each, part in measured["few_callers_over_capacity"].items())
     told = (
         f"Inversions of {measured['steps']} steps, {measured['capacity_a_second']['median']:.2f} a second at "
         f"most; one alone takes {measured['seconds_alone']:.2f} s. Interactive ones have "
         f"{deadlines['interactive']:.1f} s, edits {deadlines['plain_edit']:.1f} s, bulk inversions "
         f"{deadlines['bulk']:.0f} s. As much as an inversion are {edits['plain_edit']:.0f} plain edits, or "
-        f"{edits['exact_edit']:.0f} exact ones. The quota is {measured['quota_share']:.1%} of capacity. Of that, as many "
-        f"callers at a time who wait get done alone: {few}."
+        f"{edits['exact_edit']:.0f} exact ones. The quota is {measured['quota_share']:.1%} of capacity. "
+        f"Callers who wait, with nobody else there, get done of it, so many at a time: {few}."
     )
     return "\n".join([told, "", *table, "", where_measured(measured["environment"]), "", PICTURE])
