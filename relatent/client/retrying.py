@@ -177,8 +177,8 @@ def retrying(
 ) -> Flow[T]:
     """Try until it goes through, cannot, or the time is up.
 
-    Every address is tried once before waiting. A server that asks to be called later is called no
-    sooner, unless there is another one.
+    Every address is tried once before waiting, and before it fails for want of TLS that both sides agree on.
+    A server that asks to be called later is called no sooner, unless there is another one.
 
     Args:
         attempt: from an address and the seconds left to one try.
@@ -206,7 +206,9 @@ def retrying(
             failure = error
         if isinstance(failure, DeadlineError):
             raise _out_of_time(failure, refused, limit, attempts) from refused
-        if not failure.retriable:
+        # Certificates are each server's own: what is wrong with one says nothing of the others.
+        elsewhere = isinstance(failure, TlsError) and attempts < len(addresses)
+        if not (failure.retriable or elsewhere):
             raise failure
         refused = failure
         new = progressed()
