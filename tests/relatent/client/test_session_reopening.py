@@ -155,3 +155,39 @@ async def test_where_no_server_is_left_that_is_told_within_the_timeout_and_again
             session.change(SMILE)
         with pytest.raises(relatent.UnavailableError):
             await session.rest()
+
+
+async def test_a_server_whose_loss_is_noticed_by_a_change_alone_is_replaced_however_long_it_was_idle(
+    kind: str, server: FakeServer, second: FakeServer
+) -> None:
+    server.scripts = [lost_at_work]
+    async with holding(kind, [server.address, second.address], CODE, timeout=0.3) as session:
+        await asyncio.sleep(0.5)
+        session.change(SMILE)
+        assert (await session.answer()).number == 1
+
+
+async def lost_at_work(requests: Any, context: Any) -> AsyncIterator[Any]:
+    """Open, and be lost at the first change."""
+    async for request in requests:
+        if request.HasField("change"):
+            await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "lost")
+        yield fake.opened()
+
+
+async def test_a_change_that_every_server_is_lost_at_ends_the_session_though_others_follow(
+    kind: str, server: FakeServer, second: FakeServer
+) -> None:
+    server.scripts = second.scripts = [lost_at_work]
+    async with holding(kind, [server.address, second.address], CODE, timeout=0.5) as session:
+
+        async def slide() -> None:
+            while True:
+                session.change(SMILE)
+                await asyncio.sleep(0.01)
+
+        sliding = asyncio.create_task(slide())
+        with pytest.raises(relatent.UnavailableError, match="lost"):
+            await session.answer(10)
+        with pytest.raises(relatent.UnavailableError, match="lost"):
+            await asyncio.wait_for(sliding, 5)
