@@ -12,9 +12,19 @@ import grpc
 
 from relatent.client.calls import begin_call
 from relatent.client.channels import ClientChannels, open_channel
-from relatent.client.errors import ClientStateError, DeadlineError
+from relatent.client.errors import ClientStateError
 from relatent.client.forks import call_under_way, check_fork
-from relatent.client.retrying import Converse, Convert, Effect, Flow, Sleep, Stream, Unary, opening_late
+from relatent.client.retrying import (
+    FAILURES,
+    Converse,
+    Convert,
+    Effect,
+    Flow,
+    Sleep,
+    Stream,
+    Unary,
+    opening_late,
+)
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
 
@@ -54,7 +64,7 @@ class BlockingTransport:
                     try:
                         with call.attempt(effect):
                             outcome = self._perform(effect)
-                    except (grpc.RpcError, ClientStateError, DeadlineError) as error:
+                    except FAILURES as error:
                         effect = flow.throw(error)
                     else:
                         effect = flow.send(outcome)

@@ -18,7 +18,16 @@ from typing import Any, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from relatent.client.errors import CallError, DeadlineError, TlsError, UnavailableError, call_error
+from relatent.client.errors import (
+    CallError,
+    ClientStateError,
+    ContractError,
+    DeadlineError,
+    InputError,
+    TlsError,
+    UnavailableError,
+    call_error,
+)
 from relatent.client.tls import Tls, find_out, looks_cut, told_by_grpc
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_hint
@@ -90,6 +99,9 @@ class Sleep:
 
 Effect: TypeAlias = Convert | Unary | Stream | Converse | Sleep
 Flow: TypeAlias = Generator[Effect, Any, T]
+FAILURES = (grpc.RpcError, ClientStateError, ContractError, DeadlineError, InputError)
+"""What a flow is told that an effect failed by. Other `CallError`s are of calls that the caller makes while
+told of progress, and are not to be tried again here."""
 
 
 @dataclass(frozen=True)
