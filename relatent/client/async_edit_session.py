@@ -111,7 +111,7 @@ class AsyncEditSession(HeldSession[AsyncTransport, _Talk]):
         return answer
 
     async def __aenter__(self) -> Self:
-        self._check_new()
+        self._begin()
         exchange = await self._transport.run(self._prepare)
         talk = _Talk(exchange)
         self._inversion, self._opened = exchange.inversion, talk

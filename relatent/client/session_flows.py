@@ -71,6 +71,8 @@ class SessionFlows:
         addresses = self._flows.addresses
 
         def attempt(address: str, left: float) -> Flow[None]:
+            if exchange.hung_up:  # while this slept after the attempt before
+                return
             exchange.begin()
             try:
                 yield Converse(address, _PATH, editing_pb2.EditStreamResponse, left, talk)
