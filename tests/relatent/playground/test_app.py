@@ -10,7 +10,8 @@ from relatent.playground.downloads import Downloads
 from relatent.playground.parts.examples import Examples
 
 
-def test_a_service_without_a_pack_for_the_pages_key_is_told() -> None:
+async def test_a_service_without_a_pack_for_the_pages_key_is_told() -> None:
+    # Async, as Gradio makes a loop for each event where none runs, and closes none of them.
     connection = create_autospec(Connection, instance=True)
     connection.look.return_value.packs = {}
     page = app.build(
