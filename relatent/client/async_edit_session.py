@@ -55,6 +55,9 @@ class _Talk:
         self._exchange.end_call()
         self._news.set()
 
+    async def wanted(self) -> None:
+        await self._until(lambda: self._exchange.is_wanted)
+
     async def requests(self) -> AsyncIterator[editing_pb2.EditStreamRequest]:
         of_call = self._exchange.calls
         while True:

@@ -25,6 +25,7 @@ from relatent.client.retrying import (
     Sleep,
     Stream,
     Unary,
+    UntilWanted,
     opening_late,
 )
 from relatent.client.settings import ClientSettings
@@ -131,6 +132,10 @@ class AsyncTransport:
                     pause = asyncio.ensure_future(asyncio.sleep(effect.seconds))
                     with _cancelled_by_close(pause, self._here()):
                         return await pause
+                case UntilWanted():
+                    wanted = asyncio.ensure_future(effect.talk.wanted())
+                    with _cancelled_by_close(wanted, self._here()):
+                        await wanted
                 case Unary():
                     async with self._call(effect) as call:
                         return await call

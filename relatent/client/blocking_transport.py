@@ -23,12 +23,16 @@ from relatent.client.retrying import (
     Sleep,
     Stream,
     Unary,
+    UntilWanted,
     opening_late,
 )
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
 
 T = TypeVar("T")
+
+_LOOK_SECONDS = 1.0
+"""How often a session that is not wanted looks whether its client was closed."""
 
 
 class _Connections:
@@ -106,6 +110,9 @@ class BlockingTransport:
                     return effect.work()
                 case Sleep():
                     return self._own().closed.wait(effect.seconds)
+                case UntilWanted():
+                    while not effect.talk.wanted(_LOOK_SECONDS):
+                        self.check_open()
                 case Unary():
                     with call_under_way(), self._channel(effect.address) as channel:
                         return self._begin(channel, effect)

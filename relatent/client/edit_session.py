@@ -68,6 +68,10 @@ class _Talk:
             self._call = None
             exchange.end_call()
 
+    def wanted(self, seconds: float) -> bool:
+        with self._news:
+            return self._news.wait_for(lambda: self._exchange.is_wanted, seconds)
+
     def requests(self) -> Iterator[editing_pb2.EditStreamRequest]:
         return self._requests(self._exchange.calls)
 

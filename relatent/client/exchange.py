@@ -128,6 +128,11 @@ class Exchange:
         """Whether there will be no more changes, and the newest is answered."""
         return self._finished and self._answered == self._made
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is something to be said to a server, or the session is to end."""
+        return self.hung_up or self._finished or self._answered < self._made
+
     def can_send(self, call: int) -> bool:
         """Whether `next_request` is to be asked by a call: there is something to say, and it is time to.
 

@@ -97,7 +97,14 @@ class Sleep:
     seconds: float
 
 
-Effect: TypeAlias = Convert | Unary | Stream | Converse | Sleep
+@dataclass(frozen=True)
+class UntilWanted:
+    """Wait until whoever holds a session has something to say; `talk` is that of its `Converse`."""
+
+    talk: Any
+
+
+Effect: TypeAlias = Convert | Unary | Stream | Converse | Sleep | UntilWanted
 Flow: TypeAlias = Generator[Effect, Any, T]
 FAILURES = (grpc.RpcError, ClientStateError, ContractError, DeadlineError, InputError)
 """What a flow is told that an effect failed by. Other `CallError`s are of calls that the caller makes while
