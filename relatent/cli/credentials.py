@@ -77,6 +77,8 @@ def _tls(args: argparse.Namespace) -> Tls | None:
         for name, part in _FILES.items()
     }
     asked = args.tls
+    if asked is None and any(getattr(args, name) for name in _FILES):
+        asked = True  # what is said here goes before what the environment says
     if asked is None and (written := os.environ.get("RELATENT_TLS")):
         if written not in ("yes", "no"):
             raise InputError(f"RELATENT_TLS: expected yes or no, got {written!r}")

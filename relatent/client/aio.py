@@ -15,31 +15,22 @@ from relatent.client.async_transport import AsyncTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
 from relatent.client.estimates import Estimate, PlannedCall
-from relatent.client.flows import Flows
+from relatent.client.held_connections import HeldConnections
 from relatent.client.images import ImageFormat, ImageInput
 from relatent.client.latents import LatentCode
 from relatent.client.requests import InvertOptions, Move, Operation
 from relatent.client.restoring import Degraded, Restoration
 from relatent.client.results import Edit, Inversion, SynthesizedImage
 from relatent.client.resuming import ProgressCallback
-from relatent.client.retrying import RetryPolicy
 from relatent.client.seeds import SeedPath
 from relatent.client.session_flows import SessionFlows
-from relatent.client.settings import (
-    DEFAULT_ADDRESS,
-    DEFAULT_MAX_MESSAGE_BYTES,
-    DEFAULT_TIMEOUT,
-    AccessOptions,
-    ClientSettings,
-)
 from relatent.client.transfers import AttributeReading
 from relatent.client.within import Within
 from relatent.core.fit import Fit
 from relatent.core.restoration import RestorationPreset
-from relatent.core.traffic import TrafficClass
 
 
-class AsyncClient:
+class AsyncClient(HeldConnections[AsyncTransport]):
     """`relatent.Client` for asyncio: the same methods, arguments, answers and errors, awaited.
 
     It may be used in one event loop after another, or in several: each has connections of its own. Not,
@@ -55,35 +46,7 @@ class AsyncClient:
         **access: `tls`, `api_key` and `insecure`, see `AccessOptions`.
     """
 
-    def __init__(
-        self,
-        addresses: str | Sequence[str] = DEFAULT_ADDRESS,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
-        retry: RetryPolicy | None = None,
-        traffic_class: TrafficClass | str | None = None,
-        **access: Unpack[AccessOptions],
-    ) -> None:
-        self._set_up(ClientSettings.of(addresses, timeout, max_message_bytes, retry, traffic_class, access))
-
-    def _set_up(self, settings: ClientSettings, sharing: Self | None = None) -> None:
-        self._settings = settings
-        self._flows: Flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
-        self._transport: AsyncTransport = AsyncTransport(settings) if sharing is None else sharing._transport
-
-    def __getstate__(self) -> ClientSettings:
-        self._transport.check_open()
-        return self._settings
-
-    def __setstate__(self, settings: ClientSettings) -> None:
-        self._set_up(settings)
-
-    def in_class(self, traffic_class: TrafficClass | str) -> Self:
-        """The same client for calls of a class; see `Client.in_class`."""
-        other = type(self).__new__(type(self))
-        other._set_up(self._settings.in_class(traffic_class), self)
-        return other
+    _transport_kind = AsyncTransport
 
     async def invert(
         self,

@@ -55,6 +55,9 @@ class _Talk:
         self._exchange.end_call()
         self._news.set()
 
+    async def wanted(self) -> None:
+        await self._until(lambda: self._exchange.is_wanted)
+
     async def requests(self) -> AsyncIterator[editing_pb2.EditStreamRequest]:
         of_call = self._exchange.calls
         while True:
@@ -111,7 +114,7 @@ class AsyncEditSession(HeldSession[AsyncTransport, _Talk]):
         return answer
 
     async def __aenter__(self) -> Self:
-        self._check_new()
+        self._begin()
         exchange = await self._transport.run(self._prepare)
         talk = _Talk(exchange)
         self._inversion, self._opened = exchange.inversion, talk

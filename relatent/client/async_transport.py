@@ -14,9 +14,20 @@ from grpc import aio
 
 from relatent.client.calls import begin_call
 from relatent.client.channels import ClientChannels, open_async_channel
-from relatent.client.errors import ClientStateError, DeadlineError
+from relatent.client.errors import ClientStateError
 from relatent.client.forks import check_fork, keep_for_good
-from relatent.client.retrying import Converse, Convert, Effect, Flow, Sleep, Stream, Unary, opening_late
+from relatent.client.retrying import (
+    FAILURES,
+    Converse,
+    Convert,
+    Effect,
+    Flow,
+    Sleep,
+    Stream,
+    Unary,
+    UntilWanted,
+    opening_late,
+)
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
 
@@ -77,7 +88,7 @@ class AsyncTransport:
                     try:
                         with call.attempt(effect):
                             outcome = await self._perform(effect)
-                    except (grpc.RpcError, ClientStateError, DeadlineError) as error:
+                    except FAILURES as error:
                         effect = flow.throw(error)
                     else:
                         effect = flow.send(outcome)
@@ -121,6 +132,10 @@ class AsyncTransport:
                     pause = asyncio.ensure_future(asyncio.sleep(effect.seconds))
                     with _cancelled_by_close(pause, self._here()):
                         return await pause
+                case UntilWanted():
+                    wanted = asyncio.ensure_future(effect.talk.wanted())
+                    with _cancelled_by_close(wanted, self._here()):
+                        await wanted
                 case Unary():
                     async with self._call(effect) as call:
                         return await call

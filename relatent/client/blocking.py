@@ -11,8 +11,10 @@ process has connections of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Unpack
+from types import TracebackType
+from typing import Self, Unpack
 
+from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.catalog import Catalog, PackInfo
 from relatent.client.diffusions import Diffusion
 from relatent.client.edit_session import EditSession
@@ -32,7 +34,7 @@ from relatent.core.fit import Fit
 from relatent.core.restoration import RestorationPreset
 
 
-class Client(HeldConnections):
+class Client(HeldConnections[BlockingTransport]):
     """Talks to one service, or to several that have the same packs.
 
     A call that finds no server, or a full one, is tried again, on another address if there are
@@ -55,6 +57,8 @@ class Client(HeldConnections):
     Raises:
         InputError: one of these is not what it must be.
     """
+
+    _transport_kind = BlockingTransport
 
     def invert(
         self,
@@ -262,3 +266,15 @@ class Client(HeldConnections):
     def pack(self, name: str = "", *, timeout: float | None = None) -> PackInfo:
         """Describe a pack, the server's only one unless named."""
         return self._transport.run(self._flows.pack(name, timeout))
+
+    def close(self) -> None:
+        """Let go of the connections of this process; calls under way raise `ClientStateError`."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

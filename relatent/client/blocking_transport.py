@@ -12,13 +12,27 @@ import grpc
 
 from relatent.client.calls import begin_call
 from relatent.client.channels import ClientChannels, open_channel
-from relatent.client.errors import ClientStateError, DeadlineError
+from relatent.client.errors import ClientStateError
 from relatent.client.forks import call_under_way, check_fork
-from relatent.client.retrying import Converse, Convert, Effect, Flow, Sleep, Stream, Unary, opening_late
+from relatent.client.retrying import (
+    FAILURES,
+    Converse,
+    Convert,
+    Effect,
+    Flow,
+    Sleep,
+    Stream,
+    Unary,
+    UntilWanted,
+    opening_late,
+)
 from relatent.client.settings import ClientSettings
 from relatent.client.tracing import follow
 
 T = TypeVar("T")
+
+_LOOK_SECONDS = 1.0
+"""How often a session that is not wanted looks whether its client was closed."""
 
 
 class _Connections:
@@ -54,7 +68,7 @@ class BlockingTransport:
                     try:
                         with call.attempt(effect):
                             outcome = self._perform(effect)
-                    except (grpc.RpcError, ClientStateError, DeadlineError) as error:
+                    except FAILURES as error:
                         effect = flow.throw(error)
                     else:
                         effect = flow.send(outcome)
@@ -96,6 +110,9 @@ class BlockingTransport:
                     return effect.work()
                 case Sleep():
                     return self._own().closed.wait(effect.seconds)
+                case UntilWanted():
+                    while not effect.talk.wanted(_LOOK_SECONDS):
+                        self.check_open()
                 case Unary():
                     with call_under_way(), self._channel(effect.address) as channel:
                         return self._begin(channel, effect)

@@ -16,6 +16,9 @@ from relatent.client.requests import Operation
 from relatent.client.results import SessionAnswer
 from relatent.v1 import editing_pb2
 
+_END_SECONDS = 1.0
+"""That closing a session waits for its thread, which may sleep between two attempts."""
+
 
 class _Talk:
     """The ends of a session, which wait for each other in threads."""
@@ -65,6 +68,10 @@ class _Talk:
             self._call = None
             exchange.end_call()
 
+    def wanted(self, seconds: float) -> bool:
+        with self._news:
+            return self._news.wait_for(lambda: self._exchange.is_wanted, seconds)
+
     def requests(self) -> Iterator[editing_pb2.EditStreamRequest]:
         return self._requests(self._exchange.calls)
 
@@ -104,11 +111,13 @@ class EditSession(HeldSession[BlockingTransport, _Talk]):
     come in the order of their changes. While one waits to be read no change is sent, and then the newest.
     """
 
+    _thread: threading.Thread | None = None
+
     def answer(self, timeout: float | None = None) -> SessionAnswer:
         """Wait for the next answer.
 
         Args:
-            timeout: seconds; the client's unless given.
+            timeout: seconds; the session's own unless given, which is the client's unless it has one.
 
         Raises:
             CallError: the change was refused: `change` is its number, and the session goes on. Or, without
@@ -119,9 +128,14 @@ class EditSession(HeldSession[BlockingTransport, _Talk]):
         return answer_of(self._talk.next_answer(self._timeout if timeout is None else timeout))
 
     def close(self) -> None:
-        """Hang up at once: whoever waits for an answer is told that the session is over."""
+        """Hang up at once: whoever waits for an answer is told that the session is over.
+
+        Then wait a little for its call to end, so that a process forked afterwards is not forked amid it.
+        """
         if self._opened is not None:
             self._opened.hang_up()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_END_SECONDS)
 
     def __iter__(self) -> Self:
         return self
@@ -133,26 +147,29 @@ class EditSession(HeldSession[BlockingTransport, _Talk]):
         return answer
 
     def __enter__(self) -> Self:
-        self._check_new()
+        self._begin()
         exchange = self._transport.run(self._prepare)
         talk = _Talk(exchange)
         self._inversion, self._opened = exchange.inversion, talk
 
         def hold() -> None:
-            failure = None
+            failure: Exception | None = None
             try:
                 self._transport.run(self._converse(exchange, talk))
             except Exception as error:
                 failure = error
-            talk.over(failure)
+            finally:
+                talk.over(failure)
 
         # In the context of whoever opens it: what an application traces goes on in the session.
         run = copy_context().run
-        threading.Thread(target=run, args=(hold,), name="relatent-session", daemon=True).start()
+        thread = threading.Thread(target=run, args=(hold,), name="relatent-session", daemon=True)
         try:
+            thread.start()
+            self._thread = thread
             talk.until_open()
         except BaseException:
-            talk.hang_up()
+            self.close()
             raise
         return self
 

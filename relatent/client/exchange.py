@@ -32,6 +32,9 @@ class Exchange:
         hung_up: whether nobody waits for answers any more.
         inversion: the same.
         calls: of the server that have ended; each is known by how many did before it.
+        progressed: whether the one that ended last got anywhere. That it was lost at a change says nothing
+            against the server, which may have been lost long before and not been missed; that the next one
+            is lost as well, before it has answered anything, does.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Exchange:
         self.inversion = inversion
         self.hung_up = False
         self.calls = 0
+        self.progressed = False
+        self._lost_at_work = False
         self._unread: Arrived | None = None
         self._over = False
         self._failure: BaseException | None = None
@@ -115,6 +120,7 @@ class Exchange:
     def begin(self) -> None:
         """A new call begins: it is opened, and the newest change is sent if it was not answered."""
         self._sent = self._answered
+        self.progressed = False
         self._opening_sent = self._opened = self._heard = False
 
     @property
@@ -123,9 +129,9 @@ class Exchange:
         return self._finished and self._answered == self._made
 
     @property
-    def progressed(self) -> bool:
-        """Whether this call has done what it could: answered something, or there was nothing to answer."""
-        return self._opened and (self._heard or self._answered == self._made)
+    def is_wanted(self) -> bool:
+        """Whether there is something to be said to a server, or the session is to end."""
+        return self.hung_up or self._finished or self._answered < self._made
 
     def can_send(self, call: int) -> bool:
         """Whether `next_request` is to be asked by a call: there is something to say, and it is time to.
@@ -186,6 +192,10 @@ class Exchange:
     def end_call(self) -> None:
         """A call of the server has ended; another may begin."""
         self.calls += 1
+        if self._opened:
+            at_work = self._answered < self._made
+            self.progressed = self._heard or not at_work or not self._lost_at_work
+            self._lost_at_work = at_work
 
     def end(self, failure: BaseException | None) -> None:
         """No more answers come, as all are there or for a reason."""

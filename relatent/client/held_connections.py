@@ -1,12 +1,10 @@
-"""What the blocking client holds from its making to its end: settings, and connections made of them."""
+"""What clients of both kinds hold from their making to their end: settings, and connections made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack
 
-from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.flows import Flows
 from relatent.client.retrying import RetryPolicy
 from relatent.client.settings import (
@@ -19,8 +17,25 @@ from relatent.client.settings import (
 from relatent.core.traffic import TrafficClass
 
 
-class HeldConnections:
-    """The part of `relatent.Client` that makes no calls; that class says what its arguments are."""
+class Transport(Protocol):
+    """What drives a client's flows."""
+
+    def check_open(self) -> None:
+        """Make sure that it was not closed.
+
+        Raises:
+            ClientStateError: it was.
+        """
+
+
+R = TypeVar("R", bound=Transport)
+
+
+class HeldConnections(Generic[R]):
+    """The part of a client that makes no calls; `relatent.Client` says what its arguments are."""
+
+    _transport_kind: ClassVar[type[Any]]
+    """That of R."""
 
     def __init__(
         self,
@@ -37,9 +52,7 @@ class HeldConnections:
     def _set_up(self, settings: ClientSettings, sharing: Self | None = None) -> None:
         self._settings = settings
         self._flows: Flows = Flows(settings, None if sharing is None else sharing._flows.addresses)
-        self._transport: BlockingTransport = (
-            BlockingTransport(settings) if sharing is None else sharing._transport
-        )
+        self._transport: R = self._transport_kind(settings) if sharing is None else sharing._transport
 
     def __getstate__(self) -> ClientSettings:
         self._transport.check_open()
@@ -62,15 +75,3 @@ class HeldConnections:
         other = type(self).__new__(type(self))
         other._set_up(self._settings.in_class(traffic_class), self)
         return other
-
-    def close(self) -> None:
-        """Let go of the connections of this process; calls under way raise `ClientStateError`."""
-        self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

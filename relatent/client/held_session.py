@@ -49,6 +49,7 @@ class HeldSession(Generic[R, K]):
         self._timeout = timeout
         self._inversion: Inversion | None = None
         self._opened: K | None = None
+        self._is_begun = False
 
     @property
     def inversion(self) -> Inversion | None:
@@ -75,9 +76,15 @@ class HeldSession(Generic[R, K]):
         """No more changes: the last one is still answered, and then iteration ends."""
         self._talk.finish()
 
-    def _check_new(self) -> None:
-        if self._opened is not None:
+    def _begin(self) -> None:
+        """Take the one time that it may be opened, whether that comes off or not.
+
+        Raises:
+            ClientStateError: it was taken before.
+        """
+        if self._is_begun:
             raise ClientStateError("a session is opened once")
+        self._is_begun = True
 
     @property
     def _talk(self) -> K:

@@ -105,7 +105,11 @@ class RunningRefinement(Generic[T]):
             raise
 
     def receive(self, response: Any) -> None:
-        """Take in one message of the stream."""
+        """Take in one message of the stream.
+
+        Raises:
+            ContractError: a report cannot be read.
+        """
         match response.WhichOneof("event"):
             case "result":
                 self._result = response.result
@@ -113,9 +117,7 @@ class RunningRefinement(Generic[T]):
                 if response.progress.HasField("checkpoint"):
                     self._checkpoint = response.progress.checkpoint
                 if self._on_progress is not None:
-                    with self.checkpoint_kept():
-                        report = decoding.progress(response.progress)
-                    self._on_progress(report)
+                    self._on_progress(decoding.progress(response.progress))
 
     def result(self) -> T | None:
         """What came of it, once the result has come.

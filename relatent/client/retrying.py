@@ -18,7 +18,16 @@ from typing import Any, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from relatent.client.errors import CallError, DeadlineError, TlsError, UnavailableError, call_error
+from relatent.client.errors import (
+    CallError,
+    ClientStateError,
+    ContractError,
+    DeadlineError,
+    InputError,
+    TlsError,
+    UnavailableError,
+    call_error,
+)
 from relatent.client.tls import Tls, find_out, looks_cut, told_by_grpc
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_hint
@@ -88,8 +97,18 @@ class Sleep:
     seconds: float
 
 
-Effect: TypeAlias = Convert | Unary | Stream | Converse | Sleep
+@dataclass(frozen=True)
+class UntilWanted:
+    """Wait until whoever holds a session has something to say; `talk` is that of its `Converse`."""
+
+    talk: Any
+
+
+Effect: TypeAlias = Convert | Unary | Stream | Converse | Sleep | UntilWanted
 Flow: TypeAlias = Generator[Effect, Any, T]
+FAILURES = (grpc.RpcError, ClientStateError, ContractError, DeadlineError, InputError)
+"""What a flow is told that an effect failed by. Other `CallError`s are of calls that the caller makes while
+told of progress, and are not to be tried again here."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +196,8 @@ def retrying(
 ) -> Flow[T]:
     """Try until it goes through, cannot, or the time is up.
 
-    Every address is tried once before waiting. A server that asks to be called later is called no
-    sooner, unless there is another one.
+    Every address is tried once before waiting, and before it fails for want of TLS that both sides agree on.
+    A server that asks to be called later is called no sooner, unless there is another one.
 
     Args:
         attempt: from an address and the seconds left to one try.
@@ -206,7 +225,9 @@ def retrying(
             failure = error
         if isinstance(failure, DeadlineError):
             raise _out_of_time(failure, refused, limit, attempts) from refused
-        if not failure.retriable:
+        # Certificates are each server's own: what is wrong with one says nothing of the others.
+        elsewhere = isinstance(failure, TlsError) and attempts < len(addresses)
+        if not (failure.retriable or elsewhere):
             raise failure
         refused = failure
         new = progressed()

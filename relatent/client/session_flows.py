@@ -12,13 +12,14 @@ from relatent.client.flows import Flows
 from relatent.client.images import ImageFormat, ImageInput, format_message, image_message
 from relatent.client.latents import LatentCode, latent_message
 from relatent.client.requests import InvertOptions
-from relatent.client.retrying import Converse, Convert, Flow, Sleep, logger, retrying
+from relatent.client.retrying import Converse, Convert, Flow, Sleep, UntilWanted, logger, retrying
 from relatent.client.settings import ClientSettings
 from relatent.client.traffic import tell_class
 from relatent.client.within import Within, region_message
 from relatent.v1 import editing_pb2
 
 _PATH = "/relatent.v1.EditingService/EditStream"
+_ENDED_FOR_SILENCE = "SESSION_IDLE"
 
 
 class SessionFlows:
@@ -61,6 +62,8 @@ class SessionFlows:
     def converse(self, exchange: Exchange, talk: Any) -> Flow[None]:
         """Hold a session to its end: whenever its server is lost, open it again within the timeout.
 
+        Where the server has ended it for its silence, that is put off until there is something to say.
+
         Args:
             exchange: what was said and heard.
             talk: what says and hears it, as the transport that drives this wants it.
@@ -70,27 +73,36 @@ class SessionFlows:
         """
         addresses = self._flows.addresses
 
-        def attempt(address: str, left: float) -> Flow[None]:
+        def attempt(address: str, left: float) -> Flow[bool]:
+            """Whether the session was ended for its silence."""
+            if exchange.hung_up:  # while this slept after the attempt before
+                return False
             exchange.begin()
             try:
                 yield Converse(address, _PATH, editing_pb2.EditStreamResponse, left, talk)
             except grpc.RpcError as error:
                 if exchange.hung_up or exchange.is_complete:
-                    return
+                    return False
                 lost = call_error(error, address)
                 if not (lost.retriable and exchange.progressed):
                     raise
+                if lost.reason == _ENDED_FOR_SILENCE:
+                    return True
                 addresses.give_up(address)
                 logger.warning("%s: %s; opening the session again", address, lost.message)
-                return
+                return False
             if not (exchange.hung_up or exchange.is_complete):
                 raise UnavailableError(
                     grpc.StatusCode.UNKNOWN, "the stream ended before the session", address=address
                 )
+            return False
 
         while True:
-            yield from retrying(attempt, addresses, self._settings.retry, self._settings.limit(self.timeout))
+            limit = self._settings.limit(self.timeout)
+            idle = yield from retrying(attempt, addresses, self._settings.retry, limit)
+            if idle:
+                yield UntilWanted(talk)
             if exchange.hung_up or exchange.is_complete:
                 return
-            if len(addresses) == 1:
+            if not idle and len(addresses) == 1:
                 yield Sleep(self._settings.retry.backoff(1))

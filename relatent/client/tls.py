@@ -177,7 +177,7 @@ def find_out(address: Address, tls: Tls | None, seconds: float) -> str:
         return _not_for(address) if of_name else _not_trusted(error.verify_message)
     except ssl.SSLError as error:  # whoever speaks no TLS sends no alert
         return _SPEAKS if tls is None and "ALERT" in (error.reason or "") else ""
-    except OSError:
+    except (OSError, InputError):  # InputError: one of two files is just being renewed
         return ""
     if tls.certificate is None:
         return (

@@ -71,17 +71,18 @@ def set_up(service: str, environment: Mapping[str, str] = os.environ) -> bool:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         exporters = [_exporter(name, environment) for name in names]
+        if isinstance(trace.get_tracer_provider(), TracerProvider):
+            return True
+        provider = TracerProvider(resource=_resource(service))
+        for exporter in exporters:
+            provider.add_span_processor(BatchSpanProcessor(exporter))
     except ImportError as error:
         raise CannotTrace(
             f"{variable} asks for traces, and {error.name} is missing: pip install 'relatent[tracing]'"
         ) from error
-    if isinstance(trace.get_tracer_provider(), TracerProvider):
-        return True
-    try:
-        provider = TracerProvider(resource=_resource(service))
-        for exporter in exporters:
-            provider.add_span_processor(BatchSpanProcessor(exporter))
-    except ValueError as error:  # of the variables that OpenTelemetry reads itself
+    except CannotTrace:
+        raise
+    except Exception as error:  # of the variables that OpenTelemetry reads itself, by whatever it raises
         raise CannotTrace(f"{variable} asks for traces, and another variable is wrong: {error}") from error
     trace.set_tracer_provider(provider)
     return True

@@ -28,6 +28,7 @@ from relatent.playground.tabs.text import tab as text
 TITLE = "Relatent"
 LOOK_AGAIN_SECONDS = 2.0
 STAY_SECONDS = 5.0
+NO_PACK = "The service has no pack for this page's key."
 STYLES = [Path(__file__).with_name(name) for name in ("style.css", "tabs.css")]
 
 
@@ -77,6 +78,8 @@ def build(connection: Connection, examples: Examples, downloads: Downloads) -> g
                 names = sorted(connection.look().packs)
             except RelatentError as error:
                 return notice(sentence(error)), gr.skip(), gr.skip()
+            if not names:
+                return notice(NO_PACK), gr.skip(), gr.skip()
             box = gr.Dropdown(names, value=names[0], visible=len(names) > 1)
             return notice(""), box, gr.Timer(active=False)
 

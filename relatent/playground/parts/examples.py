@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
 from pathlib import Path
 
 from relatent.client.blocking import Client
@@ -25,6 +27,7 @@ class Examples:
         self._client = client
         self._packs = packs
         self._folder = folder
+        self._lock = threading.Lock()
 
     def of(self, pack: PackInfo) -> tuple[Path, ...]:
         """Up to `MOST` files of pictures of a pack's kind; none where the service makes none."""
@@ -33,12 +36,16 @@ class Examples:
 
     def _samples(self, pack: PackInfo) -> tuple[Path, ...]:
         folder = self._folder / f"{pack.name}-{pack.revision[:12]}"
-        if not folder.is_dir():
-            try:
-                made = self._client.sample(SEEDS, pack=pack.name)
-            except RelatentError:  # then there is still all that people bring themselves
-                return ()
-            folder.mkdir(parents=True)
-            for seed, sample in zip(SEEDS, made, strict=True):
-                sample.image.save(folder / f"sample-{seed}.png")
+        with self._lock:
+            if not folder.is_dir():
+                try:
+                    made = self._client.sample(SEEDS, pack=pack.name)
+                except RelatentError:  # then there is still all that people bring themselves
+                    return ()
+                # Whatever ends this halfway, no folder of that name holds less than all.
+                self._folder.mkdir(parents=True, exist_ok=True)
+                unfinished = Path(tempfile.mkdtemp(dir=self._folder))
+                for seed, sample in zip(SEEDS, made, strict=True):
+                    sample.image.save(unfinished / f"sample-{seed}.png")
+                unfinished.rename(folder)
         return tuple(sorted(folder.glob("*.png")))

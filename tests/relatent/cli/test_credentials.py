@@ -45,6 +45,8 @@ def test_nothing_is_shown_unless_told() -> None:
         (["--tls-ca", "b"], {"TLS_CA": "a"}, Tls(roots=Path("b"))),
         ([], {"TLS_CA": "a", "TLS": "no"}, None),
         (["--no-tls"], {"TLS_CA": "a"}, None),
+        (["--tls-ca", "a"], {"TLS": "no"}, Tls(roots=Path("a"))),
+        (["--tls-ca", "a", "--no-tls"], {}, None),
         ([], {"TLS_CA": ""}, None),
     ],
 )

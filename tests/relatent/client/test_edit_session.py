@@ -14,10 +14,11 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2
 
 import relatent
+from relatent.client import forks
 from relatent.v1 import editing_pb2
 from tests.relatent.client import fake
 from tests.relatent.client.fake import FakeServer
-from tests.relatent.client.holding import CODE, SMILE, holding
+from tests.relatent.client.holding import CODE, PIXELS, SMILE, holding
 
 
 def refused(number: int) -> editing_pb2.EditStreamResponse:
@@ -89,6 +90,22 @@ async def test_an_opening_that_is_refused_is_told_where_it_is_opened(kind: str, 
     with pytest.raises(relatent.UnimplementedError):
         async with holding(kind, server.address, CODE):
             pass
+
+
+async def test_a_session_is_opened_once_though_it_failed_before_it_was_opened(
+    kind: str, server: FakeServer
+) -> None:
+    server.scripts = [fake.fails(grpc.StatusCode.NOT_FOUND, "no such pack")]
+    made: Any = relatent.Client if kind == "blocking" else relatent.AsyncClient
+    session = made(server.address).edit_session(PIXELS)
+
+    async def enter() -> None:
+        await (asyncio.to_thread(session.__enter__) if kind == "blocking" else session.__aenter__())
+
+    with pytest.raises(relatent.NotFoundError):
+        await enter()
+    with pytest.raises(relatent.ClientStateError, match="a session is opened once"):
+        await enter()
 
 
 async def test_a_server_that_does_not_open_in_time_is_given_up(kind: str, server: FakeServer) -> None:
@@ -191,6 +208,15 @@ async def test_hanging_up_is_told_to_the_server(kind: str, server: FakeServer) -
     async with holding(kind, server.address, CODE):
         pass
     await asyncio.wait_for(gone.wait(), 5)
+
+
+async def test_a_session_that_was_closed_has_no_call_under_way_that_a_fork_could_come_amid(
+    server: FakeServer,
+) -> None:
+    async with holding("blocking", server.address, CODE) as session:
+        assert forks._under_way == 1
+        await session.close()
+        assert forks._under_way == 0
 
 
 async def test_after_the_last_change_none_is_taken(kind: str, server: FakeServer) -> None:

@@ -137,6 +137,34 @@ def test_it_is_complete_once_the_last_change_is_answered(exchange: Exchange) -> 
     assert exchange.is_complete
 
 
+def lose(exchange: Exchange, opened: bool = True) -> bool:
+    """Have a call opened, and lost; whether it got anywhere."""
+    if opened:
+        exchange.receive(fake.opened(), A)
+    exchange.end_call()
+    got_somewhere = exchange.progressed
+    exchange.begin()
+    assert not exchange.progressed
+    return got_somewhere
+
+
+def test_one_server_lost_at_work_is_no_fault_and_two_without_an_answer_between_are(
+    exchange: Exchange,
+) -> None:
+    assert not lose(exchange, opened=False)
+    assert lose(exchange)
+    exchange.change(smile(1))
+    assert lose(exchange)
+    exchange.change(smile(2))
+    assert not lose(exchange)
+    exchange.next_request(exchange.calls)
+    assert next_number(exchange) == 2
+    exchange.receive(fake.answered(2), A)
+    assert lose(exchange)
+    exchange.change(smile(3))
+    assert lose(exchange)
+
+
 @pytest.mark.parametrize("numbers", [(2,), (1, 1), (0,)])
 def test_an_answer_to_what_was_not_asked_breaks_the_contract(
     exchange: Exchange, numbers: tuple[int, ...]

@@ -247,6 +247,7 @@ async def test_whatever_ends_an_inversion_its_error_says_where_to_go_on_from(
         await call(server.address, "invert", PIXELS, timeout=timeout, progress=lambda report: None)
     assert type(caught.value) is kind
     assert caught.value.checkpoint == relatent.Checkpoint(fake.checkpoint(5))
+    assert caught.value.__notes__[-1:] == [note for note in caught.value.__notes__ if "checkpoint" in note]
     assert caught.value.__notes__[-1] == "5 steps are done: start=error.checkpoint goes on from there"
     server.scripts = [fake.inverts]
     inversion = await call(server.address, "invert", PIXELS, start=caught.value.checkpoint)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -12,6 +16,7 @@ from google.rpc import error_details_pb2
 import relatent
 from relatent.client.errors import call_error
 from relatent.client.retrying import Addresses, RetryPolicy
+from tests.fixtures.certificates import PAST, Authority
 from tests.relatent.client import fake
 from tests.relatent.client.fake import Call, FakeServer
 
@@ -147,6 +152,43 @@ async def test_another_address_takes_over_without_waiting(
     await call(f"{server.address},{second.address}", "pack")
     assert time.monotonic() - began < 10
     assert len(second.requests) == 1
+
+
+@asynccontextmanager
+async def secured(authority: Authority, *ends: datetime | None) -> AsyncIterator[list[FakeServer]]:
+    """Servers that speak TLS, and when the certificate of each ends."""
+    servers = []
+    for number, end in enumerate(ends):
+        issued = authority.issue(f"server-{number}", ends=end)
+        pair = (issued.key.read_bytes(), issued.certificate.read_bytes())
+        servers.append(FakeServer())
+        await servers[-1].start(credentials=grpc.ssl_server_credentials([pair]))
+    yield servers
+    for server in servers:
+        await server.die()
+
+
+async def test_a_certificate_that_has_ended_leaves_the_calls_to_another_address(
+    call: Call, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    async with secured(authority, PAST, None) as (ended, good):
+        for _ in range(2):
+            addresses = [ended.address, good.address]
+            assert await call(addresses, "pack", client={"tls": relatent.Tls(authority.path)})
+    assert len(good.requests) == 2
+
+
+async def test_certificates_that_have_ended_everywhere_are_told_once_every_address_was_tried(
+    call: Call, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    async with secured(authority, PAST, PAST) as servers:
+        addresses = [server.address for server in servers]
+        with pytest.raises(relatent.TlsError, match="not valid now") as caught:
+            await call(addresses, "pack", client={"tls": relatent.Tls(authority.path)})
+    assert caught.value.address == addresses[1]
+    assert [record.args[0] for record in caplog.records if isinstance(record.args, tuple)] == addresses[:1]
 
 
 async def test_an_address_that_answered_is_kept(server: FakeServer, second: FakeServer) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 
 import relatent
 from tests.relatent.client import fake
@@ -155,3 +156,91 @@ async def test_where_no_server_is_left_that_is_told_within_the_timeout_and_again
             session.change(SMILE)
         with pytest.raises(relatent.UnavailableError):
             await session.rest()
+
+
+async def test_a_server_whose_loss_is_noticed_by_a_change_alone_is_replaced_however_long_it_was_idle(
+    kind: str, server: FakeServer, second: FakeServer
+) -> None:
+    server.scripts = [lost_at_work]
+    async with holding(kind, [server.address, second.address], CODE, timeout=0.3) as session:
+        await asyncio.sleep(0.5)
+        session.change(SMILE)
+        assert (await session.answer()).number == 1
+
+
+async def lost_at_work(requests: Any, context: Any) -> AsyncIterator[Any]:
+    """Open, and be lost at the first change."""
+    async for request in requests:
+        if request.HasField("change"):
+            await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "lost")
+        yield fake.opened()
+
+
+async def test_a_change_that_every_server_is_lost_at_ends_the_session_though_others_follow(
+    kind: str, server: FakeServer, second: FakeServer
+) -> None:
+    server.scripts = second.scripts = [lost_at_work]
+    async with holding(kind, [server.address, second.address], CODE, timeout=0.5) as session:
+
+        async def slide() -> None:
+            while True:
+                session.change(SMILE)
+                await asyncio.sleep(0.01)
+
+        sliding = asyncio.create_task(slide())
+        with pytest.raises(relatent.UnavailableError, match="lost"):
+            await session.answer(10)
+        with pytest.raises(relatent.UnavailableError, match="lost"):
+            await asyncio.wait_for(sliding, 5)
+
+
+def idle() -> Any:
+    """A server's side of a call that it ends for its silence, once a change was answered."""
+    info = error_details_pb2.ErrorInfo(reason="SESSION_IDLE", domain="relatent")
+
+    async def script(requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            yield fake.answered(request.change.number) if request.HasField("change") else fake.opened()
+            if request.HasField("change"):
+                break
+        await asyncio.sleep(0.05)  # let the messages leave
+        await fake.abort(context, grpc.StatusCode.UNAVAILABLE, "said nothing", info, fake.retry_info(0.02))
+
+    return script
+
+
+async def test_a_session_that_its_server_ended_for_its_silence_is_opened_again_by_the_next_change_alone(
+    kind: str, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.scripts = [idle()]
+    async with holding(kind, server.address, CODE) as session:
+        for number in (1, 2, 3):
+            session.change(SMILE)
+            assert (await session.answer()).number == number
+            await asyncio.sleep(0.3)
+            assert len(server.requests) == number
+        session.finish()
+        assert await session.rest() == []
+    assert caplog.records == [], "it was taken for a server that was lost"
+
+
+@pytest.mark.parametrize("end", ["session", "client"])
+async def test_a_session_that_waits_for_its_next_change_is_closed(
+    kind: str, end: str, server: FakeServer
+) -> None:
+    server.scripts = [idle()]
+    async with holding(kind, server.address, CODE) as session:
+        session.change(SMILE)
+        assert (await session.answer()).number == 1
+        await asyncio.sleep(0.3)
+        reading = asyncio.create_task(session.rest())
+        if end == "session":
+            await session.close()
+            assert await asyncio.wait_for(reading, 5) == []
+            return
+        closing = session.session._transport.close()
+        if closing is not None:
+            await closing
+        with pytest.raises(relatent.ClientStateError, match="closed"):
+            await asyncio.wait_for(reading, 5)
+    assert len(server.requests) == 1

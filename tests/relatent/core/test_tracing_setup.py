@@ -59,6 +59,24 @@ def test_what_cannot_be_is_told_by_its_variable(environment: Mapping[str, str], 
         set_up("x", environment)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "deflate"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
+    ],
+)
+def test_what_opentelemetry_itself_cannot_read_is_told_without_a_traceback(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = OTLP | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", name: value}
+    for variable, written in environment.items():
+        monkeypatch.setenv(variable, written)
+    with pytest.raises(CannotTrace, match="OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and another"):
+        set_up("x", environment)
+
+
 @pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"])
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     for name in [name for name in sys.modules if name == missing or name.startswith(f"{missing}.")]:

@@ -133,7 +133,13 @@ def _editor(
             return {}
         positions = dict(zip((dial.name for dial in turning), rest[: len(turning)], strict=True))
         locked = [dial.name for dial, lock in zip(turning, rest[len(turning) :], strict=True) if lock]
-        after = desk.turn(present, page.pack, turning, positions, locked, live)
+        try:
+            after = desk.turn(present, page.pack, turning, positions, locked, live)
+        except RelatentError:
+            if not live.is_closed:
+                raise
+        if live.is_closed:
+            return {}  # another picture is at work by now, and what came of this one is no news
         moved = after.history.now.asked
         return {work: after, **views.turned(parts, page, turning, after, against, moved)}
 

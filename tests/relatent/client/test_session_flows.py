@@ -1,0 +1,43 @@
+"""What is done about a session, step by step, without a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+
+from relatent.client.exchange import Exchange
+from relatent.client.flows import Flows
+from relatent.client.retrying import Converse, Flow, Sleep
+from relatent.client.session_flows import SessionFlows
+from relatent.client.settings import ClientSettings
+from relatent.v1 import editing_pb2
+from tests.relatent.client import fake
+
+A = "127.0.0.1:1"
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange(editing_pb2.EditSessionOpening(latent=fake.latent()), None, lambda message: None)
+
+
+@pytest.fixture
+def flow(exchange: Exchange) -> Flow[None]:
+    settings = ClientSettings([A])
+    return SessionFlows(settings, Flows(settings), None).converse(exchange, None)
+
+
+def lost(*details: Any) -> grpc.RpcError:
+    metadata = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, metadata, metadata, "lost")
+
+
+def test_who_hangs_up_between_two_attempts_is_called_no_more(exchange: Exchange, flow: Flow[None]) -> None:
+    assert isinstance(next(flow), Converse)
+    exchange.end_call()
+    assert isinstance(flow.throw(lost()), Sleep)
+    exchange.hang_up()
+    with pytest.raises(StopIteration):
+        flow.send(None)
