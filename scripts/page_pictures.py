@@ -19,8 +19,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from scripts import pictures_of_tabs
 from scripts.chromium import launch
+from scripts.figures import ROOT
 
-ROOT = Path(__file__).parent.parent
 SECONDS = 60
 SIZE = {"width": 1280, "height": 1000}
 

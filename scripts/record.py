@@ -10,15 +10,14 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from bench.measurement import ALONE, FULLSIZE, METHODS, NAMES
 from relatent.core.manifest import MANIFEST, read_manifest
+from scripts.figures import ROOT
 
-ROOT = Path(__file__).parent.parent
 TOLD = ("mse", "psnr", "perceptual", "edit_gain", "leak", "judge_gain", "judge_leak", "seconds")
 """What the catalog tells of a method."""
 

@@ -25,8 +25,8 @@ from packaging.version import Version
 from relatent.cli.local_service import LocalService
 from relatent.core.access_keys import keys_document, make_key, new_secret
 from relatent.core.addresses import parse_address
+from scripts.figures import ROOT
 
-ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PROTOBUFS_BETWEEN = ("5", "6")
 SHOWN = ("grpcio", "protobuf", "numpy", "pillow")

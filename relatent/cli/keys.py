@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,37 +83,24 @@ def run_new(args: argparse.Namespace) -> int:
             expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=args.days)
         except OverflowError:
             raise InputError(f"--days: expected fewer, got {args.days}") from None
-    keys = _read(args.api_keys) if args.api_keys.exists() else []
-    if any(key.name == args.name for key in keys):
-        raise InputError(
-            f"{args.api_keys}: a key {args.name!r} is there; revoke it first, or take another name"
-        )
-    secret = new_secret()
-    try:
-        key = _changed(make_key(args.name, secret, args.pack, expires), args)
-    except AccessKeysError as error:
-        raise InputError(str(error)) from error
-    if args.out is not None:
-        _write_secret(args.out, secret)
-    try:
-        _write(args.api_keys, [*keys, key])
-    except OSError:
-        if args.out is not None:
-            args.out.unlink(missing_ok=True)  # a key that nobody lets in
-        raise
+    if args.out is not None and args.out.resolve() == args.api_keys.resolve():
+        raise InputError(f"--out {args.out}: expected another file than that of --api-keys")
+    with _alone(args.api_keys):
+        secret = _add(args, expires)
     say(secret if args.out is None else f"{args.out} holds the key {args.name!r}; it is nowhere else")
     return 0
 
 
 def run_set(args: argparse.Namespace) -> int:
     """Change what the calls of a key may have."""
-    keys = _read(args.api_keys)
-    old = _named(args, keys)
-    try:
-        new = _changed(old, args)
-    except AccessKeysError as error:
-        raise InputError(str(error)) from error
-    _write(args.api_keys, [new if key is old else key for key in keys])
+    with _alone(args.api_keys):
+        keys = _read(args.api_keys)
+        old = _named(args, keys)
+        try:
+            new = _changed(old, args)
+        except AccessKeysError as error:
+            raise InputError(str(error)) from error
+        _write(args.api_keys, [new if key is old else key for key in keys])
     say(f"{args.name!r}: {_rights(new)}; as soon as the service has noticed, within seconds")
     return 0
 
@@ -141,11 +129,57 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_revoke(args: argparse.Namespace) -> int:
     """Let a key in no more."""
-    keys = _read(args.api_keys)
-    revoked = _named(args, keys)
-    _write(args.api_keys, [key for key in keys if key is not revoked])
+    with _alone(args.api_keys):
+        keys = _read(args.api_keys)
+        revoked = _named(args, keys)
+        _write(args.api_keys, [key for key in keys if key is not revoked])
     say(f"{args.name!r} is let in no more, as soon as the service has noticed, within seconds")
     return 0
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let no other command read the file, and change it, before this one has written what it makes of it.
+
+    What is locked is the folder, which leaves nothing beside the file. Where that cannot be had, writing will
+    tell what is wrong with it, if anything is.
+    """
+    import fcntl  # not everywhere where there are clients
+
+    try:
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):  # some file systems lock nothing
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _add(args: argparse.Namespace, expires: datetime | None) -> str:
+    """Make a key and put it into the file; its secret, which goes to another where there is one."""
+    keys = _read(args.api_keys) if args.api_keys.exists() else []
+    if any(key.name == args.name for key in keys):
+        raise InputError(
+            f"{args.api_keys}: a key {args.name!r} is there; revoke it first, or take another name"
+        )
+    secret = new_secret()
+    try:
+        key = _changed(make_key(args.name, secret, args.pack, expires), args)
+    except AccessKeysError as error:
+        raise InputError(str(error)) from error
+    if args.out is not None:
+        _write_secret(args.out, secret)
+    try:
+        _write(args.api_keys, [*keys, key])
+    except OSError:
+        if args.out is not None:
+            args.out.unlink(missing_ok=True)  # a key that nobody lets in
+        raise
+    return secret
 
 
 def _add_quota(action: argparse.ArgumentParser) -> None:
@@ -231,8 +265,12 @@ def _write_secret(path: Path, secret: str) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise InputError(f"--out {path}: is there; a key is written over nothing") from None
-    with os.fdopen(handle, "w") as file:
-        file.write(f"{secret}\n")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(f"{secret}\n")
+    except BaseException:
+        path.unlink(missing_ok=True)  # or it would be in the way of the next try
+        raise
 
 
 def _time(text: str) -> datetime:

@@ -15,7 +15,7 @@ from relatent.cli.credentials import access
 from relatent.cli.local_service import LocalService, terminable
 from relatent.cli.printing import say
 from relatent.client.errors import InputError
-from relatent.client.settings import AccessOptions
+from relatent.client.settings import DEFAULT_ADDRESS, AccessOptions
 from relatent.core.addresses import Address, AddressError, parse_address
 
 DEFAULT_PAGE = "127.0.0.1:7860"
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.serve:
             _serve(args.address, args, access(args))
             return 0
+        _check_alone(args)
         with tempfile.TemporaryDirectory(prefix="relatent-") as folder:
             say("Starting the service …")
             flags = [
@@ -72,6 +73,26 @@ def run(args: argparse.Namespace) -> int:
                     say(f"  {note}")
                 _serve([service.address], args, AccessOptions())
     return 0
+
+
+def _check_alone(args: argparse.Namespace) -> None:
+    """Make sure that nothing is said of a service elsewhere where one is started.
+
+    Raises:
+        InputError: something is; names the flags.
+    """
+    usual = arguments.addresses(os.environ.get("RELATENT_ADDRESS", DEFAULT_ADDRESS))
+    given = {
+        "--address": args.address != usual,
+        "--tls": args.tls,
+        "--tls-ca": args.tls_ca,
+        "--tls-certificate": args.tls_certificate,
+        "--tls-key": args.tls_key,
+        "--api-key-file": args.api_key_file,
+        "--insecure": args.insecure,
+    }
+    if flags := [flag for flag, value in given.items() if value]:
+        raise InputError(f"{', '.join(flags)}: is for a service that is there, and --serve starts another")
 
 
 def _serve(addresses: list[str], args: argparse.Namespace, way_in: AccessOptions) -> None:

@@ -145,8 +145,8 @@ class BlockingTransport:
 
         opening = threading.Timer(effect.timeout, give_up)
         opening.daemon = True
-        opening.start()
         try:
+            opening.start()
             effect.talk.began(call)
             for message in call:
                 opening.cancel()

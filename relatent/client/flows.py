@@ -209,10 +209,10 @@ class Flows:
     ) -> Flow[Estimate]:
         """Say what a call would cost and wait; see `Client.estimate`."""
         request = call.request(self._limit(call_timeout).seconds, self._settings.traffic_class)
-        answer = yield from self._call(
+        answer, address = yield from self._answered(
             "CatalogService/Estimate", request, catalog_pb2.EstimateResponse, self._limit(timeout)
         )
-        return estimate(answer, self.addresses.preferred)
+        return estimate(answer, address)
 
     def _refine(self, running: RunningRefinement[T], limit: TimeLimit) -> Flow[T]:
         refining = running.refining
@@ -233,10 +233,17 @@ class Flows:
             return (yield from retrying(attempt, self.addresses, retry, limit, running.progressed))
 
     def _call(self, method: str, request: Message, answer: type[Message], limit: TimeLimit) -> Flow[Any]:
+        answered, _ = yield from self._answered(method, request, answer, limit)
+        return answered
+
+    def _answered(
+        self, method: str, request: Message, answer: type[Message], limit: TimeLimit
+    ) -> Flow[tuple[Any, str]]:
+        """An answer, and who gave it."""
         self._make_ready(request)
 
-        def attempt(address: str, left: float) -> Flow[Any]:
-            return (yield Unary(address, _PREFIX + method, request, answer, left))
+        def attempt(address: str, left: float) -> Flow[tuple[Any, str]]:
+            return (yield Unary(address, _PREFIX + method, request, answer, left)), address
 
         return (yield from retrying(attempt, self.addresses, self._settings.retry, limit))
 

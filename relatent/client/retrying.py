@@ -288,9 +288,11 @@ def _explained(failure: CallError, tls: Tls | None, limit: TimeLimit) -> Flow[Ca
     if not isinstance(failure, UnavailableError | DeadlineError) or failure.reason:
         return failure
     address = parse_address(failure.address)
-    if hint := proxy_hint(address):
-        failure.message = f"{failure.message}; {hint}"
-    why = told_by_grpc(failure.message, address)
+    hint, why = proxy_hint(address), told_by_grpc(failure.message, address)
     if not why and not hint and looks_cut(failure.message, address, tls) and limit.left > 0:
         why = yield Convert(lambda: find_out(address, tls, limit.left))
-    return TlsError(failure.code, why, address=failure.address) if why else failure
+    words = "; ".join(filter(None, (why or failure.message, hint)))
+    if why:
+        return TlsError(failure.code, words, address=failure.address)
+    failure.message = words
+    return failure

@@ -15,11 +15,11 @@ import grpc
 from relatent.client.errors import InputError
 from relatent.core.addresses import Address
 from relatent.core.credentials import (
+    GRPC_ROOTS,
     CertificatePair,
     CredentialFileError,
-    read_pair,
-    read_roots,
-    system_roots,
+    HalfPairError,
+    read_files,
 )
 from relatent.core.renewed import Renewed
 
@@ -78,21 +78,19 @@ class Tls:
         """
         roots, _ = self._read()
         context = ssl.create_default_context(
-            cadata=None if roots is None else roots.decode("ascii", "ignore")
+            cafile=None if roots is not None else os.environ.get(GRPC_ROOTS) or None,
+            cadata=None if roots is None else roots.decode("ascii", "ignore"),
         )
         if self.certificate is not None and self.key is not None:
             context.load_cert_chain(self.certificate, self.key)
         return context
 
     def _read(self) -> tuple[bytes | None, CertificatePair | None]:
-        if (self.certificate is None) != (self.key is None):
-            given, missing = ("certificate", "key") if self.key is None else ("key", "certificate")
-            raise InputError(f"tls.{given}: expected tls.{missing} as well")
+        files = (None if path is None else Path(path) for path in (self.roots, self.certificate, self.key))
         try:
-            roots = system_roots() if self.roots is None else read_roots(Path(self.roots))
-            if self.certificate is None or self.key is None:
-                return roots, None
-            return roots, read_pair(Path(self.certificate), Path(self.key))
+            return read_files(*files)
+        except HalfPairError as error:
+            raise InputError(f"tls.{error.given}: expected tls.{error.missing} as well") from error
         except CredentialFileError as error:
             raise InputError(f"tls.{error.part}: {error}") from error
 

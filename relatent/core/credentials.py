@@ -19,7 +19,7 @@ _BUNDLES = (
     "/etc/ssl/ca-bundle.pem",  # openSUSE
     "/etc/ssl/cert.pem",  # macOS, BSD
 )
-_GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
+GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
 
 
 class CredentialPart(StrEnum):
@@ -42,12 +42,50 @@ class CredentialFileError(ValueError):
         self.part = part
 
 
+class HalfPairError(ValueError):
+    """A certificate without its key, or a key without its certificate.
+
+    Attributes:
+        given: what is there.
+        missing: what is not.
+    """
+
+    def __init__(self, given: CredentialPart, missing: CredentialPart) -> None:
+        super().__init__(f"{given}: expected {missing} as well")
+        self.given, self.missing = given, missing
+
+
 @dataclass(frozen=True)
 class CertificatePair:
     """A certificate with those that vouch for it, and its private key; both in PEM."""
 
     certificate: bytes
     key: bytes = field(repr=False)
+
+
+def read_files(
+    roots: Path | None, certificate: Path | None, key: Path | None
+) -> tuple[bytes | None, CertificatePair | None]:
+    """Read what one end of a connection is given: by whom the other is known, and what it shows itself.
+
+    Args:
+        roots: certificates of authorities; None: those that this system trusts.
+        certificate: that is shown; None: none.
+        key: its private key.
+
+    Returns:
+        Authorities, or None to leave them to gRPC; and what is shown, or None.
+
+    Raises:
+        HalfPairError: a certificate or a key alone.
+        CredentialFileError: a file cannot be used.
+    """
+    if certificate is None and key is not None:
+        raise HalfPairError(CredentialPart.KEY, CredentialPart.CERTIFICATE)
+    if certificate is not None and key is None:
+        raise HalfPairError(CredentialPart.CERTIFICATE, CredentialPart.KEY)
+    known = system_roots() if roots is None else read_roots(roots)
+    return known, None if certificate is None or key is None else read_pair(certificate, key)
 
 
 def read_pair(certificate: Path, key: Path) -> CertificatePair:
@@ -96,7 +134,7 @@ def system_roots(environment: Mapping[str, str] = os.environ) -> bytes | None:
         None to leave it to gRPC, which has a list of its own: where the system has none, or where
         `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` names one.
     """
-    if environment.get(_GRPC_ROOTS):
+    if environment.get(GRPC_ROOTS):
         return None
     named = environment.get("SSL_CERT_FILE")
     for path in filter(None, (named, ssl.get_default_verify_paths().cafile, *_BUNDLES)):

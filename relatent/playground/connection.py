@@ -30,7 +30,6 @@ class Connection:
         access: how to come in at the service.
 
     Attributes:
-        addresses: in words.
         client: tries every address once, and tells what is wrong.
         patient: for sessions, which are opened again where their server is lost.
     """
@@ -38,7 +37,6 @@ class Connection:
     def __init__(
         self, addresses: Sequence[str], timeout: float, max_message_bytes: int, access: AccessOptions
     ) -> None:
-        self.addresses = ", ".join(addresses)
         self.client = Client(
             addresses,
             timeout=timeout,

@@ -13,9 +13,8 @@ from relatent.core.addresses import Address, parse_address
 from relatent.core.credentials import (
     CredentialFileError,
     CredentialPart,
-    read_pair,
-    read_roots,
-    system_roots,
+    HalfPairError,
+    read_files,
 )
 from relatent.core.renewed import Renewed
 
@@ -64,12 +63,14 @@ class TritonTls:
             UnusableTritonCredentials: they cannot be used.
         """
         try:
-            roots = system_roots() if self.ca is None else read_roots(self.ca)
-            if self.certificate is None or self.key is None:
-                return grpc.ssl_channel_credentials(roots)
-            pair = read_pair(self.certificate, self.key)
+            roots, pair = read_files(self.ca, self.certificate, self.key)
+        except HalfPairError as error:
+            given, missing = _TRITON_FLAGS[error.given], _TRITON_FLAGS[error.missing]
+            raise UnusableTritonCredentials(f"{given}: expected {missing} as well") from error
         except CredentialFileError as error:
             raise UnusableTritonCredentials(f"{_TRITON_FLAGS[error.part]} {error}") from error
+        if pair is None:
+            return grpc.ssl_channel_credentials(roots)
         return grpc.ssl_channel_credentials(roots, pair.key, pair.certificate)
 
 

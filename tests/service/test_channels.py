@@ -193,5 +193,8 @@ async def test_files_for_triton_that_cannot_be_used_are_told_with_their_flags(
     issued, other = authority.issue(), authority.issue("other")
     with pytest.raises(UnusableTritonCredentials, match=r"^--triton-tls-ca .*No such file"):
         TritonTls(tmp_path / "none").credentials()
+    half = "^--triton-tls-certificate: expected --triton-tls-key as well$"
+    with pytest.raises(UnusableTritonCredentials, match=half):
+        TritonTls(authority.path, issued.certificate).credentials()
     with pytest.raises(UnusableTritonCredentials, match=r"^--triton-tls-key .*does not belong"):
         TritonTls(authority.path, issued.certificate, other.key).credentials()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from relatent.cli import keys
 from relatent.cli.main import main
 from relatent.core.access_keys import Quota, digest, read_keys
 from relatent.core.traffic import TrafficClass
@@ -130,6 +136,8 @@ def test_the_file_is_where_the_flag_or_the_environment_says(
         (["new", "c", "--steps-a-minute", "9999999999999"], "steps_a_minute: expected a whole number from 1"),
         (["set", "a", "--calls-in-flight", "9999999999999"], "calls_in_flight: expected a whole number from"),
         (["set", "c", "--class", "bulk"], "keys.json: no key 'c'; there are: a"),
+        (["new", "c", "--out", "./keys.json"], "--out keys.json: expected another file than that of --api"),
+        (["new", "c", "--out", "new.json", "--api-keys", "new.json"], "--out new.json: expected another"),
         (["list", "--api-keys", "none.json"], "none.json: No such file"),
         (["list", "--api-keys", "broken.json"], "broken.json: expected JSON"),
         (["new", "c", "--api-keys", "broken.json"], "broken.json: expected JSON"),
@@ -150,3 +158,38 @@ def test_a_time_that_is_none_is_told(time: str, run: Run, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         run("new", "a", "--expires", time)
     assert "expected a time with its zone, such as 2027-01-31T00:00:00Z" in capsys.readouterr().err
+
+
+def test_two_commands_at_once_lose_no_key(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = threading.Event()
+
+    def slow(path: Path) -> object:
+        found = read_keys(path)
+        began.set()
+        time.sleep(0.3)  # in which the other would have written
+        return found
+
+    run("new", "first")
+    monkeypatch.setattr(keys, "read_keys", slow)
+    with ThreadPoolExecutor(2) as commands:
+        one = commands.submit(main, ["keys", "new", "one"])
+        assert began.wait(10)
+        other = commands.submit(main, ["keys", "revoke", "first"])
+        assert (one.result(10), other.result(10)) == (0, 0)
+    assert [key.name for key in read_keys(Path("keys.json"))] == ["one"]
+
+
+def test_a_key_that_could_not_be_written_is_not_in_the_way_of_the_next_try(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int, mode: str) -> object:
+        os.close(handle)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdopen", full)
+        assert run("new", "a", "--out", "a.key")[0] != 0
+    assert not Path("a.key").exists()
+    assert run("new", "a", "--out", "a.key")[0] == 0

@@ -28,3 +28,19 @@ def test_a_page_listens_on_a_host_and_a_port(listen: str, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         main(["playground", "--listen", listen])
     assert "argument --listen: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--address", "gpu1:8500"], "--address"),
+        (["--api-key-file", "key"], "--api-key-file"),
+        (["--tls-ca", "ca.pem", "--insecure"], "--tls-ca, --insecure"),
+    ],
+    ids=["address", "key", "several"],
+)
+def test_what_is_said_of_a_service_elsewhere_is_refused_where_one_is_started(
+    words: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["playground", "--serve", *words]) == 2
+    assert f"{named}: is for a service that is there" in capsys.readouterr().err

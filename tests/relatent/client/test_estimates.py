@@ -7,9 +7,13 @@ import pytest
 
 import relatent
 from relatent import PlannedCall
+from relatent.client.flows import Flows
+from relatent.client.retrying import Unary
+from relatent.client.settings import ClientSettings
 from relatent.v1 import catalog_pb2
 from tests.relatent.client import fake
 from tests.relatent.client.fake import Call, FakeServer
+from tests.relatent.client.fake_catalog import estimate
 
 CODE = relatent.LatentCode(np.full(fake.SHAPE, 0.5), fake.PACK, fake.REVISION)
 
@@ -21,6 +25,16 @@ async def test_an_estimate_comes_back_typed_and_whole(call: Call, server: FakeSe
     assert isinstance(told.refusal, relatent.OverloadedError)
     assert (told.refusal.reason, told.refusal.retry_after) == ("STEPS_QUOTA", 12.0)
     assert told.refusal.address == server.address
+
+
+def test_a_refusal_names_who_gave_it_whoever_is_asked_next() -> None:
+    flows = Flows(ClientSettings(["a:1", "b:1"]))
+    flow = flows.estimate(PlannedCall.invert(steps=1), None, None)
+    assert isinstance(next(flow), Unary)
+    flows.addresses.give_up("a:1")  # as another call does meanwhile
+    with pytest.raises(StopIteration) as ended:
+        flow.send(estimate())
+    assert ended.value.value.refusal.address == "a:1"
 
 
 async def test_the_call_is_held_against_the_timeout_that_it_would_have(

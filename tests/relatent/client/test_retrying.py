@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2
 
 import relatent
 from relatent.client.errors import call_error
-from relatent.client.retrying import Addresses, RetryPolicy
+from relatent.client.retrying import Addresses, RetryPolicy, TimeLimit, _explained
 from tests.fixtures.certificates import PAST, Authority
 from tests.relatent.client import fake
 from tests.relatent.client.fake import Call, FakeServer
@@ -218,3 +218,18 @@ def test_a_status_that_grpc_lost_while_it_wrote_is_no_fault_of_the_servers() -> 
     error = call_error(lost, "a:1")
     assert isinstance(error, relatent.UnavailableError)
     assert error.retriable
+
+
+def test_what_grpc_says_of_tls_is_read_before_the_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("grpc_proxy", "http://proxy:3128")
+    monkeypatch.delenv("no_grpc_proxy", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    told = "cannot connect: CERTIFICATE_VERIFY_FAILED: certificate has expired: OK"
+    failure = relatent.UnavailableError(grpc.StatusCode.UNAVAILABLE, told, address="gpu1:8500")
+    with pytest.raises(StopIteration) as ended:
+        next(_explained(failure, relatent.Tls(), TimeLimit.of(1)))
+    assert isinstance(ended.value.value, relatent.TlsError)
+    assert str(ended.value.value) == (
+        "the service's certificate is not valid now: certificate has expired; it must be renewed there; "
+        "it goes through the proxy proxy:3128 of grpc_proxy: set no_proxy=gpu1 to go without"
+    )

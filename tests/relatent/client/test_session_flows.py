@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
+from unittest.mock import Mock
 
 import grpc
 import pytest
 
+from relatent.client.blocking_transport import BlockingTransport
 from relatent.client.exchange import Exchange
 from relatent.client.flows import Flows
 from relatent.client.retrying import Converse, Flow, Sleep
@@ -41,3 +44,17 @@ def test_who_hangs_up_between_two_attempts_is_called_no_more(exchange: Exchange,
     exchange.hang_up()
     with pytest.raises(StopIteration):
         flow.send(None)
+
+
+def test_a_call_that_no_thread_can_watch_is_told_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Mock(requests=lambda: iter(()))
+    transport = BlockingTransport(ClientSettings([A]))
+
+    def flow() -> Flow[None]:
+        yield Converse(A, "/none/none", editing_pb2.EditStreamResponse, 1.0, talk)
+
+    monkeypatch.setattr(threading.Timer, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        transport.run(flow())
+    transport.close()
+    talk.ended.assert_called_once_with()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pickle
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -276,6 +277,15 @@ def test_files_that_cannot_be_used_are_told_when_the_client_is_made(tmp_path: Pa
     for expected, tls in cases.items():
         with pytest.raises(relatent.InputError, match=expected):
             relatent.Client(tls=tls)
+
+
+def test_a_look_at_what_is_wrong_trusts_the_authorities_that_grpc_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    monkeypatch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(authority.path))
+    known = Tls().context().get_ca_certs(binary_form=True)
+    assert known == [ssl.PEM_cert_to_DER_cert(authority.pem.decode())]
 
 
 def test_a_misspelt_option_is_an_error_of_python() -> None:

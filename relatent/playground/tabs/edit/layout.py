@@ -19,8 +19,6 @@ from relatent.playground.tabs.edit.desk import GIVEN
 from relatent.playground.tabs.edit.dials import Dial
 from relatent.playground.ways import methods
 
-_QUALITIES = {Preset.FAST: "fast", Preset.BALANCED: "balanced", Preset.BEST: "best"}
-
 
 @dataclass(frozen=True)
 class FirstParts:
@@ -92,8 +90,8 @@ def lay_out(page: Page, dials: Sequence[Dial]) -> FirstParts:
 
 
 def _asked(pack: PackInfo) -> tuple[gr.Radio, gr.Dropdown, gr.Textbox]:
-    qualities = [(words, preset.value) for preset, words in _QUALITIES.items() if preset in pack.presets]
-    best = qualities[-1][1] if qualities else None
+    qualities = [preset.value for preset in Preset if preset in pack.presets]
+    best = qualities[-1] if qualities else None
     quality = gr.Radio(
         qualities,
         value=best,

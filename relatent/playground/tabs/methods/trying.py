@@ -69,7 +69,7 @@ def files(pack: PackInfo, tried: Tried) -> dict[str, Maker]:
 def in_words(tried: Sequence[Tried]) -> str:
     """Which of several is nearest, and which quickest, in a sentence."""
     if len(tried) < 2:
-        return "One way alone: choose several to compare them." if tried else ""
+        return "One way alone: choose several to compare them."
     best = max(tried, key=lambda each: each.inversion.quality.psnr)
     quick = min(tried, key=lambda each: each.seconds)
     if best is quick:

@@ -39,7 +39,6 @@ def test_the_nearest_and_the_quickest_are_named() -> None:
     )
     assert "and the quickest, too" in trying.in_words([FAST, Tried("x", "slow", inversion(psnr=20), 9)])
     assert "choose several" in trying.in_words([FAST])
-    assert trying.in_words([]) == ""
 
 
 def test_a_plot_has_the_slower_further_right_and_the_nearer_higher() -> None:
