@@ -29,7 +29,7 @@ from relatent_export.demo.world import demo_parts
 from relatent_export.nets.networks import Networks
 from relatent_export.packs.weights import load_networks
 from relatent_service.engine.cores import available_cores
-from relatent_service.engine.sessions import open_session
+from relatent_service.engine.sessions import open_for_cores
 
 BATCHES = (1, 8)
 ROUNDS = 60
@@ -151,8 +151,8 @@ def _matrix_products(side: int) -> dict[str, Callable[[], object]]:
         [helper.make_node("MatMul", ["a", "b"], ["c"])], "product", values[:2], values[2:]
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    session = open_session(model.SerializeToString())
+    session = open_for_cores(model.SerializeToString(), available_cores())
     return {
         "matrix_pytorch": lambda: tensor @ tensor,
-        "matrix_onnxruntime": lambda: session.run(["c"], {"a": matrix, "b": matrix}),
+        "matrix_onnxruntime": lambda: session.run(["c"], {"a": matrix, "b": matrix}, None),
     }

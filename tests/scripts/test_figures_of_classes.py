@@ -29,6 +29,7 @@ def report(**of_all: float) -> dict[str, Any]:
         "steps": 50,
         "seconds_alone": 0.46,
         "capacity_a_second": spread(2.86),
+        "few_callers_over_capacity": {"1": 0.632, "4": 0.9632},
         "deadline_seconds": {"interactive": 1.84, "plain_edit": 0.92, "bulk": 18.4},
         "edits_an_inversion": {"plain_edit": 31.2, "exact_edit": 7.1},
         "quota_share": 0.025,
@@ -48,6 +49,7 @@ def test_goodput_bulks_part_and_how_soon_who_hears_are_told(
     assert "| 5.10 | **93%** (83% to 103%) | 21% | 0.61 | 0.97 | 99.1% | 12 ms |" in told
     assert "31 plain edits, or 7 exact ones" in told
     assert "The quota is 2.5% of capacity." in told
+    assert "so many at a time: 1 63%, 4 96%." in told
     assert "overload_classes.png" in told
 
 

@@ -113,12 +113,17 @@ def open_session(model: Path | bytes) -> BatchSession:
         Exception: ONNX Runtime's own, when the file cannot be read or run.
     """
     cores = available_cores()
-    return BatchSession(_open(model, cores), _open(model, 1) if cores > 1 else None, cores)
+    return BatchSession(open_for_cores(model, cores), open_for_cores(model, 1) if cores > 1 else None, cores)
 
 
-def _open(model: Path | bytes, threads: int) -> Opened:
+def open_for_cores(model: Path | bytes, cores: int) -> Opened:
+    """Open an ONNX file, or the bytes of one, for so many cores that compute each run together.
+
+    Raises:
+        Exception: ONNX Runtime's own, when the file cannot be read or run.
+    """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = cores
     options.inter_op_num_threads = 1
     # Every graph has a pool of its own. Within a run its threads may spin for the next operator; left
     # to spin after it, the idle pools would take the cores from the busy one.
