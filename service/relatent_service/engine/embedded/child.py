@@ -57,6 +57,10 @@ def why_not() -> str | None:
     return None
 
 
+class _CrashedAtStart(EngineUnavailable):
+    """Triton was ended by a signal before it was ready."""
+
+
 class EmbeddedTriton:
     """Owns a Triton process: starts it, starts it again when it dies or hangs, and ends with it.
 
@@ -119,8 +123,7 @@ class EmbeddedTriton:
             self._leftovers = Leftovers(find_folder(temporary_folders(), size_of_backends(installation)))
             self.address = self._leftovers.address
             lay_out_backends(self._leftovers.folder / "backends", installation)
-            self._spawn(installation, self._leftovers)
-            await self._become_ready()
+            await self._start_first(installation, self._leftovers)
         except (InstallationError, OSError) as error:
             await self.stop()
             raise EngineUnavailable(f"Triton cannot start: {error}") from error
@@ -128,6 +131,21 @@ class EmbeddedTriton:
             await self.stop()
             raise
         self._keeper = asyncio.create_task(self._keep_running(installation, self._leftovers))
+
+    async def _start_first(self, installation: Installation, leftovers: Leftovers) -> None:
+        """Start it, once more where it crashes.
+
+        On a busy machine its Python back end now and then does, where it shares memory with a worker
+        (boost::interprocess::lock_exception). What is wrong with the repository, Triton says and ends.
+        """
+        self._spawn(installation, leftovers)
+        try:
+            await self._become_ready()
+        except _CrashedAtStart as error:
+            log.warning("%s; starting Triton again", error)
+            leftovers.clear()
+            self._spawn(installation, leftovers)
+            await self._become_ready()
 
     async def stop(self) -> None:
         """End Triton and remove what it left on the machine."""
@@ -149,12 +167,8 @@ class EmbeddedTriton:
         self._doubt = asyncio.get_running_loop().create_future()
         leftovers.begin()
         self._process = spawn(installation, self._repository, leftovers, port)
-        log.info(
-            "started Triton, process %d, gRPC on %s, metrics on %s",
-            self._process.pid,
-            self.address,
-            self.metrics_address,
-        )
+        where = self.address, self.metrics_address
+        log.info("started Triton, process %d, gRPC on %s, metrics on %s", self._process.pid, *where)
         self._output = TritonOutput(self._process)
 
     def _metrics_port(self) -> int:
@@ -195,8 +209,10 @@ class EmbeddedTriton:
                 return ready.result()
             if ended.done():
                 ended.result()
-            late = f"it was not ready after {START_SECONDS:.0f} s"
-            reason = _end_of(self._process) if ended.done() else late
+            kind, reason = EngineUnavailable, f"it was not ready after {START_SECONDS:.0f} s"
+            if ended.done():
+                reason = _end_of(self._process)
+                kind = _CrashedAtStart if self._process.wait() < 0 else EngineUnavailable
         finally:
             ready.cancel()
             ended.cancel()
@@ -205,7 +221,7 @@ class EmbeddedTriton:
                 self._leftovers.take()
         await self._end_process()
         complaints = self._output.complaints if self._output is not None else ()
-        raise EngineUnavailable("\n".join([f"Triton did not start: {reason}; it said:", *complaints]))
+        raise kind("\n".join([f"Triton did not start: {reason}; it said:", *complaints]))
 
     async def _keep_running(self, installation: Installation, leftovers: Leftovers) -> None:
         """Start Triton again whenever it is of no use any more.

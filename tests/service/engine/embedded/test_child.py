@@ -168,6 +168,32 @@ async def test_what_triton_says_is_told_when_it_cannot_load_a_model(tmp_path: Pa
     assert set(regions_of(leftovers.PREFIX)) <= before
 
 
+@pytest.mark.parametrize("crashes", [1, 2])
+async def test_a_triton_that_crashes_as_it_starts_is_started_once_more(
+    crashes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_model(tmp_path, "toy_double", double())
+    left, spawn = [crashes], launch.spawn
+
+    def crashing(*args: Any) -> subprocess.Popen[str]:
+        process = spawn(*args)
+        if left[0]:
+            left[0] -= 1
+            os.killpg(process.pid, signal.SIGABRT)
+        return process
+
+    monkeypatch.setattr(child, "spawn", crashing)
+    triton = EmbeddedTriton(tmp_path)
+    if crashes == 1:
+        await triton.start()
+        assert triton.pid is not None
+    else:
+        with pytest.raises(EngineUnavailable, match="Triton did not start: it was ended by SIGABRT"):
+            await triton.start()
+    assert caplog.text.count("starting Triton again") == 1
+    await triton.stop()
+
+
 async def test_triton_warms_a_graph_up_with_a_step_at_every_batch_size(tmp_path: Path) -> None:
     write_model(tmp_path, "toy_choosy", choosy(), warmup={"steps": np.array([1], "<i4").tobytes()})
     engine = EmbeddedTriton(tmp_path)
