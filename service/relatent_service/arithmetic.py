@@ -1,8 +1,8 @@
 """How this process computes what it computes itself.
 
 OpenBLAS, which NumPy brings along, has a thread for each core, and those that it needs no longer ask the
-system for other work again and again until more comes: what exact edits solve, small as it is, so took two
-thirds of a core from Triton (three edits a second, beside two inversions that came to half of their pace).
+system for other work again and again until more comes: what exact edits solve, small as it is, so took half
+a core from Triton (three edits a second, beside two inversions that came to half of their pace).
 """
 
 from __future__ import annotations

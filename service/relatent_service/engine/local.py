@@ -29,7 +29,7 @@ from relatent_service.engine.sessions import BatchSession, open_session
 from relatent_service.engine.warming import warmup_sample
 
 THREADS = 2
-"""Each run uses every core; a second one fills the gaps of the first."""
+"""Most runs use every core; a second one fills the gaps of the first."""
 ONLY_FATAL = 4
 
 

@@ -107,7 +107,7 @@ class BatchSession:
 
 
 def open_session(model: Path | bytes) -> BatchSession:
-    """Open an ONNX file, or the bytes of one, for the CPU, with as many threads as there are cores.
+    """Open an ONNX file, or the bytes of one, for the cores that this process may use.
 
     Raises:
         Exception: ONNX Runtime's own, when the file cannot be read or run.
