@@ -92,6 +92,12 @@ def next_state(method: Method, outputs: Mapping[str, Array]) -> dict[str, Floats
     return {name: outputs[f"next.{name}"] for name in method.state}
 
 
+def carried_on(inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> dict[str, Array]:
+    """What a graph takes in the call after one of such inputs and outputs, which is to do as many steps."""
+    states = [name for name in inputs if name.startswith("state.")]
+    return {**inputs, **{name: outputs[f"next.{name.removeprefix('state.')}"] for name in states}}
+
+
 def answer_of(method: Method, shape: CodeParts, state: Mapping[str, Floats]) -> Codes:
     """The codes that a state holds as its answer, in the types in which they travel.
 

@@ -9,10 +9,8 @@ from time import monotonic
 
 from relatent_service.engine.around import EngineAround
 from relatent_service.engine.engine import Answer, Array, CutShort, Engine, EngineTimedOut
+from relatent_service.engine.runs import runs_of
 from relatent_service.traffic.pace import Pace
-
-STEPS = "steps"
-"""The input that says how many steps a refinement graph is to do."""
 
 
 class MeasuredEngine(EngineAround):
@@ -51,10 +49,3 @@ class MeasuredEngine(EngineAround):
                 share = min(1.0, attempt_seconds / seconds) if seconds else 1.0
                 learn(graph, runs_of(inputs), charged * share)
         return answer
-
-
-def runs_of(inputs: Mapping[str, Array]) -> int:
-    """Steps of a refinement, or samples of any other graph."""
-    if STEPS in inputs:
-        return int(inputs[STEPS].sum())
-    return len(next(iter(inputs.values())))

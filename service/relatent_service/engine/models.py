@@ -16,7 +16,7 @@ from relatent.core.pack import Pack
 from relatent.core.quality import MOST_DECIBELS, Quality
 from relatent.core.text import Tokens
 from relatent_service.engine.engine import Answer, Engine, EngineRejected, EngineTimedOut, EngineUnavailable
-from relatent_service.engine.measured import runs_of
+from relatent_service.engine.runs import runs_of
 from relatent_service.telemetry.metrics import Metrics
 from relatent_service.traffic.call import Call
 from relatent_service.traffic.fair_share import FairShare

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime as ort
 
+from relatent_service.engine.core_times import CoreTimes
 from relatent_service.engine.cores import available_cores
 from relatent_service.engine.engine import Array
+from relatent_service.engine.halves import Arrays, can_be_halved, jobs_of_two, part
+from relatent_service.engine.runs import runs_of
 
 
 class Opened(Protocol):
@@ -29,18 +32,17 @@ class Opened(Protocol):
         """The outputs of these names."""
 
 
-SHORT_SECONDS = 0.01
-"""Of a core's time: a sample that takes no more is not worth a second core's, which would save a few
-milliseconds of it and hold up whatever that core does meanwhile."""
-
-
 class BatchSession:
-    """A graph whose samples are dealt out to the cores; what is left over, they compute together.
+    """A graph whose samples are dealt out to the cores, as many to each.
 
     Cores that compute one run wait for each other at every operator, and do so spinning. So a core that is
     called away for a moment, by an edit or by a service's own work, holds up all of them. With samples of its
     own none waits for another. On two cores two refinements at a time went 1.16 times as fast by it, and
     1.5 times beside 40 edits a second; one alone is 1.4 times as fast where both compute it.
+
+    Of a refinement that is left over, two cores do half of the steps each, if that gives all of them as much
+    to do. What else is left over, all cores compute together, or a core each of its samples, whichever is
+    sooner done (`relatent_service.engine.core_times`).
 
     Args:
         together: the graph, opened for all cores.
@@ -49,9 +51,9 @@ class BatchSession:
     """
 
     def __init__(self, together: Opened, alone: Opened | None, cores: int) -> None:
-        self._together, self._alone, self._cores = together, alone, cores
-        self._least = math.inf
-        """Seconds of a core's time that a sample took, at least."""
+        self._together, self._alone = together, alone or together
+        self._cores = 1 if alone is None else cores
+        self._times = CoreTimes(self._cores)
         self._others = ThreadPoolExecutor(max(1, cores - 1), thread_name_prefix="core")
         """All cores but that of the thread that asks; started when there is something to deal out."""
 
@@ -77,33 +79,47 @@ class BatchSession:
             Exception: ONNX Runtime's own.
         """
         batch = min((len(array) for array in inputs.values()), default=0)
-        share = batch // self._cores
-        if self._alone is None or share == 0:
-            return self._run_few(names, inputs, batch, options)
-        dealt = share * self._cores
-        parts = [_part(inputs, first, first + share) for first in range(0, dealt, share)]
-        runs = [self._others.submit(self._alone.run, names, part, options) for part in parts[1:]]
-        try:
-            answers = [self._alone.run(names, parts[0], options)]
-        finally:
-            wait(runs)
-        answers += [run.result() for run in runs]
-        if dealt < batch:
-            left = _part(inputs, dealt, batch)
-            answers.append(self._run_few(names, left, batch - dealt, options))
-        return [np.concatenate(pieces) for pieces in zip(*answers, strict=True)]
+        if self._cores == 1 or not batch:
+            return self._together.run(names, dict(inputs), options)
+        everything = [output.name for output in self.get_outputs()]
+        run = partial(self._run_alone, everything, options)
+        share, left = divmod(batch, self._cores)
+        rest = part(inputs, batch - left, batch)
+        if share and 2 * left == self._cores and can_be_halved(rest):
+            pairs = [part(inputs, first, first + 2 * share + 1) for first in range(0, batch, 2 * share + 1)]
+            answers = self._deal([job for pair in pairs for job in jobs_of_two(pair, run)])
+        else:
+            shares = [part(inputs, first, first + share) for first in range(0, batch - left, max(1, share))]
+            answers = self._deal([partial(run, each) for each in shares])
+            answers += self._run_few(rest, left, everything, options) if left else []
+        return [np.concatenate([answer[name] for answer in answers]) for name in names or everything]
 
-    def _run_few(
-        self, names: Sequence[str] | None, inputs: Mapping[str, Array], batch: int, options: Any
-    ) -> Sequence[Array]:
-        """Run fewer samples than there are cores, on all of them or, where that is as good, on one."""
-        session, cores = self._together, self._cores
-        if self._alone is not None and self._least <= SHORT_SECONDS:
-            session, cores = self._alone, 1
+    def _run_few(self, few: Arrays, samples: int, names: Sequence[str], options: Any) -> list[Arrays]:
+        """Run fewer samples than there are cores."""
+        runs = runs_of(few)
+        if not self._times.are_all_worth(samples, runs):
+            each = [part(few, sample, sample + 1) for sample in range(samples)]
+            return self._deal([partial(self._run_alone, names, options, sample) for sample in each])
         began = time.perf_counter()
-        outputs = session.run(names, dict(inputs), options)
-        self._least = min(self._least, (time.perf_counter() - began) * cores / max(1, batch))
-        return outputs
+        answers = self._together.run(names, few, options)
+        self._times.by_all(runs, time.perf_counter() - began)
+        return [dict(zip(names, answers, strict=True))]
+
+    def _run_alone(self, names: Sequence[str], options: Any, inputs: Arrays) -> Arrays:
+        """Run samples on the core of this thread."""
+        began = time.perf_counter()
+        answers = self._alone.run(names, inputs, options)
+        self._times.by_one(runs_of(inputs), time.perf_counter() - began)
+        return dict(zip(names, answers, strict=True))
+
+    def _deal(self, jobs: Sequence[Callable[[], Arrays]]) -> list[Arrays]:
+        """What the cores answer that have a job each, once all of them are done."""
+        others = [self._others.submit(job) for job in jobs[1:]]
+        try:
+            answers = [job() for job in jobs[:1]]
+        finally:
+            wait(others)
+        return answers + [other.result() for other in others]
 
 
 def open_session(model: Path | bytes) -> BatchSession:
@@ -130,7 +146,3 @@ def open_for_cores(model: Path | bytes, cores: int) -> Opened:
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session: Opened = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return session
-
-
-def _part(inputs: Mapping[str, Array], begin: int, end: int) -> dict[str, Array]:
-    return {name: array[begin:end] for name, array in inputs.items()}

@@ -8,7 +8,7 @@ from relatent.core.spans import SpanKind
 from relatent.core.tracing import span, tracing
 from relatent_service.engine.around import EngineAround
 from relatent_service.engine.engine import Answer, Array, Engine
-from relatent_service.engine.measured import STEPS
+from relatent_service.engine.runs import STEPS
 
 
 class TracedEngine(EngineAround):

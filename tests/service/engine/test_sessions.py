@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from relatent_service.engine.core_times import SHORT_SECONDS
 from relatent_service.engine.engine import Array
-from relatent_service.engine.sessions import SHORT_SECONDS, BatchSession, open_session
+from relatent_service.engine.sessions import BatchSession, open_session
 
 
 def test_onnx_runtime_reports_to_nobody_and_leaves_nothing_at_home(tmp_path: Path, repository: Path) -> None:
@@ -41,7 +43,7 @@ class Recorded:
         return []
 
     def get_outputs(self) -> list[Any]:
-        return []
+        return [SimpleNamespace(name="doubled")]
 
     def run(self, names: Sequence[str] | None, inputs: Mapping[str, Array], options: Any) -> list[Array]:
         self.batches.append(len(inputs["x"]))
@@ -62,7 +64,7 @@ def samples(count: int) -> dict[str, NDArray[np.float32]]:
 def test_samples_are_dealt_out_to_the_cores_and_those_left_over_computed_by_all(
     batch: int, by_one: list[int], by_all: list[int]
 ) -> None:
-    together, alone = Recorded(SHORT_SECONDS), Recorded(SHORT_SECONDS)
+    together, alone = Recorded(SHORT_SECONDS), Recorded(3 * SHORT_SECONDS)
     (doubled,) = BatchSession(together, alone, 3).run(None, samples(batch))
     np.testing.assert_array_equal(doubled, 2 * samples(batch)["x"])
     assert (alone.batches, together.batches) == (by_one, by_all)
@@ -74,6 +76,15 @@ def test_a_sample_that_takes_a_moment_is_left_to_one_core_once_that_is_known() -
     for _ in range(3):
         session.run(None, samples(1))
     assert (together.batches, alone.batches) == ([1], [1, 1])
+
+
+def test_so_it_is_while_all_cores_together_take_as_long_as_one() -> None:
+    together, alone = Recorded(3 * SHORT_SECONDS), Recorded(2 * SHORT_SECONDS)
+    session = BatchSession(together, alone, 2)
+    for batch in (3, 1, 3):
+        (doubled,) = session.run(["doubled"], samples(batch))
+        np.testing.assert_array_equal(doubled, 2 * samples(batch)["x"])
+    assert (together.batches, alone.batches) == ([1], [1, 1, 1, 1, 1, 1])
 
 
 def test_one_core_runs_whole_batches() -> None:
