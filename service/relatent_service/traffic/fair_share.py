@@ -5,7 +5,8 @@ chunk, or other visit. It has it
 
 - where no interactive call is here: as long as what is at the engine of its class is not more than an
   interactive call that comes should find there;
-- else while bulk calls were charged less than their share, since both classes are here;
+- else while bulk calls were charged less than their share, since both classes are here; or a little more
+  than that, where its chunk makes company for the only one that is under way on its graph;
 - or while the engine has nothing to do, since all interactive calls are busy elsewhere.
 """
 
@@ -34,6 +35,9 @@ from relatent_service.traffic.sharing import BULK_SHARE
 AHEAD_SECONDS = 0.25
 """Of the engine's time, what bulk calls may have under way there, at least one of them: so long does an
 interactive call wait that finds nothing else."""
+MOST_DEBT_SECONDS = 1.0
+"""What bulk calls may be charged before they have it of their share, for chunks that are of no great cost:
+two samples together take an engine little longer than one."""
 IDLE_SECONDS = 0.05
 """How long the engine has had nothing to do before bulk calls go though interactive ones are at work: longer
 than these take from chunk to chunk."""
@@ -45,11 +49,13 @@ class _TurnTaker:
 
     Attributes:
         seconds: that it will be charged.
+        is_company: whether it would go to the engine with one that would else go alone.
         around: closed as soon as it has its turn, a moment before the call is told.
         ready: done then.
     """
 
     seconds: float
+    is_company: Callable[[], bool]
     around: ExitStack
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -110,6 +116,7 @@ class FairShare:
         seconds: float,
         timeout: float | None = None,
         meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext,
+        is_company: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[None]:
         """Wait until a call may go to the engine; to be left when it is back.
 
@@ -121,6 +128,8 @@ class FairShare:
             timeout: seconds after which it goes anyway, to fail or end there as calls without time do; None
                 for no end.
             meanwhile: to be around the wait, where there is one; left at once when the turn is given.
+            is_company: whether it would go to the engine with one that would else go there alone; asked
+                while it waits.
         """
         if call.traffic_class is TrafficClass.INTERACTIVE or call.is_answering:
             yield
@@ -131,7 +140,7 @@ class FairShare:
             began = time.monotonic()
             with ExitStack() as around:
                 around.enter_context(meanwhile())
-                await self._wait(_TurnTaker(seconds, around), timeout)
+                await self._wait(_TurnTaker(seconds, is_company, around), timeout)
             call.turn_seconds += time.monotonic() - began
         try:
             yield
@@ -173,7 +182,7 @@ class FairShare:
             self._timer = None
         while self._waiting:
             taker = self._waiting[0]
-            if not self._may_go(taker.seconds):
+            if not self._may_go(taker.seconds, taker.is_company):
                 self._look_again()
                 return
             self._waiting.popleft()
@@ -182,10 +191,13 @@ class FairShare:
                 taker.around.close()
                 taker.ready.set_result(None)
 
-    def _may_go(self, seconds: float) -> bool:
+    def _may_go(self, seconds: float, is_company: Callable[[], bool] = lambda: False) -> bool:
         if not self._here:
             return not self._turns or self._ahead + seconds <= AHEAD_SECONDS
-        return self._account.credit() > self._ahead or (not self._turns and self._is_idle())
+        credit = self._account.credit() - self._ahead
+        if credit > 0 or (not self._turns and self._is_idle()):
+            return True
+        return credit > -MOST_DEBT_SECONDS and is_company()
 
     def _is_idle(self) -> bool:
         """Whether no interactive call has been near the engine for long enough."""
