@@ -5,8 +5,9 @@ chunk, or other visit. It has it
 
 - where no interactive call is here: as long as what is at the engine of its class is not more than an
   interactive call that comes should find there;
-- else while bulk calls were charged less than their share, since both classes are here; or a little more
-  than that, where its chunk makes company for the only one that is under way on its graph;
+- else while bulk calls were charged less than their share, since both classes are here; or somewhat more,
+  which they go without later, where its chunk goes with one that would else go alone: two samples together
+  take an engine little longer than one;
 - or while the engine has nothing to do, since all interactive calls are busy elsewhere.
 """
 
@@ -34,10 +35,7 @@ from relatent_service.traffic.sharing import BULK_SHARE
 
 AHEAD_SECONDS = 0.25
 """Of the engine's time, what bulk calls may have under way there, at least one of them: so long does an
-interactive call wait that finds nothing else."""
-MOST_DEBT_SECONDS = 1.0
-"""What bulk calls may be charged before they have it of their share, for chunks that are of no great cost:
-two samples together take an engine little longer than one."""
+interactive call wait that finds nothing else. As much may they have before it is their share's."""
 IDLE_SECONDS = 0.05
 """How long the engine has had nothing to do before bulk calls go though interactive ones are at work: longer
 than these take from chunk to chunk."""
@@ -197,7 +195,7 @@ class FairShare:
         credit = self._account.credit() - self._ahead
         if credit > 0 or (not self._turns and self._is_idle()):
             return True
-        return credit > -MOST_DEBT_SECONDS and is_company()
+        return credit > -AHEAD_SECONDS and is_company()
 
     def _is_idle(self) -> bool:
         """Whether no interactive call has been near the engine for long enough."""

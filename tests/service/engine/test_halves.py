@@ -47,17 +47,26 @@ def refinements(*steps: int) -> dict[str, Array]:
     return {**state_inputs(state), **given, STEPS: np.array(steps, np.int32)[:, None]}
 
 
-def test_two_cores_do_half_of_the_steps_each_and_their_answer_is_that_of_one(opened: Opened) -> None:
-    inputs, alone = refinements(4, 2, 5), Noted(opened)
-    session = BatchSession(opened, alone, 2)
+@pytest.mark.parametrize(
+    ("cores", "steps", "runs"),
+    [
+        (2, (4, 2, 5), [[2], [2], [3], [4]]),
+        (4, (2, 2, 3, 4, 2, 2), [[1], [1], [1], [2], [2], [2], [2], [4]]),
+    ],
+)
+def test_two_cores_do_half_of_the_steps_each_and_their_answer_is_that_of_one(
+    opened: Opened, cores: int, steps: tuple[int, ...], runs: list[list[int]]
+) -> None:
+    inputs, alone = refinements(*steps), Noted(opened)
+    session = BatchSession(opened, alone, cores)
     answers = dict(zip([each.name for each in opened.get_outputs()], session.run(None, inputs), strict=True))
-    assert sorted(alone.steps) == [[2], [2], [3], [4]]
-    for place, steps in enumerate((4, 2, 5)):
+    assert sorted(alone.steps) == runs
+    for place, count in enumerate(steps):
         one = opened.run(None, {name: array[place : place + 1] for name, array in inputs.items()}, None)
         for name, array in zip(answers, one, strict=True):
             ours = answers[name][place]
             if name == LOSSES:
-                ours, array = ours[:steps], array[:, :steps]
+                ours, array = ours[:count], array[:, :count]
             np.testing.assert_array_equal(ours, array[0], err_msg=name)
 
 
