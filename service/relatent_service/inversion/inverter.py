@@ -195,10 +195,7 @@ class Inverter:
             limit := time_limit(plan.rules, call, self._reserve(plan, self._pace.step_seconds(graph)))
         ) is not None:
             timeout = max(0.0, min(math.inf if timeout is None else timeout, limit[0] - monotonic()))
-        cost = steps * self._pace.cost(graph)
-        return self._admission.share.turn(
-            call, cost, timeout, lockstep.apart, is_company=lambda: lockstep.has_one
-        )
+        return self._admission.share.turn(call, steps * self._pace.cost(graph), timeout, lockstep.apart)
 
     async def _advance(self, job: Job, refinement: Refinement, call: Call, slot: Slot) -> StopReason | None:
         """Do the next chunk; why to end after it, or None."""

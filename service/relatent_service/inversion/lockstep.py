@@ -34,11 +34,6 @@ class Lockstep:
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def has_one(self) -> bool:
-        """Whether there is one member alone, those apart left out."""
-        return self._members == 1
-
     @contextmanager
     def member(self) -> Iterator[None]:
         """Take part: the others wait for this one, and it for them."""

@@ -5,9 +5,7 @@ chunk, or other visit. It has it
 
 - where no interactive call is here: as long as what is at the engine of its class is not more than an
   interactive call that comes should find there;
-- else while bulk calls were charged less than their share, since both classes are here; or somewhat more,
-  which they go without later, where its chunk goes with one that would else go alone: two samples together
-  take an engine little longer than one;
+- else while bulk calls were charged less than their share, since both classes are here;
 - or while the engine has nothing to do, since all interactive calls are busy elsewhere.
 """
 
@@ -35,7 +33,7 @@ from relatent_service.traffic.sharing import BULK_SHARE
 
 AHEAD_SECONDS = 0.25
 """Of the engine's time, what bulk calls may have under way there, at least one of them: so long does an
-interactive call wait that finds nothing else. As much may they have before it is their share's."""
+interactive call wait that finds nothing else."""
 IDLE_SECONDS = 0.05
 """How long the engine has had nothing to do before bulk calls go though interactive ones are at work: longer
 than these take from chunk to chunk."""
@@ -47,13 +45,11 @@ class _TurnTaker:
 
     Attributes:
         seconds: that it will be charged.
-        is_company: whether it would go to the engine with one that would else go alone.
         around: closed as soon as it has its turn, a moment before the call is told.
         ready: done then.
     """
 
     seconds: float
-    is_company: Callable[[], bool]
     around: ExitStack
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -114,7 +110,6 @@ class FairShare:
         seconds: float,
         timeout: float | None = None,
         meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext,
-        is_company: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[None]:
         """Wait until a call may go to the engine; to be left when it is back.
 
@@ -126,8 +121,6 @@ class FairShare:
             timeout: seconds after which it goes anyway, to fail or end there as calls without time do; None
                 for no end.
             meanwhile: to be around the wait, where there is one; left at once when the turn is given.
-            is_company: whether it would go to the engine with one that would else go there alone; asked
-                while it waits.
         """
         if call.traffic_class is TrafficClass.INTERACTIVE or call.is_answering:
             yield
@@ -138,7 +131,7 @@ class FairShare:
             began = time.monotonic()
             with ExitStack() as around:
                 around.enter_context(meanwhile())
-                await self._wait(_TurnTaker(seconds, is_company, around), timeout)
+                await self._wait(_TurnTaker(seconds, around), timeout)
             call.turn_seconds += time.monotonic() - began
         try:
             yield
@@ -180,7 +173,7 @@ class FairShare:
             self._timer = None
         while self._waiting:
             taker = self._waiting[0]
-            if not self._may_go(taker.seconds, taker.is_company):
+            if not self._may_go(taker.seconds):
                 self._look_again()
                 return
             self._waiting.popleft()
@@ -189,13 +182,10 @@ class FairShare:
                 taker.around.close()
                 taker.ready.set_result(None)
 
-    def _may_go(self, seconds: float, is_company: Callable[[], bool] = lambda: False) -> bool:
+    def _may_go(self, seconds: float) -> bool:
         if not self._here:
             return not self._turns or self._ahead + seconds <= AHEAD_SECONDS
-        credit = self._account.credit() - self._ahead
-        if credit > 0 or (not self._turns and self._is_idle()):
-            return True
-        return credit > -AHEAD_SECONDS and is_company()
+        return self._account.credit() > self._ahead or (not self._turns and self._is_idle())
 
     def _is_idle(self) -> bool:
         """Whether no interactive call has been near the engine for long enough."""

@@ -24,12 +24,10 @@ def apart(running: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     share, found = running.server.admission.share, list[int]()
     turn = share.turn
 
-    def noted(
-        call: Any, seconds: float, timeout: Any = None, meanwhile: Any = nullcontext, **more: Any
-    ) -> Any:
+    def noted(call: Any, seconds: float, timeout: Any = None, meanwhile: Any = nullcontext) -> Any:
         if meanwhile is not nullcontext:
             found.append(len(running.engine.calls))
-        return turn(call, seconds, timeout, meanwhile, **more)
+        return turn(call, seconds, timeout, meanwhile)
 
     monkeypatch.setattr(share, "turn", noted)
     return found

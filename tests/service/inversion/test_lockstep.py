@@ -99,22 +99,6 @@ def test_in_lockstep_they_share_every_batch_from_the_second_on():
     assert lined_up < 0.7 * apart
 
 
-def test_it_tells_whether_one_refines_alone_those_apart_left_out():
-    lockstep = Lockstep(lambda: 1.0)
-
-    async def run():
-        found = [lockstep.has_one]
-        with lockstep.member():
-            found.append(lockstep.has_one)
-            with lockstep.member():
-                found.append(lockstep.has_one)
-                with lockstep.apart():
-                    found.append(lockstep.has_one)
-        return found
-
-    assert run_in_virtual_time(run()) == [False, True, False, True]
-
-
 def test_one_alone_never_waits():
     async def alone():
         return await refine(Measured(), Batcher(), 10, pause=0)

@@ -50,12 +50,12 @@ class House:
                 await self.engine.run(seconds)
         self.charged[call.traffic_class] += seconds
 
-    async def work(self, traffic_class, seconds, chunks=None, between=0.0, **more):
+    async def work(self, traffic_class, seconds, chunks=None, between=0.0):
         """So many chunks one after the other, or chunks for ever; how long they took."""
         began, done = time.monotonic(), 0
         with self.at_work(traffic_class) as call:
             while chunks is None or done < chunks:
-                await self.chunk(call, seconds, **more)
+                await self.chunk(call, seconds)
                 done += 1
                 await asyncio.sleep(between)
         return time.monotonic() - began
@@ -67,14 +67,12 @@ async def stop(tasks):
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@given(CHUNKS, st.lists(CHUNKS, min_size=1, max_size=12), st.integers(1, 30), st.booleans())
+@given(CHUNKS, st.lists(CHUNKS, min_size=1, max_size=12), st.integers(1, 30))
 @VIRTUAL
-def test_an_interactive_call_never_waits_longer_for_bulk_calls_than_their_share(own, bulk, chunks, company):
+def test_an_interactive_call_never_waits_longer_for_bulk_calls_than_their_share(own, bulk, chunks):
     async def run():
         house = House()
-        flood = [
-            asyncio.create_task(house.work(BULK, seconds, is_company=lambda: company)) for seconds in bulk
-        ]
+        flood = [asyncio.create_task(house.work(BULK, seconds)) for seconds in bulk]
         await asyncio.sleep(1.0)
         taken = await house.work(INTERACTIVE, own, chunks)
         await stop(flood)
@@ -82,8 +80,6 @@ def test_an_interactive_call_never_waits_longer_for_bulk_calls_than_their_share(
 
     # It finds what is at the engine, and a bulk call that begins its chunk has all of it.
     already = max(AHEAD_SECONDS, max(bulk)) + max(bulk)
-    if company:  # or has it while the call is here, before it is its share's
-        already += AHEAD_SECONDS + max(bulk)
     assert run_in_virtual_time(run()) <= own * chunks / (1 - BULK_SHARE) + already + 0.001
 
 
@@ -231,28 +227,3 @@ def test_who_waits_for_a_turn_is_waited_for_by_nobody_and_is_back_as_it_comes():
         return told
 
     assert run_in_virtual_time(run()) == ["apart", "back", "turn"]
-
-
-def charged_beside_one(seconds, *, company):
-    """What bulk calls were charged in so many seconds, beside one interactive call."""
-
-    async def run():
-        house = House()
-        tasks = [
-            asyncio.create_task(house.work(INTERACTIVE, 0.1)),
-            asyncio.create_task(house.work(BULK, 0.1, is_company=lambda: company)),
-        ]
-        await asyncio.sleep(seconds)
-        found = house.charged[BULK]
-        await stop(tasks)
-        return found
-
-    return run_in_virtual_time(run())
-
-
-def test_a_bulk_call_has_its_turn_early_where_it_goes_with_one_that_would_go_alone():
-    assert charged_beside_one(0.5, company=True) > charged_beside_one(0.5, company=False)
-
-
-def test_what_it_had_early_it_goes_without_later():
-    assert charged_beside_one(60, company=True) == pytest.approx(60 * BULK_SHARE, abs=AHEAD_SECONDS + 0.2)
