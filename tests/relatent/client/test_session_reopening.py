@@ -188,9 +188,11 @@ async def test_a_change_that_every_server_is_lost_at_ends_the_session_though_oth
                 await asyncio.sleep(0.01)
 
         sliding = asyncio.create_task(slide())
-        with pytest.raises(relatent.UnavailableError, match="lost|ended the stream"):
+        # gRPC keeps no status of a stream that ends as it is written to, which may happen to any of them.
+        over = r"(?s)(lost|ended the stream while it was written to).*time ran out after 0\.5 s"
+        with pytest.raises(relatent.UnavailableError, match=over):
             await session.answer(10)
-        with pytest.raises(relatent.UnavailableError, match="lost|ended the stream"):
+        with pytest.raises(relatent.UnavailableError, match=over):
             await asyncio.wait_for(sliding, 5)
 
 

@@ -8,11 +8,13 @@ LONG = 10 * SHORT_SECONDS
 
 
 @pytest.fixture
-def times() -> CoreTimes:
+def clock() -> list[float]:
+    return [0.0]
+
+
+@pytest.fixture
+def times(clock: list[float]) -> CoreTimes:
     return CoreTimes(2, lambda: clock[0])
-
-
-clock = [0.0]
 
 
 def test_all_cores_are_tried_first_as_nothing_is_known(times: CoreTimes) -> None:
@@ -36,7 +38,7 @@ def test_where_none_was_measured_by_itself_it_takes_no_longer_than_their_time_to
     assert not times.are_all_worth(2, 2)
 
 
-def test_what_all_cores_took_holds_for_a_while(times: CoreTimes) -> None:
+def test_what_all_cores_took_holds_for_a_while(times: CoreTimes, clock: list[float]) -> None:
     times.by_one(1, LONG)
     times.by_all(1, 3 * LONG)
     assert not times.are_all_worth(1, 1)

@@ -39,7 +39,7 @@ def opened() -> Opened:
 def refinements(*steps: int) -> dict[str, Array]:
     """Inputs of so many, each with its own target."""
     pack = read_pack(Path("packs/demo"))
-    method = pack.methods["mse"] if "mse" in pack.methods else next(iter(pack.methods.values()))
+    method = pack.default_method
     size = pack.resolution
     targets = np.random.default_rng(0).integers(0, 255, (len(steps), size, size, 3), np.uint8)
     state = initial_state(method, np.repeat(pack.mean[None], len(steps), axis=0))
