@@ -20,6 +20,8 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",  # macOS, BSD
 )
 GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
+_READS = 5
+"""How often two files are read that are just being renewed."""
 
 
 class CredentialPart(StrEnum):
@@ -94,24 +96,20 @@ def read_pair(certificate: Path, key: Path) -> CertificatePair:
     Raises:
         CredentialFileError: one of them is unusable, or they do not belong together.
     """
-    pair = CertificatePair(
+    for _ in range(_READS):
+        pair = _read_both(certificate, key)
+        _check_pair(pair, certificate, key)
+        # OpenSSL has read the files by itself, so what was checked need not be what was read before.
+        if pair == _read_both(certificate, key):
+            return pair
+    raise CredentialFileError(CredentialPart.KEY, key, f"changes, or {certificate} does, whenever it is read")
+
+
+def _read_both(certificate: Path, key: Path) -> CertificatePair:
+    return CertificatePair(
         _read(CredentialPart.CERTIFICATE, certificate, b"BEGIN CERTIFICATE-----", "a certificate in PEM"),
         _read(CredentialPart.KEY, key, b"PRIVATE KEY-----", "a private key in PEM"),
     )
-    _check_certificates(CredentialPart.CERTIFICATE, certificate, pair.certificate)
-    if b"ENCRYPTED" in pair.key:
-        raise CredentialFileError(CredentialPart.KEY, key, "expected a private key without a passphrase")
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_passphrase)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            why = f"does not belong to the certificate {certificate}"
-            raise CredentialFileError(CredentialPart.KEY, key, why) from error
-        why = f"cannot be used with {certificate}: {error.reason or error}"
-        raise CredentialFileError(CredentialPart.KEY, key, why) from error
-    except (OSError, ValueError) as error:
-        raise CredentialFileError(CredentialPart.KEY, key, str(error)) from error
-    return pair
 
 
 def read_roots(path: Path) -> bytes:
@@ -154,6 +152,22 @@ def _read(part: CredentialPart, path: Path, mark: bytes, expected: str) -> bytes
     if mark not in data:
         raise CredentialFileError(part, path, f"expected {expected}")
     return data
+
+
+def _check_pair(pair: CertificatePair, certificate: Path, key: Path) -> None:
+    _check_certificates(CredentialPart.CERTIFICATE, certificate, pair.certificate)
+    if b"ENCRYPTED" in pair.key:
+        raise CredentialFileError(CredentialPart.KEY, key, "expected a private key without a passphrase")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_passphrase)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            why = f"does not belong to the certificate {certificate}"
+            raise CredentialFileError(CredentialPart.KEY, key, why) from error
+        why = f"cannot be used with {certificate}: {error.reason or error}"
+        raise CredentialFileError(CredentialPart.KEY, key, why) from error
+    except (OSError, ValueError) as error:
+        raise CredentialFileError(CredentialPart.KEY, key, str(error)) from error
 
 
 def _check_certificates(part: CredentialPart, path: Path, data: bytes) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from relatent.core import credentials
 from relatent.core.credentials import (
     CredentialFileError,
     CredentialPart,
@@ -12,6 +14,7 @@ from relatent.core.credentials import (
     read_roots,
     system_roots,
 )
+from relatent.core.files import read_file
 from tests.fixtures.certificates import Authority, Issued
 
 
@@ -38,6 +41,36 @@ def test_a_pair_is_read_as_it_is(issued: Issued) -> None:
 
 def test_a_pair_does_not_print_its_key(issued: Issued) -> None:
     assert "PRIVATE" not in repr(read_pair(issued.certificate, issued.key))
+
+
+def renewing_reads(monkeypatch: pytest.MonkeyPatch, renew: Callable[[], object]) -> None:
+    """Renew the files between the reading of a certificate and that of its key."""
+
+    def read(path: Path, most: int) -> bytes:
+        data = read_file(path, most)
+        if path.suffix == ".pem":
+            renew()
+        return data
+
+    monkeypatch.setattr(credentials, "read_file", read)
+
+
+def test_a_pair_that_is_renewed_while_it_is_read_is_one_pair(
+    authority: Authority, issued: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [authority.issue] * 3
+    renewing_reads(monkeypatch, lambda: left.pop()() if left else None)
+    pair = read_pair(issued.certificate, issued.key)
+    assert not left
+    assert (pair.certificate, pair.key) == (issued.certificate.read_bytes(), issued.key.read_bytes())
+
+
+def test_a_pair_that_changes_whenever_it_is_read_is_told(
+    authority: Authority, issued: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing_reads(monkeypatch, authority.issue)
+    told = str(refused(issued.certificate, issued.key))
+    assert told == f"{issued.key}: changes, or {issued.certificate} does, whenever it is read"
 
 
 def test_a_key_of_another_certificate_is_told_with_both_files(authority: Authority, issued: Issued) -> None:
