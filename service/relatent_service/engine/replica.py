@@ -16,7 +16,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from relatent.core.addresses import parse_address
 from relatent.core.proxies import proxy_variable
 from relatent.core.renewed_channel import RenewedChannel
-from relatent.core.tracing import Headers, annotate, sampled_headers
+from relatent.core.tracing import Headers
 from relatent_service.channels import TritonCredentials, open_channel
 from relatent_service.engine.engine import (
     EngineConfused,
@@ -92,7 +92,7 @@ class Replica:
         self._under_way: set[asyncio.Timeout] = set()
         self._keeper = asyncio.create_task(self._keep())
 
-    async def infer(self, request: Any, timeout: float | None) -> Any:
+    async def infer(self, request: Any, timeout: float | None, headers: Headers) -> Any:
         """Have a `ModelInferRequest` answered.
 
         Raises:
@@ -103,7 +103,7 @@ class Replica:
             async with asyncio.timeout(None) as until_lost:
                 self._under_way.add(until_lost)
                 try:
-                    return await self._call("ModelInfer", request, timeout, self._traceparent())
+                    return await self._call("ModelInfer", request, timeout, headers)
                 finally:
                     self._under_way.discard(until_lost)
         except TimeoutError as error:
@@ -137,12 +137,6 @@ class Replica:
         await asyncio.gather(self._keeper, return_exceptions=True)
         for connection in self._connection.let_go():
             await connection.channel.close()
-
-    def _traceparent(self) -> Headers:
-        """Says in whose trace a call is, and in the trace that this server has it."""
-        annotate("server.address", self.address)
-        # Triton heeds no flag that says "not sampled": it would send spans that belong to nothing.
-        return sampled_headers()
 
     def _lose(self, reason: str) -> None:
         if self.arrived.is_set():

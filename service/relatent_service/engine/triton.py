@@ -12,18 +12,20 @@ import numpy as np
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
+from relatent.core.tracing import annotate, sampled_headers
 from relatent_service.channels import TritonCredentials
 from relatent_service.engine.engine import (
     Answer,
     Array,
-    CutShort,
     EngineConfused,
     EngineTimedOut,
     EngineUnavailable,
     Graph,
 )
+from relatent_service.engine.gathering import Attempt, Gathering
 from relatent_service.engine.graphs import check_inputs, find_graph
 from relatent_service.engine.replica import Replica
+from relatent_service.engine.runs import STEPS
 
 START_SECONDS = 180.0
 
@@ -47,6 +49,7 @@ class TritonEngine:
         self._replicas: list[Replica] = []
         self._graphs: dict[str, Graph] = {}
         self._turn: Iterator[int] = itertools.count()
+        self._gathering = Gathering(self._ask, lambda: len(self._present))
 
     @property
     def graphs(self) -> Mapping[str, Graph]:
@@ -82,22 +85,35 @@ class TritonEngine:
         """Run a graph; see `Engine.infer`. Cancelling the call cancels it in Triton."""
         expected = find_graph(self._graphs, graph)
         check_inputs(expected, inputs)
-        request = _request(graph, inputs)
+        if STEPS in inputs:
+            return await self._gathering.infer(expected, inputs, timeout)
+        attempt = Attempt(sampled_headers())
+        try:
+            return await self._ask(expected, inputs, attempt, timeout)
+        except (EngineTimedOut, asyncio.CancelledError) as error:
+            raise error from attempt.cut_short()
+        finally:
+            annotate("server.address", attempt.server)
+
+    async def _ask(
+        self, graph: Graph, inputs: Mapping[str, Array], attempt: Attempt, timeout: float | None = None
+    ) -> Answer:
+        """Have one server after the other asked, and tell of it in `attempt`."""
+        request = _request(graph.name, inputs)
         clock = asyncio.get_running_loop().time
         deadline = None if timeout is None else clock() + timeout
         failure: EngineUnavailable | None = None
         for replica in self._in_turn():
-            began = monotonic()
+            attempt.server, attempt.asked = replica.address, monotonic()
+            left = None if deadline is None else deadline - clock()
             try:
-                response = await replica.infer(request, None if deadline is None else deadline - clock())
+                response = await replica.infer(request, left, attempt.headers)
             except EngineUnavailable as error:
                 failure = error
-            except (EngineTimedOut, asyncio.CancelledError) as error:
-                raise error from CutShort(monotonic() - began)
             else:
                 arrays = _arrays(response)
-                if not (missing := expected.outputs.keys() - arrays.keys()):
-                    return Answer(arrays, monotonic() - began)
+                if not (missing := graph.outputs.keys() - arrays.keys()):
+                    return Answer(arrays, monotonic() - attempt.asked)
                 # What Triton answers, as if all were well, of a worker that was stopped and goes on.
                 failure = EngineConfused(f"{replica.name}: an answer without {', '.join(sorted(missing))}")
         raise failure or self._absence()
@@ -112,8 +128,12 @@ class TritonEngine:
         reasons = (f"{replica.name}: {replica.reason}" for replica in self._replicas)
         return EngineUnavailable("; ".join(["no Triton server is ready", *reasons]))
 
+    @property
+    def _present(self) -> list[Replica]:
+        return [replica for replica in self._replicas if replica.arrived.is_set()]
+
     def _in_turn(self) -> list[Replica]:
-        present = [replica for replica in self._replicas if replica.arrived.is_set()]
+        present = self._present
         first = next(self._turn) % max(1, len(present))
         return present[first:] + present[:first]
 

@@ -40,10 +40,14 @@ class TimedEngine:
 Engine: Any = TimedEngine  # which does all that is needed here
 
 
+def now():
+    return asyncio.get_event_loop().time()
+
+
 @pytest.fixture
 def pace(monkeypatch):
-    monkeypatch.setattr("relatent_service.engine.measured.monotonic", lambda: asyncio.get_event_loop().time())
-    return Pace(lambda: asyncio.get_event_loop().time())
+    monkeypatch.setattr("relatent_service.engine.measured.monotonic", now)
+    return Pace(now)
 
 
 @pytest.mark.parametrize(("inputs", "runs"), [(STEPS, 4), (IMAGES, 3)])
@@ -103,12 +107,13 @@ class Server:
 
     arrived = asyncio.Event()
     arrived.set()
-    name, reason = "server", "away"
+    address = name = "server"
+    reason = "away"
 
     def __init__(self, seconds, failure):
         self._seconds, self._failure = seconds, failure
 
-    async def infer(self, request, timeout):
+    async def infer(self, request, timeout, headers):
         await asyncio.sleep(self._seconds)
         raise self._failure
 
@@ -117,7 +122,8 @@ class Server:
 def test_of_a_call_given_up_at_its_second_server_the_first_ones_silence_is_not_charged(
     pace, monkeypatch, cut_short
 ):
-    monkeypatch.setattr("relatent_service.engine.triton.monotonic", lambda: asyncio.get_event_loop().time())
+    for module in ("triton", "gathering"):
+        monkeypatch.setattr(f"relatent_service.engine.{module}.monotonic", now)
     engine = TritonEngine(["one:1", "two:1"])
     spec = TensorSpec(np.dtype(np.float32), (3,))
     monkeypatch.setattr(engine, "_graphs", {"g": Graph("g", 8, {"x": spec}, {"y": spec})})

@@ -71,6 +71,19 @@ async def test_no_call_is_lost_when_one_of_two_servers_goes() -> None:
         assert await engine.healthy()
 
 
+async def test_chunks_of_one_moment_go_to_as_many_servers_as_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(triton, "STEPS", "x")  # by which chunks of refinements are known
+    servers = [FakeTriton(), FakeTriton()]
+    async with connected(*servers) as engine:
+        assert await asyncio.gather(*(half(engine) for _ in range(6))) == [1.5] * 6
+        assert [server.calls for server in servers] == [1, 1]
+        await servers[0].stop()
+        assert await asyncio.gather(*(half(engine) for _ in range(4))) == [1.5] * 4
+        assert await engine.healthy()
+
+
 async def test_a_server_that_comes_back_gets_calls_again_soon() -> None:
     first = FakeTriton()
     async with connected(first) as engine:
