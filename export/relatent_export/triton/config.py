@@ -63,7 +63,6 @@ class ModelConfig:
         name: of the model and its folder.
         max_batch: most samples of one execution.
         inputs, outputs: in the graph's order.
-        queue_delay: microseconds the dynamic batcher waits for more requests.
         warmup: batch sizes that are run before the model counts as ready.
         warmup_data: of inputs that must not be zero then, the bytes of one sample.
         parameters: free text for whoever reads the configuration, and some of the backend's options.
@@ -75,7 +74,6 @@ class ModelConfig:
     max_batch: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    queue_delay: int
     warmup: tuple[int, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     warmup_data: Mapping[str, bytes] = field(default_factory=dict)
@@ -98,10 +96,11 @@ class ModelConfig:
             config.input.add(name=tensor.name, data_type=_TYPES[tensor.data_type], dims=tensor.dims)
         for tensor in self.outputs:
             config.output.add(name=tensor.name, data_type=_TYPES[tensor.data_type], dims=tensor.dims)
-        # No queue policy (deadlines, limits): each switches the batcher's prefetching off. The
-        # service owns them. No `kind` either unless it must be a GPU, so that one file serves both.
+        # No queue policy (deadlines, limits): each switches the batcher's prefetching off. The service owns
+        # them. No delay either: what a service has ready at one moment it sends as one request, and what
+        # comes while that runs is the next batch. No `kind` either unless it must be a GPU, so that one file
+        # serves both.
         config.dynamic_batching.SetInParent()
-        config.dynamic_batching.max_queue_delay_microseconds = self.queue_delay
         group = config.instance_group.add(count=1)
         if self.gpu:
             group.kind = model_config_pb2.ModelInstanceGroup.KIND_GPU

@@ -28,10 +28,6 @@ from relatent_export.writing import whole_folder
 _MAX_BATCH, _LEAST_BATCH, _BATCHED_RESOLUTION = 16, 4, 256
 """Samples of one execution, up to this resolution and for very large images."""
 
-_REFINEMENT_DELAY, _SHORT_DELAY = 4_000, 0
-"""Microseconds a batch waits to fill. A refinement call takes hundreds of milliseconds: a few are well spent
-on company. The others take a few themselves, and what comes meanwhile is their next batch."""
-
 _ONE_STEP = {"steps": np.array([1], "<i4").tobytes()}
 """What refinement is warmed up with: of no steps it would not have to compute any."""
 
@@ -150,7 +146,6 @@ def _config(
         max_batch=most,
         inputs=tensors(list(model.graph.input)),
         outputs=tensors(list(model.graph.output)),
-        queue_delay=_REFINEMENT_DELAY if is_refinement(role) else _SHORT_DELAY,
         warmup=(1, most // 2, most),
         warmup_data=_ONE_STEP if is_refinement(role) else {},
         parameters=parameters,

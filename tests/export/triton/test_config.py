@@ -15,7 +15,6 @@ CONFIG = ModelConfig(
     max_batch=8,
     inputs=(Tensor("image", TensorProto.UINT8, (4, 4, 3)),),
     outputs=(Tensor("w", TensorProto.FLOAT, (2, 3)),),
-    queue_delay=500,
     warmup=(1, 4, 8),
     parameters={"relatent.revision": "abc"},
 )
@@ -29,7 +28,8 @@ def test_text_says_what_the_values_say_in_tritons_own_schema() -> None:
     assert [(t.name, t.data_type, list(t.dims)) for t in parsed.input] == [
         ("image", model_config_pb2.TYPE_UINT8, [4, 4, 3])
     ]
-    assert parsed.dynamic_batching.max_queue_delay_microseconds == 500
+    assert parsed.HasField("dynamic_batching")
+    assert not parsed.dynamic_batching.max_queue_delay_microseconds
     assert not parsed.dynamic_batching.HasField("default_queue_policy")
     assert [g.count for g in parsed.instance_group] == [1]
     assert [w.batch_size for w in parsed.model_warmup] == [1, 4, 8]
@@ -44,7 +44,7 @@ def test_a_field_triton_does_not_know_is_refused() -> None:
 @pytest.mark.parametrize("size", [0, 9])
 def test_a_warmup_outside_the_batch_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="warmup: expected sizes from 1 to 8"):
-        ModelConfig("x", 8, (), (), 0, (size,))
+        ModelConfig("x", 8, (), (), (size,))
 
 
 def test_an_input_that_must_not_be_zero_is_warmed_up_from_a_file_beside_the_configuration(

@@ -60,7 +60,6 @@ def config(model: onnx.ModelProto) -> ModelConfig:
         max_batch=16,
         inputs=tensors(list(model.graph.input)),
         outputs=tensors(list(model.graph.output)),
-        queue_delay=500,
         warmup=(1, 8, 16),
         parameters={"relatent.revision": "abc"},
     )
@@ -241,6 +240,6 @@ def test_synthesis_in_half_is_taken_whole_convolves_in_half_and_gives_the_same_b
 
 def test_a_configuration_keeps_what_it_had_for_another_target() -> None:
     model = small_graph()
-    plain = replace(config(model), queue_delay=4000)
+    plain = replace(config(model), max_batch=4, warmup=(1, 4))
     written = configured(plain, Target.TENSORRT, FLOAT32, model)
-    assert (written.queue_delay, written.inputs, written.outputs) == (4000, plain.inputs, plain.outputs)
+    assert (written.max_batch, written.inputs, written.outputs) == (4, plain.inputs, plain.outputs)
