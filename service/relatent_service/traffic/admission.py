@@ -247,7 +247,7 @@ class Admission:
                     if is_impassable(slot):
                         return
                     continue
-                end = CAUTION * self._forecast.end_now(slot, roster.beside(slot))
+                end = CAUTION[slot.traffic_class] * self._forecast.end_now(slot, roster.beside(slot))
                 slot.refuse(self._rules.too_near(slot, end, slot.call.remaining() or 0.0))
             queue.remove(slot)
             if not slot.ready.done():

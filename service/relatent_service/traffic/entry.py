@@ -81,9 +81,10 @@ class EntryRules:
         left = slot.call.remaining()
         if left is None:
             return
-        end = CAUTION * self._forecast.end_now(slot, roster.beside(slot))
+        caution = CAUTION[slot.traffic_class]
+        end = caution * self._forecast.end_now(slot, roster.beside(slot))
         if end <= left:
-            caution = CAUTION if roster.is_full(slot.traffic_class) else WAITING_CAUTION
+            caution = caution if roster.is_full(slot.traffic_class) else WAITING_CAUTION
             end = caution * self._forecast.end_after_wait(slot, roster.at_work, roster.all_waiting)
         if end > left:
             raise self.too_near(slot, end, left)

@@ -27,12 +27,13 @@ INITIAL_OUTSIDE_SECONDS, OUTSIDE_SMOOTHING = 0.02, 0.1
 """What a call takes besides the engine's time, before it was measured; weight of the newest measurement."""
 MOST_KINDS = 256
 """Of calls, by the graphs that they run, of which that is kept: edits may name any set of directions."""
-CAUTION = 1.25
-"""What is estimated may turn out so much longer; a call is let in only if it is in time even then."""
+CAUTION = {TrafficClass.INTERACTIVE: 1.2, TrafficClass.BULK: 1.3}
+"""What is estimated may turn out so much longer; a call is let in only if it is in time even then. More may
+come between a bulk call and its answer."""
 WAITING_CAUTION = 2.0
 """The same of a call that would have to wait first, for who comes meanwhile is not known. Where many wait up
 to their deadlines, each begins when none can be let in beside it, and nothing is left to batch."""
-LATE_CAUTION = WAITING_CAUTION / CAUTION
+LATE_CAUTION = WAITING_CAUTION / CAUTION[TrafficClass.BULK]
 """How much more of what interactive calls took of late is held against bulk ones."""
 HOPE = 0.9
 """What is estimated may turn out so much shorter; a call at work is ended only if it is late even then."""
@@ -178,7 +179,7 @@ class Forecast:
     def in_time(self, slot: Slot, at_work: Slots) -> bool:
         """Whether a call would be answered in time if it began now."""
         left = slot.call.remaining()
-        return left is None or CAUTION * self.end_now(slot, at_work) <= left
+        return left is None or CAUTION[slot.traffic_class] * self.end_now(slot, at_work) <= left
 
     def would_harm(self, newcomer: Slot, at_work: Slots, waiting: Slots = ()) -> bool:
         """Whether a call at work would be answered in time for sure only if this one did not begin now.
@@ -207,8 +208,8 @@ class Forecast:
                 later = max(beside_others(its, after, others), self._as_of_late(slot, after, LATE_CAUTION))
             else:
                 later = beside_others(its, before, others + takes)
-            outside = self._outside_of(slot)
-            if later > end and HOPE * (end + outside) <= left < CAUTION * (later + outside):
+            outside, caution = self._outside_of(slot), CAUTION[its]
+            if later > end and HOPE * (end + outside) <= left < caution * (later + outside):
                 return True
         return False
 

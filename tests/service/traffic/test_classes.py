@@ -105,7 +105,7 @@ async def test_a_bulk_call_is_held_against_all_that_there_is(make):
     with pytest.raises(Overloaded) as caught:
         await guests.come("c", call=bulk(6.0))
     assert caught.value.retry_seconds == pytest.approx(4.0)
-    await guests.come("d", call=bulk(6.5))
+    await guests.come("d", call=bulk(6.6))
     assert guests.inside == ["a", "b", "d"]
 
 
