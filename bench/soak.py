@@ -6,9 +6,10 @@ first, half the other. They invert, edit, hold sessions and restore, one call af
 answer is held against the one that the same call had before there were faults. Meanwhile faults come, a
 minute apart, or later where it takes longer until all is whole again, in an order drawn from a seed.
 
-Services are killed and replaced in the first half only. What processes hold at the begin of the second half
-and at its end therefore tells what they gather, whatever happens around them. What is not as promised is
-told, and fails the run.
+Services are killed and replaced in the first half only, and before the second each has had every errand,
+which the fault before may have started a minute ago and callers may not have come to yet. What processes hold
+at the begin of the second half and at its end therefore tells what they gather, whatever happens around them.
+What is not as promised is told, and fails the run.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ class _Course:
 
     Args:
         site: where.
+        meet_each: has each service do every errand, within so many seconds or little more.
 
     Attributes:
         met: the faults so far.
@@ -76,11 +78,12 @@ class _Course:
         calm_until: when the first fault came, on the monotonic clock.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, meet_each: Callable[[float], Awaitable[None]]) -> None:
         self.met: list[_Met] = []
         self.looks: dict[str, Looks] = {}
         self.calm_until = 0.0
         self._site = site
+        self._meet_each = meet_each
         self._answered = site.answered()
 
     async def take(self, halves: tuple[Sequence[Fault], Sequence[Fault]], apart: float) -> None:
@@ -89,7 +92,7 @@ class _Course:
         self.calm_until = time.monotonic()
         await self._cause_all(halves[0], apart)
         self._answered = self._site.answered()
-        await asyncio.sleep(apart)
+        await asyncio.gather(asyncio.sleep(apart), self._meet_each(apart / 2))
         processes = {f"service_{at}": service.pid for at, service in enumerate(self._site.services)}
         async with watched({**processes, "clients": os.getpid()}) as self.looks:
             await self._cause_all(halves[1], apart)
@@ -133,12 +136,18 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
             for order in [addresses, addresses[::-1]] * (CALLERS // 2)
         ]
         turns = await _undisturbed(clients[0], pack, settings.repository, pictures)
-        course = _Course(site)
+
+        async def meet_each(seconds: float) -> None:
+            for service in site.services:
+                enough = asyncio.Event()
+                asyncio.get_running_loop().call_later(seconds / len(site.services), enough.set)
+                async with AsyncClient(service.gate.address, timeout=TIMEOUT_SECONDS) as client:
+                    await _call_all(enough, [client] * CALLERS, turns, outcomes)
+
+        course = _Course(site, meet_each)
         # A caller that meets what it does not expect ends them all.
-        async with asyncio.TaskGroup() as callers:
-            for first, client in enumerate(clients):
-                of_this_one = [*turns[first:], *turns[:first]]
-                callers.create_task(call_until(over, client, of_this_one, outcomes))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_call_all(over, clients, turns, outcomes))
             await course.take(halves, apart)
             over.set()
     report = {
@@ -156,6 +165,18 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
         "engine": settings.engine,
     }
     return report | {"complaints": complaints(report)}
+
+
+async def _call_all(
+    over: asyncio.Event,
+    clients: Sequence[AsyncClient],
+    turns: Sequence[tuple[Errand, SoakAnswer]],
+    outcomes: SoakOutcomes,
+) -> None:
+    """Have every client do the errands, each beginning with another."""
+    async with asyncio.TaskGroup() as callers:
+        for first, client in enumerate(clients):
+            callers.create_task(call_until(over, client, [*turns[first:], *turns[:first]], outcomes))
 
 
 def plan_halves(settings: BenchSettings) -> tuple[list[Fault], list[Fault]]:
