@@ -34,7 +34,7 @@ from bench.measurement import BenchSettings
 from bench.soak_faults import HALVES, Fault, Site, cause, plan
 from bench.soak_gate import Gate
 from bench.soak_held import Looks, watched
-from bench.soak_load import TIMEOUT_SECONDS, Errand, SoakAnswer, SoakOutcomes, call_until, errands
+from bench.soak_load import TIMEOUT_SECONDS, Errand, SoakAnswer, SoakOutcomes, call_each, call_until, errands
 from bench.soak_pool import SoakedTriton
 from bench.soak_replica import SoakedService
 from bench.soak_verdict import complaints
@@ -70,7 +70,7 @@ class _Course:
 
     Args:
         site: where.
-        meet_each: has each service do every errand, within so many seconds or little more.
+        meet_each: has each service do every errand.
 
     Attributes:
         met: the faults so far.
@@ -78,7 +78,7 @@ class _Course:
         calm_until: when the first fault came, on the monotonic clock.
     """
 
-    def __init__(self, site: Site, meet_each: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, site: Site, meet_each: Callable[[], Awaitable[None]]) -> None:
         self.met: list[_Met] = []
         self.looks: dict[str, Looks] = {}
         self.calm_until = 0.0
@@ -92,7 +92,7 @@ class _Course:
         self.calm_until = time.monotonic()
         await self._cause_all(halves[0], apart)
         self._answered = self._site.answered()
-        await asyncio.gather(asyncio.sleep(apart), self._meet_each(apart / 2))
+        await asyncio.gather(asyncio.sleep(apart), self._meet_each())
         processes = {f"service_{at}": service.pid for at, service in enumerate(self._site.services)}
         async with watched({**processes, "clients": os.getpid()}) as self.looks:
             await self._cause_all(halves[1], apart)
@@ -137,17 +137,15 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
         ]
         turns = await _undisturbed(clients[0], pack, settings.repository, pictures)
 
-        async def meet_each(seconds: float) -> None:
-            for service in site.services:
-                enough = asyncio.Event()
-                asyncio.get_running_loop().call_later(seconds / len(site.services), enough.set)
-                async with AsyncClient(service.gate.address, timeout=TIMEOUT_SECONDS) as client:
-                    await _call_all(enough, [client] * CALLERS, turns, outcomes)
+        async def meet_each() -> None:
+            await asyncio.gather(*(_meet(service, turns, outcomes) for service in site.services))
 
         course = _Course(site, meet_each)
         # A caller that meets what it does not expect ends them all.
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_call_all(over, clients, turns, outcomes))
+        async with asyncio.TaskGroup() as callers:
+            for first, client in enumerate(clients):
+                of_this_one = [*turns[first:], *turns[:first]]
+                callers.create_task(call_until(over, client, of_this_one, outcomes))
             await course.take(halves, apart)
             over.set()
     report = {
@@ -167,16 +165,16 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     return report | {"complaints": complaints(report)}
 
 
-async def _call_all(
-    over: asyncio.Event,
-    clients: Sequence[AsyncClient],
-    turns: Sequence[tuple[Errand, SoakAnswer]],
-    outcomes: SoakOutcomes,
+async def _meet(
+    service: SoakedService, turns: Sequence[tuple[Errand, SoakAnswer]], outcomes: SoakOutcomes
 ) -> None:
-    """Have every client do the errands, each beginning with another."""
-    async with asyncio.TaskGroup() as callers:
-        for first, client in enumerate(clients):
-            callers.create_task(call_until(over, client, [*turns[first:], *turns[:first]], outcomes))
+    """Have a service do every errand, for as many callers as come to it."""
+    async with (
+        AsyncClient(service.gate.address, timeout=TIMEOUT_SECONDS) as client,
+        asyncio.TaskGroup() as callers,
+    ):
+        for _ in range(CALLERS // 2):
+            callers.create_task(call_each(client, turns, outcomes))
 
 
 def plan_halves(settings: BenchSettings) -> tuple[list[Fault], list[Fault]]:

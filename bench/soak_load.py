@@ -124,9 +124,17 @@ async def call_until(
     outcomes: SoakOutcomes,
 ) -> None:
     """Do errands by turns, one at a time, and hold each answer against the undisturbed one."""
-    for errand, undisturbed in cycle(turns):
+    for turn in cycle(turns):
         if over.is_set():
             return
+        await call_each(client, [turn], outcomes)
+
+
+async def call_each(
+    client: AsyncClient, turns: Sequence[tuple[Errand, SoakAnswer]], outcomes: SoakOutcomes
+) -> None:
+    """Do errands one after the other, and hold each answer against the undisturbed one."""
+    for errand, undisturbed in turns:
         began = time.monotonic()
         try:
             answer = await errand.do(client)
