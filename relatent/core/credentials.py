@@ -21,7 +21,7 @@ _BUNDLES = (
 )
 GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
 _READS = 5
-"""How often two files are read that are just being renewed."""
+"""How often two files are looked at that are just being renewed."""
 
 
 class CredentialPart(StrEnum):

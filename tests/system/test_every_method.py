@@ -307,7 +307,5 @@ async def test_a_triton_killed_amid_refinements_of_every_method_and_restorations
         elif isinstance(one, relatent.Inversion) and isinstance(other, relatent.Inversion):
             same(one, other)
     graph = PACK.graph("refine_restore")
-    asked_for = demo.triton_metric("nv_inference_request_success_total", model=graph)
-    assert 0 < demo.triton_metric("nv_inference_exec_count_total", model=graph) < asked_for, (
-        "they shared runs"
-    )
+    samples = demo.triton_metric("nv_inference_count_total", model=graph)
+    assert 0 < demo.triton_metric("nv_inference_exec_count_total", model=graph) < samples, "they shared runs"

@@ -1,9 +1,9 @@
-"""Lines up refinements, so that Triton's batcher finds their chunks together.
+"""Lines up refinements, so that their chunks are ready at the same moment and run together.
 
-Triton runs what is in its queue when it gets free. Left to themselves, refinements of equal chunks
-fall into two cohorts that never meet: one runs while the other waits, and when the first comes back
-the second has just begun. Here a chunk that comes while others run waits for their return, where it
-would only have waited in Triton's queue, and then goes with them.
+Those that are go to Triton as one request (`relatent_service.engine.gathering`). Left to themselves,
+refinements of equal chunks fall into two cohorts that never meet: one runs while the other waits, and when
+the first comes back the second has just begun. Here a chunk that comes while others run waits for their
+return, where it would only have waited in Triton's queue, and then goes with them.
 
 Nobody waits long for anybody: a refinement that is busy elsewhere (a preview, a slow reader) is waited
 for a moment, and one that does not come back from the engine for no longer than a chunk takes.
