@@ -46,7 +46,12 @@ class Attempt:
 
     headers: Headers = ()
     server: str = ""
-    asked: float = field(default_factory=monotonic)
+    asked: float = field(default_factory=lambda: monotonic())
+
+    def tell(self) -> None:
+        """Tell the span at hand of the server, if any was asked."""
+        if self.server:
+            annotate("server.address", self.server)
 
     def cut_short(self) -> CutShort:
         """What ended it, should it have been ended just now."""
@@ -109,17 +114,24 @@ class Gathering:
         Raises:
             EngineError: as the engine says, with `CutShort` as the cause where no time was left.
         """
-        clock = asyncio.get_running_loop().time
-        ends = None if timeout is None else clock() + timeout
         group, place = self._join(graph, inputs)
         try:
-            return await self._answer(group, place, timeout)
-        except EngineRejected:
-            if len(group.inputs) == 1:
-                raise
-        # Perhaps for another's sake.
-        alone = self._sent(_Group(graph, [inputs], attempt=Attempt(sampled_headers())))
-        return await self._answer(alone, 0, None if ends is None else ends - clock())
+            async with asyncio.timeout(timeout):
+                try:
+                    return await self._answer(group, place)
+                except EngineRejected:
+                    if len(group.inputs) == 1:
+                        raise
+                # Perhaps for another's sake.
+                group, place = self._sent(_Group(graph, [inputs], attempt=Attempt(sampled_headers()))), 0
+                return await self._answer(group, place)
+        except TimeoutError:
+            late = f"{graph.name}: no answer within {timeout:.3f} s"
+            raise EngineTimedOut(late) from group.attempt.cut_short()
+        except asyncio.CancelledError as error:
+            raise error from group.attempt.cut_short()
+        except EngineTimedOut as error:
+            raise EngineTimedOut(str(error)) from group.attempt.cut_short()
 
     def _join(self, graph: Graph, inputs: Arrays) -> tuple[_Group, int]:
         """The request that a call is a part of, and its place there."""
@@ -144,27 +156,19 @@ class Gathering:
     async def _send(self, group: _Group) -> Answer:
         return await self._ask(group.graph, _joined(group.inputs), group.attempt)
 
-    async def _answer(self, group: _Group, place: int, timeout: float | None) -> Answer:
+    async def _answer(self, group: _Group, place: int) -> Answer:
         """What a call gets of a request; who gives up leaves the others theirs, and the last one ends it."""
         assert group.task is not None
         group.waiting += 1
         try:
-            async with asyncio.timeout(timeout):
-                answer = await asyncio.shield(group.task)
-        except TimeoutError:
-            late = f"{group.graph.name}: no answer within {timeout:.3f} s"
-            raise EngineTimedOut(late) from group.attempt.cut_short()
-        except asyncio.CancelledError as error:
-            raise error from group.attempt.cut_short()
-        except EngineTimedOut as error:
-            raise EngineTimedOut(str(error)) from group.attempt.cut_short()
+            answer = await asyncio.shield(group.task)
         except EngineError as error:
             raise type(error)(str(error)) from error  # each call has an error of its own
         finally:
             group.waiting -= 1
             if not group.waiting:
                 group.task.cancel()
-            annotate("server.address", group.attempt.server)
+            group.attempt.tell()
         first = sum(map(_samples, group.inputs[:place]))
         last = first + _samples(group.inputs[place])
         outputs = {name: array[first:last] for name, array in answer.outputs.items()}

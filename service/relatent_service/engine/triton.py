@@ -12,7 +12,7 @@ import numpy as np
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
-from relatent.core.tracing import annotate, sampled_headers
+from relatent.core.tracing import sampled_headers
 from relatent_service.channels import TritonCredentials
 from relatent_service.engine.engine import (
     Answer,
@@ -82,7 +82,10 @@ class TritonEngine:
         return False
 
     async def infer(self, graph: str, inputs: Mapping[str, Array], timeout: float | None = None) -> Answer:
-        """Run a graph; see `Engine.infer`. Cancelling the call cancels it in Triton."""
+        """Run a graph; see `Engine.infer`.
+
+        Cancelling the call cancels it in Triton, unless other calls share its request.
+        """
         expected = find_graph(self._graphs, graph)
         check_inputs(expected, inputs)
         if STEPS in inputs:
@@ -93,7 +96,7 @@ class TritonEngine:
         except (EngineTimedOut, asyncio.CancelledError) as error:
             raise error from attempt.cut_short()
         finally:
-            annotate("server.address", attempt.server)
+            attempt.tell()
 
     async def _ask(
         self, graph: Graph, inputs: Mapping[str, Array], attempt: Attempt, timeout: float | None = None

@@ -252,3 +252,16 @@ def test_a_request_tells_the_first_trace_of_its_calls_and_all_of_them_its_server
     assert dict(server.headers) == {"traceparent": traceparent(spans[0])}
     assert [dict(span.attributes or {})["server.address"] for span in spans] == ["here:1"] * 2
     assert len(server.asked) == 1
+
+
+def test_where_no_server_was_asked_a_trace_names_none() -> None:
+    async def away(graph: Graph, inputs: Any, attempt: Attempt) -> Answer:
+        raise EngineUnavailable("none is there")
+
+    async def call() -> None:
+        with first_span("call"):
+            await all_of(Gathering(away, lambda: 0), x(1))
+
+    with recording() as traces:
+        run_in_virtual_time(call())
+        assert "server.address" not in dict(traces.one("call").attributes or {})
