@@ -133,19 +133,21 @@ class EmbeddedTriton:
         self._keeper = asyncio.create_task(self._keep_running(installation, self._leftovers))
 
     async def _start_first(self, installation: Installation, leftovers: Leftovers) -> None:
-        """Start it, once more where it crashes.
+        """Start it, up to twice more where it crashes; what is wrong with the repository, it says and ends.
 
-        On a busy machine its Python back end now and then does, where it shares memory with a worker
-        (boost::interprocess::lock_exception). What is wrong with the repository, Triton says and ends.
+        Its Python back end does on a busy machine, over memory shared with a worker (boost's lock_exception).
         """
-        self._spawn(installation, leftovers)
-        try:
-            await self._become_ready()
-        except _CrashedAtStart as error:
-            log.warning("%s; starting Triton again", error)
-            leftovers.clear()
+        for _ in range(2):
             self._spawn(installation, leftovers)
-            await self._become_ready()
+            try:
+                await self._become_ready()
+            except _CrashedAtStart as error:
+                log.warning("%s; starting Triton again", error)
+                leftovers.clear()
+            else:
+                return
+        self._spawn(installation, leftovers)
+        await self._become_ready()
 
     async def stop(self) -> None:
         """End Triton and remove what it left on the machine."""

@@ -168,8 +168,8 @@ async def test_what_triton_says_is_told_when_it_cannot_load_a_model(tmp_path: Pa
     assert set(regions_of(leftovers.PREFIX)) <= before
 
 
-@pytest.mark.parametrize("crashes", [1, 2])
-async def test_a_triton_that_crashes_as_it_starts_is_started_once_more(
+@pytest.mark.parametrize("crashes", [1, 2, 3])
+async def test_a_triton_that_crashes_as_it_starts_is_started_again_twice_at_most(
     crashes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_model(tmp_path, "toy_double", double())
@@ -184,13 +184,13 @@ async def test_a_triton_that_crashes_as_it_starts_is_started_once_more(
 
     monkeypatch.setattr(child, "spawn", crashing)
     triton = EmbeddedTriton(tmp_path)
-    if crashes == 1:
+    if crashes < 3:
         await triton.start()
         assert triton.pid is not None
     else:
         with pytest.raises(EngineUnavailable, match="Triton did not start: it was ended by SIGABRT"):
             await triton.start()
-    assert caplog.text.count("starting Triton again") == 1
+    assert caplog.text.count("starting Triton again") == min(crashes, 2)
     await triton.stop()
 
 
