@@ -8,14 +8,13 @@ themselves; and every request is packed, sent and taken apart by itself, while t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TypeAlias
 
-import numpy as np
-
 from relatent.core.tracing import Headers, annotate, sampled_headers
+from relatent_service.engine.batches import joined, part, samples_of
 from relatent_service.engine.engine import (
     Answer,
     Array,
@@ -29,7 +28,7 @@ from relatent_service.engine.engine import (
 MOST_BYTES = 256 << 20
 """Of the inputs of one request, where there are several in it; gRPC takes up to 2 GiB."""
 
-Arrays: TypeAlias = Mapping[str, Array]
+_Inputs: TypeAlias = Mapping[str, Array]
 _Kind: TypeAlias = tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]
 """A graph, and of each input its shape without the batch axis."""
 
@@ -58,7 +57,7 @@ class Attempt:
         return CutShort(monotonic() - self.asked)
 
 
-Ask: TypeAlias = Callable[[Graph, Arrays, Attempt], Awaitable[Answer]]
+Ask: TypeAlias = Callable[[Graph, _Inputs, Attempt], Awaitable[Answer]]
 """Has one request answered, without end, and tells of its attempt at a server."""
 
 
@@ -75,14 +74,14 @@ class _Group:
     """
 
     graph: Graph
-    inputs: list[Arrays]
+    inputs: list[_Inputs]
     waiting: int = 0
     attempt: Attempt = field(default_factory=Attempt)
     task: asyncio.Task[Answer] | None = None
 
     @property
     def samples(self) -> int:
-        return sum(map(_samples, self.inputs))
+        return sum(map(samples_of, self.inputs))
 
     @property
     def size(self) -> int:
@@ -103,7 +102,7 @@ class Gathering:
         self._open: dict[_Kind, list[_Group]] = {}
         """Not sent yet, by what is in them; as many as there are servers, or more where one would not do."""
 
-    async def infer(self, graph: Graph, inputs: Arrays, timeout: float | None) -> Answer:
+    async def infer(self, graph: Graph, inputs: _Inputs, timeout: float | None) -> Answer:
         """Run a graph on samples, together with those of other calls.
 
         Args:
@@ -133,7 +132,7 @@ class Gathering:
         except EngineTimedOut as error:
             raise EngineTimedOut(str(error)) from group.attempt.cut_short()
 
-    def _join(self, graph: Graph, inputs: Arrays) -> tuple[_Group, int]:
+    def _join(self, graph: Graph, inputs: _Inputs) -> tuple[_Group, int]:
         """The request that a call is a part of, and its place there."""
         kind = graph.name, tuple((name, array.shape[1:]) for name, array in inputs.items())
         groups = self._open.setdefault(kind, [])
@@ -154,7 +153,7 @@ class Gathering:
         return group
 
     async def _send(self, group: _Group) -> Answer:
-        return await self._ask(group.graph, _joined(group.inputs), group.attempt)
+        return await self._ask(group.graph, joined(group.inputs), group.attempt)
 
     async def _answer(self, group: _Group, place: int) -> Answer:
         """What a call gets of a request; who gives up leaves the others theirs, and the last one ends it."""
@@ -169,22 +168,11 @@ class Gathering:
             if not group.waiting:
                 group.task.cancel()
             group.attempt.tell()
-        first = sum(map(_samples, group.inputs[:place]))
-        last = first + _samples(group.inputs[place])
-        outputs = {name: array[first:last] for name, array in answer.outputs.items()}
-        return Answer(outputs, answer.seconds)
+        first = sum(map(samples_of, group.inputs[:place]))
+        last = first + samples_of(group.inputs[place])
+        return Answer(part(answer.outputs, first, last), answer.seconds)
 
 
-def _samples(inputs: Arrays) -> int:
-    return len(next(iter(inputs.values())))
-
-
-def _fits(group: _Group, inputs: Arrays) -> bool:
+def _fits(group: _Group, inputs: _Inputs) -> bool:
     size = sum(array.nbytes for array in inputs.values())
-    return group.samples + _samples(inputs) <= group.graph.max_batch and group.size + size <= MOST_BYTES
-
-
-def _joined(parts: Sequence[Arrays]) -> Arrays:
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return group.samples + samples_of(inputs) <= group.graph.max_batch and group.size + size <= MOST_BYTES

@@ -12,18 +12,12 @@ from concurrent.futures import Future
 import numpy as np
 
 from relatent.core.refinement import carried_on
+from relatent_service.engine.batches import Arrays, joined, part
 from relatent_service.engine.engine import Array
 from relatent_service.engine.runs import STEPS
 
-Arrays = dict[str, Array]
-
 LOSSES = "losses"
 """The output that has a value of each step, [B, most steps]; those of no step mean nothing."""
-
-
-def part(arrays: Mapping[str, Array], begin: int, end: int) -> Arrays:
-    """Some samples of a batch."""
-    return {name: array[begin:end] for name, array in arrays.items()}
 
 
 def can_be_halved(inputs: Mapping[str, Array]) -> bool:
@@ -56,6 +50,6 @@ def jobs_of_two(batch: Arrays, run: Callable[[Arrays], Arrays]) -> list[Callable
         second = run({**carried_on(last, first), STEPS: last[STEPS] - steps})
         losses = np.concatenate([first[LOSSES][:, : int(steps[0, 0])], second[LOSSES]], axis=1)
         whole = {**second, LOSSES: losses[:, : second[LOSSES].shape[1]]}
-        return {name: np.concatenate([array, whole[name]]) for name, array in own.items()}
+        return joined([own, whole])
 
     return [begin, end]

@@ -15,6 +15,7 @@ from relatent.core.graphs import Role, move_role
 from relatent.core.pack import Pack
 from relatent.core.quality import MOST_DECIBELS, Quality
 from relatent.core.text import Tokens
+from relatent_service.engine.batches import joined, part, samples_of
 from relatent_service.engine.engine import Answer, Engine, EngineRejected, EngineTimedOut, EngineUnavailable
 from relatent_service.engine.runs import runs_of
 from relatent_service.telemetry.metrics import Metrics
@@ -98,10 +99,10 @@ class Models:
         if batch <= most:
             return await self._infer(graph, inputs, call, timeout)
         parts = [
-            await self._infer(graph, _slice(inputs, first, most), call, timeout)
+            await self._infer(graph, part(inputs, first, first + most), call, timeout)
             for first in range(0, batch, most)
         ]
-        return Answer(_joined([part.outputs for part in parts]), sum(part.seconds for part in parts))
+        return Answer(joined([each.outputs for each in parts]), sum(each.seconds for each in parts))
 
     async def assess(self, pack: Pack, image: Pixels, reference: Pixels, call: Call) -> Quality:
         """How close an image is to a reference, both uint8 [1, R, R, 3]."""
@@ -121,17 +122,17 @@ class Models:
     ) -> Tensors:
         graph = pack.graph(role)
         most = self._engine.graphs[graph].max_batch
-        batch = len(next(iter(inputs.values())))
+        batch = samples_of(inputs)
         if batch <= most:
             return await self._in_turn(graph, inputs, call, meanwhile)
         parts = [
-            await self._in_turn(graph, _slice(inputs, first, most), call, meanwhile)
+            await self._in_turn(graph, part(inputs, first, first + most), call, meanwhile)
             for first in range(0, batch, most)
         ]
-        return _joined(parts)
+        return joined(parts)
 
     async def _in_turn(self, graph: str, inputs: Tensors, call: Call, meanwhile: Meanwhile) -> Tensors:
-        cost = len(next(iter(inputs.values()))) * self._pace.cost(graph)
+        cost = samples_of(inputs) * self._pace.cost(graph)
         async with self._share.turn(call, cost, call.engine_timeout(), meanwhile):
             return (await self._infer(graph, inputs, call, call.engine_timeout())).outputs
 
@@ -140,7 +141,7 @@ class Models:
     ) -> Answer:
         if timeout is not None and timeout <= 0:  # nothing would be done, so nothing is counted
             raise EngineTimedOut(f"{graph}: no time was left to ask for it")
-        self._metrics.batch_size.labels(graph).observe(len(next(iter(inputs.values()))))
+        self._metrics.batch_size.labels(graph).observe(samples_of(inputs))
         began, runs = monotonic(), runs_of(inputs)
         call.steps += runs
         try:
@@ -151,11 +152,3 @@ class Models:
             raise
         finally:
             call.inference_seconds += monotonic() - began
-
-
-def _slice(inputs: Mapping[str, NDArray[Any]], first: int, most: int) -> Tensors:
-    return {name: array[first : first + most] for name, array in inputs.items()}
-
-
-def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> Tensors:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

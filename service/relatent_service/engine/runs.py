@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from relatent_service.engine.batches import samples_of
 from relatent_service.engine.engine import Array
 
 STEPS = "steps"
@@ -14,4 +15,4 @@ def runs_of(inputs: Mapping[str, Array]) -> int:
     """Steps of a refinement, or samples of any other graph."""
     if STEPS in inputs:
         return int(inputs[STEPS].sum())
-    return len(next(iter(inputs.values())))
+    return samples_of(inputs)

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime as ort
 
+from relatent_service.engine.batches import Arrays, part
 from relatent_service.engine.core_times import CoreTimes
 from relatent_service.engine.cores import available_cores
 from relatent_service.engine.engine import Array
-from relatent_service.engine.halves import Arrays, can_be_halved, jobs_of_two, part
+from relatent_service.engine.halves import can_be_halved, jobs_of_two
 from relatent_service.engine.runs import runs_of
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from relatent.core.spans import SpanKind
 from relatent.core.tracing import span, tracing
 from relatent_service.engine.around import EngineAround
+from relatent_service.engine.batches import samples_of
 from relatent_service.engine.engine import Answer, Array, Engine
 from relatent_service.engine.runs import STEPS
 
@@ -24,7 +25,7 @@ class TracedEngine(EngineAround):
         with span(f"infer {graph}", SpanKind.CLIENT) as attempt:
             if attempt.recording:
                 attempt.set("relatent.graph", graph)
-                attempt.set("relatent.rows", len(next(iter(inputs.values()))))
+                attempt.set("relatent.rows", samples_of(inputs))
                 if STEPS in inputs:
                     attempt.set("relatent.steps", int(inputs[STEPS].max()))
             return await self._engine.infer(graph, inputs, timeout)

@@ -118,10 +118,13 @@ class Server:
         raise self._failure
 
 
+@pytest.mark.parametrize("gathered", [False, True])
 @pytest.mark.parametrize("cut_short", [EngineTimedOut("late"), asyncio.CancelledError()])
 def test_of_a_call_given_up_at_its_second_server_the_first_ones_silence_is_not_charged(
-    pace, monkeypatch, cut_short
+    pace, monkeypatch, cut_short, gathered
 ):
+    if gathered:
+        monkeypatch.setattr("relatent_service.engine.triton.STEPS", "x")
     for module in ("triton", "gathering"):
         monkeypatch.setattr(f"relatent_service.engine.{module}.monotonic", now)
     engine = TritonEngine(["one:1", "two:1"])
