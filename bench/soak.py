@@ -6,10 +6,10 @@ first, half the other. They invert, edit, hold sessions and restore, one call af
 answer is held against the one that the same call had before there were faults. Meanwhile faults come, a
 minute apart, or later where it takes longer until all is whole again, in an order drawn from a seed.
 
-Services are killed and replaced in the first half only, and before the second each has had every errand,
-which the fault before may have started a minute ago and callers may not have come to yet. What processes hold
-at the begin of the second half and at its end therefore tells what they gather, whatever happens around them.
-What is not as promised is told, and fails the run.
+Services are killed and replaced in the first half only. Before the second each is given every errand: it
+may have been started a minute ago, and callers may not have come to it yet. So what processes hold at the
+begin of the second half and at its end tells what they gather, whatever happens around them. What is not as
+promised is told, and fails the run.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ class EntryRules:
         caution = CAUTION[slot.traffic_class]
         end = caution * self._forecast.end_now(slot, roster.beside(slot))
         if end <= left:
-            caution = caution if roster.is_full(slot.traffic_class) else WAITING_CAUTION
+            if not roster.is_full(slot.traffic_class):
+                caution = WAITING_CAUTION
             end = caution * self._forecast.end_after_wait(slot, roster.at_work, roster.all_waiting)
         if end > left:
             raise self.too_near(slot, end, left)
