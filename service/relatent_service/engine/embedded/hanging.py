@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from relatent_service.engine.embedded.processes import Activity, activity_of
+from relatent_service.engine.embedded.processes import Activity, activity_of, sleeps
 
 LOOK_SECONDS = 1.0
 SUSPICIOUS_LOOKS = 2
@@ -91,8 +91,9 @@ class Watch:
         before, self._before[process] = self._before.get(process), activity
         if activity.stopped:
             return "it is stopped"
-        asleep = before is not None and activity.asleep and activity.seconds - before.seconds < IDLE_SECONDS
-        return "it sleeps, though it is waited for" if wanted and asleep else None
+        idle = before is not None and activity.seconds - before.seconds < IDLE_SECONDS
+        # Its threads are many, and looked at last.
+        return "it sleeps, though it is waited for" if wanted and idle and sleeps(process) else None
 
     def _name(self, process: int) -> str:
         if process == self._triton:

@@ -19,22 +19,12 @@ class Activity:
     """What a process does.
 
     Attributes:
-        states: of its threads, in the kernel's letters.
+        stopped: whether it was sent SIGSTOP or the like.
         seconds: of processor time that it has had, all threads together.
     """
 
-    states: frozenset[str]
+    stopped: bool
     seconds: float
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was sent SIGSTOP or the like."""
-        return "T" in self.states
-
-    @property
-    def asleep(self) -> bool:
-        """Whether no thread runs, is ready to, or waits for a disk."""
-        return not self.states & {"R", "D"}
 
 
 def children_of(parent: int) -> list[int]:
@@ -60,16 +50,23 @@ def arguments_of(process: int) -> list[str]:
 
 def activity_of(process: int) -> Activity | None:
     """What a process does; None if it has ended, or cannot be looked at now."""
-    folder = PROC / str(process)
+    try:
+        fields = _fields(PROC / str(process) / "stat")
+    except OSError:
+        return None
+    return Activity(fields[0] == "T", (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND)
+
+
+def sleeps(process: int) -> bool:
+    """Whether no thread of a process runs, is ready to, or waits for a disk; not so of one that has ended."""
     states = set()
     try:
-        fields = _fields(folder / "stat")
-        for thread in (folder / "task").iterdir():
+        for thread in (PROC / str(process) / "task").iterdir():
             with contextlib.suppress(OSError):  # it ended meanwhile
                 states.add(_fields(thread / "stat")[0])
     except OSError:
-        return None
-    return Activity(frozenset(states), (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND)
+        return False
+    return not states & {"R", "D"}
 
 
 def _fields(stat: Path) -> list[str]:

@@ -15,6 +15,7 @@ from relatent_service.engine.embedded.processes import (
     first_to_end,
     kill_group,
     reap_group,
+    sleeps,
 )
 
 
@@ -94,10 +95,10 @@ def test_what_a_process_does_tells_a_stopped_one_from_one_that_sleeps_and_one_th
             pass
         while (works := activity_of(busy.pid)) is None or works.seconds < 0.1:
             pass
-        sleeps = activity_of(idle.pid)
-        assert sleeps is not None
-        assert (works.asleep, works.stopped) == (False, False), "one thread of two works"
-        assert (sleeps.asleep, sleeps.stopped, sleeps.seconds < 0.1) == (True, False, True)
+        rests = activity_of(idle.pid)
+        assert rests is not None
+        assert (sleeps(busy.pid), works.stopped) == (False, False), "one thread of two works"
+        assert (sleeps(idle.pid), rests.stopped, rests.seconds < 0.1) == (True, False, True)
         os.kill(busy.pid, signal.SIGSTOP)
         os.waitid(os.P_PID, busy.pid, os.WSTOPPED)
         stopped = activity_of(busy.pid)
@@ -108,4 +109,5 @@ def test_what_a_process_does_tells_a_stopped_one_from_one_that_sleeps_and_one_th
             process.kill()
             process.communicate()
     assert activity_of(idle.pid) is None
+    assert not sleeps(idle.pid)
     assert arguments_of(idle.pid) == []
