@@ -6,9 +6,10 @@ first, half the other. They invert, edit, hold sessions and restore, one call af
 answer is held against the one that the same call had before there were faults. Meanwhile faults come, a
 minute apart, or later where it takes longer until all is whole again, in an order drawn from a seed.
 
-Services are killed and replaced in the first half only. Before the second each is given every errand: it
-may have been started a minute ago, and callers may not have come to it yet. So what processes hold at the
-begin of the second half and at its end tells what they gather, whatever happens around them. What is not as
+Services are killed and replaced in the first half only. Before the second each loses a Triton of its own,
+once, and is given every errand: it may have been started a minute ago, and callers may not have come to it
+yet. So what processes hold at the begin of the second half and at its end tells what they gather, whatever
+happens around them, and not what anything takes the first time. What is not as
 promised is told, and fails the run.
 """
 
@@ -91,6 +92,9 @@ class _Course:
         await asyncio.sleep(apart)
         self.calm_until = time.monotonic()
         await self._cause_all(halves[0], apart)
+        if self._site.own_tritons:
+            for which in range(len(self._site.services)):
+                await self._cause(Fault.TRITON_KILLED, which)
         self._answered = self._site.answered()
         await asyncio.gather(asyncio.sleep(apart), self._meet_each())
         processes = {f"service_{at}": service.pid for at, service in enumerate(self._site.services)}
@@ -102,12 +106,16 @@ class _Course:
             # Callers stay where they were answered last: a fault of the other would be none to them.
             before, self._answered = self._answered, self._site.answered()
             busiest = int(np.argmax(np.subtract(self._answered, before)))
-            began = time.monotonic()
-            await cause(fault, self._site, busiest)
-            whole = time.monotonic()
-            print(f"{fault}: whole after {whole - began:.1f} s", file=sys.stderr)
-            self.met.append(_Met(fault, began, whole))
-            await asyncio.sleep(max(0.0, began + apart - whole))
+            met = await self._cause(fault, busiest)
+            await asyncio.sleep(max(0.0, met.began + apart - met.whole))
+
+    async def _cause(self, fault: Fault, which: int) -> _Met:
+        began = time.monotonic()
+        await cause(fault, self._site, which)
+        whole = time.monotonic()
+        print(f"{fault}: whole after {whole - began:.1f} s", file=sys.stderr)
+        self.met.append(_Met(fault, began, whole))
+        return self.met[-1]
 
 
 def run(settings: BenchSettings) -> dict[str, Any]:
@@ -211,7 +219,8 @@ async def _site(settings: BenchSettings, picture: Array) -> AsyncIterator[Site]:
             stack.push_async_callback(stop)
         await asyncio.gather(*(triton.start() for triton in tritons))
         await asyncio.gather(*(service.start() for service in services))
-        yield Site(services, tritons, graph_name(settings.pack, "refine"))
+        own_tritons = settings.engine == "embedded"
+        yield Site(services, tritons, graph_name(settings.pack, "refine"), own_tritons)
 
 
 async def _undisturbed(

@@ -72,11 +72,13 @@ class Site:
         services: both.
         tritons: both, where they belong to no service; else none.
         refine: name of the graph that refines.
+        own_tritons: whether each service has one.
     """
 
     services: Sequence[SoakedService]
     tritons: Sequence[SoakedTriton]
     refine: str
+    own_tritons: bool = False
 
     def triton(self, which: int) -> int:
         """The process of a Triton."""
