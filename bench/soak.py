@@ -7,8 +7,8 @@ answer is held against the one that the same call had before there were faults. 
 minute apart, or later where it takes longer until all is whole again, in an order drawn from a seed.
 
 Services are killed and replaced in the first half only. Before the second each loses a Triton of its own,
-once, and is given every errand: it may have been started a minute ago, and callers may not have come to it
-yet. So what processes hold at the begin of the second half and at its end tells what they gather, whatever
+once, and is given every errand by as many as there are callers: it may have been started a minute ago, and
+they may not have come to it yet, as all of them do while the other one is away. So what processes hold at the begin of the second half and at its end tells what they gather, whatever
 happens around them, and not what anything takes the first time. What is not as
 promised is told, and fails the run.
 """
@@ -176,12 +176,12 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
 async def _meet(
     service: SoakedService, turns: Sequence[tuple[Errand, SoakAnswer]], outcomes: SoakOutcomes
 ) -> None:
-    """Have a service do every errand, for as many callers as come to it."""
+    """Have a service do every errand, for as many callers as come to it while the other one is away."""
     async with (
         AsyncClient(service.gate.address, timeout=TIMEOUT_SECONDS) as client,
         asyncio.TaskGroup() as callers,
     ):
-        for _ in range(CALLERS // 2):
+        for _ in range(CALLERS):
             callers.create_task(call_each(client, turns, outcomes))
 
 
