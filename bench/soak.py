@@ -8,9 +8,9 @@ minute apart, or later where it takes longer until all is whole again, in an ord
 
 Services are killed and replaced in the first half only. Before the second each loses a Triton of its own,
 once, and is given every errand by as many as there are callers: it may have been started a minute ago, and
-they may not have come to it yet, as all of them do while the other one is away. So what processes hold at the begin of the second half and at its end tells what they gather, whatever
-happens around them, and not what anything takes the first time. What is not as
-promised is told, and fails the run.
+they may not have come to it yet, as all of them do while the other one is away. So what processes hold at
+the begin of the second half and at its end tells what they gather, whatever happens around them, and not
+what anything takes the first time. What is not as promised is told, and fails the run.
 """
 
 from __future__ import annotations
