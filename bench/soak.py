@@ -6,11 +6,12 @@ first, half the other. They invert, edit, hold sessions and restore, one call af
 answer is held against the one that the same call had before there were faults. Meanwhile faults come, a
 minute apart, or later where it takes longer until all is whole again, in an order drawn from a seed.
 
-Services are killed and replaced in the first half only. Before the second each loses a Triton of its own,
-once, and is given every errand by as many as there are callers: it may have been started a minute ago, and
-they may not have come to it yet, as all of them do while the other one is away. So what processes hold at
-the begin of the second half and at its end tells what they gather, whatever happens around them, and not
-what anything takes the first time. What is not as promised is told, and fails the run.
+Services are killed and replaced in the first half only, so what they hold at the begin of the second half and
+at its end tells what they gather, whatever happens around them. It is looked at while each has the same to
+do, as a service holds more with each caller that it has at a time, and callers stay where they were answered
+last: they pause, and as many others have each service do every errand. Before the first time each has lost a
+Triton of its own once, as it may have been started a minute ago. What is not as promised is told, and fails
+the run.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from bench.graphs import Array, Graphs, targets
 from bench.measurement import BenchSettings
 from bench.soak_faults import HALVES, Fault, Site, cause, plan
 from bench.soak_gate import Gate
-from bench.soak_held import Looks, watched
+from bench.soak_held import Held, Looks, watched
 from bench.soak_load import TIMEOUT_SECONDS, Errand, SoakAnswer, SoakOutcomes, call_each, call_until, errands
 from bench.soak_pool import SoakedTriton
 from bench.soak_replica import SoakedService
@@ -48,6 +49,8 @@ SEED = 14
 PICTURES, CALLERS = 4, 6
 LOGS = Path("out/soak")
 """What the services said, one file for each that was started."""
+SETTLING, LOOKED_AT = 3, 2
+"""How often every errand is done before what is held is looked at, and while it is."""
 APART_SECONDS, CALMS = 60.0, 2
 """How far faults come apart, and in how many places none comes."""
 
@@ -71,19 +74,21 @@ class _Course:
 
     Args:
         site: where.
+        going: cleared while callers are to pause.
         meet_each: has each service do every errand.
 
     Attributes:
         met: the faults so far.
-        looks: what processes held in the second half.
+        looks: what processes held at the begin and at the end of the second half.
         calm_until: when the first fault came, on the monotonic clock.
     """
 
-    def __init__(self, site: Site, meet_each: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, site: Site, going: asyncio.Event, meet_each: Callable[[], Awaitable[None]]) -> None:
         self.met: list[_Met] = []
         self.looks: dict[str, Looks] = {}
         self.calm_until = 0.0
         self._site = site
+        self._going = going
         self._meet_each = meet_each
         self._answered = site.answered()
 
@@ -95,11 +100,26 @@ class _Course:
         if self._site.own_tritons:
             for which in range(len(self._site.services)):
                 await self._cause(Fault.TRITON_KILLED, which)
+        begin = await self._look()
         self._answered = self._site.answered()
-        await asyncio.gather(asyncio.sleep(apart), self._meet_each())
+        await asyncio.sleep(apart)
+        await self._cause_all(halves[1], apart)
+        end = await self._look()
+        self.looks = {name: Looks(begin[name], end[name]) for name in begin}
+
+    async def _look(self) -> dict[str, list[Held]]:
+        """What processes hold while each service does the same."""
         processes = {f"service_{at}": service.pid for at, service in enumerate(self._site.services)}
-        async with watched({**processes, "clients": os.getpid()}) as self.looks:
-            await self._cause_all(halves[1], apart)
+        self._going.clear()
+        try:
+            for _ in range(SETTLING):
+                await self._meet_each()
+            async with watched({**processes, "clients": os.getpid()}) as looks:
+                for _ in range(LOOKED_AT):
+                    await self._meet_each()
+        finally:
+            self._going.set()
+        return looks
 
     async def _cause_all(self, faults: Sequence[Fault], apart: float) -> None:
         for fault in faults:
@@ -136,7 +156,8 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
     pictures = list(targets(Graphs(pack, settings.repository), PICTURES))
     halves = plan_halves(settings)
     apart = min(APART_SECONDS, settings.minutes * 60 / (len(halves[0]) + len(halves[1]) + CALMS))
-    outcomes, over = SoakOutcomes(), asyncio.Event()
+    outcomes, over, going = SoakOutcomes(), asyncio.Event(), asyncio.Event()
+    going.set()
     async with _site(settings, pictures[0]) as site, AsyncExitStack() as stack:
         addresses = [service.gate.address for service in site.services]
         clients = [
@@ -148,12 +169,12 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
         async def meet_each() -> None:
             await asyncio.gather(*(_meet(service, turns, outcomes) for service in site.services))
 
-        course = _Course(site, meet_each)
+        course = _Course(site, going, meet_each)
         # A caller that meets what it does not expect ends them all.
         async with asyncio.TaskGroup() as callers:
             for first, client in enumerate(clients):
                 of_this_one = [*turns[first:], *turns[:first]]
-                callers.create_task(call_until(over, client, of_this_one, outcomes))
+                callers.create_task(call_until(over, going, client, of_this_one, outcomes))
             await course.take(halves, apart)
             over.set()
     report = {
@@ -176,7 +197,7 @@ async def _run(settings: BenchSettings) -> dict[str, Any]:
 async def _meet(
     service: SoakedService, turns: Sequence[tuple[Errand, SoakAnswer]], outcomes: SoakOutcomes
 ) -> None:
-    """Have a service do every errand, for as many callers as come to it while the other one is away."""
+    """Have a service do every errand, for as many callers as there are."""
     async with (
         AsyncClient(service.gate.address, timeout=TIMEOUT_SECONDS) as client,
         asyncio.TaskGroup() as callers,

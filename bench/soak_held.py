@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,43 +70,44 @@ def _sockets(folder: Path) -> Iterator[tuple[str, str, str]]:
                 yield fields[1].rpartition(":")[2], fields[3], f"socket:[{fields[9]}]"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Looks:
-    """What one process held each time."""
+    """What one process held each time.
 
-    seen: list[Held] = field(default_factory=list)
+    Attributes:
+        begin, end: at the begin and at the end, while it had the same to do.
+    """
+
+    begin: Sequence[Held]
+    end: Sequence[Held]
 
     def as_json(self) -> dict[str, Any]:
-        """What the first and the last quarter of the looks saw.
-
-        Of memory the medians, and by how much it grew; of descriptors the most, as there are fewer of them
-        while something is away.
-        """
-        count = max(1, len(self.seen) // 4)
-        begin, end = self.seen[:count], self.seen[-count:]
-        first, last = (float(np.median([held.resident_bytes for held in some])) for some in (begin, end))
+        """Of memory the medians, and by how much it grew; of descriptors the most."""
+        first, last = (
+            float(np.median([held.resident_bytes for held in some])) for some in (self.begin, self.end)
+        )
         return {
             "resident_mib": [significant(first / 2**20), significant(last / 2**20)],
             "resident_growth": significant(last / first - 1),
-            "descriptors": [max(held.descriptors for held in some) for some in (begin, end)],
-            "looks": len(self.seen),
+            "descriptors": [max(held.descriptors for held in some) for some in (self.begin, self.end)],
+            "looks": len(self.begin) + len(self.end),
         }
 
 
 @asynccontextmanager
-async def watched(processes: Mapping[str, int]) -> AsyncIterator[dict[str, Looks]]:
+async def watched(processes: Mapping[str, int]) -> AsyncIterator[dict[str, list[Held]]]:
     """Look at processes, given their ids by name, as long as the block lasts; what was seen, by name.
 
     Raises:
         OSError: one has ended meanwhile.
     """
-    looks = {name: Looks([Held.of(process)]) for name, process in processes.items()}
+    looks = {name: [Held.of(process)] for name, process in processes.items()}
 
     async def look() -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             for name, process in processes.items():
-                looks[name].seen.append(Held.of(process))
+                looks[name].append(Held.of(process))
 
     looking = asyncio.create_task(look())
     try:

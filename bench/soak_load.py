@@ -119,12 +119,22 @@ async def errands(
 
 async def call_until(
     over: asyncio.Event,
+    going: asyncio.Event,
     client: AsyncClient,
     turns: Sequence[tuple[Errand, SoakAnswer]],
     outcomes: SoakOutcomes,
 ) -> None:
-    """Do errands by turns, one at a time, and hold each answer against the undisturbed one."""
+    """Do errands by turns, one at a time, and hold each answer against the undisturbed one.
+
+    Args:
+        over: ends it.
+        going: as long as this is not set, it begins no other.
+        client: that asks.
+        turns: the errands, each with its undisturbed answer.
+        outcomes: told of each.
+    """
     for turn in cycle(turns):
+        await going.wait()
         if over.is_set():
             return
         await call_each(client, [turn], outcomes)

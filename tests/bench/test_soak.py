@@ -20,7 +20,7 @@ from bench import soak
 from bench.measurement import BenchSettings
 from bench.soak_faults import HALVES, Fault, plan
 from bench.soak_gate import Gate
-from bench.soak_held import Held, watched
+from bench.soak_held import Held, Looks, watched
 from bench.soak_load import Errand, SoakAnswer, SoakCall, SoakOutcomes, call_until
 from bench.soak_verdict import WITHIN, complaints
 from relatent import AsyncClient, UnavailableError
@@ -168,7 +168,9 @@ async def test_answers_that_differ_and_calls_that_fail_are_lost_and_the_rest_is_
             raise answer
         return answer
 
-    await call_until(over, NOBODY, [(Errand("errand", do), right)], outcomes)
+    going = asyncio.Event()
+    going.set()
+    await call_until(over, going, NOBODY, [(Errand("errand", do), right)], outcomes)
     assert len(outcomes.answered) == 2
     assert len(outcomes.wrong) == 3
     assert "losses by 10.0% at most" in outcomes.wrong[0]
@@ -219,13 +221,37 @@ async def test_connections_that_others_have_made_to_a_process_are_not_its_own() 
         await writer.wait_closed()
 
 
+async def test_a_caller_that_is_to_pause_begins_no_other_errand() -> None:
+    over, going, begun = asyncio.Event(), asyncio.Event(), 0
+    answer = SoakAnswer(np.empty(0), np.zeros((1, 2, 2, 3)))
+
+    async def do(_: AsyncClient) -> SoakAnswer:
+        nonlocal begun
+        begun += 1
+        going.clear()
+        return answer
+
+    turns = [(Errand("errand", do), answer)]
+    calling = asyncio.create_task(call_until(over, going, NOBODY, turns, SoakOutcomes()))
+    for expected in (0, 1, 2):
+        await asyncio.sleep(0.02)
+        assert begun == expected
+        going.set()
+    await asyncio.sleep(0.02)
+    over.set()
+    going.set()
+    await asyncio.wait_for(calling, 1)
+
+
 async def test_what_a_process_holds_too_much_at_the_end_is_told() -> None:
-    async with watched({"this": os.getpid()}) as looks:
+    async with watched({"this": os.getpid()}) as before:
+        pass
+    async with watched({"this": os.getpid()}) as after:
         gathered = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
         await asyncio.sleep(1.2)
     for one in gathered:
         os.close(one)
-    told = looks["this"].as_json()
+    told = Looks(before["this"], after["this"][1:]).as_json()
     assert told["looks"] == 2
     assert told["descriptors"][1] >= told["descriptors"][0] + 20
     assert complaints(report({"service_0": told | {"resident_growth": 0.0}})) == [
