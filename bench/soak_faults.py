@@ -78,7 +78,7 @@ class Site:
     services: Sequence[SoakedService]
     tritons: Sequence[SoakedTriton]
     refine: str
-    own_tritons: bool = False
+    own_tritons: bool
 
     def triton(self, which: int) -> int:
         """The process of a Triton."""

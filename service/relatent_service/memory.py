@@ -7,8 +7,7 @@ and another one again, where another thread happens to decode it. Fixed sizes en
 that the system fills each large piece with zeros anew.
 
 Small pieces stay in the heap that they were asked of, and each thread that comes has one of its own. With few
-heaps what one thread has done with is there for the others, and the process does not grow for minutes until
-each has had all that it ever needs.
+heaps what one thread has done with is there for the others.
 """
 
 from __future__ import annotations

@@ -120,9 +120,8 @@ class Admission:
         # `take` sees to it as well; but who is over the quota is to hear of that before any load.
         self._quotas.check(work.steps)
         slot = Slot(work, call, dict(work.runs))
-        with self._forecast.moment():
-            if not self._rules.can_begin(slot):
-                self._rules.refuse_in_vain(slot)
+        if not self._rules.can_begin(slot):
+            self._rules.refuse_in_vain(slot)
         settle = self._quotas.take(work.steps, call)
         self._roster.waiting[slot.traffic_class].append(slot)
         try:
@@ -230,11 +229,10 @@ class Admission:
         """Give slots to those that wait, in their order, as long as that makes nobody late."""
         queues = self._roster.waiting
         bulk = queues[TrafficClass.BULK]
-        with self._forecast.moment():
-            if bulk and not self._roster.working(TrafficClass.BULK) and self.share.is_owed:
-                self._let_in_of(bulk, 1)
-            for queue in queues.values():
-                self._let_in_of(queue, LOOKED_AT)
+        if bulk and not self._roster.working(TrafficClass.BULK) and self.share.is_owed:
+            self._let_in_of(bulk, 1)
+        for queue in queues.values():
+            self._let_in_of(queue, LOOKED_AT)
         self._tell_share()
 
     def _let_in_of(self, queue: deque[Slot], most: int) -> None:

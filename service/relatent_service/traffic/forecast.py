@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from relatent.core.traffic import TrafficClass
@@ -99,7 +98,10 @@ class Slot:
 
 
 Slots = Collection[Slot]
-_OTHER = {TrafficClass.INTERACTIVE: TrafficClass.BULK, TrafficClass.BULK: TrafficClass.INTERACTIVE}
+_OTHER = {
+    TrafficClass.INTERACTIVE: TrafficClass.BULK,
+    TrafficClass.BULK: TrafficClass.INTERACTIVE,
+}
 
 
 class Forecast:
@@ -115,17 +117,6 @@ class Forecast:
         self._share = share
         self._outside: dict[frozenset[str], RunningMean] = {}
         """What calls take besides the engine's time, by the graphs that they run; the last measured last."""
-        self._costs: dict[Slot, float] | None = None
-        """At one moment; None where each is to be found anew."""
-
-    @contextmanager
-    def moment(self) -> Iterator[None]:
-        """Take what is left of calls as one: whoever judges those who wait asks for the same many times."""
-        self._costs, before = {} if self._costs is None else self._costs, self._costs
-        try:
-            yield
-        finally:
-            self._costs = before
 
     def measure_outside(self, work: Work, seconds: float) -> None:
         """Take what a call took besides the engine's time as a measurement."""
@@ -146,10 +137,7 @@ class Forecast:
 
     def cost(self, slot: Slot) -> float:
         """What is left as others see it: no longer than the call may last."""
-        costs = {} if self._costs is None else self._costs
-        if slot not in costs:
-            costs[slot] = max(0.0, min(self.left(slot), *_ends(slot)))
-        return costs[slot]
+        return max(0.0, min(self.left(slot), *_ends(slot)))
 
     def total(self, slots: Slots) -> float:
         """Seconds of the engine's time that are left of several calls."""

@@ -15,16 +15,3 @@ async def test_of_however_many_kinds_of_calls_no_more_are_kept_than_may_be_and_t
         forecast.measure_outside(often, 7.0)
     assert len(forecast._outside) == MOST_KINDS
     assert forecast.end_now(Slot(often, Call(), {}), []) == pytest.approx(7.0)
-
-
-async def test_at_one_moment_what_is_left_of_a_call_is_what_it_was_when_it_was_looked_at_first():
-    pace = Pace()
-    pace.measure("refine", 10, 1.0)
-    forecast, slot = Forecast(pace, FairShare()), Slot(Work({"refine": 20}), Call(), {"refine": 20})
-    with forecast.moment():
-        assert forecast.cost(slot) == pytest.approx(2.0)
-        slot.runs["refine"] = 10
-        with forecast.moment():
-            assert forecast.cost(slot) == pytest.approx(2.0)
-        assert forecast.total([slot, slot]) == pytest.approx(4.0)
-    assert forecast.cost(slot) == pytest.approx(1.0)
